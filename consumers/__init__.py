@@ -1,0 +1,1 @@
+"""The door in: FastStream app, intake, quarantine and the outbox relay."""

@@ -1,0 +1,1 @@
+"""The wire: CloudEvents envelope, messages in and out, OCPI objects, upcasters."""

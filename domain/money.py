@@ -1,0 +1,102 @@
+"""Money as integer minor units, exact decimal text, rounding and splitting without loss."""
+
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from functools import lru_cache
+
+from domain.errors import AmountError
+
+_EXPONENTS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+_EXPONENT_OF = {code: exponent for exponent, codes in _EXPONENTS.items() for code in codes.split()}
+_TWO_DECIMALS = 2
+
+
+def currency_exponent(currency: str) -> int:
+    """Number of decimals of an ISO 4217 currency: EUR 2, JPY 0, KWD 3."""
+    return _EXPONENT_OF.get(currency, _TWO_DECIMALS)
+
+
+def parse_decimal(text: str) -> Decimal:
+    """An exact finite decimal from its text; raises AmountError for anything else, NaN included."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise AmountError(f"{text!r} is not a decimal number") from None
+    if not value.is_finite():
+        raise AmountError(f"{text!r} is not a finite number")
+    return value
+
+
+def parse_minor(text: str, currency: str) -> int:
+    """Minor units of a decimal string: `("12.3", "EUR")` is 1230. More decimals than the currency has are refused."""
+    exponent = currency_exponent(currency)
+    scaled = parse_decimal(text).scaleb(exponent)
+    minor = int(scaled)
+    if minor != scaled:
+        raise AmountError(f"{text!r} has more than the {exponent} decimals of {currency}")
+    return minor
+
+
+def format_minor(amount_minor: int, currency: str) -> str:
+    """Decimal text with exactly the currency's decimals: `(1230, "EUR")` is `12.30`."""
+    exponent = currency_exponent(currency)
+    if exponent == 0:
+        return str(amount_minor)
+    sign = "-" if amount_minor < 0 else ""
+    whole, part = divmod(abs(amount_minor), _power_of_ten(exponent))
+    return f"{sign}{whole}.{part:0{exponent}d}"
+
+
+@lru_cache
+def _power_of_ten(exponent: int) -> int:
+    return int(10**exponent)
+
+
+def round_half_up(value: Fraction) -> int:
+    """The nearest integer, halves away from zero; the remainder is dropped by the caller's rule."""
+    numerator, denominator = abs(value.numerator), value.denominator
+    rounded = (2 * numerator + denominator) // (2 * denominator)
+    return rounded if value >= 0 else -rounded
+
+
+def to_minor_half_up(value: Fraction, currency: str) -> int:
+    """An exact amount in major units, rounded once, half-up, to minor units."""
+    return round_half_up(value * _power_of_ten(currency_exponent(currency)))
+
+
+def percent_of(amount_minor: int, percent: Fraction) -> int:
+    """`percent` of an amount, rounded half-up to a minor unit."""
+    return round_half_up(amount_minor * percent / 100)
+
+
+def largest_remainder(total_minor: int, weights: Sequence[int]) -> tuple[int, ...]:
+    """Split a total in proportion to weights so that the parts add up to it exactly.
+
+    Each part is rounded down and the units left over go to the largest remainders, ties to the earlier part.
+    Weights are non-negative and not all zero; a negative total is split as its mirror.
+    """
+    if total_minor < 0:
+        return tuple(-part for part in largest_remainder(-total_minor, weights))
+    whole = sum(weights)
+    if whole <= 0 or min(weights) < 0:
+        raise AmountError(
+            f"cannot split {total_minor} by weights {list(weights)}: they must sum to more than zero"
+        )
+    parts = [total_minor * weight // whole for weight in weights]
+    by_remainder = sorted(range(len(weights)), key=lambda i: (-(total_minor * weights[i] % whole), i))
+    for index in by_remainder[: total_minor - sum(parts)]:
+        parts[index] += 1
+    return tuple(parts)
+
+
+def plain(value: Fraction | Decimal | int) -> str:
+    """Shortest decimal text of a terminating decimal: `1432`, `0.5`; never an exponent."""
+    if isinstance(value, Fraction):
+        value = Decimal(value.numerator) / Decimal(value.denominator)
+    text = format(Decimal(value), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

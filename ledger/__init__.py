@@ -1,0 +1,1 @@
+"""The book: schema, event store, journal, balances and the independent audit."""
