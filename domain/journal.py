@@ -39,14 +39,10 @@ class Entry:
 
     def __post_init__(self) -> None:
         if not MIN_POSTINGS <= len(self.postings) <= MAX_POSTINGS:
-            raise UnbalancedEntry(
-                f"entry {self.kind} {self.entry_id} has {len(self.postings)} postings, not 2 to 64"
-            )
+            raise UnbalancedEntry(f"entry {self.kind} {self.entry_id} has {len(self.postings)} postings, not 2 to 64")
         total = sum([posting.amount_minor for posting in self.postings])
         if total:
-            raise UnbalancedEntry(
-                f"entry {self.kind} {self.entry_id} is out of balance by {total} {self.currency}"
-            )
+            raise UnbalancedEntry(f"entry {self.kind} {self.entry_id} is out of balance by {total} {self.currency}")
 
 
 def effect_on(accounts: Iterable[str], entry: Entry) -> int:
