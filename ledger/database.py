@@ -1,0 +1,60 @@
+"""Connections to the database, each in one of the ledger's roles and only to a server that keeps what it commits."""
+
+from enum import StrEnum
+
+from psycopg import Connection
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import TupleRow
+
+from ledger.errors import UnsafeDatabase
+
+_DURABLE_SETTINGS = ("fsync", "full_page_writes", "synchronous_commit")
+
+# One look at the settings this session runs with; a role or a database may override the server's own.
+_READ_SETTINGS = (
+    "SELECT current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit')"
+)
+
+
+class Role(StrEnum):
+    """Database roles, none of which can log in: users that log in are made members of them.
+
+    WRITER inserts events, entries and balances; PROJECTOR owns what is in the schema `projection`; READER reads the
+    book and the read models; AUDITOR reads everything; OWNER owns the objects and is taken by migrations only.
+    """
+
+    OWNER = "wattledger_owner"
+    WRITER = "wattledger_writer"
+    PROJECTOR = "wattledger_projector"
+    READER = "wattledger_reader"
+    AUDITOR = "wattledger_auditor"
+
+
+def connect(dsn: str, role: Role | str, *, autocommit: bool = False) -> Connection[TupleRow]:
+    """A connection that acts as `role`, in UTC; the user of the DSN must be a member of it.
+
+    The role is set when the session starts, so RESET ROLE, RESET ALL and DISCARD ALL come back to it.
+    Raises UnsafeDatabase when the server may lose commits, psycopg.OperationalError when it cannot be reached.
+    """
+    given = conninfo_to_dict(dsn).get("options") or ""
+    options = f"{given} -c role={Role(role).value} -c TimeZone=UTC".strip()
+    connection: Connection[TupleRow] = Connection.connect(dsn, options=options, autocommit=True)
+    try:
+        refuse_unsafe_settings(connection)
+    except BaseException:
+        connection.close()
+        raise
+    connection.autocommit = autocommit
+    return connection
+
+
+def refuse_unsafe_settings(connection: Connection[TupleRow]) -> None:
+    """Raises UnsafeDatabase unless fsync, full_page_writes and synchronous_commit are all on in this session."""
+    row = connection.execute(_READ_SETTINGS).fetchone() or ()
+    off = [name for name, setting in zip(_DURABLE_SETTINGS, row, strict=True) if setting == "off"]
+    if off:
+        raise UnsafeDatabase(
+            f"{', '.join(off)} {'is' if len(off) == 1 else 'are'} off on PostgreSQL at {connection.info.host}:"
+            f"{connection.info.port}, database {connection.info.dbname}: a crash could undo committed postings; "
+            "turn them on in the server, the database and the role, then start again"
+        )

@@ -1,0 +1,35 @@
+"""The one exception tree of the ledger.
+
+LedgerError
+├── ConcurrencyConflict   another writer stored this version of the stream first
+├── EntryRefused          the book does not take these entries
+│   └── EntryExists       an entry with this id, or another reversal of the same entry, is in the book already
+├── MigrationRefused      the schema in the database and the migrations of this version do not fit together
+└── UnsafeDatabase        the server is set up so that a commit may be lost
+
+Faults of the machinery (the connection, the disk) stay psycopg's own OperationalError: they are retried, not judged.
+"""
+
+
+class LedgerError(Exception):
+    """Something the ledger refuses; the message says what, where and what to do."""
+
+
+class ConcurrencyConflict(LedgerError):
+    """A (stream, version) is stored already: roll back, read the stream again and decide anew."""
+
+
+class EntryRefused(LedgerError):
+    """Entries that the book does not take; the transaction they were written in must be rolled back."""
+
+
+class EntryExists(EntryRefused):
+    """An entry is in the book already, or what it reverses has been reversed already."""
+
+
+class MigrationRefused(LedgerError):
+    """A released migration was changed or is missing, or a file in the migrations folder is misnamed."""
+
+
+class UnsafeDatabase(LedgerError):
+    """fsync, full_page_writes or synchronous_commit is off: committed money could vanish in a crash."""

@@ -1,0 +1,147 @@
+"""The journal store: writes entries with the balances they move, and reads the journal in its order."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import LiteralString
+from uuid import UUID
+
+from psycopg import Cursor
+from psycopg.errors import IntegrityError, UniqueViolation
+from psycopg.rows import TupleRow, tuple_row
+
+from domain.journal import Entry, Posting
+from ledger.balances import add_to_balances
+from ledger.canonical import HASH_VERSION, entry_hash
+from ledger.errors import EntryExists, EntryRefused
+
+# Postings go in before their entries: the entry row seals them.
+_COPY_POSTINGS = "COPY book.posting (entry_id, line, account, currency, amount_minor) FROM STDIN (FORMAT BINARY)"
+_POSTING_TYPES = ("uuid", "int2", "text", "text", "int8")
+
+# The trigger on this table checks the whole set once.
+_COPY_ENTRIES = """
+COPY book.entry (entry_id, kind, effective_at, currency, posting_count, hash_version, session_id, payout_id,
+                 reverses, cause, hash) FROM STDIN (FORMAT BINARY)
+"""
+_ENTRY_TYPES = ("uuid", "text", "timestamptz", "text", "int2", "int2", "text", "text", "uuid", "uuid", "bytea")
+
+# Looks for lines without an entry now, not at commit, where the event store's lock would be held meanwhile.
+_CHECK_LINES_NOW = """
+SET CONSTRAINTS book.posting_entry_fkey IMMEDIATE;
+SET CONSTRAINTS book.posting_entry_fkey DEFERRED
+"""
+
+# The journal by effective time, each entry with its accounts and amounts in the order of their lines.
+_JOURNAL = """
+SELECT entry.entry_id, entry.kind, entry.effective_at, entry.currency, entry.session_id, entry.payout_id,
+       entry.reverses, entry.cause, lines.accounts, lines.amounts
+FROM book.entry
+CROSS JOIN LATERAL (
+    SELECT array_agg(account ORDER BY line) AS accounts, array_agg(amount_minor ORDER BY line) AS amounts
+    FROM book.posting
+    WHERE posting.entry_id = entry.entry_id
+) AS lines
+ORDER BY entry.effective_at, entry.entry_id
+"""
+_ROWS_PER_FETCH = 2_000
+
+
+def write_entries(cursor: Cursor[TupleRow], entries: Sequence[Entry], shard: int) -> None:
+    """Write a set of entries and add their postings to the balances, in the cursor's transaction.
+
+    One set per call; none is a no-op. `shard` (0 to 255) is the slot of this writer: two writers with different ones
+    never wait for the same balance. Call it before event_store.append, whose lock should be the last one taken.
+    Not for use in pipeline mode. Raises EntryExists for an entry that was written before or a second reversal, and
+    EntryRefused for anything else that the book does not take; the transaction is to be rolled back.
+    """
+    if not entries:
+        return
+    # Every writer inserts in the order of ids, so that two with entries in common wait and do not deadlock.
+    ordered = sorted(entries, key=_by_id)
+    _refuse_zero_amounts(ordered)
+    rows = [_entry_row(entry) for entry in ordered]
+    try:
+        _copy(cursor, _COPY_POSTINGS, _POSTING_TYPES, _posting_rows(ordered))
+        _copy(cursor, _COPY_ENTRIES, _ENTRY_TYPES, rows)
+        cursor.execute(_CHECK_LINES_NOW)
+    except UniqueViolation as error:
+        raise EntryExists(f"the book has it already: {error.diag.message_detail}; roll back") from error
+    except IntegrityError as error:
+        if error.diag.constraint_name == "posting_entry_sealed":
+            raise EntryExists(f"{error.diag.message_primary}: it was written before; roll back") from error
+        raise EntryRefused(f"the book refuses the entries: {error.diag.message_primary}; roll back") from error
+    add_to_balances(cursor, ordered, shard)
+
+
+def journal(cursor: Cursor[TupleRow]) -> Iterator[Entry]:
+    """All entries by (effective_at, entry_id), postings in the order of their lines.
+
+    Streams through a server-side cursor of its own on the cursor's connection, inside its transaction: memory stays
+    flat. Times come in the session's time zone.
+    """
+    with cursor.connection.cursor("journal", row_factory=tuple_row, withhold=cursor.connection.autocommit) as rows:
+        rows.itersize = _ROWS_PER_FETCH
+        rows.execute(_JOURNAL, binary=True)
+        for row in rows:
+            yield _entry(*row)
+
+
+def _by_id(entry: Entry) -> bytes:
+    return entry.entry_id.bytes
+
+
+def _refuse_zero_amounts(entries: Sequence[Entry]) -> None:
+    for entry in entries:
+        for posting in entry.postings:
+            if posting.amount_minor == 0:
+                raise EntryRefused(
+                    f"entry {entry.kind} {entry.entry_id} has a posting of zero on {posting.account}: leave it out"
+                )
+
+
+def _posting_rows(entries: Sequence[Entry]) -> Iterator[tuple[object, ...]]:
+    for entry in entries:
+        entry_id, currency = entry.entry_id, entry.currency
+        for line, posting in enumerate(entry.postings, start=1):
+            yield entry_id, line, posting.account, currency, posting.amount_minor
+
+
+def _entry_row(entry: Entry) -> tuple[object, ...]:
+    return (
+        entry.entry_id,
+        entry.kind,
+        entry.effective_at,
+        entry.currency,
+        len(entry.postings),
+        HASH_VERSION,
+        entry.session_id,
+        entry.payout_id,
+        entry.reverses,
+        entry.cause,
+        entry_hash(entry),
+    )
+
+
+def _copy(
+    cursor: Cursor[TupleRow], statement: LiteralString, types: Sequence[str], rows: Iterable[tuple[object, ...]]
+) -> None:
+    with cursor.copy(statement) as copy:
+        copy.set_types(types)
+        for row in rows:
+            copy.write_row(row)
+
+
+def _entry(
+    entry_id: UUID,
+    kind: str,
+    effective_at: datetime,
+    currency: str,
+    session_id: str | None,
+    payout_id: str | None,
+    reverses: UUID | None,
+    cause: UUID,
+    accounts: list[str],
+    amounts: list[int],
+) -> Entry:
+    postings = tuple(map(Posting, accounts, amounts))
+    return Entry(entry_id, kind, effective_at, currency, postings, cause, session_id, payout_id, reverses)

@@ -1,0 +1,131 @@
+"""Brings the database to the schema of this version: numbered SQL files, each run once, in order, all or none."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from ledger.database import Role, refuse_unsafe_settings
+from ledger.errors import MigrationRefused
+
+_FOLDER = Path(__file__).parent / "migrations"
+_ROLES = Path(__file__).parent / "roles.sql"
+_FILE_NAME = re.compile(r"(\d{3})_([a-z0-9_]+)\.sql")
+
+# Any number that nobody else uses as an advisory lock; it reads WATTLEDG in ASCII.
+_LOCK = 0x574154544C454447
+
+# One migration at a time in this database; released when the transaction ends.
+_TAKE_LOCK = "SELECT pg_advisory_xact_lock(%s)"
+
+# The record of what was run, with the checksum of the text that was run.
+_CREATE_RECORD = """
+CREATE SCHEMA IF NOT EXISTS wattledger;
+CREATE TABLE IF NOT EXISTS wattledger.migration (
+    number smallint PRIMARY KEY,
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+)
+"""
+_RECORD_EXISTS = "SELECT to_regclass('wattledger.migration') IS NOT NULL"
+_READ_RECORD = "SELECT number, name, sha256 FROM wattledger.migration"
+_ADD_RECORD = "INSERT INTO wattledger.migration (number, name, sha256) VALUES (%s, %s, %s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file NNN_name.sql: its number, its name, its text. It is run as the owner, inside a transaction."""
+
+    number: int
+    name: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """Checksum in hex of the text, which has the same line ends on every platform."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def migrate(database: str | Connection[TupleRow], folder: Path = _FOLDER) -> None:
+    """Run the migrations that this database has not seen yet, as one transaction.
+
+    May be called again and by several processes at once: the others wait for the first and find nothing to do.
+    `database` is a DSN or an open connection, of a superuser or of a role that may create roles and owns the
+    database. Raises MigrationRefused when a migration that was run is changed or missing, UnsafeDatabase when the
+    server may lose commits.
+    """
+    migrations = read_migrations(folder)
+    if isinstance(database, str):
+        with Connection.connect(database) as connection:
+            _migrate(connection, migrations)
+    else:
+        _migrate(database, migrations)
+
+
+def read_migrations(folder: Path = _FOLDER) -> tuple[Migration, ...]:
+    """The migrations in a folder by number; raises MigrationRefused for a misnamed file or a number used twice."""
+    found: dict[int, Migration] = {}
+    for path in sorted(folder.glob("*.sql")):
+        match = _FILE_NAME.fullmatch(path.name)
+        if match is None:
+            raise MigrationRefused(f"{path} is not named NNN_name.sql: rename it")
+        number = int(match[1])
+        if number in found:
+            raise MigrationRefused(f"{path} has the number of {found[number].name}: give one of them another number")
+        found[number] = Migration(number, match[2], path.read_text(encoding="utf-8"))
+    return tuple(found.values())
+
+
+def _migrate(connection: Connection[TupleRow], migrations: Sequence[Migration]) -> None:
+    with connection.transaction():
+        refuse_unsafe_settings(connection)
+        connection.execute(_TAKE_LOCK, (_LOCK,))
+        _run(connection, _ROLES.read_text(encoding="utf-8"))
+        done = _read_record(connection)
+        _refuse_changed(migrations, done)
+        for migration in migrations:
+            if migration.number not in done:
+                _apply(connection, migration)
+        connection.execute("RESET ROLE")
+
+
+def _read_record(connection: Connection[TupleRow]) -> dict[int, tuple[str, str]]:
+    """Name and checksum of what was run, by number; makes the empty record in a new database."""
+    connection.execute(f"SET LOCAL ROLE {Role.OWNER.value}")
+    exists = connection.execute(_RECORD_EXISTS).fetchone()
+    if exists == (False,):
+        _run(connection, _CREATE_RECORD)
+    return {number: (name, sha256) for number, name, sha256 in connection.execute(_READ_RECORD)}
+
+
+def _refuse_changed(migrations: Sequence[Migration], done: Mapping[int, tuple[str, str]]) -> None:
+    present = {migration.number: migration for migration in migrations}
+    for number, (name, sha256) in sorted(done.items()):
+        migration = present.get(number)
+        if migration is None:
+            raise MigrationRefused(
+                f"the database has migration {number:03}_{name}, which this version does not know: "
+                "run the version that made it, or a later one"
+            )
+        if migration.sha256 != sha256:
+            raise MigrationRefused(
+                f"migration {number:03}_{name} was changed after it had been run on this database: "
+                "restore its text and put the change into a new migration"
+            )
+
+
+def _apply(connection: Connection[TupleRow], migration: Migration) -> None:
+    # A migration may RESET ROLE to do what only an administrator may, so each starts as the owner again.
+    connection.execute(f"SET LOCAL ROLE {Role.OWNER.value}")
+    _run(connection, migration.text)
+    connection.execute(f"SET LOCAL ROLE {Role.OWNER.value}")
+    connection.execute(_ADD_RECORD, (migration.number, migration.name, migration.sha256))
+
+
+def _run(connection: Connection[TupleRow], text: str) -> None:
+    connection.execute(text)
