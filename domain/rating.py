@@ -1,9 +1,28 @@
 """What a rating is made of: charging periods, priced lines and exact totals."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from fractions import Fraction
+from typing import NamedTuple
+
+from domain.errors import DomainError
+
+ENERGY = "ENERGY"
+FLAT = "FLAT"
+PARKING_TIME = "PARKING_TIME"
+TIME = "TIME"
+DIMENSIONS = (ENERGY, FLAT, PARKING_TIME, TIME)
+
+US_PER_HOUR = 3_600_000_000
+WH_PER_KWH = 1000
+VOLUME_PER_UNIT = {ENERGY: WH_PER_KWH, TIME: US_PER_HOUR, PARKING_TIME: US_PER_HOUR, FLAT: 1}
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def microseconds(span: timedelta) -> int:
+    """A span of real time as whole microseconds."""
+    return span // _MICROSECOND
 
 
 class Phase(Enum):
@@ -19,6 +38,8 @@ class ChargingPeriod:
     """A stretch of a session in which nothing that matters to the price changes (OCPI ChargingPeriod).
 
     Times are UTC. Power in W and current in A (summed over phases) are None where they were not measured.
+    `metered` is False where an OCPI period carries no ENERGY dimension: no energy price applies to it then.
+    Raises DomainError when it ends before it starts.
     """
 
     start: datetime
@@ -29,6 +50,16 @@ class ChargingPeriod:
     max_power_w: Fraction | None = None
     min_current_a: Fraction | None = None
     max_current_a: Fraction | None = None
+    metered: bool = True
+
+    def __post_init__(self) -> None:
+        if self.end < self.start:
+            raise DomainError(f"a charging period ends at {self.end}, before its start {self.start}")
+
+    @property
+    def length_us(self) -> int:
+        """Real elapsed time in microseconds."""
+        return microseconds(self.end - self.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +73,41 @@ class Price:
         return Price(self.excl_vat + other.excl_vat, self.incl_vat + other.incl_vat)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One priced component: quantity in kWh, hours or 1 (FLAT); price per unit without VAT; vat percent or None."""
+class Line(NamedTuple):
+    """One priced component in one period: volume in Wh, microseconds or 1 (FLAT), its price per kWh, hour or once.
+
+    `volume` includes `surplus`, which rounding up to a whole step added (OCPI mod_cdrs, step_size). The price is
+    without VAT, `vat` is percent; None means that no VAT applies. `reservation` marks what a reservation cost.
+    """
 
     period_index: int
     dimension: str
     reservation: bool
-    quantity: Fraction
+    volume: Fraction | int
+    surplus: Fraction | int
     step_size: int
     price: Fraction
     vat: Fraction | None
-    amount: Price
+
+    @property
+    def quantity(self) -> Fraction:
+        """The volume in the unit of the price: kWh, hours or 1."""
+        return Fraction(self.volume, VOLUME_PER_UNIT[self.dimension])
+
+    @property
+    def amount(self) -> Price:
+        """What the line costs, exactly; without VAT both sides are equal."""
+        excl_vat = self.quantity * self.price
+        return Price(excl_vat, excl_vat * (100 + self.vat) / 100 if self.vat else excl_vat)
 
 
 @dataclass(frozen=True, slots=True)
 class Rating:
-    """The exact price of a session and everything that explains it; None where no such component was active."""
+    """The exact price of a session and everything that explains it; None where no such component was active.
+
+    `subtotal` is the sum of the parts; `total` is the same after min_price and max_price. `time_us` is the whole
+    time from the start of the first period, parking and reservation included.
+    """
 
     periods: tuple[ChargingPeriod, ...]
     lines: tuple[Line, ...]
@@ -71,3 +120,10 @@ class Rating:
     energy_wh: Fraction
     time_us: int
     parking_time_us: int
+    reservation_time_us: int
+    subtotal: Price
+
+    @property
+    def charging_time_us(self) -> int:
+        """Time in which the vehicle asked for energy."""
+        return self.time_us - self.parking_time_us - self.reservation_time_us
