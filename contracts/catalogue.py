@@ -1,0 +1,214 @@
+"""Events of the catalogue: operators with their terms, locations, tariffs, roaming partners."""
+
+from decimal import Decimal
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+
+import pycountry
+from pydantic import AfterValidator, Discriminator, StringConstraints, Tag, model_validator
+from schwifty import BIC, IBAN
+from schwifty.exceptions import SchwiftyException
+
+from contracts.amounts import Currency, DecimalText, Percent, check_decimals
+from contracts.envelope import Event
+from contracts.ocpi.location import Location
+from contracts.ocpi.tariff import Tariff
+from contracts.values import (
+    ClockTime,
+    Country,
+    Days,
+    Identifier,
+    Minutes,
+    Name,
+    PartyId,
+    Time,
+    TimeZone,
+    Wire,
+    bad_value,
+)
+
+# Tags of the two forms; no field has such a name, so that a path can leave them out.
+IBAN_FORM = "(IBAN)"
+ACCOUNT_FORM = "(national)"
+
+
+@lru_cache(maxsize=512)
+def _is_country(code: str) -> bool:
+    return pycountry.countries.get(alpha_2=code) is not None
+
+
+def _known_country(code: str) -> str:
+    if not _is_country(code):
+        raise bad_value("is not an ISO 3166 country; send an alpha-2 code such as DE")
+    return code
+
+
+def _known_iban(text: str) -> str:
+    try:
+        IBAN(text)
+    except SchwiftyException:
+        raise bad_value(
+            "is not an IBAN: its length, its country or its check digits are wrong; send it as the bank wrote it,"
+            " in capitals and without spaces"
+        ) from None
+    return text
+
+
+def _known_bic(text: str) -> str:
+    try:
+        BIC(text)
+    except SchwiftyException:
+        raise bad_value("is not a BIC of 8 or 11 characters (ISO 9362)") from None
+    return text
+
+
+def _not_negative(amount: Decimal) -> Decimal:
+    if amount < 0:
+        raise bad_value("must not be negative")
+    return amount
+
+
+KnownCountry = Annotated[Country, AfterValidator(_known_country)]
+UnsignedText = Annotated[DecimalText, AfterValidator(_not_negative)]
+Iban = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$"), AfterValidator(_known_iban)]
+Bic = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{8}([A-Z0-9]{3})?$"), AfterValidator(_known_bic)]
+
+
+class Commission(Wire):
+    """What the platform keeps of a session: percent of the net plus a sum per session, and the VAT on it."""
+
+    percent: Percent
+    per_session: UnsignedText
+    vat_percent: Percent
+
+
+class PayoutTerms(Wire):
+    """When and how much an operator is paid."""
+
+    cutoff_time: ClockTime
+    business_days_only: bool
+    holiday_calendar: Identifier | None = None
+    delay_days: Days
+    minimum: UnsignedText
+    reserve_percent: Percent
+    reserve_days: Days
+    requires_approval: bool
+
+
+class IbanAccount(Wire):
+    """A bank account known by its IBAN."""
+
+    holder: Name
+    iban: Iban
+    bic: Bic | None = None
+
+
+class NationalAccount(Wire):
+    """A bank account known by a national number and routing code, for example ACH or NEFT."""
+
+    holder: Name
+    account_number: Identifier
+    routing_code: Identifier
+    scheme: Identifier
+
+
+def _account_form(value: Any) -> str:
+    given = value if isinstance(value, dict) else getattr(value, "model_fields_set", ())
+    return ACCOUNT_FORM if "account_number" in given else IBAN_FORM
+
+
+BankAccount = Annotated[
+    Annotated[IbanAccount, Tag(IBAN_FORM)] | Annotated[NationalAccount, Tag(ACCOUNT_FORM)],
+    Discriminator(_account_form),
+]
+
+
+class OperatorData(Wire):
+    """An operator and its terms, in effect from `effective_from` or later (see the rules of versions)."""
+
+    operator_id: Identifier
+    name: Name
+    country_code: KnownCountry
+    party_id: PartyId
+    time_zone: TimeZone
+    currency: Currency
+    effective_from: Time
+    commission: Commission
+    psp_fee_bearer: Literal["PLATFORM", "OPERATOR"]
+    fund_release: Literal["ON_SESSION", "ON_CAPTURE", "ON_SETTLEMENT"]
+    payout: PayoutTerms
+    cdr_delay_minutes: Minutes | None = None
+    bank_account: BankAccount
+
+    @model_validator(mode="after")
+    def _sums_are_in_its_currency(self) -> "OperatorData":
+        check_decimals(self.commission.per_session, self.currency, "commission.per_session")
+        check_decimals(self.payout.minimum, self.currency, "payout.minimum")
+        return self
+
+
+class LocationData(Wire):
+    """A location of an operator."""
+
+    operator_id: Identifier
+    location: Location
+
+
+class TariffData(Wire):
+    """A tariff of an operator, in effect from `effective_from` or later (see the rules of versions)."""
+
+    operator_id: Identifier
+    effective_from: Time
+    tariff: Tariff
+
+
+class PartnerFee(Wire):
+    """What a roaming partner charges, kept for information."""
+
+    percent: Percent
+    per_session: UnsignedText
+
+
+class PartnerData(Wire):
+    """A roaming partner whose drivers charge with our operators."""
+
+    country_code: Country
+    party_id: PartyId
+    name: Name
+    currency: Currency
+    fee: PartnerFee
+    payment_terms_days: Days
+    funding: Literal["PAY_WHEN_PAID", "ADVANCE"]
+
+    @model_validator(mode="after")
+    def _fee_is_in_its_currency(self) -> "PartnerData":
+        check_decimals(self.fee.per_session, self.currency, "fee.per_session")
+        return self
+
+
+class OperatorPublished(Event):
+    """`operator.registered` and `operator.changed`."""
+
+    type: Literal["operator.registered", "operator.changed"]
+    data: OperatorData
+
+
+class LocationPublished(Event):
+    """`location.published`."""
+
+    type: Literal["location.published"]
+    data: LocationData
+
+
+class TariffPublished(Event):
+    """`tariff.published`."""
+
+    type: Literal["tariff.published"]
+    data: TariffData
+
+
+class PartnerRegistered(Event):
+    """`partner.registered`."""
+
+    type: Literal["partner.registered"]
+    data: PartnerData

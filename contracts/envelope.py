@@ -1,0 +1,30 @@
+"""The CloudEvents 1.0 envelope that every event has, in and out."""
+
+from typing import Annotated, Literal
+
+from pydantic import StringConstraints
+
+from contracts.values import Attribute, Time, Wire
+
+SPEC_VERSION = "1.0"
+SCHEMA_NAMESPACE = "urn:wattledger:schema"
+
+
+class Event(Wire):
+    """The attributes of an event; each type adds its literal `type` and its `data`.
+
+    `id` and `source` together are unique for ever. `time` is when it happened by the producer's clock.
+    """
+
+    specversion: Literal["1.0"]
+    id: Attribute
+    source: Attribute
+    subject: Attribute
+    time: Time
+    dataschema: Annotated[str, StringConstraints(max_length=1024)] | None = None
+    datacontenttype: Annotated[str, StringConstraints(max_length=255)] | None = None
+
+
+def schema_uri(type_: str, version: int) -> str:
+    """The stable identity of a type's JSON Schema; its last segment is the version."""
+    return f"{SCHEMA_NAMESPACE}:{type_}:{version}"

@@ -1,0 +1,55 @@
+"""The OCPI Location that operators publish: what rating, plausibility and CDRs need of it (mod_locations).
+
+Parts that no price and no CDR depends on (images, opening times, `publish`, ...) are not judged, so that a partner
+with newer or sloppier values there keeps its location. Lengths are those of OCPI 2.2.1.
+"""
+
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from contracts.ocpi.values import DateTime, GeoLocation, OcpiId, OcpiText, OcpiWord, Whole
+from contracts.values import AtLeastOne, Many, OcpiCountry, PartyId, TimeZone, Wire
+
+
+class Connector(Wire):
+    """A plug; its voltage, current and power bound what a session can plausibly have drawn."""
+
+    id: OcpiId
+    standard: OcpiWord
+    format: OcpiWord
+    power_type: OcpiWord
+    max_voltage: Whole
+    max_amperage: Whole
+    max_electric_power: Whole | None = None
+    tariff_ids: Many[OcpiId] | None = None
+    last_updated: DateTime | None = None
+
+
+class Evse(Wire):
+    """A charging point that serves one vehicle at a time, known by its `uid`."""
+
+    uid: OcpiId
+    evse_id: Annotated[str, StringConstraints(max_length=48)] | None = None
+    status: OcpiText | None = None
+    connectors: AtLeastOne[Connector]
+    last_updated: DateTime | None = None
+
+
+class Location(Wire):
+    """A site with an address and a time zone; `time_zone` rules the local times of its tariffs."""
+
+    country_code: OcpiCountry | None = None
+    party_id: PartyId | None = None
+    id: OcpiId
+    publish: bool | None = None
+    name: OcpiText | None = None
+    address: OcpiText
+    city: OcpiText
+    postal_code: OcpiText | None = None
+    state: OcpiText | None = None
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$")]
+    coordinates: GeoLocation
+    evses: Many[Evse] | None = None
+    time_zone: TimeZone
+    last_updated: DateTime | None = None

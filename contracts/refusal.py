@@ -1,0 +1,125 @@
+"""Refusals: why a message was not accepted, as a code, a path in the document and a sentence for people."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from contracts.catalogue import ACCOUNT_FORM, IBAN_FORM
+from contracts.values import WHAT_A_PATTERN_MEANS
+
+MAX_SENTENCE_CHARS = 300
+MAX_PATH_CHARS = 200
+MAX_EXCERPT_CHARS = 40
+
+# Values that are not repeated outside the record they came in.
+_PRIVATE_FIELDS = frozenset({"iban", "account_number", "uid", "contract_id", "signed_value"})
+
+
+class RefusalCode(StrEnum):
+    """Why a message is quarantined.
+
+    NOT_JSON           the value is missing, is not UTF-8 or is not JSON; NaN and Infinity are not JSON
+    NOT_CLOUDEVENT     JSON, and not a CloudEvents 1.0 event in either Kafka binding
+    UNKNOWN_TYPE       an event type that the contract does not name
+    MISSING_FIELD      a field the contract asks for is not there
+    WRONG_TYPE         a field of another JSON type than the contract's, for example money as a number
+    BAD_VALUE          the right type with a value that cannot be: a negative register, a naive time
+    CURRENCY_MISMATCH  amounts that belong together in different currencies
+    TOO_LARGE          a value above the largest a broker takes
+    CONFLICT           the same id and source as a stored event, with other content
+    """
+
+    NOT_JSON = "NOT_JSON"
+    NOT_CLOUDEVENT = "NOT_CLOUDEVENT"
+    UNKNOWN_TYPE = "UNKNOWN_TYPE"
+    MISSING_FIELD = "MISSING_FIELD"
+    WRONG_TYPE = "WRONG_TYPE"
+    BAD_VALUE = "BAD_VALUE"
+    CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
+    TOO_LARGE = "TOO_LARGE"
+    CONFLICT = "CONFLICT"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A message that was not accepted.
+
+    `path` is where in the event, such as `data.amount.currency`, or `$` for the whole. `id`, `source` and `type` are
+    what could be read of the envelope: id and source both or neither.
+    """
+
+    code: RefusalCode
+    path: str
+    sentence: str
+    id: str | None = None
+    source: str | None = None
+    type: str | None = None
+
+
+_SENTENCES: Mapping[str, tuple[RefusalCode, str]] = {
+    "missing": (RefusalCode.MISSING_FIELD, "is missing; the contract asks for it"),
+    "string_type": (RefusalCode.WRONG_TYPE, "must be text"),
+    "int_type": (RefusalCode.WRONG_TYPE, "must be an integer"),
+    "bool_type": (RefusalCode.WRONG_TYPE, "must be true or false"),
+    "tuple_type": (RefusalCode.WRONG_TYPE, "must be an array"),
+    "model_type": (RefusalCode.WRONG_TYPE, "must be an object"),
+    "model_attributes_type": (RefusalCode.WRONG_TYPE, "must be an object"),
+    "literal_error": (RefusalCode.BAD_VALUE, "must be one of {expected}"),
+    "too_short": (RefusalCode.BAD_VALUE, "must have at least {min_length} item"),
+    "string_too_short": (RefusalCode.BAD_VALUE, "must have at least {min_length} character"),
+    "string_too_long": (RefusalCode.BAD_VALUE, "must have at most {max_length} characters"),
+    "greater_than_equal": (RefusalCode.BAD_VALUE, "must be {ge} or more"),
+    "less_than_equal": (RefusalCode.BAD_VALUE, "must be {le} or less"),
+}
+_UNION_FORMS = frozenset({IBAN_FORM, ACCOUNT_FORM})
+
+
+def refusal_of(error: ValidationError) -> tuple[RefusalCode, str, str]:
+    """Code, path and sentence of the first thing that is wrong; further ones are counted in the sentence."""
+    first = error.errors(include_url=False)[0]
+    context = first.get("ctx", {})
+    code, problem = _explain(first["type"], first["msg"], context)
+    path = path_of(first["loc"], str(context.get("at", "")))
+    more = error.error_count() - 1
+    excerpt = "" if _says_nothing(first["type"], context, path) else f" ({excerpt_of(first['input'])})"
+    sentence = f"{path}{excerpt} {problem}" + (f"; {more} more to mend" if more else "")
+    return code, path, sentence
+
+
+def _explain(kind: str, message: str, context: Mapping[str, Any]) -> tuple[RefusalCode, str]:
+    if kind in RefusalCode.__members__:
+        return RefusalCode[kind], str(context["sentence"])
+    if kind == "string_pattern_mismatch":
+        pattern = str(context["pattern"])
+        return RefusalCode.BAD_VALUE, WHAT_A_PATTERN_MEANS.get(pattern, f"must match {pattern}")
+    code, template = _SENTENCES.get(kind, (RefusalCode.BAD_VALUE, message))
+    return code, template.format_map(context) if kind in _SENTENCES else template
+
+
+def _says_nothing(kind: str, context: Mapping[str, Any], path: str) -> bool:
+    """Whether the input would not help: it is absent, private, or the whole object that a rule spans."""
+    return kind == "missing" or bool(context.get("at")) or path.rpartition(".")[2] in _PRIVATE_FIELDS
+
+
+def path_of(location: Sequence[int | str], below: str = "") -> str:
+    """A JSON path such as `data.items[0].gross.amount` from a location; `$` for the document itself."""
+    path = ""
+    for step in location:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        elif step not in _UNION_FORMS:
+            path += f".{step}"
+    return f"{path}.{below}".strip(".") or "$"
+
+
+def excerpt_of(value: object) -> str:
+    """The value as JSON, cut short, on one line."""
+    try:
+        text = orjson.dumps(value, default=str).decode()
+    except TypeError:
+        text = type(value).__name__
+    return text if len(text) <= MAX_EXCERPT_CHARS else f"{text[: MAX_EXCERPT_CHARS - 1]}…"

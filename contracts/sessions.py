@@ -1,0 +1,158 @@
+"""Events of charging sessions and of chargers, from the gateways."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from contracts.amounts import Number, WattHours
+from contracts.envelope import Event
+from contracts.values import Identifier, OcpiCountry, PartyId, Text, Time, Wire
+
+AuthMethod = Literal["AUTH_REQUEST", "COMMAND", "WHITELIST"]
+TokenType = Literal["AD_HOC_USER", "APP_USER", "OTHER", "RFID"]
+EvseStatus = Literal[
+    "AVAILABLE",
+    "BLOCKED",
+    "CHARGING",
+    "INOPERATIVE",
+    "OUTOFORDER",
+    "PLANNED",
+    "REMOVED",
+    "RESERVED",
+    "UNKNOWN",
+]
+SignedRecord = Annotated[str, StringConstraints(min_length=1, max_length=65_536)]
+
+
+class Token(Wire):
+    """Who charges, as the roaming party wrote it (OCPI CdrToken); its party pays when it is a registered partner."""
+
+    country_code: OcpiCountry
+    party_id: PartyId
+    uid: Identifier
+    type: TokenType
+    contract_id: Identifier
+
+
+class SessionStartedData(Wire):
+    """A session began: where, by which tariff and authorisation, at which register."""
+
+    session_id: Identifier
+    operator_id: Identifier
+    location_id: Identifier
+    evse_uid: Identifier
+    connector_id: Identifier
+    started_at: Time
+    meter_start_wh: WattHours
+    tariff_id: Identifier
+    auth_method: AuthMethod
+    token: Token | None = None
+    reservation_id: Identifier | None = None
+    reserved_from: Time | None = None
+
+
+class SessionMeteredData(Wire):
+    """A reading of the session's cumulative register, with what else the meter told."""
+
+    session_id: Identifier
+    read_at: Time
+    register_wh: WattHours
+    power_w: Number | None = None
+    current_a: Number | None = None
+    soc_percent: Number | None = None
+    signed_value: SignedRecord | None = None
+
+
+class SessionStateChangedData(Wire):
+    """The vehicle began or ceased to ask for energy."""
+
+    session_id: Identifier
+    at: Time
+    state: Literal["CHARGING", "IDLE"]
+
+
+class SessionEndedData(Wire):
+    """The session ended at this register."""
+
+    session_id: Identifier
+    ended_at: Time
+    meter_stop_wh: WattHours
+    reason: Text
+
+
+class SessionMeterCorrectedData(Wire):
+    """The later truth about the start register, the stop register or both; it re-rates the session."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["meter_start_wh"]}, {"required": ["meter_stop_wh"]}]}
+    )
+
+    session_id: Identifier
+    corrected_at: Time
+    meter_start_wh: WattHours | None = None
+    meter_stop_wh: WattHours | None = None
+    reason: Text
+
+    @model_validator(mode="after")
+    def _corrects_something(self) -> "SessionMeterCorrectedData":
+        if self.meter_start_wh is None and self.meter_stop_wh is None:
+            raise PydanticCustomError(
+                "MISSING_FIELD",
+                "{sentence}",
+                {"sentence": "corrects nothing; send meter_start_wh, meter_stop_wh or both", "at": "meter_stop_wh"},
+            )
+        return self
+
+
+class ChargerStatusChangedData(Wire):
+    """An EVSE took another OCPI status."""
+
+    operator_id: Identifier
+    location_id: Identifier
+    evse_uid: Identifier
+    status: EvseStatus
+    at: Time
+    error_code: Text | None = None
+
+
+class SessionStarted(Event):
+    """`charging.session.started`."""
+
+    type: Literal["charging.session.started"]
+    data: SessionStartedData
+
+
+class SessionMetered(Event):
+    """`charging.session.metered`."""
+
+    type: Literal["charging.session.metered"]
+    data: SessionMeteredData
+
+
+class SessionStateChanged(Event):
+    """`charging.session.state_changed`."""
+
+    type: Literal["charging.session.state_changed"]
+    data: SessionStateChangedData
+
+
+class SessionEnded(Event):
+    """`charging.session.ended`."""
+
+    type: Literal["charging.session.ended"]
+    data: SessionEndedData
+
+
+class SessionMeterCorrected(Event):
+    """`charging.session.meter_corrected`."""
+
+    type: Literal["charging.session.meter_corrected"]
+    data: SessionMeterCorrectedData
+
+
+class ChargerStatusChanged(Event):
+    """`charging.charger.status_changed`."""
+
+    type: Literal["charging.charger.status_changed"]
+    data: ChargerStatusChangedData

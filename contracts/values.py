@@ -1,0 +1,125 @@
+"""The values fields are made of: identifiers, names, times, time zones, and the object they stand in.
+
+Each is checked on construction and refuses with a sentence that says what to send instead. A refusal's type is the
+code it is reported under (see `contracts.refusal`).
+"""
+
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Annotated, TypeVar
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+T = TypeVar("T")
+
+EARLIEST_YEAR = 1900
+LATEST_YEAR = 2999
+
+IDENTIFIER_PATTERN = r"^[\x20-\x7E]{1,64}$"
+ATTRIBUTE_PATTERN = r"^[\x20-\x7E]{1,255}$"
+COUNTRY_PATTERN = r"^[A-Z]{2}$"
+OCPI_COUNTRY_PATTERN = r"^[A-Za-z]{2}$"
+PARTY_PATTERN = r"^[A-Za-z0-9]{3}$"
+PARTNER_PATTERN = r"^[A-Za-z]{2}-[A-Za-z0-9]{3}$"
+CLOCK_TIME_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
+
+WHAT_A_PATTERN_MEANS = {
+    IDENTIFIER_PATTERN: "must be 1 to 64 printable ASCII characters",
+    ATTRIBUTE_PATTERN: "must be 1 to 255 printable ASCII characters",
+    COUNTRY_PATTERN: "must be an ISO 3166 alpha-2 country code in capitals, such as DE",
+    OCPI_COUNTRY_PATTERN: "must be an ISO 3166 alpha-2 country code, such as DE",
+    PARTY_PATTERN: "must be an OCPI party id of three letters or digits, such as ABC",
+    PARTNER_PATTERN: "must be a partner written COUNTRY-PARTY, such as DE-ABC",
+    CLOCK_TIME_PATTERN: "must be a time of day written HH:MM, from 00:00 to 23:59",
+}
+
+_TIME = re.compile(TIME_PATTERN)
+
+
+def bad_value(sentence: str, at: str = "") -> PydanticCustomError:
+    """A right type with a wrong value; `at` is the path below the field that is being checked."""
+    return PydanticCustomError("BAD_VALUE", "{sentence}", {"sentence": sentence, "at": at})
+
+
+def wrong_type(sentence: str) -> PydanticCustomError:
+    """A value of another JSON type than the contract's."""
+    return PydanticCustomError("WRONG_TYPE", "{sentence}", {"sentence": sentence, "at": ""})
+
+
+class Wire(BaseModel):
+    """A JSON object of the contract: frozen, strict about its known fields, blind to unknown ones."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", hide_input_in_errors=True)
+
+
+def parse_time(value: object) -> datetime:
+    """A UTC datetime from RFC 3339 text with an offset; a naive time or a Unix number is refused."""
+    if type(value) is not str:
+        raise wrong_type("must be a time as text, such as 2026-03-01T10:00:00Z")
+    if _TIME.fullmatch(value) is None:
+        raise bad_value("must be an RFC 3339 time with an offset, such as 2026-03-01T10:00:00Z")
+    try:
+        moment = datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise bad_value("is not a time of the calendar; send a date and an hour that exist") from None
+    if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+        raise bad_value(f"lies outside the years {EARLIEST_YEAR} to {LATEST_YEAR}")
+    return moment
+
+
+def format_time(moment: datetime) -> str:
+    """RFC 3339 text in UTC with `Z`, with a fraction only where there is one."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+@lru_cache(maxsize=1024)
+def is_time_zone(name: str) -> bool:
+    """Whether the IANA database, as installed, has this zone."""
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        return False
+    return True
+
+
+def _known_zone(name: str) -> str:
+    if not is_time_zone(name):
+        raise bad_value("is not an IANA time zone; send a name such as Europe/Berlin")
+    return name
+
+
+# Sequences arrive as JSON arrays, which strict mode would not take for a tuple.
+Many = Annotated[tuple[T, ...], Field(strict=False)]
+AtLeastOne = Annotated[tuple[T, ...], Field(strict=False, min_length=1)]
+
+Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER_PATTERN)]
+Attribute = Annotated[str, StringConstraints(pattern=ATTRIBUTE_PATTERN)]
+Country = Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN)]
+OcpiCountry = Annotated[str, StringConstraints(pattern=OCPI_COUNTRY_PATTERN)]
+PartyId = Annotated[str, StringConstraints(pattern=PARTY_PATTERN)]
+Partner = Annotated[str, StringConstraints(pattern=PARTNER_PATTERN)]
+ClockTime = Annotated[str, StringConstraints(pattern=CLOCK_TIME_PATTERN)]
+Text = Annotated[str, StringConstraints(max_length=255)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=140)]
+TimeZone = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_known_zone)]
+Days = Annotated[int, Field(ge=0, le=3650)]
+Minutes = Annotated[int, Field(ge=0, le=525_600)]
+Time = Annotated[
+    datetime,
+    PlainValidator(parse_time),
+    PlainSerializer(format_time, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": TIME_PATTERN}),
+]
