@@ -174,7 +174,10 @@ def _register_at(registers: Sequence[Reading], at: datetime) -> Fraction:
     end, high_wh = registers[later] if later < len(registers) else (at, low_wh)
     if at == start or high_wh == low_wh:
         return low_wh
-    return low_wh + (high_wh - low_wh) * Fraction(microseconds(at - start), microseconds(end - start))
+    part_us, whole_us = microseconds(at - start), microseconds(end - start)
+    scale = low_wh.denominator * high_wh.denominator
+    low, high = low_wh.numerator * high_wh.denominator, high_wh.numerator * low_wh.denominator
+    return Fraction(low * (whole_us - part_us) + high * part_us, scale * whole_us)
 
 
 def _band_cuts(trace: SessionTrace, menu: Menu) -> set[datetime]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from math import lcm
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,6 @@ from domain.rating import (
     PARKING_TIME,
     TIME,
     US_PER_HOUR,
-    VOLUME_PER_UNIT,
     WH_PER_KWH,
     ChargingPeriod,
     Line,
@@ -61,9 +61,10 @@ def price(tariff: Tariff, periods: Sequence[ChargingPeriod], time_zone: ZoneInfo
     """
     if not periods:
         raise DomainError("a session has at least one charging period; there are none to price")
-    uses = _collect(tariff, periods, time_zone)
+    uses, energy_wh = _collect(tariff, periods, time_zone)
     rounded = _round_up_steps(uses)
     parts = _Parts(rounded)
+    lengths_us = [(period.phase, period.length_us) for period in periods]
     return Rating(
         periods=tuple(periods),
         lines=_lines(rounded),
@@ -73,23 +74,19 @@ def price(tariff: Tariff, periods: Sequence[ChargingPeriod], time_zone: ZoneInfo
         time=parts.time,
         parking=parts.parking,
         reservation=parts.reservation,
-        energy_wh=sum([period.energy_wh for period in periods], _ZERO),
-        time_us=sum([period.length_us for period in periods]),
-        parking_time_us=_time_in(Phase.IDLE, periods),
-        reservation_time_us=_time_in(Phase.RESERVED, periods),
+        energy_wh=energy_wh,
+        time_us=sum([length_us for _, length_us in lengths_us]),
+        parking_time_us=sum([length_us for phase, length_us in lengths_us if phase is Phase.IDLE]),
+        reservation_time_us=sum([length_us for phase, length_us in lengths_us if phase is Phase.RESERVED]),
         subtotal=parts.subtotal,
     )
 
 
-def _time_in(phase: Phase, periods: Sequence[ChargingPeriod]) -> int:
-    return sum([period.length_us for period in periods if period.phase is phase])
-
-
-def _collect(tariff: Tariff, periods: Sequence[ChargingPeriod], time_zone: ZoneInfo) -> _Uses:
+def _collect(tariff: Tariff, periods: Sequence[ChargingPeriod], time_zone: ZoneInfo) -> tuple[_Uses, Fraction]:
     uses = _Uses([], [], [], [], [], [])
     reserved = tariff.expired if reservation_expired(periods) else tariff.reserved
     reserved_from, started_at = duration_origins(periods)
-    energy_wh = _ZERO
+    energy_wh = _ZERO  # Of the session so far, which is what tiers look at.
     for index, period in enumerate(periods):
         if period.phase is Phase.RESERVED:
             moment = _moment(reserved, period, energy_wh, reserved_from, time_zone)
@@ -97,15 +94,15 @@ def _collect(tariff: Tariff, periods: Sequence[ChargingPeriod], time_zone: ZoneI
         else:
             moment = _moment(tariff.charging, period, energy_wh, started_at, time_zone)
             _use_connected(uses, tariff.charging, moment, index)
-        energy_wh += period.energy_wh
-    return uses
+        energy_wh = energy_wh + period.energy_wh if index else period.energy_wh
+    return uses, energy_wh
 
 
 def _moment(menu: Menu, period: ChargingPeriod, energy_wh: Fraction, since: datetime, time_zone: ZoneInfo) -> Moment:
     if not menu.restricted:
-        return Moment(period.start, energy_wh, 0, period)
+        return Moment(period.start, 0, energy_wh, 0, period)
     local = period.start.astimezone(time_zone) if menu.edges.clock_minutes else period.start
-    return Moment(local, energy_wh, microseconds(period.start - since), period)
+    return Moment(local, local.hour * 60 + local.minute, energy_wh, microseconds(period.start - since), period)
 
 
 def _use_reserved(uses: _Uses, menu: Menu, moment: Moment, index: int) -> None:
@@ -179,6 +176,14 @@ def parking_takes_the_step(parking: Sequence[_Use]) -> bool:
     return any(use.volume for use in parking)
 
 
+def _total(volumes: Sequence[Fraction | int]) -> Fraction | int:
+    """The sum, over one common denominator instead of one addition of fractions after another."""
+    if len(volumes) == 1:
+        return volumes[0]
+    common = lcm(*[volume.denominator for volume in volumes])
+    return Fraction(sum([volume.numerator * (common // volume.denominator) for volume in volumes]), common)
+
+
 def _rounded_up(uses: list[_Use], step_unit: int) -> list[_Use]:
     """The same uses, their sum raised to a whole number of the last relevant step (OCPI mod_cdrs, step_size).
 
@@ -187,13 +192,14 @@ def _rounded_up(uses: list[_Use], step_unit: int) -> list[_Use]:
     """
     if not uses:
         return uses
-    total = uses[0].volume if len(uses) == 1 else sum([use.volume for use in uses])
+    total = _total([use.volume for use in uses])
     position = next((i for i in range(len(uses) - 1, -1, -1) if uses[i].volume), len(uses) - 1)
     last = uses[position]
     step = last.component.step_size * step_unit
-    surplus = -total % step if total > 0 else 0
-    if not surplus:
+    missing = -total.numerator % (step * total.denominator)
+    if not missing or total.numerator < 0:
         return uses
+    surplus = Fraction(missing, total.denominator)
     raised = _Use(last.period_index, last.component, last.volume + surplus, surplus)
     return [*uses[:position], raised, *uses[position + 1 :]]
 
@@ -209,27 +215,30 @@ class _Parts:
         self.time = _cost(uses.time)
         self.parking = _cost(uses.parking)
         self.reservation = _cost(uses.reservation_time + uses.reservation_flat)
-        self.subtotal = _FREE
-        for cost in (self.energy, self.fixed, self.time, self.parking, self.reservation):
-            if cost is not None:
-                self.subtotal = self.subtotal + cost
+        costs = (self.energy, self.fixed, self.time, self.parking, self.reservation)
+        self.subtotal = _sum([cost for cost in costs if cost is not None])
+
+
+def _sum(costs: Sequence[Price]) -> Price:
+    if not costs:
+        return _FREE
+    total = costs[0]
+    for cost in costs[1:]:
+        total = total + cost
+    return total
 
 
 def _cost(uses: list[_Use]) -> Price | None:
     """Volumes are summed per component before they are multiplied, which is the same sum with less arithmetic."""
     if not uses:
         return None
-    volumes: dict[int, tuple[Component, Fraction | int]] = {}
+    volumes: dict[int, list[Fraction | int]] = {}
+    components: dict[int, Component] = {}
     for use in uses:
-        component = use.component
-        known = volumes.get(id(component))
-        volumes[id(component)] = (component, use.volume if known is None else known[1] + use.volume)
-    excl_vat = incl_vat = _ZERO
-    for component, volume in volumes.values():
-        quantity = Fraction(volume, VOLUME_PER_UNIT[component.dimension])
-        excl_vat += quantity * component.price
-        incl_vat += quantity * component.gross_price
-    return Price(excl_vat, incl_vat)
+        key = id(use.component)
+        components[key] = use.component
+        volumes.setdefault(key, []).append(use.volume)
+    return _sum([component.cost_of(_total(volumes[key])) for key, component in components.items()])
 
 
 def bounded(subtotal: Price, min_price: PriceBound | None, max_price: PriceBound | None) -> Price:
@@ -238,6 +247,8 @@ def bounded(subtotal: Price, min_price: PriceBound | None, max_price: PriceBound
     Both sides are bounded independently, and a bound without an amount incl. VAT leaves that side alone; the parts
     are never scaled, so they need not add up to the total.
     """
+    if min_price is None and max_price is None:
+        return subtotal
     excl_vat, incl_vat = subtotal.excl_vat, subtotal.incl_vat
     if min_price is not None:
         excl_vat = max(excl_vat, min_price.excl_vat)
@@ -245,7 +256,7 @@ def bounded(subtotal: Price, min_price: PriceBound | None, max_price: PriceBound
     if max_price is not None:
         excl_vat = min(excl_vat, max_price.excl_vat)
         incl_vat = incl_vat if max_price.incl_vat is None else min(incl_vat, max_price.incl_vat)
-    return subtotal if (excl_vat, incl_vat) == (subtotal.excl_vat, subtotal.incl_vat) else Price(excl_vat, incl_vat)
+    return Price(excl_vat, incl_vat)
 
 
 def _lines(uses: _Uses) -> tuple[Line, ...]:

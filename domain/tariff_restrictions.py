@@ -4,7 +4,7 @@ Every kind answers two questions: does it hold at a Moment, and which Edges can 
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from fractions import Fraction
 from typing import NamedTuple
@@ -16,9 +16,10 @@ WEEKDAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", 
 
 
 class Moment(NamedTuple):
-    """What restrictions look at, as of the start of a period; `local` is the location's wall clock."""
+    """What restrictions look at, as of the start of a period: the location's wall clock and its minute of the day."""
 
     local: datetime
+    minute: int
     energy_wh: Fraction
     elapsed_us: int
     period: ChargingPeriod
@@ -64,12 +65,15 @@ class TimeWindow(Restriction):
 
     start_minute: int
     end_minute: int
+    wraps: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "wraps", window_wraps(self.start_minute, self.end_minute))
 
     def holds(self, moment: Moment) -> bool:
-        minute = moment.local.hour * 60 + moment.local.minute
-        if window_wraps(self.start_minute, self.end_minute):
-            return minute >= self.start_minute or minute < self.end_minute
-        return self.start_minute <= minute < self.end_minute
+        if self.wraps:
+            return moment.minute >= self.start_minute or moment.minute < self.end_minute
+        return self.start_minute <= moment.minute < self.end_minute
 
     def edges(self) -> Edges:
         return Edges(clock_minutes=frozenset({self.start_minute, self.end_minute % MINUTES_PER_DAY}))
