@@ -1,0 +1,1 @@
+"""The tests, one folder an area; what they share stands in conftest.py."""

@@ -1,0 +1,86 @@
+"""Prepares a service's process and then becomes the service: account, death with its parent, own session.
+
+Run as a script with the standard library alone, `launcher.py PARENT_PID SIGNAL ACCOUNT -- COMMAND...`, so that no
+code of ours runs between fork and exec in a process that has threads. ACCOUNT is empty to keep the caller's.
+"""
+
+import ctypes
+import os
+import pwd
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_KEEPCAPS = 8
+_PR_CAP_AMBIENT = 47
+_PR_CAP_AMBIENT_RAISE = 2
+_CAP_DAC_OVERRIDE = 1
+_CAPABILITY_VERSION_3 = 0x20080522
+_CANNOT_PREPARE = 126
+
+
+def main(arguments: list[str]) -> None:
+    """Takes on the account, asks for the signal on the parent's death, and executes the command."""
+    parent_pid, death_signal, account = int(arguments[0]), int(arguments[1]), arguments[2]
+    command = arguments[4:]
+    os.setsid()  # Ctrl-C in the terminal is for the command, which then stops its services in order.
+    if account:
+        _become(account, [command[0], os.getcwd()])
+    if sys.platform == "linux":
+        _prctl(_PR_SET_PDEATHSIG, death_signal)
+    if os.getppid() != parent_pid:
+        sys.exit(0)  # The parent died before the request took effect; nobody would ever stop this service.
+    _restore_signals()
+    os.execv(command[0], command)  # noqa: S606 - becoming the service is this script's purpose.
+
+
+def _restore_signals() -> None:
+    """Gives the service the default signal handling that Python changed for itself."""
+    for number in (signal.SIGPIPE, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _become(account: str, needed_paths: list[str]) -> None:
+    """Drops root for an account, since PostgreSQL refuses to run as root.
+
+    Where the project lies below a folder that only root may enter (such as /root), the account keeps one capability,
+    to pass through folders, instead of our loosening the modes of folders that are not ours.
+    """
+    entry = pwd.getpwnam(account)
+    _prctl(_PR_SET_KEEPCAPS, 1)
+    os.setgroups([])
+    os.setgid(entry.pw_gid)
+    os.setuid(entry.pw_uid)
+    if all(_reachable(path) for path in needed_paths):
+        return
+    _keep_dac_override()
+    unreachable = [path for path in needed_paths if not _reachable(path)]
+    if unreachable:
+        sys.stderr.write(f"the account {account} cannot reach {unreachable[0]}\n")
+        sys.exit(_CANNOT_PREPARE)
+
+
+def _reachable(path: str) -> bool:
+    try:
+        os.stat(path)
+    except PermissionError:
+        return False
+    return os.access(path, os.X_OK, effective_ids=True)
+
+
+def _keep_dac_override() -> None:
+    """Makes CAP_DAC_OVERRIDE the only capability, and one that survives exec."""
+    mask = 1 << _CAP_DAC_OVERRIDE
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    sets = (ctypes.c_uint32 * 6)(mask, mask, mask, 0, 0, 0)  # effective, permitted, inheritable; low words first
+    if ctypes.CDLL(None, use_errno=True).capset(header, sets) == 0:
+        _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE, 0, 0)
+
+
+def _prctl(option: int, *arguments: int) -> None:
+    words = [ctypes.c_ulong(argument) for argument in (*arguments, 0, 0, 0, 0)[:4]]
+    ctypes.CDLL(None, use_errno=True).prctl(option, *words)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

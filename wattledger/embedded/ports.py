@@ -1,0 +1,50 @@
+"""Chooses loopback ports that stay a service's own across its restarts."""
+
+import random
+import socket
+import time
+from collections.abc import Collection
+
+LOOPBACK = "127.0.0.1"
+
+# Below the range that Linux hands out to outgoing connections: a client that keeps reconnecting to a port inside it
+# can by chance be given that very port as its own, connect to itself, and keep the service from returning to it.
+_PORTS = range(20_000, 32_000)
+_TRIES_MAX = 200
+
+
+def free(port: int) -> bool:
+    """Whether a service may listen on this loopback port now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
+def listening(port: int) -> bool:
+    """Whether somebody accepts connections on this loopback port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+def choose(wanted: int | None, taken: Collection[int] = (), patience_seconds: float = 3.0) -> int:
+    """Returns the wanted port if it gets free within the patience, otherwise another free one.
+
+    Raises:
+        OSError: no free port was found in 200 tries.
+    """
+    deadline = time.monotonic() + patience_seconds
+    while wanted is not None and wanted not in taken:
+        if free(wanted):
+            return wanted
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    for candidate in random.sample(_PORTS, _TRIES_MAX):
+        if candidate not in taken and free(candidate):
+            return candidate
+    raise OSError(f"no free port among {_TRIES_MAX} tried between {_PORTS.start} and {_PORTS.stop} on {LOOPBACK}")

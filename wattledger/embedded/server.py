@@ -1,0 +1,214 @@
+"""The life of an embedded server: locked, started or shared, waited for, stopped, killed, started again."""
+
+import contextlib
+import subprocess
+import threading
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from wattledger.embedded.folder import ServiceFolder
+from wattledger.embedded.ports import choose, listening
+from wattledger.embedded.process import Child, Command
+from wattledger.errors import ServiceError
+
+_READY_SECONDS_MAX = 90.0
+_SHARED_SECONDS_MAX = 90.0
+_ORPHAN_SECONDS_MAX = 10.0
+_POLL_SECONDS = 0.03
+_TAIL_LINES = 3
+
+
+class EmbeddedServer(ABC):
+    """One server on one folder of the data directory; several processes on it share the server of the first.
+
+    The process that took the folder's lock runs the server and stops it; the others use its address, and the first
+    of them that notices its end (`ensure_running`) starts it again on the same port.
+    """
+
+    name: str
+    port_names: tuple[str, ...]
+
+    def __init__(self, data_dir: Path) -> None:
+        self._folder = ServiceFolder(Path(data_dir).absolute() / self.name.lower())
+        self._child: Child | None = None
+        self._address: str | None = None
+        self._one_at_a_time = threading.RLock()
+        self._cancelled = threading.Event()
+
+    def start(self) -> str:
+        """Starts the server, or joins the one that another process runs here; returns its address.
+
+        Raises:
+            ServiceError: it cannot be started, or the process that has the folder does not offer it.
+        """
+        with self._one_at_a_time:
+            self._cancelled.clear()
+            if self._child is not None and self._child.running() and self._address is not None:
+                return self._address
+            return self._start()
+
+    def _start(self) -> str:
+        try:
+            self._folder.prepare()
+        except OSError as error:
+            raise ServiceError(
+                f"{self.name}: the data directory {self._folder.path} cannot be used ({error.strerror}); "
+                "choose another with --data-dir"
+            ) from error
+        self._address = self._run() if self._folder.lock() else self._join()
+        return self._address
+
+    def ensure_running(self) -> bool:
+        """Starts the server again if it has ended, here or in the process whose server was shared; True if it had.
+
+        Raises:
+            ServiceError: it cannot be started.
+        """
+        with self._one_at_a_time:
+            ended = self._folder.lock() if self._child is None else not self._child.running()
+            if ended and not self._cancelled.is_set():
+                self._address = self._run()
+            return ended
+
+    def cancel(self) -> None:
+        """Makes a start that is under way in another thread give up, and no watcher begin one."""
+        self._cancelled.set()
+
+    def stop(self) -> None:
+        """Stops the server if this process runs it, and waits for its end."""
+        self.cancel()
+        with self._one_at_a_time:
+            self._end()
+
+    def _end(self) -> None:
+        if self._child is not None:
+            self._folder.forget("endpoint.json")
+            self._child.stop()
+            self._child = None
+            self._folder.forget("process.json")
+        self._folder.unlock()
+        self._address = None
+
+    def kill(self) -> None:
+        """Kills the server as `kill -9` would; `start` recovers it on the same port."""
+        if self._child is not None:
+            self._child.kill()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id, when this process runs it."""
+        return self._child.pid if self._child is not None else None
+
+    @abstractmethod
+    def _prepare(self, ports: dict[str, int]) -> Command:
+        """Makes the folder ready for a start on these ports and returns the command."""
+
+    @abstractmethod
+    def _is_ready(self, child: Child, ports: dict[str, int]) -> bool:
+        """Whether the starting server answers."""
+
+    @abstractmethod
+    def _finish(self, ports: dict[str, int]) -> str:
+        """Completes the start of a server that answers; returns its address."""
+
+    def _retry(self, output: str) -> bool:
+        """Whether a start that failed with this output is worth another try."""
+        return False
+
+    def _require_address(self) -> str:
+        if self._address is None:
+            raise ServiceError(f"{self.name} is not started; call start() first")
+        return self._address
+
+    def _run(self) -> str:
+        try:
+            self._end_orphan()
+            ports = self._ports()
+            command = self._prepare(ports)
+            self._child = self._start_child(command, ports)
+            address = self._finish(ports)
+            self._folder.remember("endpoint.json", {"address": address, "port": ports[self.port_names[0]]})
+        except (OSError, subprocess.SubprocessError) as error:
+            self._end()
+            raise ServiceError(f"{self.name} cannot be started in {self._folder.path}: {error}") from error
+        except BaseException:
+            self._end()
+            raise
+        return address
+
+    def _ports(self) -> dict[str, int]:
+        remembered = self._folder.recall("ports.json")
+        ports: dict[str, int] = {}
+        for name in self.port_names:
+            ports[name] = choose(remembered.get(name), taken=ports.values())
+        self._folder.remember("ports.json", ports)
+        return ports
+
+    def _start_child(self, command: Command, ports: dict[str, int]) -> Child:
+        deadline = time.monotonic() + _READY_SECONDS_MAX
+        while True:
+            self._child = child = Child(command)
+            self._folder.remember("process.json", {"pid": child.pid, "created": _created(child.pid)})
+            while child.running() and time.monotonic() < deadline:
+                if self._is_ready(child, ports):
+                    return child
+                if self._cancelled.wait(_POLL_SECONDS):
+                    raise ServiceError(f"{self.name}: the start was cancelled")
+            output = child.output()
+            if child.running() or time.monotonic() > deadline or not self._retry(output):
+                raise ServiceError(self._failure(child, output, command))
+            time.sleep(0.2)
+
+    def _failure(self, child: Child, output: str, command: Command) -> str:
+        lines = [line.strip() for line in output.splitlines() if line.strip()]
+        state = "did not become ready in time" if child.running() else "ended while starting"
+        said = " | ".join(lines[-_TAIL_LINES:]) or "it wrote nothing"
+        return f"{self.name} {state}: {said}; its whole log is {command.log}"
+
+    def _join(self) -> str:
+        deadline = time.monotonic() + _SHARED_SECONDS_MAX
+        while time.monotonic() < deadline:
+            endpoint = self._folder.recall("endpoint.json")
+            if endpoint and listening(int(endpoint["port"])):
+                return str(endpoint["address"])
+            if self._folder.lock():
+                return self._run()
+            time.sleep(_POLL_SECONDS)
+        raise ServiceError(
+            f"{self.name}: another process has {self._folder.path} and offers no server there; "
+            "end that process, or choose another --data-dir"
+        )
+
+    def _end_orphan(self) -> None:
+        """Waits for a server whose process died, and ends it if it stays: the lock says that nobody uses it."""
+        known = self._folder.recall("process.json")
+        with contextlib.suppress(psutil.Error, KeyError):
+            orphan = psutil.Process(int(known["pid"]))
+            if orphan.create_time() != known["created"]:
+                return
+            try:
+                orphan.wait(_ORPHAN_SECONDS_MAX)
+            except psutil.TimeoutExpired:
+                orphan.kill()
+                orphan.wait(_ORPHAN_SECONDS_MAX)
+
+
+def _created(pid: int) -> float | None:
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.Error:
+        return None
