@@ -1,0 +1,302 @@
+"""What a session is worth, from its facts and the catalogue: its state, the reason, and its bills over time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from domain.catalogue import Catalogue, Location, Operator, Partner, PublishedTariff
+from domain.errors import ImplausibleSession, UnsupportedTariff
+from domain.facts import Ended, Fact, MeterCorrected, Metered, Started, StateChanged
+from domain.money import percent_of, plain, to_minor_half_up
+from domain.periods import split
+from domain.pricing import price
+from domain.rating import ChargingPeriod, Phase, Rating
+
+OPEN, SUSPENSE, RATED, INVALID = "OPEN", "SUSPENSE", "RATED", "INVALID"
+
+
+@dataclass(slots=True)
+class MeterFacts:
+    """All that was reported about the charging itself, in any order."""
+
+    starts: list[Started] = field(default_factory=list)
+    ends: list[Ended] = field(default_factory=list)
+    readings: list[Metered] = field(default_factory=list)
+    states: list[StateChanged] = field(default_factory=list)
+    corrections: list[MeterCorrected] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.starts or self.ends or self.readings or self.states or self.corrections)
+
+    def first_start(self) -> Started | None:
+        """The start that is taken when several say the same."""
+        return min(self.starts, key=lambda fact: fact.order, default=None)
+
+    def first_end(self) -> Ended | None:
+        """The end that is taken when several say the same."""
+        return min(self.ends, key=lambda fact: fact.order, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """One price of a session: amounts in minor units, with the exact rating behind them."""
+
+    energy_wh: Fraction
+    net: int
+    gross: int
+    commission: int
+    commission_vat: int
+    rating: Rating = field(compare=False, repr=False)
+
+    @property
+    def vat(self) -> int:
+        """VAT of the charge: gross less net."""
+        return self.gross - self.net
+
+    @property
+    def share(self) -> int:
+        """What is the operator's: gross less commission and its VAT."""
+        return self.gross - self.commission - self.commission_vat
+
+    @property
+    def key(self) -> tuple[str, int, int, int, int]:
+        """What makes one bill another: energy or any amount."""
+        return (plain(self.energy_wh), self.net, self.gross, self.commission, self.commission_vat)
+
+
+@dataclass(frozen=True, slots=True)
+class BillChange:
+    """From `at` the session's price is `bill`, or it has none; `source` and `id` are of the fact behind it."""
+
+    at: datetime
+    source: str
+    id: str
+    bill: Bill | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """Everything that rules one session, as in effect at its start."""
+
+    start: Started
+    end: Ended
+    operator: Operator
+    published: PublishedTariff
+    location: Location | None
+    partner: Partner | None
+
+    @property
+    def time_zone(self) -> ZoneInfo:
+        """The location's zone, the operator's where the location is unknown."""
+        return (self.location.time_zone if self.location else None) or self.operator.time_zone
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The outcome: state and reason, what rules the session, and its bills over time (empty when never rateable).
+
+    `rateable_from` is later than the end when only a correction made the session rateable.
+    """
+
+    state: str
+    reason: str
+    contract: Contract | None = None
+    changes: tuple[BillChange, ...] = ()
+    rateable_from: datetime | None = None
+
+
+def assess(facts: MeterFacts, catalogue: Catalogue) -> Assessment:
+    """Judge a session: INVALID, OPEN, SUSPENSE or RATED, in that order, each with its reason."""
+    contradiction = _contradiction(facts)
+    if contradiction:
+        return Assessment(INVALID, contradiction)
+    start, end = facts.first_start(), facts.first_end()
+    if start is None or end is None:
+        return Assessment(OPEN, "START_MISSING" if start is None else "END_MISSING")
+    found = _contract(start, end, catalogue)
+    if isinstance(found, str):
+        return Assessment(SUSPENSE, found)
+    return _rate_over_time(facts, found)
+
+
+def _contradiction(facts: MeterFacts) -> str:
+    if len({start.operator_id for start in facts.starts}) > 1:
+        return "TWO_OPERATORS"
+    if len({(start.at, start.register_wh) for start in facts.starts}) > 1:
+        return "TWO_STARTS"
+    if len({(end.at, end.register_wh) for end in facts.ends}) > 1:
+        return "TWO_ENDS"
+    return ""
+
+
+def _contract(start: Started, end: Ended, catalogue: Catalogue) -> Contract | str:
+    """What rules the session, or the reason why it has to wait."""
+    if start.operator_id not in catalogue.operators:
+        return "OPERATOR_UNKNOWN"
+    operator = catalogue.operator_at(start.operator_id, start.at)
+    if operator is None:
+        return "OPERATOR_NOT_IN_EFFECT"
+    if (start.operator_id, start.tariff_id.casefold()) not in catalogue.tariffs:
+        return "TARIFF_UNKNOWN"
+    published = catalogue.tariff_at(start.operator_id, start.tariff_id, start.at)
+    if published is None:
+        return "TARIFF_NOT_IN_EFFECT"
+    partner = catalogue.partner_at(start.partner, start.at) if start.partner else None
+    if published.currency != operator.currency:
+        return "TARIFF_CURRENCY"
+    if partner is not None and partner.currency != operator.currency:
+        return "PARTNER_CURRENCY"
+    refusal = _refusal(published, start.at)
+    if refusal:
+        return refusal
+    location = catalogue.location_at(start.operator_id, start.location_id, start.at)
+    return Contract(start, end, operator, published, location, partner)
+
+
+def _refusal(published: PublishedTariff, started_at: datetime) -> str:
+    try:
+        tariff = published.tariff
+    except UnsupportedTariff as refusal:
+        return f"TARIFF_UNSUPPORTED: {refusal}"
+    begins, ends = tariff.start_date_time, tariff.end_date_time
+    if (begins and started_at < begins) or (ends and started_at >= ends):
+        return "TARIFF_NOT_IN_EFFECT"
+    return ""
+
+
+def _rate_over_time(facts: MeterFacts, contract: Contract) -> Assessment:
+    """Rate at the end with what was corrected by then, and again at each later correction."""
+    changes: list[BillChange] = []
+    reason, rateable_from = "", None
+    for at, source, id_, registers in _registers_over_time(facts, contract):
+        try:
+            bill: Bill | None = _bill(facts, contract, *registers)
+            reason = ""
+        except ImplausibleSession as doubt:
+            bill, reason = None, doubt.reason
+        if bill is not None and rateable_from is None:
+            # What a correction first makes rateable is rated at its end and released from the correction.
+            rateable_from = at
+            changes.append(BillChange(contract.end.at, contract.end.source, contract.end.id, bill))
+        elif rateable_from is not None and bill != changes[-1].bill:
+            changes.append(BillChange(at, source, id_, bill))
+    return Assessment(SUSPENSE if reason else RATED, reason, contract, tuple(changes), rateable_from)
+
+
+def _registers_over_time(
+    facts: MeterFacts, contract: Contract
+) -> Iterator[tuple[datetime, str, str, tuple[Fraction, Fraction]]]:
+    start_wh, stop_wh = contract.start.register_wh, contract.end.register_wh
+    end = contract.end
+    pending = sorted(facts.corrections, key=lambda fact: fact.order)
+    early = [fact for fact in pending if fact.at <= end.at]
+    for fact in early:
+        start_wh, stop_wh = _corrected(fact, start_wh, stop_wh)
+    yield end.at, end.source, end.id, (start_wh, stop_wh)
+    for fact in pending[len(early) :]:
+        start_wh, stop_wh = _corrected(fact, start_wh, stop_wh)
+        yield fact.at, fact.source, fact.id, (start_wh, stop_wh)
+
+
+def _corrected(fact: MeterCorrected, start_wh: Fraction, stop_wh: Fraction) -> tuple[Fraction, Fraction]:
+    return (
+        start_wh if fact.start_wh is None else fact.start_wh,
+        stop_wh if fact.stop_wh is None else fact.stop_wh,
+    )
+
+
+def _bill(facts: MeterFacts, contract: Contract, start_wh: Fraction, stop_wh: Fraction) -> Bill:
+    started_at, ended_at = contract.start.at, contract.end.at
+    if ended_at < started_at:
+        raise ImplausibleSession("ENDS_BEFORE_START", "the session ends before it starts")
+    inside = [fact for fact in facts.readings if started_at <= fact.at <= ended_at]
+    inside.sort(key=lambda fact: fact.order)
+    registers = [(started_at, start_wh), *((fact.at, fact.register_wh) for fact in inside), (ended_at, stop_wh)]
+    _check_registers(registers)
+    _check_power(inside, contract, stop_wh - start_wh)
+    rating = price(contract.published.tariff, _periods(facts, contract, registers, inside), contract.time_zone)
+    return bill_of(rating, contract.operator)
+
+
+def _check_registers(registers: list[tuple[datetime, Fraction]]) -> None:
+    if registers[-1][1] < registers[0][1]:
+        raise ImplausibleSession("END_BELOW_START", "the register at the end is below the one at the start")
+    for (_, earlier), (_, later) in zip(registers, registers[1:], strict=False):
+        if later < earlier:
+            raise ImplausibleSession("REGISTER_FALLS", "a cumulative register fell during the session")
+
+
+def _check_power(inside: list[Metered], contract: Contract, energy_wh: Fraction) -> None:
+    """Judge power against the connector, where one was published with its maximum (OCPI Connector)."""
+    limit_w = _connector_power_w(contract)
+    if limit_w is None:
+        return
+    if any(fact.power_w is not None and fact.power_w > limit_w for fact in inside):
+        raise ImplausibleSession("POWER_ABOVE_CONNECTOR", "a reading shows more power than the connector can give")
+    duration = contract.end.at - contract.start.at
+    seconds = Fraction(duration.days * 86400 + duration.seconds) + Fraction(duration.microseconds, 1_000_000)
+    if energy_wh * 3600 > limit_w * seconds:
+        raise ImplausibleSession("POWER_ABOVE_CONNECTOR", "the energy needs more power than the connector can give")
+
+
+def _connector_power_w(contract: Contract) -> Fraction | None:
+    if contract.location is None:
+        return None
+    evse_uid, connector_id = contract.start.evse_uid.casefold(), contract.start.connector_id.casefold()
+    for evse in contract.location.document.get("evses") or ():
+        if str(evse.get("uid", "")).casefold() != evse_uid:
+            continue
+        for connector in evse.get("connectors") or ():
+            power = connector.get("max_electric_power")
+            if str(connector.get("id", "")).casefold() == connector_id and power:
+                return Fraction(str(power))
+    return None
+
+
+def _periods(
+    facts: MeterFacts, contract: Contract, registers: list[tuple[datetime, Fraction]], inside: list[Metered]
+) -> tuple[ChargingPeriod, ...]:
+    started_at, ended_at = contract.start.at, contract.end.at
+    states = sorted((fact for fact in facts.states if fact.at <= ended_at), key=lambda fact: fact.order)
+    return split(
+        tariff=contract.published.tariff,
+        started_at=started_at,
+        ended_at=ended_at,
+        registers=registers,
+        states=[(fact.at, Phase(fact.state)) for fact in states],
+        time_zone=contract.time_zone,
+        powers=[(fact.at, fact.power_w) for fact in inside if fact.power_w is not None],
+        currents=[(fact.at, fact.current_a) for fact in inside if fact.current_a is not None],
+        reserved_from=contract.start.reserved_from,
+    )
+
+
+def bill_of(rating: Rating, operator: Operator) -> Bill:
+    """Round an exact rating once, half-up, and take the commission: a percentage of net and a fixed part, at most net."""
+    net = to_minor_half_up(rating.total.excl_vat, operator.currency)
+    gross = to_minor_half_up(rating.total.incl_vat, operator.currency)
+    commission = min(net, percent_of(net, operator.commission_percent) + operator.commission_per_session_minor)
+    commission_vat = percent_of(commission, operator.commission_vat_percent)
+    return Bill(rating.energy_wh, net, gross, commission, commission_vat, rating)
+
+
+def session_currency(facts: MeterFacts, catalogue: Catalogue) -> str | None:
+    """The currency of a session's operator, None while start or operator is not known or contradictory."""
+    start = facts.first_start()
+    if start is None or len({each.operator_id for each in facts.starts}) > 1:
+        return None
+    operator = catalogue.operator_at(start.operator_id, start.at)
+    return operator.currency if operator else None
+
+
+def single_operator(facts: MeterFacts) -> str:
+    """The operator all starts agree on, "" while there is none."""
+    named: set[str] = {start.operator_id for start in facts.starts}
+    return named.pop() if len(named) == 1 else ""
+
+
+def latest(facts: list[Fact]) -> datetime:
+    """The latest time among facts."""
+    return max((fact.at for fact in facts), default=datetime.min.replace(tzinfo=UTC))

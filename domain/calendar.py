@@ -1,0 +1,58 @@
+"""Business dates: local days that begin at an operator's cut-off, and the moments at which they open and close."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+SATURDAY = 5
+ONE_DAY = timedelta(days=1)
+
+
+@lru_cache(maxsize=1024)
+def zone(name: str) -> ZoneInfo:
+    """The IANA time zone of that name."""
+    return ZoneInfo(name)
+
+
+def business_date(moment: datetime, time_zone: ZoneInfo, cutoff: time) -> date:
+    """The business date of a moment: its local date after subtracting the cut-off on the wall clock (rule P1)."""
+    local = moment.astimezone(time_zone).replace(tzinfo=None)
+    return (local - timedelta(hours=cutoff.hour, minutes=cutoff.minute)).date()
+
+
+@lru_cache(maxsize=65536)
+def opens_at(day: date, time_zone: ZoneInfo, cutoff: time) -> datetime:
+    """The UTC instant at which a business date begins: the cut-off on the local wall clock.
+
+    In an hour that daylight saving skips it is the first instant after the gap, in a repeated hour the first of the two.
+    """
+    local = datetime.combine(day, cutoff, tzinfo=time_zone)
+    moment = local.astimezone(UTC)
+    if moment.astimezone(time_zone).replace(tzinfo=None) == local.replace(tzinfo=None):
+        return moment
+    return _end_of_gap(local, time_zone)
+
+
+def _end_of_gap(local: datetime, time_zone: ZoneInfo) -> datetime:
+    """The first instant after the gap that swallowed this wall-clock time (PEP 495: fold 0 lands after, 1 before)."""
+    low = local.replace(fold=1).astimezone(UTC)
+    high = local.replace(fold=0).astimezone(UTC)
+    before = low.astimezone(time_zone).utcoffset()
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) / 2
+        if middle.astimezone(time_zone).utcoffset() == before:
+            low = middle
+        else:
+            high = middle
+    return high.replace(microsecond=0)
+
+
+def add_days(day: date, count: int, business_days_only: bool) -> date:
+    """`count` days later; with business days only, each step lands on the next Monday to Friday (rule P3)."""
+    if not business_days_only:
+        return day + timedelta(days=count)
+    for _ in range(count):
+        day += ONE_DAY
+        while day.weekday() >= SATURDAY:
+            day += ONE_DAY
+    return day

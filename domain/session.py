@@ -1,0 +1,448 @@
+"""The session aggregate: it collects facts in any order and decides what stands on the book because of them.
+
+    facts      what sources reported (see `domain.facts`)
+    decisions  SessionAssessed, FactRejected, ShareReleased, Booked, Retracted, CdrIssued, CdrCredited
+
+`decide` compares what should stand, a function of the set of facts and the catalogue, with what does stand, and
+returns the decisions that close the gap; `evolve` folds one decision or fact into the state. What the clock drives
+(issuing CDRs, maturing) is decided only when a clock is given.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from typing import Any, TypeAlias
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from domain.assessment import (
+    SUSPENSE,
+    Assessment,
+    Bill,
+    BillChange,
+    MeterFacts,
+    assess,
+    session_currency,
+    single_operator,
+)
+from domain.bookings import Booking, ShareMatured
+from domain.catalogue import Catalogue
+from domain.cdr import CdrSource, cdr_document, credit_document
+from domain.cdr_chain import CREDIT, BillKey, IssuedCdr, Step, cdr_id, next_steps, wanted_chain
+from domain.driver_book import PaymentFacts, driver_book
+from domain.facts import (
+    Captured,
+    CdrAnswered,
+    CdrPaid,
+    DisputeClosed,
+    Disputed,
+    Ended,
+    Fact,
+    Failed,
+    MeterCorrected,
+    Metered,
+    Refunded,
+    Settled,
+    Started,
+    StateChanged,
+)
+from domain.money import plain
+from domain.release import Release
+from domain.roaming_book import roaming_book
+
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
+def session_stream(session_id: str) -> UUID:
+    """The id of a session's event stream."""
+    return uuid5(NAMESPACE_URL, f"wattledger:stream:session:{session_id}")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionAssessed:
+    """The outcome of a session changed; amounts in minor units, None unless RATED."""
+
+    session_id: str
+    operator_id: str
+    state: str
+    reason: str
+    energy_wh: str | None = None
+    currency: str | None = None
+    net: int | None = None
+    vat: int | None = None
+    gross: int | None = None
+    commission: int | None = None
+    commission_vat: int | None = None
+    operator_share: int | None = None
+    shortfall: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FactRejected:
+    """A fact that was accepted turned out to contradict its session; it is dead-lettered."""
+
+    source: str
+    id: str
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShareReleased:
+    """The payable lines of a share may be paid from `available_on`; all None when nothing releases them any more."""
+
+    share: str
+    operator_id: str
+    released_at: datetime | None
+    available_on: date | None
+    matures_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A booking stands on the book; `revision` counts the times its key was booked."""
+
+    booking: Booking
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retracted:
+    """A booking no longer stands: its entries are mirrored at their own effective time."""
+
+    booking: Booking
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class CdrIssued:
+    """A CDR went out; `key` is (energy in Wh, net, gross, commission, its VAT) in minor units."""
+
+    session_id: str
+    operator_id: str
+    number: int
+    cdr_id: str
+    issued_at: datetime
+    key: BillKey
+    document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CdrCredited:
+    """A CDR was taken back as a whole by its credit CDR."""
+
+    session_id: str
+    operator_id: str
+    number: int
+    cdr_id: str
+    credited_at: datetime
+    document: Mapping[str, Any]
+
+
+Decision: TypeAlias = SessionAssessed | FactRejected | ShareReleased | Booked | Retracted | CdrIssued | CdrCredited
+
+
+@dataclass(slots=True)
+class Session:
+    """The state of a session: its facts, what stands on the book, what was released and which CDRs went out."""
+
+    session_id: str
+    version: int = 0
+    meter: MeterFacts = field(default_factory=MeterFacts)
+    payments: PaymentFacts = field(default_factory=PaymentFacts)
+    answers: list[CdrAnswered] = field(default_factory=list)
+    paid: list[CdrPaid] = field(default_factory=list)
+    outcome: SessionAssessed | None = None
+    standing: dict[str, tuple[Booking, int]] = field(default_factory=dict)
+    revisions: dict[str, int] = field(default_factory=dict)
+    releases: dict[str, ShareReleased] = field(default_factory=dict)
+    issued: list[IssuedCdr] = field(default_factory=list)
+    documents: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    rejected: set[tuple[str, str]] = field(default_factory=set)
+
+    def learn(self, fact: Fact) -> None:
+        """Take in a fact."""
+        _FACT_LISTS[type(fact)](self).append(fact)
+
+    def evolve(self, decision: Decision) -> None:
+        """Fold a decision into the state."""
+        _EVOLVE[type(decision)](self, decision)
+
+
+_FACT_LISTS: dict[type[Fact], Callable[[Session], list[Any]]] = {
+    Started: lambda session: session.meter.starts,
+    Ended: lambda session: session.meter.ends,
+    Metered: lambda session: session.meter.readings,
+    StateChanged: lambda session: session.meter.states,
+    MeterCorrected: lambda session: session.meter.corrections,
+    Captured: lambda session: session.payments.captures,
+    Failed: lambda session: session.payments.failures,
+    Settled: lambda session: session.payments.settled,
+    Refunded: lambda session: session.payments.refunds,
+    Disputed: lambda session: session.payments.disputes,
+    DisputeClosed: lambda session: session.payments.closes,
+    CdrAnswered: lambda session: session.answers,
+    CdrPaid: lambda session: session.paid,
+}
+
+
+def _on_assessed(session: Session, event: SessionAssessed) -> None:
+    session.outcome = event
+
+
+def _on_fact_rejected(session: Session, event: FactRejected) -> None:
+    session.rejected.add((event.source, event.id))
+
+
+def _on_share_released(session: Session, event: ShareReleased) -> None:
+    session.releases[event.share] = event
+
+
+def _on_booked(session: Session, event: Booked) -> None:
+    session.standing[event.booking.key] = (event.booking, event.revision)
+    session.revisions[event.booking.key] = event.revision
+
+
+def _on_retracted(session: Session, event: Retracted) -> None:
+    del session.standing[event.booking.key]
+
+
+def _on_cdr_issued(session: Session, event: CdrIssued) -> None:
+    session.issued.append(IssuedCdr(event.number, event.cdr_id, event.issued_at, event.key))
+    session.documents = {event.number: event.document}
+
+
+def _on_cdr_credited(session: Session, event: CdrCredited) -> None:
+    session.issued[event.number - 1] = replace(session.issued[event.number - 1], credited_at=event.credited_at)
+
+
+_EVOLVE: dict[type, Callable[[Session, Any], None]] = {
+    SessionAssessed: _on_assessed,
+    FactRejected: _on_fact_rejected,
+    ShareReleased: _on_share_released,
+    Booked: _on_booked,
+    Retracted: _on_retracted,
+    CdrIssued: _on_cdr_issued,
+    CdrCredited: _on_cdr_credited,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The decisions to store, the next moment at which the clock matters, and where the session looks into time."""
+
+    decisions: tuple[Decision, ...]
+    due_at: datetime | None
+    latest_at: datetime
+    operator_id: str
+    partner: str | None
+
+
+def decide(session: Session, catalogue: Catalogue, clock: datetime | None) -> Judgement:
+    """Close the gap between what should stand and what does, and fold the decisions into the session.
+
+    Without a clock nothing that the clock drives is begun; what it began before is kept in step with the facts.
+    """
+    return _Verdict(session, catalogue, clock).judge()
+
+
+class _Verdict:
+    """One decision about one session; every decision is folded in as it is made."""
+
+    def __init__(self, session: Session, catalogue: Catalogue, clock: datetime | None) -> None:
+        self.session, self.catalogue, self.clock = session, catalogue, clock
+        self.decisions: list[Decision] = []
+        self.moments: list[datetime] = []
+        self.operator_id = single_operator(session.meter)
+        self.currency = session_currency(session.meter, catalogue)
+
+    def judge(self) -> Judgement:
+        self._reject_other_currencies()
+        assessment = assess(self.session.meter, self.catalogue)
+        billed, shortfall, bookings, releases = self._wanted(assessment)
+        self._move_chain(assessment, billed)
+        contract = assessment.contract
+        if contract is not None and contract.partner is not None:
+            roaming, of_cdrs = roaming_book(
+                self.session.session_id,
+                self.operator_id,
+                contract.operator.currency,
+                contract.partner,
+                self.session.issued,
+                self.session.answers,
+                self.session.paid,
+                self.catalogue,
+            )
+            bookings, releases = [*bookings, *roaming], releases | of_cdrs
+        self._report(assessment, billed, shortfall)
+        self._release(releases)
+        self._book(bookings)
+        return self._judgement()
+
+    def _judgement(self) -> Judgement:
+        session = self.session
+        due_at = min(self.moments, default=None)
+        times = [fact.at for fact in (*session.meter.starts, *session.meter.ends)]
+        times += [booking.effective_at for booking, _ in session.standing.values()]
+        times += [release.matures_at for release in session.releases.values() if release.matures_at]
+        start = session.meter.first_start()
+        partner = start.partner if start else None
+        return Judgement(tuple(self.decisions), due_at, max(times, default=BEGINNING), self.operator_id, partner)
+
+    def _decide(self, decision: Decision) -> None:
+        self.session.evolve(decision)
+        self.decisions.append(decision)
+
+    def _reject_other_currencies(self) -> None:
+        """A payment in another currency than its session's is refused, also when that shows only later."""
+        if self.currency is None:
+            return
+        payments = self.session.payments
+        for facts in (payments.captures, payments.refunds, payments.disputes):
+            for fact in facts:
+                if fact.currency != self.currency and (fact.source, fact.id) not in self.session.rejected:
+                    sentence = f"the payment is in {fact.currency}, its session in {self.currency}; send it in that"
+                    self._decide(FactRejected(fact.source, fact.id, "CURRENCY_MISMATCH", sentence))
+
+    def _accepted_payments(self) -> PaymentFacts:
+        payments, rejected = self.session.payments, self.session.rejected
+        if not rejected:
+            return payments
+        return PaymentFacts(
+            captures=[fact for fact in payments.captures if (fact.source, fact.id) not in rejected],
+            failures=payments.failures,
+            settled=payments.settled,
+            refunds=[fact for fact in payments.refunds if (fact.source, fact.id) not in rejected],
+            disputes=[fact for fact in payments.disputes if (fact.source, fact.id) not in rejected],
+            closes=payments.closes,
+        )
+
+    def _wanted(
+        self, assessment: Assessment
+    ) -> tuple[tuple[BillChange, ...], int, list[Booking], dict[str, Release | None]]:
+        """Driver sessions: the whole book. Roaming sessions: only what payments say, bills are all that was rated."""
+        roaming = assessment.contract is not None and assessment.contract.partner is not None
+        seen = Assessment(assessment.state, assessment.reason) if roaming else assessment
+        book = driver_book(
+            self.session.session_id, self.operator_id, self.currency, seen, self._accepted_payments(), self.catalogue
+        )
+        billed = assessment.changes if roaming else book.billed
+        return billed, book.shortfall, list(book.bookings), book.releases
+
+    # CDRs ------------------------------------------------------------------------------------------------------
+
+    def _move_chain(self, assessment: Assessment, billed: tuple[BillChange, ...]) -> None:
+        session = self.session
+        partner = assessment.contract.partner if assessment.contract else None
+        answers = [a for a in session.answers if partner is not None and a.partner == partner.partner]
+        wanted = wanted_chain(session.session_id, assessment, billed, answers)
+        if not wanted and not session.issued:
+            return
+        for step in next_steps(session.issued, wanted):
+            if self.clock is None or step.at > self.clock:
+                self.moments.append(step.at)
+                return
+            self._take_step(step, assessment)
+
+    def _take_step(self, step: Step, assessment: Assessment) -> None:
+        session = self.session
+        if step.act == CREDIT:
+            document = credit_document(session.documents[step.number], step.at)
+            self._decide(
+                CdrCredited(session.session_id, self.operator_id, step.number, str(document["id"]), step.at, document)
+            )
+        elif step.bill is not None:
+            document = self._cdr(step, step.bill, assessment)
+            self._decide(
+                CdrIssued(
+                    session.session_id,
+                    self.operator_id,
+                    step.number,
+                    cdr_id(session.session_id, step.number),
+                    step.at,
+                    step.bill.key,
+                    document,
+                )
+            )
+
+    def _cdr(self, step: Step, bill: Bill, assessment: Assessment) -> dict[str, Any]:
+        contract = assessment.contract
+        if contract is None:
+            raise ValueError(f"session {self.session.session_id} has a bill and no contract")
+        start, operator = contract.start, contract.operator
+        signed = sorted((fact for fact in self.session.meter.readings if fact.signed_value), key=lambda f: f.order)
+        return cdr_document(
+            CdrSource(
+                cdr_id=cdr_id(self.session.session_id, step.number),
+                session_id=self.session.session_id,
+                country_code=operator.country_code,
+                party_id=operator.party_id,
+                currency=operator.currency,
+                started_at=start.at,
+                ended_at=contract.end.at,
+                token=start.token,
+                auth_method=start.auth_method,
+                location_id=start.location_id,
+                evse_uid=start.evse_uid,
+                connector_id=start.connector_id,
+                location=contract.location.document if contract.location else None,
+                tariff=contract.published.document,
+                rating=bill.rating,
+                net_minor=bill.net,
+                gross_minor=bill.gross,
+                issued_at=step.at,
+                signed_values=tuple(fact.signed_value for fact in signed if fact.signed_value),
+                reserved_from=start.reserved_from,
+            )
+        )
+
+    # The outcome, releases and bookings ------------------------------------------------------------------------
+
+    def _report(self, assessment: Assessment, billed: tuple[BillChange, ...], shortfall: int) -> None:
+        if not self.session.meter:
+            return
+        head = (self.session.session_id, self.operator_id, assessment.state, assessment.reason)
+        outcome = SessionAssessed(*head)
+        bill = billed[-1].bill if billed and assessment.state != SUSPENSE else None
+        if bill is not None and assessment.contract is not None:
+            outcome = SessionAssessed(
+                *head,
+                energy_wh=plain(bill.energy_wh),
+                currency=assessment.contract.operator.currency,
+                net=bill.net,
+                vat=bill.vat,
+                gross=bill.gross,
+                commission=bill.commission,
+                commission_vat=bill.commission_vat,
+                operator_share=bill.share,
+                shortfall=shortfall,
+            )
+        if outcome != self.session.outcome:
+            self._decide(outcome)
+
+    def _release(self, wanted: Mapping[str, Release | None]) -> None:
+        for share in sorted({*wanted, *self.session.releases}):
+            found = wanted.get(share)
+            times = (found.released_at, found.available_on, found.matures_at) if found else (None, None, None)
+            released = ShareReleased(share, self.operator_id, *times)
+            known = self.session.releases.get(share)
+            if (known is None and found is not None) or (known is not None and known != released):
+                self._decide(released)
+
+    def _book(self, wanted: list[Booking]) -> None:
+        """Retract what no longer stands and book what does not yet; maturing waits for the clock."""
+        session = self.session
+        wanted_by_key = {booking.key: booking for booking in wanted if self._may_stand(booking)}
+        for key, (booking, revision) in list(session.standing.items()):
+            if wanted_by_key.get(key) != booking:
+                self._decide(Retracted(booking, revision))
+        for key, booking in wanted_by_key.items():
+            if key not in session.standing:
+                self._decide(Booked(booking, session.revisions.get(key, 0) + 1))
+
+    def _may_stand(self, booking: Booking) -> bool:
+        if not isinstance(booking, ShareMatured) or booking.key in self.session.standing:
+            return True
+        if self.clock is not None and booking.effective_at <= self.clock:
+            return True
+        self.moments.append(booking.effective_at)
+        return False
