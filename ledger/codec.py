@@ -1,0 +1,126 @@
+"""Stored form of domain events: a topic naming the type and JSON bytes, and the way back.
+
+Facts keep the message as it came under its own type; decisions are stored under their class name. Readers of old
+events go through `UPCASTS`, so that an event class may change and what was stored need not.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from decimal import Decimal
+from types import UnionType
+from typing import Any, Union, cast, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+import orjson
+
+from domain import bookings
+from domain.money import plain
+from domain.payout import PayoutCreated, PayoutStatusChanged
+from domain.posting import POSTING_RULES
+from domain.session import (
+    Booked,
+    CdrCredited,
+    CdrIssued,
+    FactRejected,
+    Retracted,
+    SessionAssessed,
+    ShareReleased,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFact:
+    """A message as it was accepted: `type`, `source`, `id` and `time` of its envelope, and its data."""
+
+    type: str
+    source: str
+    id: str
+    time: datetime
+    data: Mapping[str, Any]
+
+
+_PLAIN_EVENTS: tuple[type, ...] = (
+    SessionAssessed,
+    FactRejected,
+    ShareReleased,
+    CdrIssued,
+    CdrCredited,
+    PayoutCreated,
+    PayoutStatusChanged,
+)
+_BOOKINGS: dict[str, type[bookings.Booking]] = {kind.__name__: kind for kind in POSTING_RULES}
+_WRAPPERS: dict[str, type[Booked] | type[Retracted]] = {"Booked": Booked, "Retracted": Retracted}
+
+# Changes to stored JSON, by topic, applied before it is read; released events are never rewritten.
+UPCASTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+
+def _json_default(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(plain(value).encode())
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no stored form")
+
+
+def dump(value: Any) -> bytes:
+    """JSON bytes; decimals become numbers by their shortest text."""
+    return orjson.dumps(value, default=_json_default)
+
+
+def encode(event: Any) -> tuple[str, bytes]:
+    """Topic and bytes of a fact or a decision."""
+    if isinstance(event, RecordedFact):
+        body = {"source": event.source, "id": event.id, "time": event.time, "data": event.data}
+        return event.type, dump(body)
+    name = type(event).__name__
+    if isinstance(event, Booked | Retracted):
+        return f"{name}.{type(event.booking).__name__}", dump(event)
+    return name, dump(event)
+
+
+def decode(topic: str, state: bytes) -> Any:
+    """The fact or decision stored under a topic; raises KeyError for a topic that was never written."""
+    body = orjson.loads(state)
+    if topic in UPCASTS:
+        body = UPCASTS[topic](body)
+    if topic in _READERS:
+        return _READERS[topic](body)
+    wrapper, _, booking = topic.partition(".")
+    if wrapper in _WRAPPERS:
+        return _WRAPPERS[wrapper](_BOOKING_READERS[booking](body["booking"]), body["revision"])
+    return RecordedFact(topic, body["source"], body["id"], datetime.fromisoformat(body["time"]), body["data"])
+
+
+def _reader(kind: type) -> Callable[[dict[str, Any]], Any]:
+    """A function that makes a dataclass of parsed JSON, converting what JSON has no type for."""
+    hints = get_type_hints(kind)
+    converters = {field.name: convert for field in fields(kind) if (convert := _converter(hints[field.name]))}
+
+    def read(body: dict[str, Any]) -> Any:
+        for name, convert in converters.items():
+            value = body.get(name)
+            if value is not None:
+                body[name] = convert(value)
+        return kind(**body)
+
+    return read
+
+
+def _converter(hint: Any) -> Callable[[Any], Any] | None:
+    if get_origin(hint) in (Union, UnionType):
+        hint = next(each for each in get_args(hint) if each is not type(None))
+    if hint is datetime:
+        return datetime.fromisoformat
+    if hint is date:
+        return date.fromisoformat
+    if hint is UUID:
+        return UUID
+    if get_origin(hint) is tuple:
+        return cast("Callable[[Any], Any]", tuple)
+    return None
+
+
+_READERS = {kind.__name__: _reader(kind) for kind in _PLAIN_EVENTS}
+_BOOKING_READERS = {name: _reader(kind) for name, kind in _BOOKINGS.items()}
