@@ -4,6 +4,7 @@ LedgerError
 ├── ConcurrencyConflict   another writer stored this version of the stream first
 ├── EntryRefused          the book does not take these entries
 │   └── EntryExists       an entry with this id, or another reversal of the same entry, is in the book already
+├── MigrationFailed       the database does not take the text of a migration
 ├── MigrationRefused      the schema in the database and the migrations of this version do not fit together
 └── UnsafeDatabase        the server is set up so that a commit may be lost
 
@@ -29,6 +30,10 @@ class EntryExists(EntryRefused):
 
 class MigrationRefused(LedgerError):
     """A released migration was changed or is missing, or a file in the migrations folder is misnamed."""
+
+
+class MigrationFailed(LedgerError):
+    """The database does not take the text of a migration; nothing of this run is left in it."""
 
 
 class UnsafeDatabase(LedgerError):

