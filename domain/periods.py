@@ -262,7 +262,7 @@ def _times(value: Fraction | None, factor: int) -> Fraction | None:
     return None if value is None else value * factor
 
 
-_ROUNDING_OF_HOURS_US = 180_000
+_ROUNDING_OF_HOURS_US = 720_000
 
 
 def stretches_of(
@@ -271,8 +271,8 @@ def stretches_of(
     """What a CDR period's time was spent on, in order (OCPI mod_cdrs, CdrDimensionType).
 
     Four decimals of an hour are too coarse for seconds. Decided: the period's own length counts, unless the stated
-    volume differs by more than that rounding (0.18 s), when the volume does; a period that states no time is
-    charging.
+    volume differs by more than two units of the last decimal (0.72 s), when the volume does; a period that states no
+    time is charging.
     """
     stated = [(phase, microseconds_of(volumes[kind])) for kind, phase in _PHASE_OF_DIMENSION if kind in volumes] or [
         (Phase.CHARGING, microseconds(end - start))

@@ -1,0 +1,153 @@
+"""OCPI 2.2.1 CDRs and credit CDRs as plain documents, from a rated session.
+
+Numbers are Decimals of at most four decimals, for the caller to write as JSON numbers with their shortest text; what
+is carried along (the tariff, a location's texts) stays as it came.
+"""
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from domain.cdr_costs import cost_fields, price_of
+from domain.cdr_location import cdr_location
+from domain.cdr_periods import charging_periods
+from domain.cdr_text import NOT_AVAILABLE, datetime_text, short_id
+from domain.errors import DomainError
+from domain.pricing import ocpi_totals
+from domain.rating import Rating
+
+UNKNOWN_TOKEN_TYPE = "OTHER"  # noqa: S105 - an OCPI TokenType
+_SIGNED_DATA_MAX = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class CdrSource:
+    """All that a CDR says: the session, its rating, and the posted amounts in minor units.
+
+    `country_code` and `party_id` are the operator's. `location` is the OCPI Location and `token` the session's
+    token, None where they are not known; `tariff` is the OCPI Tariff as it was sent. The CDR runs from the start of
+    the first period, a reservation's included, to the end of the last. `signed_values` are the meter's signed
+    records in time order. Raises DomainError when the rating has no periods.
+    """
+
+    cdr_id: str
+    session_id: str
+    country_code: str
+    party_id: str
+    currency: str
+    auth_method: str
+    location_id: str
+    evse_uid: str
+    connector_id: str
+    tariff: Mapping[str, Any]
+    rating: Rating
+    net_minor: int
+    gross_minor: int
+    issued_at: datetime
+    token: Mapping[str, Any] | None = None
+    location: Mapping[str, Any] | None = None
+    meter_id: str | None = None
+    signed_values: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.rating.periods:
+            raise DomainError(f"session {self.session_id} has no charging periods; a CDR needs at least one")
+
+
+def cdr_document(source: CdrSource) -> dict[str, Any]:
+    """The CDR of a session (OCPI 2.2.1 mod_cdrs, CDR object): a JSON-ready dict with Decimals for numbers.
+
+    total_cost is net and gross exactly. Its parts add up to it unless min_price or max_price moved the total: then
+    each is rounded by itself, since OCPI does not scale them. total_time includes parking and reservation.
+    """
+    rating, periods = source.rating, source.rating.periods
+    totals = ocpi_totals(rating)
+    document = {
+        "country_code": source.country_code,
+        "party_id": source.party_id,
+        "id": source.cdr_id,
+        "start_date_time": datetime_text(periods[0].start),
+        "end_date_time": datetime_text(periods[-1].end),
+        "session_id": short_id("session", source.session_id),
+        "cdr_token": _cdr_token(source),
+        "auth_method": source.auth_method,
+        "cdr_location": cdr_location(
+            source.location, source.location_id, source.evse_uid, source.connector_id, source.country_code
+        ),
+        "meter_id": source.meter_id,
+        "currency": source.currency,
+        "tariffs": [_tariff(source.tariff)],
+        "charging_periods": charging_periods(rating, short_id("tariff", str(source.tariff["id"]))),
+        "signed_data": _signed_data(source.signed_values),
+        "total_cost": price_of(source.net_minor, source.gross_minor, source.currency),
+        **cost_fields(rating, source.net_minor, source.gross_minor, source.currency),
+        "total_energy": totals["total_energy"],
+        "total_time": totals["total_time"],
+        "total_parking_time": totals["total_parking_time"] if rating.parking_time_us else None,
+        "last_updated": datetime_text(source.issued_at),
+    }
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def credit_document(cdr: Mapping[str, Any], issued_at: datetime) -> dict[str, Any]:
+    """The credit CDR of a CDR (OCPI mod_cdrs, Credit CDRs): all repeated, total_cost alone negated.
+
+    Raises DomainError for a CDR that is a credit CDR itself.
+    """
+    if cdr.get("credit"):
+        raise DomainError(f"CDR {cdr['id']} is a credit CDR; only a normal CDR can be credited")
+    negated = {side: -amount if amount else amount for side, amount in cdr["total_cost"].items()}
+    return {
+        **cdr,
+        "id": f"{cdr['id']}-C",
+        "total_cost": negated,
+        "credit": True,
+        "credit_reference_id": cdr["id"],
+        "last_updated": datetime_text(issued_at),
+    }
+
+
+def _tariff(tariff: Mapping[str, Any]) -> dict[str, Any]:
+    return {**tariff, "id": short_id("tariff", str(tariff["id"]))}
+
+
+def _cdr_token(source: CdrSource) -> dict[str, Any]:
+    """The driver's token (OCPI CdrToken), or what stands for it where the session has none.
+
+    An ad-hoc driver's token is unknown to us: the operator is its party, and its type the one that claims least.
+    """
+    token = source.token or {}
+    return {
+        "country_code": token.get("country_code") or source.country_code,
+        "party_id": token.get("party_id") or source.party_id,
+        "uid": short_id("token", token.get("uid") or NOT_AVAILABLE),
+        "type": token.get("type") or UNKNOWN_TOKEN_TYPE,
+        "contract_id": short_id("contract", token.get("contract_id") or NOT_AVAILABLE),
+    }
+
+
+def _signed_data(values: Sequence[str]) -> dict[str, Any] | None:
+    """The meter's signed records (OCPI SignedData): as they came, and in base64.
+
+    A record too long for the field is left out here; the event store keeps it.
+    """
+    encoded = [(value, b64encode(value.encode()).decode()) for value in values]
+    fitting = [pair for pair in encoded if len(pair[1]) <= _SIGNED_DATA_MAX]
+    if not fitting:
+        return None
+    return {
+        "encoding_method": "OCMF" if fitting[0][0].startswith("OCMF|") else NOT_AVAILABLE,
+        "signed_values": [
+            {"nature": _nature(index, len(fitting)), "plain_data": value, "signed_data": text}
+            for index, (value, text) in enumerate(fitting)
+        ],
+    }
+
+
+def _nature(index: int, count: int) -> str:
+    """Which moment a signed value belongs to (OCPI SignedValue), by its place; a single one is the end's."""
+    if index == count - 1:
+        return "End"
+    return "Start" if index == 0 else "Intermediate"
