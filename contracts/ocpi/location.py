@@ -1,10 +1,10 @@
 """The OCPI Location that operators publish: what rating, plausibility and CDRs need of it (mod_locations).
 
-Parts that no price and no CDR depends on (images, opening times, `publish`, ...) are not judged, so that a partner
-with newer or sloppier values there keeps its location. Lengths are those of OCPI 2.2.1.
+Parts that no price and no CDR depends on (`Any` below) are known and not judged, so that a partner with newer or
+sloppier values there keeps its location. Lengths are those of OCPI 2.2.1.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import StringConstraints
 
@@ -23,6 +23,7 @@ class Connector(Wire):
     max_amperage: Whole
     max_electric_power: Whole | None = None
     tariff_ids: Many[OcpiId] | None = None
+    terms_and_conditions: Any = None
     last_updated: DateTime | None = None
 
 
@@ -32,7 +33,15 @@ class Evse(Wire):
     uid: OcpiId
     evse_id: Annotated[str, StringConstraints(max_length=48)] | None = None
     status: OcpiText | None = None
+    status_schedule: Any = None
+    capabilities: Any = None
     connectors: AtLeastOne[Connector]
+    floor_level: Any = None
+    coordinates: Any = None
+    physical_reference: Any = None
+    directions: Any = None
+    parking_restrictions: Any = None
+    images: Any = None
     last_updated: DateTime | None = None
 
 
@@ -42,7 +51,8 @@ class Location(Wire):
     country_code: OcpiCountry | None = None
     party_id: PartyId | None = None
     id: OcpiId
-    publish: bool | None = None
+    publish: Any = None
+    publish_allowed_to: Any = None
     name: OcpiText | None = None
     address: OcpiText
     city: OcpiText
@@ -50,6 +60,17 @@ class Location(Wire):
     state: OcpiText | None = None
     country: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$")]
     coordinates: GeoLocation
+    related_locations: Any = None
+    parking_type: Any = None
     evses: Many[Evse] | None = None
+    directions: Any = None
+    operator: Any = None
+    suboperator: Any = None
+    owner: Any = None
+    facilities: Any = None
     time_zone: TimeZone
+    opening_times: Any = None
+    charging_when_closed: Any = None
+    images: Any = None
+    energy_mix: Any = None
     last_updated: DateTime | None = None

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import PlainSerializer, PlainValidator, StringConstraints, WithJsonSchema
 
 from contracts.amounts import DECIMAL_PATTERN, UNSIGNED_PATTERN, parse_number
-from contracts.values import Wire, bad_value, wrong_type
+from contracts.values import Wire, bad_value, format_time, wrong_type
 
 OCPI_ID_PATTERN = r"^[\x20-\x7E]{1,36}$"
 DATE_PATTERN = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
@@ -68,7 +68,7 @@ Date = Annotated[str, StringConstraints(pattern=DATE_PATTERN)]
 DateTime = Annotated[
     datetime,
     PlainValidator(parse_date_time),
-    PlainSerializer(lambda moment: moment.isoformat().replace("+00:00", "Z"), return_type=str, when_used="json"),
+    PlainSerializer(format_time, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": DATE_TIME_PATTERN}),
 ]
 SignedNumber = Annotated[Decimal, PlainValidator(parse_number), _AS_NUMBER, _schema("number", DECIMAL_PATTERN)]

@@ -1,0 +1,110 @@
+"""The AsyncAPI 3.0 document: topics in and out, their keys, and each event in both CloudEvents bindings of Kafka."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from contracts.inbound import TOPIC_OF
+from contracts.outgoing import OUTBOUND_TOPIC_OF
+
+SCHEMA_FORMAT = "application/schema+json;version=draft-2020-12"
+KAFKA_BINDING_VERSION = "0.5.0"
+
+KEY_OF_TOPIC: Mapping[str, str] = {
+    "charging.sessions": "the session id",
+    "charging.chargers": "the EVSE uid",
+    "catalogue": "the operator id, or the partner as COUNTRY-PARTY; kept for ever, since every version counts",
+    "payments": "the session id; the provider for payment.settled",
+    "roaming": "the partner, as COUNTRY-PARTY",
+    "payout.results": "the payout id",
+    "settlement.batches": "the operator id",
+    "settlement.cdrs": "the session id",
+    "settlement.notifications": "the subject of the notification",
+    "settlement.deadletter": "the subject: where the record came from",
+}
+
+_BINARY_ATTRIBUTES = ("specversion", "id", "source", "type", "subject", "time")
+
+
+def asyncapi_document(schema_files: Mapping[str, str]) -> dict[str, Any]:
+    """The document; `schema_files` has the file of each event type's current JSON Schema, next to the document."""
+    topics = {**TOPIC_OF, **OUTBOUND_TOPIC_OF}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "WattLedger",
+            "version": "1.0.0",
+            "description": "Charging, catalogue, payment, roaming and payout events in; batches, CDRs,"
+            " notifications and dead letters out. Every message is a CloudEvents 1.0 event.",
+        },
+        "defaultContentType": "application/cloudevents+json",
+        "channels": {topic: _channel(topic, _types_on(topic)) for topic in KEY_OF_TOPIC},
+        "operations": {
+            **{f"receive-{topic}": _operation("receive", topic) for topic in dict.fromkeys(TOPIC_OF.values())},
+            **{f"send-{topic}": _operation("send", topic) for topic in dict.fromkeys(OUTBOUND_TOPIC_OF.values())},
+        },
+        "components": {
+            "messages": {
+                name: message
+                for type_, topic in topics.items()
+                for name, message in _messages(type_, topic, schema_files[type_]).items()
+            }
+        },
+    }
+
+
+def _types_on(topic: str) -> list[str]:
+    return [type_ for type_, its_topic in {**TOPIC_OF, **OUTBOUND_TOPIC_OF}.items() if its_topic == topic]
+
+
+def _message_names(type_: str) -> list[str]:
+    """Every event is read in both bindings; ours leave in the structured one."""
+    return [type_] if type_ in OUTBOUND_TOPIC_OF else [type_, f"{type_}.binary"]
+
+
+def _channel(topic: str, types: list[str]) -> dict[str, Any]:
+    names = [name for type_ in types for name in _message_names(type_)]
+    return {
+        "address": topic,
+        "description": f"Key: {KEY_OF_TOPIC[topic]}.",
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
+        "bindings": {"kafka": {"topic": topic, "bindingVersion": KAFKA_BINDING_VERSION}},
+    }
+
+
+def _operation(action: str, topic: str) -> dict[str, Any]:
+    return {"action": action, "channel": {"$ref": f"#/channels/{topic}"}}
+
+
+def _messages(type_: str, topic: str, schema_file: str) -> dict[str, Any]:
+    key = {"type": "string", "description": KEY_OF_TOPIC[topic]}
+    bindings = {"kafka": {"key": key, "bindingVersion": KAFKA_BINDING_VERSION}}
+    structured = {
+        "name": type_,
+        "title": f"{type_} (structured: the whole event is the value)",
+        "contentType": "application/cloudevents+json",
+        "payload": _payload(f"./{schema_file}"),
+        "bindings": bindings,
+    }
+    binary = {
+        "name": f"{type_}.binary",
+        "title": f"{type_} (binary: attributes are headers, the data is the value)",
+        "contentType": "application/json",
+        "headers": _binary_headers(type_),
+        "payload": _payload(f"./{schema_file}#/properties/data"),
+        "bindings": bindings,
+    }
+    return dict(zip(_message_names(type_), (structured, binary), strict=False))
+
+
+def _payload(reference: str) -> dict[str, Any]:
+    return {"schemaFormat": SCHEMA_FORMAT, "schema": {"$ref": reference}}
+
+
+def _binary_headers(type_: str) -> dict[str, Any]:
+    properties: dict[str, Any] = {f"ce_{name}": {"type": "string"} for name in _BINARY_ATTRIBUTES}
+    properties["ce_specversion"] = {"const": "1.0"}
+    properties["ce_type"] = {"const": type_}
+    properties["ce_dataschema"] = {"type": "string"}
+    properties["content-type"] = {"type": "string", "examples": ["application/json"]}
+    required = [f"ce_{name}" for name in _BINARY_ATTRIBUTES]
+    return {"type": "object", "properties": properties, "required": required}

@@ -1,0 +1,181 @@
+"""What leaves: payout batches, CDRs, notifications and dead letters, as structured CloudEvents."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import Field, StringConstraints
+
+from contracts.amounts import Currency, PositiveMoney
+from contracts.envelope import SPEC_VERSION, Event, schema_uri
+from contracts.errors import NotEncodableError, UnknownTypeError
+from contracts.inbound import models_by_type
+from contracts.ocpi.cdr import Cdr
+from contracts.ocpi.values import Date
+from contracts.refusal import MAX_PATH_CHARS, MAX_SENTENCE_CHARS, RefusalCode
+from contracts.values import Attribute, Identifier, Many, Wire, format_time
+
+SOURCE = "urn:wattledger"
+OUTBOUND_VERSION = 1
+# A raw record goes out inside another record, so it has to stay below what a broker takes, quoted as JSON.
+MAX_RAW_TEXT_BYTES = 900_000
+MAX_RAW_BYTES = 600_000
+
+
+class BatchCreatedData(Wire):
+    """A payout was made: `entry_ids` are the journal entries it pays, `lines` their number (payout rule P19)."""
+
+    batch_id: Identifier
+    payout_id: Identifier
+    operator_id: Identifier
+    currency: Currency
+    business_date: Date
+    amount: PositiveMoney
+    attempt: Annotated[int, Field(ge=1)]
+    entry_ids: Many[Identifier]
+    lines: Annotated[int, Field(ge=0)]
+    bank_file: Annotated[str, StringConstraints(max_length=255)] | None = None
+
+
+class CdrData(Wire):
+    """An OCPI 2.2.1 CDR."""
+
+    cdr: Cdr
+
+
+class NotificationData(Wire):
+    """Something a person should know: `kind` for programs, such as SESSION_SUSPENDED, `sentence` for people."""
+
+    kind: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
+    subject: Attribute
+    sentence: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+    operator_id: Identifier | None = None
+
+
+class RawBytes(Wire):
+    """Bytes as text where they are UTF-8, else base64; `truncated` when they were too many to send on."""
+
+    encoding: Literal["utf-8", "base64"]
+    text: str
+    truncated: bool
+
+
+class RawHeader(Wire):
+    """A header of the refused record."""
+
+    name: str
+    value: RawBytes
+
+
+class Origin(Wire):
+    """Where a refused record was read."""
+
+    topic: Annotated[str, StringConstraints(min_length=1, max_length=249)]
+    partition: Annotated[int, Field(ge=0)]
+    offset: Annotated[int, Field(ge=0)]
+
+
+class DeadLetterData(Wire):
+    """A refused record: the bytes, where they came from, and why. The identity is there when it could be read."""
+
+    origin: Origin | None = None
+    record: RawBytes | None = None
+    headers: Many[RawHeader] = ()
+    code: Annotated[RefusalCode, Field(strict=False)]
+    path: Annotated[str, StringConstraints(max_length=MAX_PATH_CHARS)]
+    sentence: Annotated[str, StringConstraints(max_length=MAX_SENTENCE_CHARS)]
+    event_id: Attribute | None = None
+    event_source: Attribute | None = None
+    event_type: Attribute | None = None
+
+
+class BatchCreated(Event):
+    """`settlement.batch.created`."""
+
+    type: Literal["settlement.batch.created"]
+    data: BatchCreatedData
+
+
+class CdrEmitted(Event):
+    """`settlement.cdr.issued` and `settlement.cdr.credited`."""
+
+    type: Literal["settlement.cdr.issued", "settlement.cdr.credited"]
+    data: CdrData
+
+
+class NotificationRaised(Event):
+    """`settlement.notification.raised`."""
+
+    type: Literal["settlement.notification.raised"]
+    data: NotificationData
+
+
+class DeadLetterRecorded(Event):
+    """`settlement.deadletter.recorded`."""
+
+    type: Literal["settlement.deadletter.recorded"]
+    data: DeadLetterData
+
+
+OutboundEvent = Annotated[
+    BatchCreated | CdrEmitted | NotificationRaised | DeadLetterRecorded, Field(discriminator="type")
+]
+
+OUTBOUND_MODEL_OF = models_by_type(OutboundEvent)
+
+OUTBOUND_TOPIC_OF: Mapping[str, str] = MappingProxyType(
+    {
+        "settlement.batch.created": "settlement.batches",
+        "settlement.cdr.issued": "settlement.cdrs",
+        "settlement.cdr.credited": "settlement.cdrs",
+        "settlement.notification.raised": "settlement.notifications",
+        "settlement.deadletter.recorded": "settlement.deadletter",
+    }
+)
+
+
+def outbound_key(type_: str, subject: str, data: Mapping[str, Any]) -> str:
+    """The Kafka key: the operator for payout batches, else the event's subject (a session for its CDRs)."""
+    return str(data["operator_id"]) if type_ == "settlement.batch.created" else subject
+
+
+def encode(type_: str, id_: str, subject: str, time: datetime, data: Mapping[str, Any]) -> bytes:
+    """A structured CloudEvent as JSON, equal bytes for equal arguments.
+
+    `data` is plain JSON; it is not checked against its model here (see OUTBOUND_MODEL_OF). Raises UnknownTypeError
+    for a type we do not emit and NotEncodableError for a naive time or data that JSON cannot hold.
+    """
+    if type_ not in OUTBOUND_TOPIC_OF:
+        raise UnknownTypeError(f"{type_!r} is not an outgoing event type; add it to the contract first")
+    if time.tzinfo is None:
+        raise NotEncodableError(f"{type_} {id_} has a naive time; give it in UTC")
+    event = {
+        "specversion": SPEC_VERSION,
+        "id": id_,
+        "source": SOURCE,
+        "type": type_,
+        "subject": subject,
+        "time": format_time(time),
+        "datacontenttype": "application/json",
+        "dataschema": schema_uri(type_, OUTBOUND_VERSION),
+        "data": data,
+    }
+    try:
+        return orjson.dumps(event)
+    except orjson.JSONEncodeError as error:
+        raise NotEncodableError(f"{type_} {id_} has data that JSON cannot hold: {error}") from None
+
+
+def raw_bytes(value: bytes) -> dict[str, Any]:
+    """Any bytes as RawBytes JSON that fits into a record: text, or base64, cut where it must be."""
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        text = None
+    if text is not None and len(orjson.dumps(text)) <= MAX_RAW_TEXT_BYTES:
+        return {"encoding": "utf-8", "text": text, "truncated": False}
+    kept = b64encode(value[:MAX_RAW_BYTES]).decode()
+    return {"encoding": "base64", "text": kept, "truncated": len(value) > MAX_RAW_BYTES}
