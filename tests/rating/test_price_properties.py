@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.periods import split
 from domain.pricing import price
-from domain.rating import US_PER_HOUR, ChargingPeriod, Phase, Rating
+from domain.rating import US_PER_HOUR, ChargingPeriod, Phase, Rating, microseconds
 from domain.tariff import Tariff
 from domain.tariff_restrictions import WEEKDAYS
 from tests.rating.rating_builders import AMSTERDAM, component, document, element, rated, tariff, utc
@@ -95,7 +96,7 @@ def cut(period: ChargingPeriod, share: Fraction) -> list[ChargingPeriod]:
     if not period.start < at < period.end:
         return [period]
     levels = (period.min_power_w, period.max_power_w, period.min_current_a, period.max_current_a, period.metered)
-    early_wh = period.energy_wh * ((at - period.start) / timedelta(microseconds=1)).__trunc__() / period.length_us
+    early_wh = period.energy_wh * microseconds(at - period.start) / period.length_us
     return [
         ChargingPeriod(period.start, at, period.phase, early_wh, *levels),
         ChargingPeriod(at, period.end, period.phase, period.energy_wh - early_wh, *levels),
@@ -120,7 +121,7 @@ def test_periods_follow_each_other_and_carry_all_time_and_energy(
     periods = split(tariff=terms, time_zone=zone, **session)
     assert periods[0].start == (session["reserved_from"] or session["started_at"])
     assert periods[-1].end == session["ended_at"]
-    assert all(early.end == late.start for early, late in zip(periods, periods[1:], strict=False))
+    assert all(early.end == late.start for early, late in pairwise(periods))
     assert sum(period.energy_wh for period in periods) == session["registers"][-1][1] - session["registers"][0][1]
     assert all(period.energy_wh >= 0 for period in periods)
 
