@@ -18,6 +18,7 @@ MAX_INTEGER_DIGITS = 14
 MAX_DECIMALS = 9
 DECIMAL_PATTERN = rf"^-?[0-9]{{1,{MAX_INTEGER_DIGITS}}}(\.[0-9]{{1,{MAX_DECIMALS}}})?$"
 UNSIGNED_PATTERN = DECIMAL_PATTERN.replace("-?", "")
+PERCENT_PATTERN = rf"^(100(\.0{{1,{MAX_DECIMALS}}})?|[0-9]{{1,2}}(\.[0-9]{{1,{MAX_DECIMALS}}})?)$"
 
 _DECIMAL = re.compile(DECIMAL_PATTERN)
 _MAGNITUDE_LIMIT = 10**MAX_INTEGER_DIGITS
@@ -102,7 +103,8 @@ def _plain_text(number: Decimal) -> str:
     return format(number, "f")
 
 
-def _text_or(kind: str, pattern: str, **limits: int) -> WithJsonSchema:
+def json_number_or_text(kind: str, pattern: str, **limits: int) -> WithJsonSchema:
+    """The JSON Schema of a number that may also be written as decimal text."""
     schema: dict[str, Any] = {"anyOf": [{"type": kind, **limits}, {"type": "string", "pattern": pattern}]}
     return WithJsonSchema(schema)
 
@@ -111,11 +113,22 @@ _AS_TEXT = PlainSerializer(_plain_text, return_type=str, when_used="json")
 
 Currency = Annotated[str, PlainValidator(parse_currency), WithJsonSchema({"enum": sorted(EXPONENT_OF)})]
 WattHours = Annotated[
-    Decimal, PlainValidator(parse_register_wh), _AS_TEXT, _text_or("integer", UNSIGNED_PATTERN, minimum=0)
+    Decimal,
+    PlainValidator(parse_register_wh),
+    _AS_TEXT,
+    json_number_or_text("integer", UNSIGNED_PATTERN, minimum=0, maximum=_MAGNITUDE_LIMIT - 1),
 ]
-Number = Annotated[Decimal, PlainValidator(parse_number), _AS_TEXT, _text_or("number", DECIMAL_PATTERN)]
+Number = Annotated[
+    Decimal,
+    PlainValidator(parse_number),
+    _AS_TEXT,
+    json_number_or_text("number", DECIMAL_PATTERN, exclusiveMaximum=_MAGNITUDE_LIMIT),
+]
 Percent = Annotated[
-    Decimal, PlainValidator(parse_percent), _AS_TEXT, _text_or("number", UNSIGNED_PATTERN, minimum=0, maximum=100)
+    Decimal,
+    PlainValidator(parse_percent),
+    _AS_TEXT,
+    json_number_or_text("number", PERCENT_PATTERN, minimum=0, maximum=100),
 ]
 DecimalText = Annotated[
     Decimal,

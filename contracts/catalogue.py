@@ -5,11 +5,11 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import pycountry
-from pydantic import AfterValidator, Discriminator, StringConstraints, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, StringConstraints, Tag, WithJsonSchema, model_validator
 from schwifty import BIC, IBAN
 from schwifty.exceptions import SchwiftyException
 
-from contracts.amounts import Currency, DecimalText, Percent, check_decimals
+from contracts.amounts import UNSIGNED_PATTERN, Currency, DecimalText, Percent, check_decimals
 from contracts.envelope import Event
 from contracts.ocpi.location import Location
 from contracts.ocpi.tariff import Tariff
@@ -69,7 +69,11 @@ def _not_negative(amount: Decimal) -> Decimal:
 
 
 KnownCountry = Annotated[Country, AfterValidator(_known_country)]
-UnsignedText = Annotated[DecimalText, AfterValidator(_not_negative)]
+UnsignedText = Annotated[
+    DecimalText,
+    AfterValidator(_not_negative),
+    WithJsonSchema({"type": "string", "pattern": UNSIGNED_PATTERN}),
+]
 Iban = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$"), AfterValidator(_known_iban)]
 Bic = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{8}([A-Z0-9]{3})?$"), AfterValidator(_known_bic)]
 

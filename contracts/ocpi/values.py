@@ -1,13 +1,17 @@
 """OCPI basic types: CiString, string, DateTime, number and Price (OCPI 2.2.1, types)."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import PlainSerializer, PlainValidator, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, PlainSerializer, PlainValidator, StringConstraints, WithJsonSchema
 
-from contracts.amounts import DECIMAL_PATTERN, UNSIGNED_PATTERN, parse_number
+from contracts.amounts import (
+    UNSIGNED_PATTERN,
+    json_number_or_text,
+    parse_unsigned,
+)
 from contracts.values import Wire, bad_value, format_time, wrong_type
 
 OCPI_ID_PATTERN = r"^[\x20-\x7E]{1,36}$"
@@ -33,14 +37,6 @@ def parse_date_time(value: object) -> datetime:
         raise bad_value("must be an OCPI DateTime, such as 2026-03-01T10:00:00Z") from None
 
 
-def parse_unsigned(value: object) -> Decimal:
-    """A number that is not negative."""
-    number = parse_number(value)
-    if number < 0:
-        raise bad_value("must not be negative")
-    return number
-
-
 def parse_int(value: object) -> int:
     """A whole number that is not negative; `1.0` is one, since JSON has a single kind of number."""
     number = parse_unsigned(value)
@@ -49,14 +45,17 @@ def parse_int(value: object) -> int:
     return int(number)
 
 
+def _in_the_calendar(text: str) -> str:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise bad_value("is not a day of the calendar; send YYYY-MM-DD") from None
+    return text
+
+
 def json_number(number: Decimal) -> int | float:
     """The JSON number whose shortest decimal text is this number."""
     return int(number) if number == number.to_integral_value() else float(number)
-
-
-def _schema(kind: str, pattern: str, **limits: int) -> WithJsonSchema:
-    schema: dict[str, Any] = {"anyOf": [{"type": kind, **limits}, {"type": "string", "pattern": pattern}]}
-    return WithJsonSchema(schema)
 
 
 _AS_NUMBER = PlainSerializer(json_number, return_type=int | float, when_used="json")
@@ -64,18 +63,19 @@ _AS_NUMBER = PlainSerializer(json_number, return_type=int | float, when_used="js
 OcpiId = Annotated[str, StringConstraints(pattern=OCPI_ID_PATTERN)]
 OcpiText = Annotated[str, StringConstraints(max_length=255)]
 OcpiWord = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-Date = Annotated[str, StringConstraints(pattern=DATE_PATTERN)]
+Date = Annotated[str, StringConstraints(pattern=DATE_PATTERN), AfterValidator(_in_the_calendar)]
 DateTime = Annotated[
     datetime,
     PlainValidator(parse_date_time),
     PlainSerializer(format_time, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": DATE_TIME_PATTERN}),
 ]
-SignedNumber = Annotated[Decimal, PlainValidator(parse_number), _AS_NUMBER, _schema("number", DECIMAL_PATTERN)]
 UnsignedNumber = Annotated[
-    Decimal, PlainValidator(parse_unsigned), _AS_NUMBER, _schema("number", UNSIGNED_PATTERN, minimum=0)
+    Decimal, PlainValidator(parse_unsigned), _AS_NUMBER, json_number_or_text("number", UNSIGNED_PATTERN, minimum=0)
 ]
-Whole = Annotated[int, PlainValidator(parse_int), _schema("integer", r"^[0-9]{1,14}(\.0{1,9})?$", minimum=0)]
+Whole = Annotated[
+    int, PlainValidator(parse_int), json_number_or_text("integer", r"^[0-9]{1,14}(\.0{1,9})?$", minimum=0)
+]
 
 
 class Price(Wire):

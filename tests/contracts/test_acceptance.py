@@ -1,0 +1,95 @@
+"""Good messages: what is read leniently, and what an accepted message says."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.contracts.builders import ABSENT, accepted, as_value, changed, golden_event
+
+STARTED = "charging.session.started/v1-card"
+METERED = "charging.session.metered/v1-everything"
+TARIFF = "tariff.published/v1-everything"
+LOCATION = "location.published/v1-two-chargers"
+OPERATOR = "operator.registered/v1-iban"
+
+GOOD: list[tuple[str, str, Any]] = [
+    (STARTED, "time", "2026-03-01T10:00:00.123456789+05:30"),
+    (STARTED, "dataschema", None),
+    (STARTED, "dataschema", "https://schemas.example/charging.session.started/9"),
+    (STARTED, "data.token", None),
+    (STARTED, "data.reserved_from", None),
+    (STARTED, "data.session_id", "x" * 64),
+    (STARTED, "data.session_id", "a b~!"),
+    (STARTED, "data.meter_start_wh", 0),
+    (STARTED, "data.meter_start_wh", "0.001"),
+    (METERED, "data.power_w", -3680),
+    (METERED, "data.power_w", 1.5e3),
+    (METERED, "data.soc_percent", "80.5"),
+    ("payment.captured/v1-card", "data.amount.amount", "7"),
+    ("payment.captured/v1-card", "data.amount.amount", "0.00"),
+    ("payment.captured/v1-card", "data.fee.amount", "0"),
+    ("payment.settled/v1-two-payments", "data.net.amount", "-16.77"),
+    (OPERATOR, "data.commission.percent", 7.5),
+    (OPERATOR, "data.payout.delay_days", 0),
+    (OPERATOR, "data.payout.cutoff_time", "23:59"),
+    (OPERATOR, "data.cdr_delay_minutes", ABSENT),
+    (OPERATOR, "data.bank_account.bic", ABSENT),
+    (OPERATOR, "data.time_zone", "UTC"),
+    # What the engine cannot price is for the rating to say, session by session.
+    (TARIFF, "data.tariff.elements.0.price_components.0.type", "SUN_TAX"),
+    (TARIFF, "data.tariff.elements.1.restrictions.reservation", "RESERVATION_OVERTIME"),
+    (TARIFF, "data.tariff.type", "PROFILE_NEW"),
+    (TARIFF, "data.tariff.elements.0.price_components.0.price", "0.4900"),
+    (TARIFF, "data.tariff.elements.0.price_components.0.step_size", 0),
+    (TARIFF, "data.tariff.last_updated", "2026-01-01T00:00:00"),
+    (LOCATION, "data.location.publish", ABSENT),
+    (LOCATION, "data.location.parking_type", "ON_THE_MOON"),
+    (LOCATION, "data.location.evses.0.status", "SLEEPING"),
+    (LOCATION, "data.location.evses.0.connectors.0.standard", "MCS"),
+    (LOCATION, "data.location.evses", ABSENT),
+]
+
+
+@pytest.mark.parametrize(("name", "path", "value"), GOOD, ids=lambda part: str(part)[:40])
+def test_what_the_contract_leaves_open_is_accepted(name: str, path: str, value: object) -> None:
+    assert accepted(as_value(changed(name, path, value))).extra_fields == 0
+
+
+def test_the_time_of_a_message_is_in_utc() -> None:
+    message = accepted(as_value(changed(STARTED, "time", "2026-03-01T10:00:00+05:30")))
+    assert message.time == datetime(2026, 3, 1, 4, 30, tzinfo=UTC)
+
+
+def test_known_fields_stay_as_they_came() -> None:
+    event = golden_event(TARIFF)
+    assert accepted(as_value(event)).data == event["data"]
+
+
+def test_unknown_fields_are_ignored_and_counted_wherever_they_are() -> None:
+    event = golden_event("charging.session.started/v1-roaming")
+    event["data"]["cable_colour"] = "orange"
+    event["data"]["token"]["visual_number"] = {"anything": [1, 2]}
+    assert accepted(as_value(event)).extra_fields == 2
+
+
+def test_unknown_fields_inside_ocpi_objects_and_lists_are_counted() -> None:
+    event = golden_event(TARIFF)
+    event["data"]["tariff"]["tax_included"] = "NO"
+    for element in event["data"]["tariff"]["elements"]:
+        element["price_components"][0]["colour"] = "green"
+    assert accepted(as_value(event)).extra_fields == 1 + len(event["data"]["tariff"]["elements"])
+
+
+def test_unknown_fields_of_either_bank_account_are_counted() -> None:
+    for name in (OPERATOR, "operator.registered/v1-routing-code"):
+        assert accepted(as_value(changed(name, "data.bank_account.branch", "Dam 1"))).extra_fields == 1
+
+
+def test_extension_attributes_are_part_of_cloudevents_and_not_unknown() -> None:
+    assert accepted(as_value(changed(STARTED, "traceparent", "00-ab-cd-01"))).extra_fields == 0
+
+
+def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
+    event = changed("charging.session.ended/v1-unplugged", "data.reason", r"path \u0000 quoted")
+    assert accepted(as_value(event)).data["reason"] == r"path \u0000 quoted"

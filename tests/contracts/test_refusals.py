@@ -1,0 +1,293 @@
+"""Bad messages: each is refused with the code, the place and a sentence that says what to do."""
+
+import json
+from typing import Any
+
+import pytest
+
+from contracts.bindings import MAX_VALUE_BYTES
+from contracts.refusal import MAX_SENTENCE_CHARS, RefusalCode
+from tests.contracts.builders import ABSENT, as_value, changed, golden_event, refused
+
+STARTED = "charging.session.started/v1-card"
+ROAMING = "charging.session.started/v1-roaming"
+METERED = "charging.session.metered/v1-register"
+STATE = "charging.session.state_changed/v1-idle"
+ENDED = "charging.session.ended/v1-unplugged"
+STATUS = "charging.charger.status_changed/v1-out-of-order"
+OPERATOR = "operator.registered/v1-iban"
+US_OPERATOR = "operator.registered/v1-routing-code"
+LOCATION = "location.published/v1-two-chargers"
+TARIFF = "tariff.published/v1-everything"
+PARTNER = "partner.registered/v1-pay-when-paid"
+CAPTURED = "payment.captured/v1-card"
+YEN = "payment.captured/v1-yen"
+REFUNDED = "payment.refunded/v1-shared"
+DISPUTED = "payment.disputed/v1-chargeback"
+CLOSED = "payment.dispute_closed/v1-lost"
+SETTLED = "payment.settled/v1-two-payments"
+INVOICE = "roaming.invoice_paid/v1-one-cdr"
+FAILED = "payout.failed/v1-closed-account"
+
+C = RefusalCode
+BAD: list[tuple[str, str, Any, RefusalCode]] = [
+    # The envelope.
+    (STARTED, "specversion", ABSENT, C.NOT_CLOUDEVENT),
+    (STARTED, "specversion", "0.3", C.NOT_CLOUDEVENT),
+    (STARTED, "specversion", 1.0, C.NOT_CLOUDEVENT),
+    (STARTED, "id", ABSENT, C.MISSING_FIELD),
+    (STARTED, "id", "", C.BAD_VALUE),
+    (STARTED, "id", 7, C.WRONG_TYPE),
+    (STARTED, "id", "x" * 256, C.BAD_VALUE),
+    (STARTED, "source", "urn:gräte", C.BAD_VALUE),
+    (STARTED, "subject", ABSENT, C.MISSING_FIELD),
+    (STARTED, "type", ABSENT, C.MISSING_FIELD),
+    (STARTED, "type", 5, C.WRONG_TYPE),
+    (STARTED, "type", "charging.session.paused", C.UNKNOWN_TYPE),
+    (STARTED, "type", "settlement.cdr.issued", C.UNKNOWN_TYPE),
+    (STARTED, "time", ABSENT, C.MISSING_FIELD),
+    (STARTED, "time", "2026-03-01T10:00:00", C.BAD_VALUE),
+    (STARTED, "dataschema", 1, C.WRONG_TYPE),
+    (STARTED, "data", ABSENT, C.MISSING_FIELD),
+    (STARTED, "data", [], C.WRONG_TYPE),
+    (STARTED, "data", "text", C.WRONG_TYPE),
+    (STARTED, "data", None, C.WRONG_TYPE),
+    # Identifiers.
+    (STARTED, "data.session_id", "S" * 65, C.BAD_VALUE),
+    (STARTED, "data.session_id", "", C.BAD_VALUE),
+    (STARTED, "data.session_id", "Säule-1", C.BAD_VALUE),
+    (STARTED, "data.session_id", "tab\t", C.BAD_VALUE),
+    (STARTED, "data.session_id", 1001, C.WRONG_TYPE),
+    (STARTED, "data.operator_id", ABSENT, C.MISSING_FIELD),
+    (STARTED, "data.auth_method", "MAGIC", C.BAD_VALUE),
+    (ROAMING, "data.token", "DE-ABC", C.WRONG_TYPE),
+    (ROAMING, "data.token.party_id", "ABCD", C.BAD_VALUE),
+    (ROAMING, "data.token.country_code", "DEU", C.BAD_VALUE),
+    (ROAMING, "data.token.type", "TATTOO", C.BAD_VALUE),
+    (ROAMING, "data.token.uid", ABSENT, C.MISSING_FIELD),
+    # Times.
+    (STARTED, "data.started_at", "2026-03-01T10:00:00", C.BAD_VALUE),
+    (STARTED, "data.started_at", "2026-03-01", C.BAD_VALUE),
+    (STARTED, "data.started_at", "2026-02-30T10:00:00Z", C.BAD_VALUE),
+    (STARTED, "data.started_at", "2026-03-01T25:00:00Z", C.BAD_VALUE),
+    (STARTED, "data.started_at", "2026-03-01T10:00:00+25:00", C.BAD_VALUE),
+    (STARTED, "data.started_at", "0001-01-01T00:00:00+01:00", C.BAD_VALUE),
+    (STARTED, "data.started_at", "9999-12-31T23:59:59-01:00", C.BAD_VALUE),
+    (STARTED, "data.started_at", "٢٠٢٦-03-01T10:00:00Z", C.BAD_VALUE),
+    (STARTED, "data.started_at", 1772359200, C.WRONG_TYPE),
+    (STARTED, "data.started_at", None, C.WRONG_TYPE),
+    # Energy and measurements.
+    (METERED, "data.register_wh", -1, C.BAD_VALUE),
+    (METERED, "data.register_wh", "-0.5", C.BAD_VALUE),
+    (METERED, "data.register_wh", 1207000.0, C.WRONG_TYPE),
+    (METERED, "data.register_wh", 2**64, C.WRONG_TYPE),
+    (METERED, "data.register_wh", 10**14, C.BAD_VALUE),
+    (METERED, "data.register_wh", "NaN", C.BAD_VALUE),
+    (METERED, "data.register_wh", "Infinity", C.BAD_VALUE),
+    (METERED, "data.register_wh", "1E5", C.BAD_VALUE),
+    (METERED, "data.register_wh", " 5", C.BAD_VALUE),
+    (METERED, "data.register_wh", "5\n", C.BAD_VALUE),
+    (METERED, "data.register_wh", "5 kWh", C.BAD_VALUE),
+    (METERED, "data.register_wh", True, C.WRONG_TYPE),
+    (METERED, "data.register_wh", None, C.WRONG_TYPE),
+    (METERED, "data.power_w", "fast", C.BAD_VALUE),
+    (METERED, "data.power_w", 1e300, C.BAD_VALUE),
+    (METERED, "data.soc_percent", [80], C.WRONG_TYPE),
+    (METERED, "data.signed_value", {"a": 1}, C.WRONG_TYPE),
+    (STATE, "data.state", "PARKED", C.BAD_VALUE),
+    (ENDED, "data.meter_stop_wh", ABSENT, C.MISSING_FIELD),
+    (ENDED, "data.reason", ABSENT, C.MISSING_FIELD),
+    (ENDED, "data.reason", "nul \x00 inside", C.BAD_VALUE),
+    (STATUS, "data.status", "BROKEN", C.BAD_VALUE),
+    # Money.
+    (CAPTURED, "data.amount", 7.11, C.WRONG_TYPE),
+    (CAPTURED, "data.amount", "7.11 EUR", C.WRONG_TYPE),
+    (CAPTURED, "data.amount.amount", 7.11, C.WRONG_TYPE),
+    (CAPTURED, "data.amount.amount", 7, C.WRONG_TYPE),
+    (CAPTURED, "data.amount.amount", "7.111", C.BAD_VALUE),
+    (CAPTURED, "data.amount.amount", "7.110", C.BAD_VALUE),
+    (CAPTURED, "data.amount.amount", "-7.11", C.BAD_VALUE),
+    (CAPTURED, "data.amount.amount", "7,11", C.BAD_VALUE),
+    (CAPTURED, "data.amount.amount", "+7.11", C.BAD_VALUE),
+    (CAPTURED, "data.amount.amount", "7.", C.BAD_VALUE),
+    (CAPTURED, "data.amount.amount", "NaN", C.BAD_VALUE),
+    (CAPTURED, "data.amount.amount", "1E1", C.BAD_VALUE),
+    (CAPTURED, "data.amount.amount", "", C.BAD_VALUE),
+    (CAPTURED, "data.amount.amount", "9" * 15, C.BAD_VALUE),
+    (CAPTURED, "data.amount.currency", "EURO", C.BAD_VALUE),
+    (CAPTURED, "data.amount.currency", "eur", C.BAD_VALUE),
+    (CAPTURED, "data.amount.currency", "XXX", C.BAD_VALUE),
+    (CAPTURED, "data.amount.currency", "XAU", C.BAD_VALUE),
+    (CAPTURED, "data.amount.currency", 978, C.WRONG_TYPE),
+    (CAPTURED, "data.amount.currency", ABSENT, C.MISSING_FIELD),
+    (CAPTURED, "data.fee.currency", "USD", C.CURRENCY_MISMATCH),
+    (CAPTURED, "data.fee.amount", "-0.15", C.BAD_VALUE),
+    (YEN, "data.amount.amount", "1200.5", C.BAD_VALUE),
+    (REFUNDED, "data.amount.amount", "0.00", C.BAD_VALUE),
+    (REFUNDED, "data.borne_by", "DRIVER", C.BAD_VALUE),
+    (DISPUTED, "data.amount.amount", "0", C.BAD_VALUE),
+    (DISPUTED, "data.fee.currency", "USD", C.CURRENCY_MISMATCH),
+    (CLOSED, "data.outcome", "DRAW", C.BAD_VALUE),
+    (SETTLED, "data.items", {}, C.WRONG_TYPE),
+    (SETTLED, "data.items", [], C.BAD_VALUE),
+    (SETTLED, "data.items.1.gross.amount", "-1", C.BAD_VALUE),
+    (SETTLED, "data.items.1.fee.currency", "GBP", C.CURRENCY_MISMATCH),
+    (SETTLED, "data.items.0.payment_id", ABSENT, C.MISSING_FIELD),
+    (INVOICE, "data.partner", "DE_ABC", C.BAD_VALUE),
+    (INVOICE, "data.cdr_ids.0", 5, C.WRONG_TYPE),
+    (INVOICE, "data.cdr_ids", [], C.BAD_VALUE),
+    (FAILED, "data.reason", ABSENT, C.MISSING_FIELD),
+    # The catalogue.
+    (OPERATOR, "data.country_code", "nl", C.BAD_VALUE),
+    (OPERATOR, "data.country_code", "ZZ", C.BAD_VALUE),
+    (OPERATOR, "data.time_zone", "Europe/Atlantis", C.BAD_VALUE),
+    (OPERATOR, "data.time_zone", "../etc/passwd", C.BAD_VALUE),
+    (OPERATOR, "data.currency", "EURO", C.BAD_VALUE),
+    (OPERATOR, "data.commission.percent", "101", C.BAD_VALUE),
+    (OPERATOR, "data.commission.percent", "-1", C.BAD_VALUE),
+    (OPERATOR, "data.commission.per_session", 0.1, C.WRONG_TYPE),
+    (OPERATOR, "data.commission.per_session", "0.105", C.BAD_VALUE),
+    (OPERATOR, "data.commission", ABSENT, C.MISSING_FIELD),
+    (OPERATOR, "data.psp_fee_bearer", "DRIVER", C.BAD_VALUE),
+    (OPERATOR, "data.fund_release", "NEVER", C.BAD_VALUE),
+    (OPERATOR, "data.payout.cutoff_time", "24:00", C.BAD_VALUE),
+    (OPERATOR, "data.payout.cutoff_time", "3:00", C.BAD_VALUE),
+    (OPERATOR, "data.payout.delay_days", -1, C.BAD_VALUE),
+    (OPERATOR, "data.payout.delay_days", "1", C.WRONG_TYPE),
+    (OPERATOR, "data.payout.minimum", "-1.00", C.BAD_VALUE),
+    (OPERATOR, "data.payout.minimum", "1.001", C.BAD_VALUE),
+    (OPERATOR, "data.payout.reserve_percent", "200", C.BAD_VALUE),
+    (OPERATOR, "data.payout.business_days_only", "yes", C.WRONG_TYPE),
+    (OPERATOR, "data.bank_account", ABSENT, C.MISSING_FIELD),
+    (OPERATOR, "data.bank_account", "NL91ABNA0417164300", C.WRONG_TYPE),
+    (OPERATOR, "data.bank_account.iban", "NL91ABNA0417164301", C.BAD_VALUE),
+    (OPERATOR, "data.bank_account.iban", "NL91 ABNA 0417 1643 00", C.BAD_VALUE),
+    (OPERATOR, "data.bank_account.bic", "ABNA", C.BAD_VALUE),
+    (US_OPERATOR, "data.bank_account.routing_code", ABSENT, C.MISSING_FIELD),
+    (PARTNER, "data.funding", "LATER", C.BAD_VALUE),
+    (PARTNER, "data.fee.per_session", "0.001", C.BAD_VALUE),
+    (PARTNER, "data.payment_terms_days", -1, C.BAD_VALUE),
+    (LOCATION, "data.location.time_zone", ABSENT, C.MISSING_FIELD),
+    (LOCATION, "data.location.country", "NL", C.BAD_VALUE),
+    (LOCATION, "data.location.coordinates.latitude", 52.3, C.WRONG_TYPE),
+    (LOCATION, "data.location.evses.0.uid", ABSENT, C.MISSING_FIELD),
+    (LOCATION, "data.location.evses.1.connectors.0.max_voltage", "high", C.BAD_VALUE),
+    (TARIFF, "data.tariff.currency", "EURO", C.BAD_VALUE),
+    (TARIFF, "data.tariff.elements", [], C.BAD_VALUE),
+    (TARIFF, "data.tariff.elements.0.price_components.0.price", -1, C.BAD_VALUE),
+    (TARIFF, "data.tariff.elements.0.price_components.0.price", "free", C.BAD_VALUE),
+    (TARIFF, "data.tariff.elements.0.price_components.0.price", None, C.WRONG_TYPE),
+    (TARIFF, "data.tariff.elements.0.price_components.1.step_size", 1.5, C.BAD_VALUE),
+    (TARIFF, "data.tariff.elements.0.price_components.1.step_size", ABSENT, C.MISSING_FIELD),
+    (TARIFF, "data.tariff.elements.0.restrictions.start_time", "8:00", C.BAD_VALUE),
+    (TARIFF, "data.tariff.elements.0.restrictions.day_of_week.0", "FUNDAY", C.BAD_VALUE),
+    (TARIFF, "data.tariff.elements.0.restrictions.end_date", "2026-02-30", C.BAD_VALUE),
+    (TARIFF, "data.tariff.min_price.excl_vat", 51, C.BAD_VALUE),
+    (TARIFF, "data.tariff.last_updated", "yesterday", C.BAD_VALUE),
+]
+
+
+def path_shown(path: str) -> str:
+    """The path as a refusal writes it: `a.0.b` is `a[0].b`."""
+    return "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in path.split(".")).strip(".")
+
+
+@pytest.mark.parametrize(("name", "path", "value", "code"), BAD, ids=lambda part: str(part)[:40])
+def test_a_bad_field_is_refused_with_its_code_and_its_path(
+    name: str, path: str, value: object, code: RefusalCode
+) -> None:
+    refusal = refused(as_value(changed(name, path, value)))
+    assert (refusal.code, refusal.path) == (code, path_shown(path))
+    assert refusal.path in refusal.sentence
+    assert len(refusal.sentence) <= MAX_SENTENCE_CHARS
+
+
+def test_a_refusal_knows_the_identity_of_its_event() -> None:
+    event = changed(METERED, "data.register_wh", -1)
+    refusal = refused(as_value(event))
+    assert (refusal.id, refusal.source, refusal.type) == (event["id"], event["source"], event["type"])
+
+
+def test_half_an_identity_is_none() -> None:
+    refusal = refused(as_value(changed(METERED, "source", 7)))
+    assert (refusal.id, refusal.source, refusal.type) == (None, None, "charging.session.metered")
+
+
+def test_a_correction_that_corrects_nothing_is_refused() -> None:
+    refusal = refused(as_value(changed("charging.session.meter_corrected/v1-stop", "data.meter_stop_wh", ABSENT)))
+    assert (refusal.code, refusal.path) == (C.MISSING_FIELD, "data.meter_stop_wh")
+
+
+def test_account_numbers_do_not_leak_into_sentences() -> None:
+    refusal = refused(as_value(changed(OPERATOR, "data.bank_account.iban", "NL91ABNA0417164301")))
+    assert "ABNA" not in refusal.sentence
+
+
+def test_a_second_fault_is_counted() -> None:
+    event = changed(METERED, "data.register_wh", -1)
+    del event["data"]["session_id"]
+    assert refused(as_value(event)).sentence.endswith("1 more to mend")
+
+
+@pytest.mark.parametrize("literal", ["NaN", "Infinity", "-Infinity"])
+def test_a_number_that_json_does_not_have_is_named_where_it_stands(literal: str) -> None:
+    event = changed(METERED, "data.register_wh", float(literal.replace("Infinity", "inf")))
+    assert literal.encode() in as_value(event)
+    refusal = refused(as_value(event))
+    assert (refusal.code, refusal.path) == (C.NOT_JSON, "data.register_wh")
+    assert refusal.id == event["id"]
+
+
+def test_a_number_too_large_for_any_reader_is_named_where_it_stands() -> None:
+    value = as_value(golden_event(METERED)).replace(b"1207000", b"1e400")
+    assert (refused(value).code, refused(value).path) == (C.NOT_JSON, "data.register_wh")
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        (None, C.NOT_JSON),
+        (b"", C.NOT_JSON),
+        (b"not json", C.NOT_JSON),
+        (b'{"specversion":"1.0"', C.NOT_JSON),
+        (b"\xff\xfe\x00", C.NOT_JSON),
+        (b'"\\ud800"', C.NOT_JSON),
+        (b"\xef\xbb\xbf{}", C.NOT_JSON),
+        (b"[" * 5000, C.NOT_JSON),
+        (b"[" * 100_000 + b"]" * 100_000, C.NOT_JSON),
+        (b"9" * 5000, C.NOT_JSON),
+        (b"{}", C.NOT_CLOUDEVENT),
+        (b"[]", C.NOT_CLOUDEVENT),
+        (b"null", C.NOT_CLOUDEVENT),
+        (b"7", C.NOT_CLOUDEVENT),
+        (b'"text"', C.NOT_CLOUDEVENT),
+        (b'{"data":{}}', C.NOT_CLOUDEVENT),
+    ],
+    ids=lambda part: repr(part)[:30],
+)
+def test_a_value_that_is_no_event_is_refused(value: bytes | None, code: RefusalCode) -> None:
+    refusal = refused(value)
+    assert refusal.code is code
+    assert (refusal.id, refusal.source, refusal.type) == (None, None, None)
+
+
+def test_a_batch_of_events_is_no_event() -> None:
+    assert refused(json.dumps([golden_event(METERED)]).encode()).code is C.NOT_CLOUDEVENT
+
+
+def test_a_value_larger_than_a_record_is_refused_unread() -> None:
+    assert refused(b" " * (MAX_VALUE_BYTES + 1)).code is C.TOO_LARGE
+
+
+def test_unknown_fields_nested_without_end_are_refused() -> None:
+    event = golden_event(METERED)
+    nested: list[Any] = []
+    for _ in range(300):
+        nested = [nested]
+    event["data"]["new"] = nested
+    assert (refused(as_value(event)).code, refused(as_value(event)).path) == (C.BAD_VALUE, "data")
+
+
+def test_half_a_surrogate_pair_in_a_key_gives_a_path_that_can_be_written() -> None:
+    value = as_value(changed(METERED, "data.x", {"\ud800": float("nan")}))
+    assert refused(value).path.encode()
