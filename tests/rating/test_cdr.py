@@ -1,5 +1,6 @@
 """CDR documents: the fields OCPI 2.2.1 requires, sums that agree, and credit CDRs."""
 
+import json
 from base64 import b64decode
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 
+from contracts.ocpi.cdr import Cdr
 from domain.cdr import CdrSource, cdr_document, credit_document
 from domain.countries import alpha_3
 from domain.errors import DomainError
@@ -245,6 +247,20 @@ def test_a_credit_of_nothing_is_nothing_and_a_credit_cannot_be_credited() -> Non
         credit_document(credit, MORNING)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"location": LOCATION, "token": TOKEN, "meter_id": "M-7", "signed_values": ("OCMF|{}|{}",)},
+        {"session_id": "X" * 64, "evse_uid": "E" * 64, "location_id": "L" * 64, "connector_id": "C" * 64},
+    ],
+)
+def test_a_cdr_and_its_credit_satisfy_the_strict_model(fields: dict[str, Any]) -> None:
+    cdr = plain_cdr(**fields)
+    for sent in (cdr, credit_document(cdr, MORNING)):
+        assert Cdr.model_validate(json.loads(json.dumps(sent, default=float))).id == sent["id"]
+
+
 def test_countries_are_three_letters_in_a_cdr() -> None:
     assert [alpha_3(code) for code in ("NL", "us", "IN", "XX")] == ["NLD", "USA", "IND", None]
 
@@ -256,6 +272,7 @@ def test_volumes_add_up_and_pricing_a_cdr_gives_its_own_totals(
 ) -> None:
     rating = price(terms, split(tariff=terms, time_zone=zone, **session), zone)
     cdr = cdr_document(source(rating, PLAIN))
+    Cdr.model_validate(json.loads(json.dumps(cdr, default=float)))
     assert volume_of(cdr, "ENERGY") == cdr["total_energy"]
     assert volume_of(cdr, "TIME", "PARKING_TIME", "RESERVATION_TIME") == cdr["total_time"]
     assert volume_of(cdr, "PARKING_TIME") == cdr.get("total_parking_time", 0)
