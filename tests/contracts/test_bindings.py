@@ -4,7 +4,7 @@ import json
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.decode import DIGEST_BYTES
@@ -30,6 +30,7 @@ def test_both_bindings_give_the_same_message(golden: Golden) -> None:
     assert accepted(value, headers) == accepted(golden.raw)
 
 
+@settings(deadline=None)
 @given(seed=st.integers(), golden=st.sampled_from(inbound_golden()))
 def test_neither_key_order_nor_spacing_changes_the_digest(seed: int, golden: Golden) -> None:
     shuffled = in_random_key_order(golden.event, random.Random(seed).shuffle)

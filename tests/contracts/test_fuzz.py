@@ -42,11 +42,13 @@ def check(result: Message | Refusal) -> None:
     assert (result.id is None) == (result.source is None)
 
 
+@settings(deadline=None)
 @given(value=st.none() | st.binary(), headers=HEADERS)
 def test_any_bytes_get_an_answer(value: bytes | None, headers: list[tuple[str, bytes]]) -> None:
     check(decode(value, headers))
 
 
+@settings(deadline=None)
 @given(document=JSON, headers=HEADERS)
 def test_any_json_gets_an_answer(document: Any, headers: list[tuple[str, bytes]]) -> None:
     check(decode(json.dumps(document).encode(), headers))
@@ -58,7 +60,7 @@ def places(node: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [here, *(place for step, inner in children for place in places(inner, (*here, step)))]
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(data=st.data(), golden=st.sampled_from(inbound_golden()), value=JSON)
 def test_an_event_with_anything_anywhere_gets_an_answer(data: st.DataObject, golden: Golden, value: Any) -> None:
     event = golden.event
@@ -70,7 +72,7 @@ def test_an_event_with_anything_anywhere_gets_an_answer(data: st.DataObject, gol
     check(decode(json.dumps(event).encode()))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(golden=st.sampled_from(inbound_golden()), at=st.floats(0, 1), noise=st.binary(max_size=4))
 def test_an_event_with_bytes_knocked_out_gets_an_answer(golden: Golden, at: float, noise: bytes) -> None:
     position = int(at * len(golden.raw))

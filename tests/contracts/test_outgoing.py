@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -55,6 +55,7 @@ def test_batches_are_keyed_by_operator_and_cdrs_by_their_subject() -> None:
     assert outbound_key("settlement.cdr.issued", "S-1", {}) == "S-1"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text().map(lambda text: text.encode("utf-8", "replace")))
 def test_raw_bytes_come_back_as_they_were(value: bytes) -> None:
     raw = RawBytes.model_validate(raw_bytes(value))
