@@ -95,17 +95,17 @@ class Settings(BaseSettings):
     kafka_ssl_certfile: Path | None = None
     kafka_ssl_keyfile: Path | None = None
 
-    group_id: str = Field("wattledger", min_length=1, max_length=249)
+    group_id: str = Field(default="wattledger", min_length=1, max_length=249)
     data_dir: Path = Path(".wattledger")
     cache_dir: Path = Field(default_factory=default_cache_dir)
-    batch_max_records: int = Field(2000, ge=1, le=100_000)
+    batch_max_records: int = Field(default=2000, ge=1, le=100_000)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    platform_name: str = Field("WattLedger Demo Platform", min_length=1, max_length=70)
+    platform_name: str = Field(default="WattLedger Demo Platform", min_length=1, max_length=70)
     platform_iban: Annotated[str, AfterValidator(_well_formed_iban)] = _EXAMPLE_IBAN
     platform_bic: Annotated[str, AfterValidator(_well_formed_bic)] = _EXAMPLE_BIC
-    platform_account_number: str = Field("000123456789", min_length=1, max_length=34)
-    platform_routing_code: str = Field("021000021", min_length=1, max_length=35)
+    platform_account_number: str = Field(default="000123456789", min_length=1, max_length=34)
+    platform_routing_code: str = Field(default="021000021", min_length=1, max_length=35)
 
     @model_validator(mode="after")
     def _sasl_is_whole(self) -> Self:

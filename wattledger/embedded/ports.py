@@ -31,7 +31,7 @@ def listening(port: int) -> bool:
         return probe.connect_ex((LOOPBACK, port)) == 0
 
 
-def choose(wanted: int | None, taken: Collection[int] = (), patience_seconds: float = 3.0) -> int:
+def choose(wanted: int | None, taken: Collection[int] = (), patience_seconds: float = 1.0) -> int:
     """Returns the wanted port if it gets free within the patience, otherwise another free one.
 
     Raises:
