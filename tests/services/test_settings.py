@@ -1,0 +1,108 @@
+"""Settings: by environment variables, checked at once, and an error that names the variable and keeps secrets."""
+
+import os
+import ssl
+from pathlib import Path
+
+import pytest
+
+from wattledger.errors import SettingsError
+from wattledger.settings import default_cache_dir, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("WATTLEDGER_"):
+            monkeypatch.delenv(name)
+
+
+def test_with_nothing_set_the_services_are_embedded_and_the_bank_account_is_an_example() -> None:
+    settings = load_settings()
+    assert settings.embedded
+    assert settings.data_dir == Path(".wattledger")
+    assert settings.batch_max_records == 2000
+    assert settings.platform_iban.startswith("DE")
+    assert settings.kafka_client_options() == {"security_protocol": "PLAINTEXT"}
+
+
+def test_an_option_of_the_command_line_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATTLEDGER_DATA_DIR", "/var/lib/elsewhere")
+    assert load_settings(data_dir=None).data_dir == Path("/var/lib/elsewhere")
+    assert load_settings(data_dir=Path("here")).data_dir == Path("here")
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATTLEDGER_DATABASE_URL", "")
+    monkeypatch.setenv("WATTLEDGER_PLATFORM_IBAN", "")
+    assert load_settings().embedded
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("WATTLEDGER_DATABASE_URL", "mysql://somebody:hunter2@somewhere"),
+        ("WATTLEDGER_KAFKA_BOOTSTRAP", "broker-without-port"),
+        ("WATTLEDGER_KAFKA_BOOTSTRAP", "broker:99999"),
+        ("WATTLEDGER_KAFKA_SECURITY_PROTOCOL", "TLS"),
+        ("WATTLEDGER_KAFKA_SASL_MECHANISM", "GUESS"),
+        ("WATTLEDGER_KAFKA_SSL_CAFILE", "/nowhere/ca.pem"),
+        ("WATTLEDGER_BATCH_MAX_RECORDS", "0"),
+        ("WATTLEDGER_BATCH_MAX_RECORDS", "many"),
+        ("WATTLEDGER_LOG_LEVEL", "LOUD"),
+        ("WATTLEDGER_PLATFORM_IBAN", "DE89370400440532013001"),
+        ("WATTLEDGER_PLATFORM_BIC", "COBA"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_in_one_line_that_names_its_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=f"^{variable} ") as refusal:
+        load_settings()
+    assert "\n" not in str(refusal.value)
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_sasl_needs_its_mechanism_name_and_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATTLEDGER_KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+    monkeypatch.setenv("WATTLEDGER_KAFKA_SASL_MECHANISM", "SCRAM-SHA-512")
+    monkeypatch.setenv("WATTLEDGER_KAFKA_SASL_USERNAME", "ledger")
+    with pytest.raises(SettingsError, match="WATTLEDGER_KAFKA_SASL_PASSWORD is not set"):
+        load_settings()
+
+
+def test_a_cluster_with_tls_and_sasl_gets_all_that_a_client_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATTLEDGER_KAFKA_BOOTSTRAP", "one.example:9093, two.example:9093")
+    monkeypatch.setenv("WATTLEDGER_KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+    monkeypatch.setenv("WATTLEDGER_KAFKA_SASL_MECHANISM", "SCRAM-SHA-512")
+    monkeypatch.setenv("WATTLEDGER_KAFKA_SASL_USERNAME", "ledger")
+    monkeypatch.setenv("WATTLEDGER_KAFKA_SASL_PASSWORD", "hunter2")
+    settings = load_settings()
+    options = settings.kafka_client_options()
+    context = options.pop("ssl_context")
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert options == {
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "ledger",
+        "sasl_plain_password": "hunter2",
+    }
+    assert settings.kafka_bootstrap == "one.example:9093,two.example:9093"
+    assert "hunter2" not in repr(settings)
+
+
+def test_a_certificate_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("not a certificate")
+    monkeypatch.setenv("WATTLEDGER_KAFKA_SECURITY_PROTOCOL", "SSL")
+    monkeypatch.setenv("WATTLEDGER_KAFKA_SSL_CAFILE", str(tmp_path / "ca.pem"))
+    with pytest.raises(SettingsError, match="WATTLEDGER_KAFKA_SSL_CAFILE"):
+        load_settings().kafka_client_options()
+
+
+def test_the_cache_follows_the_conventions_of_the_desktop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_cache_dir() == tmp_path / "wattledger"
+    monkeypatch.setenv("WATTLEDGER_CACHE_DIR", str(tmp_path / "mine"))
+    assert default_cache_dir() == load_settings().cache_dir == tmp_path / "mine"
