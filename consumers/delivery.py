@@ -1,0 +1,145 @@
+"""Handing batches to the intake: one thread, patience with the machinery, and the search for the record that breaks us.
+
+    fault of the machinery    the same work again, with back-off, until it is done or we are asked to stop
+    partition lost            the batch is dropped: its records belong to another epoch
+    anything else             the batch is halved until the one bad record stands alone, and that one is quarantined
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
+
+from consumers.errors import MachineryFault, PartitionLost
+from consumers.ports import Claim, Intake, Partition, Record
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 3.0
+
+
+class Stopping(Exception):
+    """We were asked to stop while something was being tried again; never leaves the consumers."""
+
+
+class Delivery:
+    """Calls an intake from one thread of its own, so that its calls never overlap and the event loop never waits.
+
+    While a call is tried again the loop stays free, so heartbeats go on and the partitions stay ours.
+    """
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._thread = ThreadPoolExecutor(1, "intake")
+        self._stopping = asyncio.Event()
+        self.last_fault: MachineryFault | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        # The call in hand ends in its own time; a transaction is not to be torn.
+        await asyncio.to_thread(self._thread.shutdown)
+
+    def stop(self) -> None:
+        """Try nothing again from here on: what is waiting for another try raises Stopping."""
+        self._stopping.set()
+
+    async def claim(
+        self, partitions: Sequence[Partition], still_wanted: Callable[[], bool]
+    ) -> dict[Partition, Claim]:
+        """The claims of partitions; raises Stopping when they are no longer wanted.
+
+        That is looked at in the thread, too, right before the call: a claim made too late would rob the next owner.
+        """
+
+        def claim() -> dict[Partition, Claim]:
+            if not still_wanted():
+                raise Stopping
+            return self._intake.claim(partitions)
+
+        return await self._patiently(claim)
+
+    async def deliver(self, records: Sequence[Record], epochs: Mapping[Partition, int]) -> int:
+        """Take a batch in, record by record where it must be; answers how many had to be quarantined.
+
+        Raises PartitionLost when an epoch is over (what was taken in before stays), Stopping when we are to stop.
+        """
+        quarantined = 0
+        parts = [records]
+        while parts:
+            part = parts.pop()
+            mine = _epochs_of(part, epochs)
+            try:
+                await self._patiently(self._intake.process, part, mine)
+            except (PartitionLost, Stopping):
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever a record does to us must not stop its neighbours
+                if len(part) > 1:
+                    middle = len(part) // 2
+                    parts += [part[middle:], part[:middle]]
+                    continue
+                _log.error("%s offset %d is quarantined: %r", part[0].home, part[0].offset, error)
+                await self._quarantine(part[0], error, mine)
+                quarantined += 1
+        return quarantined
+
+    async def _quarantine(self, record: Record, error: Exception, epochs: Mapping[Partition, int]) -> None:
+        """Set a record aside. A record that cannot even be set aside holds its partition up rather than being lost."""
+
+        def quarantine() -> None:
+            try:
+                self._intake.quarantine(record, error, epochs)
+            except (PartitionLost, MachineryFault):
+                raise
+            except Exception as second:
+                where = f"{record.home} offset {record.offset}"
+                raise MachineryFault(f"{where} cannot be quarantined: {second!r}; see the log") from second
+
+        await self._patiently(quarantine)
+
+    async def _patiently(self, call: Callable[..., _T], *arguments: Any) -> _T:
+        """The result of a call in the thread, tried again as long as the machinery is at fault."""
+
+        async def attempt() -> _T:
+            # Once more inside the loop: a stop that came during the pause ends it here.
+            if self._stopping.is_set():
+                raise Stopping
+            return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+
+        tries: Callable[[Callable[[], Awaitable[_T]]], Awaitable[_T]] = AsyncRetrying(
+            retry=retry_if_exception_type(MachineryFault),
+            wait=wait_exponential_jitter(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, jitter=FIRST_PAUSE_SECONDS),
+            sleep=self._pause,
+            before_sleep=self._note_fault,
+        )
+        result = await tries(attempt)
+        self.last_fault = None
+        return result
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _note_fault(self, state: RetryCallState) -> None:
+        fault = state.outcome.exception() if state.outcome is not None else None
+        if isinstance(fault, MachineryFault):
+            level = logging.WARNING if self.last_fault is None else logging.DEBUG
+            _log.log(level, "%s; trying again", fault)
+            self.last_fault = fault
+
+
+def _epochs_of(records: Sequence[Record], epochs: Mapping[Partition, int]) -> dict[Partition, int]:
+    """The epochs of just the partitions that the records lie in."""
+    return {home: epochs[home] for home in {record.home for record in records}}

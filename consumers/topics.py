@@ -1,0 +1,59 @@
+"""The topics that are read and written, and how they are made."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from consumers.errors import MachineryFault
+from contracts.inbound import INBOUND_TOPICS
+from contracts.outgoing import OUTBOUND_TOPIC_OF
+
+__all__ = ["DEFAULT_PARTITIONS", "INBOUND_TOPICS", "OUTBOUND_TOPICS", "ensure_topics"]
+
+OUTBOUND_TOPICS: tuple[str, ...] = tuple(dict.fromkeys(OUTBOUND_TOPIC_OF.values()))
+DEFAULT_PARTITIONS = 6
+
+# Every version of an operator or a tariff counts for the sessions of its time, so none is ever dropped or compacted.
+_CONFIGURATION: Mapping[str, Mapping[str, str]] = {"catalogue": {"retention.ms": "-1", "cleanup.policy": "delete"}}
+_REPLICAS_MAX = 3
+
+
+async def ensure_topics(
+    client_options: Mapping[str, Any], partitions: int | Mapping[str, int] = DEFAULT_PARTITIONS
+) -> tuple[str, ...]:
+    """Makes the topics that are missing, and returns their names; those that exist stay as they are.
+
+    `client_options` are aiokafka's, `bootstrap_servers` among them. `partitions` is a number for all topics, or one
+    by topic. Raises MachineryFault when the brokers cannot be reached or refuse a topic.
+    """
+    try:
+        async with AIOKafkaAdminClient(**client_options) as admin:
+            present = set(await admin.list_topics())
+            missing = [name for name in (*INBOUND_TOPICS, *OUTBOUND_TOPICS) if name not in present]
+            if not missing:
+                return ()
+            brokers = len((await admin.describe_cluster())["brokers"])
+            topics = [_new_topic(name, partitions, min(brokers, _REPLICAS_MAX)) for name in missing]
+            answer = await admin.create_topics(topics)
+    except KafkaError as error:
+        servers = client_options.get("bootstrap_servers")
+        raise MachineryFault(f"Kafka at {servers} cannot be asked for topics ({error}); check its address") from error
+    return tuple(name for name in missing if _was_made(name, answer))
+
+
+def _new_topic(name: str, partitions: int | Mapping[str, int], replicas: int) -> NewTopic:
+    number = partitions if isinstance(partitions, int) else partitions.get(name, DEFAULT_PARTITIONS)
+    return NewTopic(name, number, replicas, topic_configs=dict(_CONFIGURATION.get(name, {})))
+
+
+def _was_made(name: str, answer: Any) -> bool:
+    """Whether the answer says so; False when another process was faster."""
+    for topic, code, *reason in answer.topic_errors:
+        if topic == name and code:
+            error = for_code(code)
+            if error is TopicAlreadyExistsError:
+                return False
+            raise MachineryFault(f"Kafka refuses the topic {name}: {reason[0] if reason else error.__name__}")
+    return True
