@@ -19,6 +19,7 @@ from wattledger.errors import ServiceError
 _READY_SECONDS_MAX = 90.0
 _SHARED_SECONDS_MAX = 90.0
 _ORPHAN_SECONDS_MAX = 10.0
+_SAME_PROCESS_SECONDS = 2.0
 _POLL_SECONDS = 0.03
 _TAIL_LINES = 3
 
@@ -196,9 +197,10 @@ class EmbeddedServer(ABC):
     def _end_orphan(self) -> None:
         """Waits for a server whose process died, and ends it if it stays: the lock says that nobody uses it."""
         known = self._folder.recall("process.json")
-        with contextlib.suppress(psutil.Error, KeyError):
+        with contextlib.suppress(psutil.Error, KeyError, TypeError):
             orphan = psutil.Process(int(known["pid"]))
-            if orphan.create_time() != known["created"]:
+            # The number may have gone to another program; a corrected clock moves these times a little.
+            if abs(orphan.create_time() - float(known["created"])) > _SAME_PROCESS_SECONDS:
                 return
             try:
                 orphan.wait(_ORPHAN_SECONDS_MAX)
