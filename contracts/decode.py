@@ -57,7 +57,7 @@ def _kind(model: Any) -> _Kind:
 
 _KINDS: Mapping[str, _Kind] = {type_: _kind(model) for type_, model in INBOUND_MODEL_OF.items()}
 _OLD_KINDS: Mapping[tuple[str, int], _Kind] = {key: _kind(step.model) for key, step in STEPS.items()}
-_PLAIN_ATTRIBUTES = frozenset({"specversion", "id", "source", "type", "subject", "time", "data"})
+_CONTENT = frozenset({"specversion", "id", "source", "type", "subject", "time", "data"})
 
 
 def decode(value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()) -> Message | Refusal:
@@ -99,23 +99,13 @@ def decode_event(event: dict[str, Any], *, may_hold_nul: bool = False) -> Messag
 
 
 def digest_of(event: Mapping[str, Any]) -> bytes:
-    """16 bytes that are equal for equal content: attributes and `data` as sent, keys sorted.
+    """16 bytes that are equal for equal content: id, source, type, subject, time and `data` as sent, keys sorted.
 
+    Extension attributes (a trace context, say) belong to one delivery and not to the content.
     Raises orjson.JSONEncodeError for nesting beyond what JSON writers take (254 levels).
     """
-    content = event if event.keys() == _PLAIN_ATTRIBUTES else _comparable(event)
+    content = event if event.keys() == _CONTENT else {name: event[name] for name in _CONTENT if name in event}
     return blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=DIGEST_BYTES).digest()
-
-
-def _comparable(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The event with its attributes as both bindings write them: as text, null as absent, JSON as the default."""
-    content = {}
-    for name, value in event.items():
-        if name == "data":
-            content[name] = value
-        elif value is not None and not (name == "datacontenttype" and "json" in str(value)):
-            content[name] = value if isinstance(value, str) else orjson.dumps(value).decode()
-    return content
 
 
 def _upcast(event: dict[str, Any]) -> dict[str, Any]:

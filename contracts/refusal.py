@@ -31,6 +31,7 @@ class RefusalCode(StrEnum):
     CURRENCY_MISMATCH  amounts that belong together in different currencies
     TOO_LARGE          a value above the largest a broker takes
     CONFLICT           the same id and source as a stored event, with other content
+    PROCESSING_FAILED  a valid event that the engine could not process; it can be replayed after a fix
     """
 
     NOT_JSON = "NOT_JSON"
@@ -42,6 +43,7 @@ class RefusalCode(StrEnum):
     CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
     TOO_LARGE = "TOO_LARGE"
     CONFLICT = "CONFLICT"
+    PROCESSING_FAILED = "PROCESSING_FAILED"
 
 
 @dataclass(frozen=True, slots=True)

@@ -231,7 +231,11 @@ class _Walk:
         self._set_bill(change)
         bill = change.bill
         if bill is not None and bill.gross:
-            amounts = {"gross": bill.gross, "commission": bill.commission, "commission_vat": bill.commission_vat}
+            amounts: dict[str, Any] = {
+                "gross": bill.gross,
+                "commission": bill.commission,
+                "commission_vat": bill.commission_vat,
+            }
             self._move_pending(self._book(SessionRated, "rating", change.at, **amounts), bill.share)
         if self.failed is not None and self.captures_seen == 0:
             self._write_off(change.at)
@@ -278,14 +282,16 @@ class _Walk:
 
     def _capture(self, fact: Captured) -> None:
         key = f"capture:{fact.source}:{fact.id}"
-        head = {"payment_id": fact.payment_id, "provider": fact.provider, "amount": fact.amount, "fee": fact.fee}
         self.bookings.append(
             PaymentCaptured(
                 key=key,
                 effective_at=fact.at,
                 currency=fact.currency,
                 session_id=self.session_id,
-                **head,
+                payment_id=fact.payment_id,
+                provider=fact.provider,
+                amount=fact.amount,
+                fee=fact.fee,
             )
         )
         self._recharge(f"recharge:{fact.source}:{fact.id}", fact, fact.fee, fact.at)
@@ -297,7 +303,9 @@ class _Walk:
 
     def _recharge(self, key: str, fact: Captured, fee: int, at: datetime) -> None:
         if self.recharges and fee:
-            booking = self._book(PspFeeRecharged, key, at, fact.currency, payment_id=fact.payment_id, fee=fee)
+            booking = self._book(
+                PspFeeRecharged, key, at, currency=fact.currency, payment_id=fact.payment_id, fee=fee
+            )
             self._move_pending(booking, -fee)
 
     def _fail(self, fact: Failed) -> None:
@@ -456,7 +464,7 @@ def _share(amounts: tuple[int, int, int]) -> int:
     return gross - commission - commission_vat
 
 
-def _old_and_new(before: tuple[int, int, int], after: tuple[int, int, int]) -> dict[str, int]:
+def _old_and_new(before: tuple[int, int, int], after: tuple[int, int, int]) -> dict[str, Any]:
     names = ("gross", "commission", "commission_vat")
     return {f"old_{name}": amount for name, amount in zip(names, before, strict=True)} | dict(
         zip(names, after, strict=True)

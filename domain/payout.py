@@ -100,7 +100,16 @@ class PayoutStatusChanged:
     reason: str | None
 
 
-PayoutDecision: TypeAlias = PayoutCreated | PayoutStatusChanged | Booked | Retracted
+@dataclass(frozen=True, slots=True)
+class PayoutSuperseded:
+    """A failed or returned payout was paid again by another attempt; at most one attempt is alive (P18)."""
+
+    payout_id: str
+    operator_id: str
+    by: str
+
+
+PayoutDecision: TypeAlias = PayoutCreated | PayoutStatusChanged | PayoutSuperseded | Booked | Retracted
 
 
 @dataclass(slots=True)
@@ -113,6 +122,7 @@ class Payout:
     answers: list[PayoutAnswered] = field(default_factory=list)
     status: str = ""
     status_at: datetime | None = None
+    superseded: bool = False
     standing: dict[str, tuple[Booking, int]] = field(default_factory=dict)
     revisions: dict[str, int] = field(default_factory=dict)
 
@@ -127,7 +137,12 @@ class Payout:
     @property
     def failed(self) -> bool:
         """Whether the money is back and waits for another account (2060)."""
-        return self.status in (FAILED, RETURNED)
+        return self.status in (FAILED, RETURNED) and not self.superseded
+
+    @property
+    def holds_reserve(self) -> bool:
+        """Whether the reserve it took is still to be given back."""
+        return RESERVE_KEY in self.standing and RESERVE_RELEASE_KEY not in self.standing
 
 
 def _on_created(payout: Payout, event: PayoutCreated) -> None:
@@ -136,6 +151,10 @@ def _on_created(payout: Payout, event: PayoutCreated) -> None:
 
 def _on_status_changed(payout: Payout, event: PayoutStatusChanged) -> None:
     payout.status, payout.status_at = event.status, event.at
+
+
+def _on_superseded(payout: Payout, _: PayoutSuperseded) -> None:
+    payout.superseded = True
 
 
 def _on_booked(payout: Payout, event: Booked) -> None:
@@ -150,6 +169,7 @@ def _on_retracted(payout: Payout, event: Retracted) -> None:
 _EVOLVE: dict[type, Callable[[Payout, Any], None]] = {
     PayoutCreated: _on_created,
     PayoutStatusChanged: _on_status_changed,
+    PayoutSuperseded: _on_superseded,
     Booked: _on_booked,
     Retracted: _on_retracted,
 }
@@ -230,6 +250,14 @@ def _outcome(
         status = RETURNED if came_back else FAILED if answer.answer == "failed" else PAID
         at, reason = answer.at, answer.reason
     return status, at, reason, wanted
+
+
+def supersede(payout: Payout, by: str) -> list[PayoutDecision]:
+    """Note that another attempt pays this payout's lines."""
+    created = payout.created
+    decision = PayoutSuperseded(payout.payout_id, created.operator_id if created else "", by)
+    payout.evolve(decision)
+    return [decision]
 
 
 def release_reserve(payout: Payout, at: datetime) -> list[PayoutDecision]:

@@ -25,6 +25,7 @@ from domain.payout import (
     create,
     payout_stream,
     release_reserve,
+    supersede,
 )
 from domain.posting import entry_id
 
@@ -178,6 +179,7 @@ class _Runs:
             return
         self.failed.remove(payout)
         key = PayoutKey(created.operator_id, created.currency, created.business_date, created.attempt + 1)
+        self._note(payout, supersede(payout, key.payout_id))
         self._create(key, created.amount, 0, at, operator, created.entry_ids, reissue_of=created.payout_id)
 
     def _pay(self, lines: list[Line], currency: str, day: date, at: datetime, operator: Operator) -> None:

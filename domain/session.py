@@ -377,8 +377,6 @@ class _Verdict:
                 country_code=operator.country_code,
                 party_id=operator.party_id,
                 currency=operator.currency,
-                started_at=start.at,
-                ended_at=contract.end.at,
                 token=start.token,
                 auth_method=start.auth_method,
                 location_id=start.location_id,
@@ -391,7 +389,6 @@ class _Verdict:
                 gross_minor=bill.gross,
                 issued_at=step.at,
                 signed_values=tuple(fact.signed_value for fact in signed if fact.signed_value),
-                reserved_from=start.reserved_from,
             )
         )
 

@@ -16,7 +16,7 @@ import orjson
 
 from domain import bookings
 from domain.money import plain
-from domain.payout import PayoutCreated, PayoutStatusChanged
+from domain.payout import PayoutCreated, PayoutStatusChanged, PayoutSuperseded
 from domain.posting import POSTING_RULES
 from domain.session import (
     Booked,
@@ -48,6 +48,7 @@ _PLAIN_EVENTS: tuple[type, ...] = (
     CdrCredited,
     PayoutCreated,
     PayoutStatusChanged,
+    PayoutSuperseded,
 )
 _BOOKINGS: dict[str, type[bookings.Booking]] = {kind.__name__: kind for kind in POSTING_RULES}
 _WRAPPERS: dict[str, type[Booked] | type[Retracted]] = {"Booked": Booked, "Retracted": Retracted}

@@ -2,6 +2,7 @@
 
 LedgerError
 ├── ConcurrencyConflict   another writer stored this version of the stream first
+├── DatabaseUnavailable   the server is gone or broke off the transaction: nothing was written, try again
 ├── EntryRefused          the book does not take these entries
 │   └── EntryExists       an entry with this id, or another reversal of the same entry, is in the book already
 ├── MigrationFailed       the database does not take the text of a migration
@@ -18,6 +19,10 @@ class LedgerError(Exception):
 
 class ConcurrencyConflict(LedgerError):
     """A (stream, version) is stored already: roll back, read the stream again and decide anew."""
+
+
+class DatabaseUnavailable(LedgerError):
+    """The server cannot be reached or broke off the transaction; nothing was written and it can be tried again."""
 
 
 class EntryRefused(LedgerError):

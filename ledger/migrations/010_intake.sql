@@ -29,7 +29,7 @@ CREATE TABLE intake.message (
 );
 -- The latest envelope time of an accepted event: where event time stands.
 CREATE TABLE intake.horizon (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     event_time timestamptz NOT NULL
 );
 

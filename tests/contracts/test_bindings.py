@@ -48,7 +48,6 @@ def test_a_digest_has_sixteen_bytes() -> None:
         ("data.new_field", 1),
         ("time", "2026-03-01T10:30:01Z"),
         ("subject", "S-1"),
-        ("traceparent", "00-ab"),
     ],
 )
 def test_other_content_has_another_digest(path: str, value: object) -> None:
@@ -66,6 +65,11 @@ def test_a_structured_record_may_say_so_in_its_headers() -> None:
     headers = [("content-type", b"application/cloudevents+json; charset=utf-8"), ("ce_id", b"not looked at")]
     event = golden_event(METERED)
     assert accepted(as_value(event), headers) == accepted(as_value(event))
+
+
+def test_a_trace_context_belongs_to_the_delivery_and_not_to_the_content() -> None:
+    resent = changed(METERED, "traceparent", "00-ab")
+    assert accepted(as_value(resent)).digest == accepted(as_value(golden_event(METERED))).digest
 
 
 def test_headers_of_others_do_not_make_a_record_binary() -> None:

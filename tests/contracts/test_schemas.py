@@ -43,7 +43,6 @@ BEYOND_A_SCHEMA = {
     ("data.time_zone", "../etc/passwd"),
     ("data.commission.per_session", "0.105"),
     ("data.payout.minimum", "1.001"),
-    ("data.bank_account.iban", "NL91ABNA0417164301"),
     ("data.fee.per_session", "0.001"),
     ("data.tariff.elements.0.restrictions.end_date", "2026-02-30"),
     ("data.tariff.min_price.excl_vat", "51"),

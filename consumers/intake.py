@@ -1,0 +1,395 @@
+"""The intake: one batch of records becomes one transaction of facts, decisions, entries and positions.
+
+A record is accepted, known as a duplicate, in conflict with what was accepted first, or refused; each is counted
+once, and the refused are kept. What one transaction makes possible for another session (a catalogue version that
+sessions waited for, a settlement of payments) is followed up in transactions of its own right after.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, TypeVar
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from consumers.ports import Claim, MachineryFault, PartitionLost, Record
+from contracts.decode import Message, decode
+from contracts.refusal import Refusal, RefusalCode
+from domain.bookings import InvoicePaid, SettlementReceived
+from domain.catalogue import CATALOGUE_TYPES, instant
+from domain.facts import INVOICE_ITEM, SETTLED_ITEM
+from domain.money import parse_minor
+from domain.session import Booked
+from ledger import messages, positions, quarantine
+from ledger.catalogue_store import KnownCatalogue
+from ledger.codec import RecordedFact
+from ledger.errors import ConcurrencyConflict, DatabaseUnavailable
+from ledger.followup import FollowUp
+from ledger.gateway import Gateway
+from ledger.heads import lock_streams
+from ledger.parking import Parked, add_references, park
+from ledger.payout_store import take_payout_answers
+from ledger.positions import Partition, Tally
+from ledger.quarantine import DeadLetter
+from ledger.refused_facts import reject_facts
+from ledger.session_store import SessionStore, judge, record_fact
+from ledger.work import Work
+
+ORIGIN_HEADER = "wattledger_origin"
+T = TypeVar("T")
+
+SETTLEMENT, INVOICE = "payment.settled", "roaming.invoice_paid"
+CDR_ANSWERS = ("roaming.cdr_accepted", "roaming.cdr_rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A record with what decoding made of it."""
+
+    record: Record
+    outcome: Message | Refusal
+
+    @property
+    def partition(self) -> Partition:
+        """The Kafka partition it was read from."""
+        return (self.record.topic, self.record.partition)
+
+
+@dataclass(slots=True)
+class Batch:
+    """The accepted messages of a batch by what has to be done with them, and the count of all its records."""
+
+    catalogue: list[Message] = field(default_factory=list)
+    sessions: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
+    settlements: list[Message] = field(default_factory=list)
+    invoices: list[Message] = field(default_factory=list)
+    cdr_answers: list[Message] = field(default_factory=list)
+    payout_answers: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
+    statuses: list[Message] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+    tallies: dict[Partition, Tally] = field(default_factory=lambda: defaultdict(Tally))
+
+    def accept(self, message: Message) -> None:
+        """Put an accepted message where it belongs."""
+        if message.type in CATALOGUE_TYPES:
+            self.catalogue.append(message)
+        elif message.type in _SINGLE_LISTS:
+            _SINGLE_LISTS[message.type](self).append(message)
+        elif message.type.startswith("payout."):
+            self.payout_answers[message.data["payout_id"]].append(message)
+        else:
+            self.sessions[message.data["session_id"]].append(message)
+
+
+_SINGLE_LISTS: dict[str, Callable[[Batch], list[Message]]] = {
+    SETTLEMENT: lambda batch: batch.settlements,
+    INVOICE: lambda batch: batch.invoices,
+    CDR_ANSWERS[0]: lambda batch: batch.cdr_answers,
+    CDR_ANSWERS[1]: lambda batch: batch.cdr_answers,
+    "charging.charger.status_changed": lambda batch: batch.statuses,
+}
+
+
+class Intake:
+    """Takes batches of records into the store; one per consumer process, used by one thread at a time."""
+
+    def __init__(self, dsn: str) -> None:
+        self._gateway = Gateway(dsn)
+        self._known = KnownCatalogue()
+        self._sessions = SessionStore()
+        self._follow_up = FollowUp(self._gateway, self._known, self._sessions)
+
+    def claim(self, partitions: Sequence[Partition]) -> dict[Partition, Claim]:
+        """Become the owner of partitions; whoever owned them before can write nothing from here on."""
+
+        def attempt() -> dict[Partition, Claim]:
+            with self._gateway.transaction() as cursor:
+                claims = positions.claim(cursor, partitions)
+            self._follow_up.run()
+            return {partition: Claim(epoch, next_offset) for partition, (epoch, next_offset) in claims.items()}
+
+        return self._guarded(attempt)
+
+    def process(self, records: Sequence[Record], epochs: Mapping[Partition, int]) -> None:
+        """Take a batch in: all of it or, on any exception, nothing.
+
+        Raises PartitionLost for a zombie, MachineryFault when it may be tried again, and whatever a record that
+        breaks the engine raises.
+        """
+        taken = [Taken(record, decode(record.value, record.headers)) for record in records]
+
+        def attempt() -> None:
+            follow_up = self._process(taken, epochs)
+            if follow_up:
+                self._follow_up.run()
+
+        self._guarded(attempt)
+
+    def quarantine(self, record: Record, error: Exception, epochs: Mapping[Partition, int]) -> None:
+        """Dead-letter a record that breaks the engine, and move on past it."""
+        sentence = f"the record could not be processed ({type(error).__name__}: {error}); replay it after a fix"
+        outcome = decode(record.value, record.headers)
+        refusal = Refusal(
+            RefusalCode.PROCESSING_FAILED, "$", sentence[:300], outcome.id, outcome.source, outcome.type
+        )
+        self._guarded(lambda: self._process([Taken(record, refusal)], epochs))
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._gateway.close()
+
+    def _guarded(self, attempt: Callable[[], T]) -> T:
+        try:
+            return attempt()
+        except (DatabaseUnavailable, ConcurrencyConflict) as fault:
+            self._forget()
+            raise MachineryFault(str(fault)) from fault
+        except BaseException:
+            self._forget()
+            raise
+
+    def _forget(self) -> None:
+        self._known.forget()
+        self._sessions.forget()
+
+    def _process(self, taken: Sequence[Taken], epochs: Mapping[Partition, int]) -> bool:
+        """One transaction; whether something is to be followed up."""
+        owned = {partition: epochs[partition] for partition in {each.partition for each in taken}}
+        with self._gateway.transaction() as cursor:
+            next_offsets = positions.lock(cursor, owned)
+            if next_offsets is None:
+                raise PartitionLost("a partition of this batch belongs to another consumer now")
+            fresh = [each for each in taken if each.record.offset >= next_offsets[each.partition]]
+            batch = self._sort_out(cursor, fresh)
+            work = Work(self._gateway.shard)
+            again = self._take_in(cursor, batch, work)
+            for letter in batch.letters:
+                work.send_deadletter(letter.source or "", letter.deadletter_id)
+            positions.advance(cursor, {e.partition: e.record.offset + 1 for e in fresh})
+            positions.count(cursor, batch.tallies)
+            work.write(cursor)
+            return again
+
+    # Duplicates, conflicts and refusals ------------------------------------------------------------------------
+
+    def _sort_out(self, cursor: Any, taken: Sequence[Taken]) -> Batch:
+        """Tell new messages from duplicates, conflicts and refusals; each record counts once."""
+        batch = Batch()
+        first: dict[UUID, Taken] = {}
+        for each in taken:
+            if isinstance(each.outcome, Message):
+                first.setdefault(messages.message_key(each.outcome.source, each.outcome.id), each)
+        digests = {key: UUID(bytes=each.outcome.digest) for key, each in first.items()}  # type: ignore[union-attr]
+        known = messages.remember(cursor, digests)
+        latest: datetime | None = None
+        letters: list[tuple[Taken, DeadLetter]] = []
+        for each in taken:
+            outcome, tally = each.outcome, batch.tallies[each.partition]
+            if isinstance(outcome, Refusal):
+                letters.append((each, _letter(each.record, outcome)))
+                continue
+            key = messages.message_key(outcome.source, outcome.id)
+            if known.get(key, digests[key]) != UUID(bytes=outcome.digest):
+                letters.append((each, _conflict(each.record, outcome)))
+            elif key in known or first[key] is not each:
+                tally.duplicates += 1
+            else:
+                tally.accepted += 1
+                tally.extra_fields += outcome.extra_fields
+                latest = max(latest, outcome.time) if latest else outcome.time
+                batch.accept(outcome)
+        if latest is not None:
+            positions.move_horizon(cursor, latest)
+        _quarantine(cursor, batch, letters)
+        return batch
+
+    # Taking in -------------------------------------------------------------------------------------------------
+
+    def _take_in(self, cursor: Any, batch: Batch, work: Work) -> bool:
+        """Turn the accepted messages into work; whether other sessions are to be looked at afterwards."""
+        self._known.lock(cursor, to_publish=bool(batch.catalogue))
+        again = self._publish(cursor, batch, work)
+        again |= self._take_settlements(cursor, batch, work)
+        again |= self._take_sessions(cursor, batch, work)
+        take_payout_answers(cursor, work, {key: _facts(found) for key, found in batch.payout_answers.items()})
+        return again
+
+    def _publish(self, cursor: Any, batch: Batch, work: Work) -> bool:
+        marked = False
+        for message in batch.catalogue:
+            marked |= self._known.publish(
+                cursor, message.type, message.source, message.id, message.time, message.data
+            )
+        by_stream: dict[UUID, list[RecordedFact]] = defaultdict(list)
+        for message in (*batch.catalogue, *batch.statuses):
+            by_stream[_stream_of(message)].append(_fact(message))
+        versions = lock_streams(cursor, by_stream)
+        for stream_id, facts in by_stream.items():
+            for fact in facts:
+                versions[stream_id] += 1
+                work.store(stream_id, versions[stream_id], fact)
+        work.versions |= versions
+        return marked
+
+    def _take_settlements(self, cursor: Any, batch: Batch, work: Work) -> bool:
+        """Book what came to the bank (J09, J17), and park each item until the session it is about claims it."""
+        found = [(message, _settlement_booking(message)) for message in batch.settlements]
+        found += [(message, _invoice_booking(message)) for message in batch.invoices]
+        versions = lock_streams(cursor, [_stream_of(message) for message, _ in found])
+        for message, booking in found:
+            stream_id = _stream_of(message)
+            is_first = versions[stream_id] == 0
+            versions[stream_id] += 1
+            work.store(stream_id, versions[stream_id], _fact(message))
+            if is_first:
+                versions[stream_id] += 1
+                decision = Booked(booking, 1)
+                cause = work.store(stream_id, versions[stream_id], decision)
+                work.book(stream_id, decision, cause, None)
+        work.versions |= versions
+        parked = [item for message, _ in found for item in _items(message)]
+        parked += [Parked("cdr", message.data["cdr_id"], _fact(message)) for message in batch.cdr_answers]
+        park(cursor, parked)
+        return bool(parked)
+
+    def _take_sessions(self, cursor: Any, batch: Batch, work: Work) -> bool:
+        """Let each session learn its new facts and decide."""
+        sessions = self._sessions.lock(cursor, batch.sessions)
+        captures: list[tuple[str, str, str]] = []
+        for session_id, found in batch.sessions.items():
+            session = sessions[session_id]
+            for message in found:
+                record_fact(work, session, _fact(message))
+                if message.type == "payment.captured":
+                    captures.append(("payment", message.data["payment_id"], session_id))
+            judgement = judge(work, session, self._known.catalogue, clock=None)
+            reject_facts(cursor, work, session_id, judgement)
+        return add_references(cursor, captures)
+
+
+def _quarantine(cursor: Any, batch: Batch, letters: list[tuple[Taken, DeadLetter]]) -> None:
+    """Keep refused records; one that was refused before, with the same content, is a duplicate."""
+    new = quarantine.add(cursor, [letter for _, letter in letters])
+    for each, letter in letters:
+        tally, is_new = batch.tallies[each.partition], letter.deadletter_id in new
+        if is_new:
+            new.discard(letter.deadletter_id)
+            batch.letters.append(letter)
+        if letter.code == RefusalCode.CONFLICT:
+            tally.conflicts += 1
+        elif is_new:
+            tally.dead_lettered += 1
+        else:
+            tally.duplicates += 1
+
+
+def _fact(message: Message) -> RecordedFact:
+    return RecordedFact(message.type, message.source, message.id, message.time, message.data)
+
+
+def _facts(found: Sequence[Message]) -> list[RecordedFact]:
+    return [_fact(message) for message in found]
+
+
+def _stream_of(message: Message) -> UUID:
+    """The stream of a message that is about no session: its operator, tariff, location, partner, EVSE and so on."""
+    return uuid5(NAMESPACE_URL, f"wattledger:stream:{_STREAM_KEYS[message.type](message.data)}")
+
+
+_STREAM_KEYS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "operator.registered": lambda data: f"operator:{data['operator_id']}",
+    "operator.changed": lambda data: f"operator:{data['operator_id']}",
+    "tariff.published": lambda data: f"tariff:{data['operator_id']}:{str(data['tariff']['id']).casefold()}",
+    "location.published": lambda data: f"location:{data['operator_id']}:{str(data['location']['id']).casefold()}",
+    "partner.registered": lambda data: f"partner:{data['country_code']}-{data['party_id']}".upper(),
+    "charging.charger.status_changed": lambda data: f"evse:{data['operator_id']}:{data['evse_uid']}",
+    SETTLEMENT: lambda data: f"settlement:{data['provider']}:{data['settlement_id']}",
+    INVOICE: lambda data: f"invoice:{data['partner'].upper()}:{data['invoice_id']}",
+}
+
+
+def _settlement_booking(message: Message) -> SettlementReceived | InvoicePaid:
+    data = message.data
+    net = data["net"]
+    return SettlementReceived(
+        key="received",
+        effective_at=instant(data["settled_at"]),
+        currency=net["currency"],
+        settlement_id=data["settlement_id"],
+        provider=data["provider"],
+        amount=parse_minor(net["amount"], net["currency"]),
+    )
+
+
+def _invoice_booking(message: Message) -> SettlementReceived | InvoicePaid:
+    data = message.data
+    amount = data["amount"]
+    return InvoicePaid(
+        key="paid",
+        effective_at=instant(data["paid_at"]),
+        currency=amount["currency"],
+        invoice_id=data["invoice_id"],
+        partner=data["partner"].upper(),
+        amount=parse_minor(amount["amount"], amount["currency"]),
+    )
+
+
+def _items(message: Message) -> list[Parked]:
+    """The items of a settlement or an invoice, each a fact for the session that its payment or CDR belongs to."""
+    data = message.data
+    if message.type == SETTLEMENT:
+        shared = {name: data[name] for name in ("settlement_id", "provider", "settled_at")}
+        return [
+            _item("payment", item["payment_id"], SETTLED_ITEM, message, number, shared | {"fee": item["fee"]})
+            for number, item in enumerate(data["items"], 1)
+        ]
+    shared = {name: data[name] for name in ("invoice_id", "partner", "paid_at")}
+    return [
+        _item("cdr", cdr_id, INVOICE_ITEM, message, number, shared)
+        for number, cdr_id in enumerate(data["cdr_ids"], 1)
+    ]
+
+
+def _item(kind: str, ref: str, type_: str, message: Message, number: int, shared: dict[str, Any]) -> Parked:
+    data = shared | {f"{kind}_id": ref, "item": number}
+    return Parked(kind, ref, RecordedFact(type_, message.source, f"{message.id}#{number}", message.time, data))
+
+
+def _letter(record: Record, refusal: Refusal) -> DeadLetter:
+    """A refused record; its identity is (source, id) or, where it has none, where it came from."""
+    origin = dict(record.headers).get(ORIGIN_HEADER)
+    if refusal.source and refusal.id:
+        identity = f"{refusal.source}\0{refusal.id}"
+    else:
+        identity = origin.decode() if origin else f"{record.topic}:{record.partition}:{record.offset}"
+    return _dead_letter(record, identity, refusal)
+
+
+def _conflict(record: Record, message: Message) -> DeadLetter:
+    sentence = (
+        f"{message.source} sent id {message.id} before with other content; the first stands: send the new fact "
+        "with an id of its own"
+    )
+    return _letter(
+        record, Refusal(RefusalCode.CONFLICT, "id", sentence[:300], message.id, message.source, message.type)
+    )
+
+
+def _dead_letter(record: Record, identity: str, refusal: Refusal) -> DeadLetter:
+    digest = blake2b(record.value or b"", digest_size=16).hexdigest()
+    return DeadLetter(
+        deadletter_id=quarantine.deadletter_id(identity, digest),
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        headers=record.headers,
+        value=record.value,
+        code=refusal.code.value,
+        path=refusal.path,
+        sentence=refusal.sentence,
+        source=refusal.source,
+        id=refusal.id,
+        type=refusal.type,
+    )

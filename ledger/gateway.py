@@ -1,0 +1,67 @@
+"""A process's way to the database: one connection that is made anew when it broke, one transaction at a time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import Connection, Cursor
+from psycopg.rows import TupleRow
+
+from ledger.database import Role, connect
+from ledger.errors import DatabaseUnavailable
+
+# A slot of balances that no other live connection writes to; it is free again when the connection ends.
+_TAKE_SHARD = "SELECT pg_try_advisory_lock(7402, %s)"
+SHARDS = 256
+
+
+class Gateway:
+    """Transactions in one role; faults of the machinery are raised as DatabaseUnavailable and can be tried again."""
+
+    def __init__(self, dsn: str, role: Role = Role.WRITER) -> None:
+        self._dsn, self._role = dsn, role
+        self._connection: Connection[TupleRow] | None = None
+        self._shard: int | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor[TupleRow]]:
+        """A cursor in a transaction that commits at the end and rolls back on any exception.
+
+        Raises DatabaseUnavailable when the server is gone, is restarting or broke a deadlock: nothing was written.
+        """
+        try:
+            connection = self._connected()
+            with connection.transaction(), connection.cursor() as cursor:
+                yield cursor
+        except (psycopg.OperationalError, psycopg.InterfaceError) as fault:
+            self.close()
+            raise DatabaseUnavailable(f"the database did not answer: {fault}".strip()) from fault
+
+    @property
+    def shard(self) -> int:
+        """The slot of balances this connection writes to."""
+        self._connected()
+        return self._shard or 0
+
+    def close(self) -> None:
+        """Drop the connection; the next transaction makes a new one."""
+        connection, self._connection, self._shard = self._connection, None, None
+        if connection is not None:
+            connection.close()
+
+    def _connected(self) -> Connection[TupleRow]:
+        if self._connection is None or self._connection.closed:
+            try:
+                connection = connect(self._dsn, self._role, autocommit=True)
+            except psycopg.OperationalError as fault:
+                raise DatabaseUnavailable(f"the database cannot be reached: {fault}".strip()) from fault
+            self._connection, self._shard = connection, _take_shard(connection)
+        return self._connection
+
+
+def _take_shard(connection: Connection[TupleRow]) -> int:
+    for shard in range(SHARDS):
+        row = connection.execute(_TAKE_SHARD, (shard,)).fetchone()
+        if row is not None and row[0]:
+            return shard
+    return SHARDS - 1

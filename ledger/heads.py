@@ -1,0 +1,100 @@
+"""Heads of streams: the last version of each, locked in sorted order by whoever is about to append to it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+# New sessions get their row first, then all rows are locked in the order of their keys, so that two writers wait
+# for each other and never deadlock.
+_MAKE_SESSION_HEADS = """
+INSERT INTO intake.session_head (session_id)
+SELECT session_id FROM unnest(%s::text[]) AS session_id ORDER BY session_id
+ON CONFLICT (session_id) DO NOTHING
+"""
+_LOCK_SESSION_HEADS = """
+SELECT session_id, version FROM intake.session_head WHERE session_id = ANY(%s) ORDER BY session_id FOR UPDATE
+"""
+_SAVE_SESSION_HEADS = """
+UPDATE intake.session_head AS head
+SET version = new.version, due_at = new.due_at, stale = false, operator_id = new.operator_id,
+    partner = new.partner, latest_at = new.latest_at
+FROM unnest(%s::text[], %s::int[], %s::timestamptz[], %s::text[], %s::text[], %s::timestamptz[])
+    AS new (session_id, version, due_at, operator_id, partner, latest_at)
+WHERE head.session_id = new.session_id
+"""
+_MAKE_STREAM_HEADS = """
+INSERT INTO intake.stream_head (stream_id)
+SELECT stream_id FROM unnest(%s::uuid[]) AS stream_id ORDER BY stream_id
+ON CONFLICT (stream_id) DO NOTHING
+"""
+_LOCK_STREAM_HEADS = """
+SELECT stream_id, version FROM intake.stream_head WHERE stream_id = ANY(%s) ORDER BY stream_id FOR UPDATE
+"""
+_SAVE_STREAM_HEADS = """
+UPDATE intake.stream_head AS head SET version = new.version
+FROM unnest(%s::uuid[], %s::int[]) AS new (stream_id, version)
+WHERE head.stream_id = new.stream_id
+"""
+# Sessions that are to be judged again because the catalogue changed under them.
+_STALE = "SELECT session_id FROM intake.session_head WHERE stale ORDER BY session_id LIMIT %s"
+# Sessions for which the clock has something to do by a moment.
+_DUE = "SELECT session_id FROM intake.session_head WHERE due_at <= %s ORDER BY due_at, session_id LIMIT %s"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHead:
+    """What a session's row says: version of its stream, when the clock matters next, and what it depends on."""
+
+    session_id: str
+    version: int
+    due_at: datetime | None
+    operator_id: str
+    partner: str | None
+    latest_at: datetime
+
+
+def lock_sessions(cursor: Cursor[TupleRow], session_ids: Iterable[str]) -> dict[str, int]:
+    """Lock the heads of sessions, new ones included; the version each stream has reached."""
+    wanted = sorted(set(session_ids))
+    if not wanted:
+        return {}
+    cursor.execute(_MAKE_SESSION_HEADS, (wanted,))
+    return dict(cursor.execute(_LOCK_SESSION_HEADS, (wanted,)).fetchall())
+
+
+def save_sessions(cursor: Cursor[TupleRow], heads: Sequence[SessionHead]) -> None:
+    """Write the heads of sessions whose locks this transaction holds."""
+    if heads:
+        columns = zip(
+            *((h.session_id, h.version, h.due_at, h.operator_id, h.partner, h.latest_at) for h in heads), strict=True
+        )
+        cursor.execute(_SAVE_SESSION_HEADS, [list(column) for column in columns])
+
+
+def lock_streams(cursor: Cursor[TupleRow], stream_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """Lock the heads of other streams, new ones included; the version each has reached."""
+    wanted = sorted(set(stream_ids))
+    if not wanted:
+        return {}
+    cursor.execute(_MAKE_STREAM_HEADS, (wanted,))
+    return dict(cursor.execute(_LOCK_STREAM_HEADS, (wanted,)).fetchall())
+
+
+def save_streams(cursor: Cursor[TupleRow], versions: dict[UUID, int]) -> None:
+    """Write the versions of streams whose locks this transaction holds."""
+    if versions:
+        cursor.execute(_SAVE_STREAM_HEADS, (list(versions), list(versions.values())))
+
+
+def stale_sessions(cursor: Cursor[TupleRow], limit: int) -> list[str]:
+    """Sessions that are to be judged again."""
+    return [row[0] for row in cursor.execute(_STALE, (limit,)).fetchall()]
+
+
+def due_sessions(cursor: Cursor[TupleRow], until: datetime, limit: int) -> list[str]:
+    """Sessions for which the clock has something to do by `until`, the earliest first."""
+    return [row[0] for row in cursor.execute(_DUE, (until, limit)).fetchall()]

@@ -1,0 +1,109 @@
+"""Payable lines: each entry's effect on what an operator is owed, until a payout pays it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+from domain.payout_run import Line
+
+_COPY_LINES = """
+COPY intake.line (entry_id, stream_id, share, operator_id, currency, amount, released_at, available_on,
+                  reserve_release, payout_id) FROM STDIN (FORMAT BINARY)
+"""
+_LINE_TYPES = ("uuid", "uuid", "text", "text", "text", "int8", "timestamptz", "date", "bool", "text")
+# A release that changed moves the lines of its share that are not paid yet.
+_MOVE_RELEASES = """
+UPDATE intake.line AS line SET released_at = new.released_at, available_on = new.available_on
+FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::date[])
+    AS new (stream_id, share, released_at, available_on)
+WHERE line.stream_id = new.stream_id AND line.share = new.share AND line.payout_id IS NULL
+"""
+# What the runs of an operator may pay, locked so that no release can move while a run decides.
+_PAYABLE = """
+SELECT entry_id, currency, amount, released_at, available_on, reserve_release FROM intake.line
+WHERE operator_id = %s AND payout_id IS NULL AND released_at IS NOT NULL
+ORDER BY entry_id FOR UPDATE
+"""
+_PAY = """
+UPDATE intake.line AS line SET payout_id = new.payout_id
+FROM unnest(%s::uuid[], %s::text[]) AS new (entry_id, payout_id)
+WHERE line.entry_id = new.entry_id
+"""
+_OPERATORS = "SELECT DISTINCT operator_id FROM intake.line WHERE payout_id IS NULL AND released_at IS NOT NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """A line as it is first written; `amount` in minor units, positive in the operator's favour."""
+
+    entry_id: UUID
+    stream_id: UUID
+    share: str
+    operator_id: str
+    currency: str
+    amount: int
+    released_at: datetime | None
+    available_on: date | None
+    reserve_release: bool = False
+    payout_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MovedRelease:
+    """The release of a share as it is now."""
+
+    stream_id: UUID
+    share: str
+    released_at: datetime | None
+    available_on: date | None
+
+
+def add_lines(cursor: Cursor[TupleRow], lines: Sequence[NewLine]) -> None:
+    """Write a set of lines."""
+    if not lines:
+        return
+    with cursor.copy(_COPY_LINES) as copy:
+        copy.set_types(_LINE_TYPES)
+        for line in lines:
+            copy.write_row(
+                (
+                    line.entry_id,
+                    line.stream_id,
+                    line.share,
+                    line.operator_id,
+                    line.currency,
+                    line.amount,
+                    line.released_at,
+                    line.available_on,
+                    line.reserve_release,
+                    line.payout_id,
+                )
+            )
+
+
+def move_releases(cursor: Cursor[TupleRow], moved: Sequence[MovedRelease]) -> None:
+    """Bring the unpaid lines of shares in step with their releases."""
+    if moved:
+        columns = zip(*((m.stream_id, m.share, m.released_at, m.available_on) for m in moved), strict=True)
+        cursor.execute(_MOVE_RELEASES, [list(column) for column in columns])
+
+
+def payable_lines(cursor: Cursor[TupleRow], operator_id: str) -> list[Line]:
+    """The unpaid, released lines of an operator, locked."""
+    return [Line(*row) for row in cursor.execute(_PAYABLE, (operator_id,)).fetchall()]
+
+
+def pay_lines(cursor: Cursor[TupleRow], paid: Iterable[tuple[UUID, str]]) -> None:
+    """Set lines aside for the payouts that pay them."""
+    pairs = sorted(paid)
+    if pairs:
+        cursor.execute(_PAY, ([entry for entry, _ in pairs], [payout for _, payout in pairs]))
+
+
+def operators_with_lines(cursor: Cursor[TupleRow]) -> set[str]:
+    """The operators who have anything released and unpaid."""
+    return {row[0] for row in cursor.execute(_OPERATORS).fetchall()}

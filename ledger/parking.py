@@ -1,0 +1,84 @@
+"""Facts about a payment or a CDR that wait until a session claims it, and the references that tell which one does."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+from ledger.codec import RecordedFact
+
+_PARK = """
+INSERT INTO intake.parked (kind, ref, type, source, id, event_time, data)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::bytea[])
+ON CONFLICT DO NOTHING
+"""
+_REFER = """
+INSERT INTO intake.reference (kind, ref, session_id)
+SELECT DISTINCT * FROM unnest(%s::text[], %s::text[], %s::text[]) ORDER BY 1, 2, 3
+ON CONFLICT DO NOTHING
+"""
+# Whether anything waits for one of these.
+_AWAITED = """
+SELECT EXISTS (
+    SELECT FROM intake.parked JOIN unnest(%s::text[], %s::text[]) AS made (kind, ref) USING (kind, ref)
+)
+"""
+# Parked facts that a session claims by now; whoever takes one deletes it in the same transaction.
+_CLAIMED = """
+SELECT parked.kind, parked.ref, parked.type, parked.source, parked.id, parked.event_time, parked.data,
+       (SELECT array_agg(reference.session_id) FROM intake.reference
+        WHERE reference.kind = parked.kind AND reference.ref = parked.ref)
+FROM intake.parked
+WHERE EXISTS (SELECT FROM intake.reference WHERE reference.kind = parked.kind AND reference.ref = parked.ref)
+ORDER BY parked.event_time, parked.source, parked.id
+LIMIT %s
+FOR UPDATE OF parked SKIP LOCKED
+"""
+_UNPARK = """
+DELETE FROM intake.parked USING unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+    AS taken (kind, ref, type, source, id)
+WHERE parked.kind = taken.kind AND parked.ref = taken.ref AND parked.type = taken.type
+  AND parked.source = taken.source AND parked.id = taken.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A fact about a payment or a CDR (`kind`), by its id (`ref`)."""
+
+    kind: str
+    ref: str
+    fact: RecordedFact
+
+
+def park(cursor: Cursor[TupleRow], parked: Sequence[Parked]) -> None:
+    """Have facts wait."""
+    rows = [
+        (p.kind, p.ref, p.fact.type, p.fact.source, p.fact.id, p.fact.time, orjson.dumps(p.fact.data)) for p in parked
+    ]
+    if rows:
+        cursor.execute(_PARK, [list(column) for column in zip(*rows, strict=True)])
+
+
+def add_references(cursor: Cursor[TupleRow], references: Sequence[tuple[str, str, str]]) -> bool:
+    """Note (kind, ref, session id); whether any parked fact waits for one of them."""
+    if not references:
+        return False
+    kinds, refs, sessions = (list(column) for column in zip(*references, strict=True))
+    cursor.execute(_REFER, (kinds, refs, sessions))
+    row = cursor.execute(_AWAITED, (kinds, refs)).fetchone()
+    return bool(row and row[0])
+
+
+def take_claimed(cursor: Cursor[TupleRow], limit: int) -> list[tuple[str, RecordedFact]]:
+    """Take up to `limit` facts that sessions claim, each with its session id; they no longer wait."""
+    rows = cursor.execute(_CLAIMED, (limit,)).fetchall()
+    if rows:
+        cursor.execute(_UNPARK, [list(column) for column in zip(*(row[:5] for row in rows), strict=True)])
+    return [
+        (session_id, RecordedFact(type_, source, id_, time, orjson.loads(data)))
+        for _, _, type_, source, id_, time, data, session_ids in rows
+        for session_id in session_ids
+    ]

@@ -1,0 +1,139 @@
+"""Payouts as stored: answers of the payout processor taken in, and the runs of operators fired and written."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+from domain.bookings import ReserveReleased
+from domain.catalogue import Operator, Versions
+from domain.payout import (
+    AWAITING_APPROVAL,
+    RESERVE_RELEASE_KEY,
+    Payout,
+    PayoutAnswered,
+    PayoutCreated,
+    PayoutDecision,
+    PayoutStatusChanged,
+    parse_answer,
+    payout_stream,
+    take_answers,
+)
+from domain.payout_run import OperatorDesk, fire_runs, release_day
+from domain.session import Booked, Retracted, ShareReleased
+from ledger.codec import RecordedFact, decode
+from ledger.event_store import read_streams
+from ledger.heads import lock_streams
+from ledger.lines import payable_lines
+from ledger.work import Work
+
+# Whoever fires the runs of an operator holds this row, so that no run can be made twice.
+_LOCK_RUN = """
+INSERT INTO intake.run (operator_id, closed_through) VALUES (%s, '0001-01-01')
+ON CONFLICT (operator_id) DO UPDATE SET closed_through = run.closed_through
+RETURNING closed_through
+"""
+_CLOSE_RUN = "UPDATE intake.run SET closed_through = %s WHERE operator_id = %s"
+_OPEN_PAYOUTS = """
+SELECT payout_id FROM intake.open_payout WHERE operator_id = %s AND (reserve_held OR failed) ORDER BY payout_id
+"""
+_KEEP_OPEN = """
+INSERT INTO intake.open_payout (payout_id, operator_id, reserve_held, failed) VALUES (%s, %s, %s, %s)
+ON CONFLICT (payout_id) DO UPDATE SET reserve_held = excluded.reserve_held, failed = excluded.failed
+"""
+_NEVER = date(1, 1, 1)
+
+
+def load_payouts(cursor: Cursor[TupleRow], payout_ids: Iterable[str]) -> dict[str, Payout]:
+    """Lock the streams of payouts and fold them; one that was only answered has no `created` yet."""
+    ids = sorted(set(payout_ids))
+    streams = {payout_stream(payout_id): payout_id for payout_id in ids}
+    versions = lock_streams(cursor, streams)
+    stored = read_streams(cursor, [stream_id for stream_id, version in versions.items() if version])
+    payouts = {payout_id: Payout(payout_id) for payout_id in ids}
+    for stream_id, events in stored.items():
+        payout = payouts[streams[stream_id]]
+        for each in events:
+            event = decode(each.topic, each.state)
+            if isinstance(event, RecordedFact):
+                payout.learn(parse_answer(event.type, event.data, event.source, event.id))
+            else:
+                payout.evolve(event)
+            payout.version = each.version
+    return payouts
+
+
+def take_payout_answers(cursor: Cursor[TupleRow], work: Work, answers: Mapping[str, Sequence[RecordedFact]]) -> None:
+    """Store answers in their payouts' streams and book what they mean; those to a payout not yet made wait there."""
+    payouts = load_payouts(cursor, answers)
+    for payout_id, payout in payouts.items():
+        stream_id = payout_stream(payout_id)
+        for fact in answers[payout_id]:
+            payout.version += 1
+            work.store(stream_id, payout.version, fact)
+            payout.learn(parse_answer(fact.type, fact.data, fact.source, fact.id))
+        _write_decisions(cursor, work, payout, take_answers(payout), None)
+
+
+def fire_operator_runs(
+    cursor: Cursor[TupleRow], work: Work, operator_id: str, versions: Versions[Operator], until: datetime
+) -> int:
+    """Fire the runs of an operator that are due by `until`; how many payouts they made."""
+    row = cursor.execute(_LOCK_RUN, (operator_id,)).fetchone()
+    closed = row[0] if row and row[0] != _NEVER else None
+    open_ids = [found[0] for found in cursor.execute(_OPEN_PAYOUTS, (operator_id,)).fetchall()]
+    opened = load_payouts(cursor, open_ids).values()
+    desk = OperatorDesk(
+        operator_id,
+        closed,
+        payable_lines(cursor, operator_id),
+        held=[payout for payout in opened if payout.holds_reserve],
+        failed=[payout for payout in opened if payout.failed],
+    )
+
+    def answers(payout_id: str) -> Sequence[PayoutAnswered]:
+        return load_payouts(cursor, [payout_id])[payout_id].answers
+
+    made = fire_runs(desk, versions, until, answers)
+    for payout, decisions in made.decisions:
+        _write_decisions(cursor, work, payout, decisions, versions)
+    work.paid += [(entry, payout_id) for payout_id, entries in made.paid_lines.items() for entry in entries]
+    if made.closed_through is not None and made.closed_through != closed:
+        cursor.execute(_CLOSE_RUN, (made.closed_through, operator_id))
+    return len(made.paid_lines)
+
+
+def _write_decisions(
+    cursor: Cursor[TupleRow],
+    work: Work,
+    payout: Payout,
+    decisions: Sequence[PayoutDecision],
+    versions: Versions[Operator] | None,
+) -> None:
+    stream_id, created = payout_stream(payout.payout_id), payout.created
+    for decision in decisions:
+        payout.version += 1
+        cause = work.store(stream_id, payout.version, decision)
+        if isinstance(decision, Booked | Retracted):
+            release = _release(decision.booking, created, versions)
+            paid_by = None if release else payout.payout_id
+            work.book(stream_id, decision, cause, release, paid_by)
+        elif isinstance(decision, PayoutCreated) and decision.status != AWAITING_APPROVAL:
+            work.send("settlement.batches", decision.operator_id, stream_id, payout.version)
+        elif isinstance(decision, PayoutStatusChanged):
+            work.send("settlement.notifications", decision.operator_id, stream_id, payout.version)
+    work.versions[stream_id] = payout.version
+    if created is not None and decisions:
+        cursor.execute(_KEEP_OPEN, (payout.payout_id, created.operator_id, payout.holds_reserve, payout.failed))
+
+
+def _release(
+    booking: Any, created: PayoutCreated | None, versions: Versions[Operator] | None
+) -> ShareReleased | None:
+    """A reserve that is given back is a payable line again, on the day its run comes round (J32)."""
+    if not isinstance(booking, ReserveReleased) or created is None or versions is None:
+        return None
+    at = booking.effective_at
+    return ShareReleased(RESERVE_RELEASE_KEY, created.operator_id, at, release_day(created, versions), at)

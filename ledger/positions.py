@@ -1,0 +1,123 @@
+"""Where the intake reads each Kafka partition, who owns it, and how its records were taken."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+Partition: TypeAlias = tuple[str, int]
+
+# A new owner raises the epoch, so that the writes of the old one are refused from here on.
+_CLAIM = """
+INSERT INTO intake.position (topic, partition, next_offset, epoch)
+SELECT topic, partition, -1, 1 FROM unnest(%s::text[], %s::int[]) AS claimed (topic, partition)
+ORDER BY topic, partition
+ON CONFLICT (topic, partition) DO UPDATE SET epoch = position.epoch + 1
+RETURNING topic, partition, epoch, next_offset
+"""
+_LOCK = """
+SELECT position.topic, position.partition, position.epoch, position.next_offset
+FROM intake.position
+JOIN unnest(%s::text[], %s::int[]) AS mine (topic, partition) USING (topic, partition)
+ORDER BY topic, partition FOR UPDATE OF position
+"""
+_ADVANCE = """
+UPDATE intake.position SET next_offset = new.next_offset
+FROM unnest(%s::text[], %s::int[], %s::bigint[]) AS new (topic, partition, next_offset)
+WHERE position.topic = new.topic AND position.partition = new.partition
+"""
+_COUNT = """
+INSERT INTO intake.tally AS tally (topic, partition, accepted, duplicates, conflicts, dead_lettered, extra_fields)
+SELECT * FROM unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+    AS new (topic, partition, accepted, duplicates, conflicts, dead_lettered, extra_fields)
+ORDER BY 1, 2
+ON CONFLICT (topic, partition) DO UPDATE SET
+    accepted = tally.accepted + excluded.accepted,
+    duplicates = tally.duplicates + excluded.duplicates,
+    conflicts = tally.conflicts + excluded.conflicts,
+    dead_lettered = tally.dead_lettered + excluded.dead_lettered,
+    extra_fields = tally.extra_fields + excluded.extra_fields
+"""
+_TOTALS = """
+SELECT coalesce(sum(accepted), 0)::bigint, coalesce(sum(duplicates), 0)::bigint, coalesce(sum(conflicts), 0)::bigint,
+       coalesce(sum(dead_lettered), 0)::bigint, coalesce(sum(extra_fields), 0)::bigint
+FROM intake.tally
+"""
+_MOVE_HORIZON = """
+INSERT INTO intake.horizon (event_time) VALUES (%s)
+ON CONFLICT (singleton) DO UPDATE SET event_time = excluded.event_time WHERE horizon.event_time < excluded.event_time
+"""
+_HORIZON = "SELECT event_time FROM intake.horizon"
+
+
+@dataclass(slots=True)
+class Tally:
+    """How records were taken; every record counts in exactly one of the first four."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
+    dead_lettered: int = 0
+    extra_fields: int = 0
+
+    def __sub__(self, earlier: "Tally") -> "Tally":
+        return Tally(
+            self.accepted - earlier.accepted,
+            self.duplicates - earlier.duplicates,
+            self.conflicts - earlier.conflicts,
+            self.dead_lettered - earlier.dead_lettered,
+            self.extra_fields - earlier.extra_fields,
+        )
+
+
+def claim(cursor: Cursor[TupleRow], partitions: Sequence[Partition]) -> dict[Partition, tuple[int, int | None]]:
+    """Become the owner of partitions: of each its new epoch, and the next offset or None when never read."""
+    topics, numbers = [topic for topic, _ in partitions], [number for _, number in partitions]
+    rows = cursor.execute(_CLAIM, (topics, numbers)).fetchall()
+    return {(topic, number): (epoch, next_ if next_ >= 0 else None) for topic, number, epoch, next_ in rows}
+
+
+def lock(cursor: Cursor[TupleRow], epochs: Mapping[Partition, int]) -> dict[Partition, int] | None:
+    """Lock the positions of owned partitions: the next offset of each, or None when one was lost to another owner."""
+    topics, numbers = [topic for topic, _ in epochs], [number for _, number in epochs]
+    rows = cursor.execute(_LOCK, (topics, numbers)).fetchall()
+    if any(epochs[topic, number] != epoch for topic, number, epoch, _ in rows) or len(rows) != len(epochs):
+        return None
+    return {(topic, number): next_offset for topic, number, _, next_offset in rows}
+
+
+def advance(cursor: Cursor[TupleRow], positions: Mapping[Partition, int]) -> None:
+    """Move locked positions to the next offsets."""
+    if positions:
+        columns = zip(*((topic, number, next_) for (topic, number), next_ in positions.items()), strict=True)
+        cursor.execute(_ADVANCE, [list(column) for column in columns])
+
+
+def count(cursor: Cursor[TupleRow], tallies: Mapping[Partition, Tally]) -> None:
+    """Add to the tallies of partitions."""
+    rows = [
+        (topic, number, t.accepted, t.duplicates, t.conflicts, t.dead_lettered, t.extra_fields)
+        for (topic, number), t in tallies.items()
+    ]
+    if rows:
+        cursor.execute(_COUNT, [list(column) for column in zip(*rows, strict=True)])
+
+
+def totals(cursor: Cursor[TupleRow]) -> Tally:
+    """All records of the store, counted."""
+    row = cursor.execute(_TOTALS).fetchone()
+    return Tally(*row) if row else Tally()
+
+
+def move_horizon(cursor: Cursor[TupleRow], event_time: datetime) -> None:
+    """Note the latest envelope time of accepted events; it never goes back."""
+    cursor.execute(_MOVE_HORIZON, (event_time,))
+
+
+def horizon(cursor: Cursor[TupleRow]) -> datetime | None:
+    """The latest envelope time of all accepted events."""
+    row = cursor.execute(_HORIZON).fetchone()
+    return row[0] if row else None

@@ -1,0 +1,104 @@
+"""Quarantine: records that were refused, kept whole, listed, and sent again after a fix."""
+
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+from psycopg.types.json import Jsonb
+
+_ADD = """
+INSERT INTO intake.deadletter (deadletter_id, topic, partition, record_offset, record_key, record_headers,
+                               record_value, code, path, sentence, event_source, event_id, event_type)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (deadletter_id) DO NOTHING
+"""
+_COLUMNS = """
+deadletter_id, topic, partition, record_offset, record_key, record_headers, record_value, code, path, sentence,
+event_source, event_id, event_type, recorded_at, replayed_at
+"""
+_LIST = f"""
+SELECT {_COLUMNS} FROM intake.deadletter
+WHERE (%(all)s OR replayed_at IS NULL) AND (%(code)s::text IS NULL OR code = %(code)s)
+ORDER BY recorded_at, deadletter_id LIMIT %(limit)s
+"""  # noqa: S608 (the columns are a constant)
+_SHOW = f"SELECT {_COLUMNS} FROM intake.deadletter WHERE deadletter_id::text LIKE %s || '%%'"  # noqa: S608
+_MARK_REPLAYED = "UPDATE intake.deadletter SET replayed_at = clock_timestamp() WHERE deadletter_id = ANY(%s)"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A refused record: where it came from, why it was refused, and its bytes."""
+
+    deadletter_id: UUID
+    topic: str
+    partition: int | None
+    offset: int | None
+    key: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    value: bytes | None
+    code: str
+    path: str
+    sentence: str
+    source: str | None = None
+    id: str | None = None
+    type: str | None = None
+    recorded_at: datetime | None = None
+    replayed_at: datetime | None = None
+
+
+def deadletter_id(identity: str, digest: str) -> UUID:
+    """The id of a dead letter: the same record refused again is the same dead letter."""
+    return uuid5(NAMESPACE_URL, f"wattledger:deadletter:{identity}:{digest}")
+
+
+def add(cursor: Cursor[TupleRow], letters: Sequence[DeadLetter]) -> set[UUID]:
+    """Keep dead letters; the ids of those that are new."""
+    new = set()
+    for letter in sorted(letters, key=lambda each: each.deadletter_id):
+        row = (
+            letter.deadletter_id,
+            letter.topic,
+            letter.partition,
+            letter.offset,
+            letter.key,
+            Jsonb([[name, b64encode(value).decode()] for name, value in letter.headers]),
+            letter.value,
+            letter.code,
+            letter.path,
+            letter.sentence,
+            letter.source,
+            letter.id,
+            letter.type,
+        )
+        cursor.execute(_ADD, row)
+        if cursor.rowcount:
+            new.add(letter.deadletter_id)
+    return new
+
+
+def listed(
+    cursor: Cursor[TupleRow], *, code: str | None = None, include_replayed: bool = False, limit: int = 1_000
+) -> Iterator[DeadLetter]:
+    """Dead letters in the order in which they were refused."""
+    cursor.execute(_LIST, {"all": include_replayed, "code": code, "limit": limit})
+    for row in cursor:
+        yield _letter(row)
+
+
+def show(cursor: Cursor[TupleRow], id_prefix: str) -> list[DeadLetter]:
+    """The dead letters whose id begins like this."""
+    return [_letter(row) for row in cursor.execute(_SHOW, (id_prefix.lower(),)).fetchall()]
+
+
+def mark_replayed(cursor: Cursor[TupleRow], ids: Sequence[UUID]) -> None:
+    """Note that dead letters were sent again."""
+    cursor.execute(_MARK_REPLAYED, (list(ids),))
+
+
+def _letter(row: TupleRow) -> DeadLetter:
+    headers = tuple((name, b64decode(value)) for name, value in row[5])
+    return DeadLetter(*row[:5], headers, *row[6:])  # type: ignore[call-arg]  # the columns are the fields in order

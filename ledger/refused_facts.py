@@ -1,0 +1,65 @@
+"""Facts that were accepted and refused later, when it showed that they contradict their session."""
+
+from typing import Any
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+from domain.session import FactRejected, Judgement, session_stream
+from ledger import positions, quarantine
+from ledger.codec import RecordedFact, decode, dump
+from ledger.event_store import StoredEvent, read_streams
+from ledger.positions import Tally
+from ledger.quarantine import DeadLetter, deadletter_id
+from ledger.work import Work
+
+# Not a Kafka partition: what was counted as accepted there is counted as dead-lettered from here on.
+_RECOUNTED = ("payments", -1)
+
+
+def reject_facts(cursor: Cursor[TupleRow], work: Work, session_id: str, judgement: Judgement) -> None:
+    """Dead-letter the facts that a judgement refused, and count them as such instead of as accepted."""
+    rejected = [decision for decision in judgement.decisions if isinstance(decision, FactRejected)]
+    if not rejected:
+        return
+    facts = {(fact.source, fact.id): fact for fact in _facts(cursor, work, session_id)}
+    letters = [_letter(facts[each.source, each.id], session_id, each) for each in rejected]
+    for new_id in quarantine.add(cursor, letters):
+        work.send_deadletter(session_id, new_id)
+    moved = len(rejected)
+    positions.count(cursor, {_RECOUNTED: Tally(accepted=-moved, dead_lettered=moved)})
+
+
+def _facts(cursor: Cursor[TupleRow], work: Work, session_id: str) -> list[RecordedFact]:
+    stream_id = session_stream(session_id)
+    stored: list[StoredEvent] = read_streams(cursor, [stream_id])[stream_id]
+    stored += [event for event in work.events if event.stream_id == stream_id]
+    found: list[Any] = [decode(event.topic, event.state) for event in stored]
+    return [each for each in found if isinstance(each, RecordedFact)]
+
+
+def _letter(fact: RecordedFact, session_id: str, rejected: FactRejected) -> DeadLetter:
+    event = {
+        "specversion": "1.0",
+        "id": fact.id,
+        "source": fact.source,
+        "type": fact.type,
+        "subject": session_id,
+        "time": fact.time,
+        "data": fact.data,
+    }
+    return DeadLetter(
+        deadletter_id=deadletter_id(f"{fact.source}\0{fact.id}", rejected.code),
+        topic="payments",
+        partition=None,
+        offset=None,
+        key=session_id.encode(),
+        headers=(),
+        value=dump(event),
+        code=rejected.code,
+        path="data.amount.currency",
+        sentence=rejected.sentence,
+        source=fact.source,
+        id=fact.id,
+        type=fact.type,
+    )

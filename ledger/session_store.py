@@ -1,0 +1,154 @@
+"""Sessions as stored: loaded from their streams in one query, kept while warm, judged and written as sets."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+from domain.catalogue import Catalogue
+from domain.facts import parse_fact
+from domain.session import (
+    Booked,
+    CdrCredited,
+    CdrIssued,
+    Decision,
+    FactRejected,
+    Judgement,
+    Retracted,
+    Session,
+    SessionAssessed,
+    ShareReleased,
+    decide,
+    session_stream,
+)
+from ledger.codec import RecordedFact, decode
+from ledger.event_store import read_streams
+from ledger.heads import SessionHead, lock_sessions
+from ledger.lines import MovedRelease
+from ledger.work import Work
+
+DEFAULT_KEPT_SESSIONS = 10_000
+NOTIFIED_STATES = ("SUSPENSE", "INVALID")
+
+
+class SessionStore:
+    """Loads sessions for a transaction and turns what they decide into work.
+
+    Sessions stay in memory, the least recently used leave first; one is used again only while its stream has the
+    version it was left with, since another process may have written to it.
+    """
+
+    def __init__(self, kept_sessions: int = DEFAULT_KEPT_SESSIONS) -> None:
+        self._kept: OrderedDict[str, Session] = OrderedDict()
+        self._kept_sessions = kept_sessions
+
+    def forget(self) -> None:
+        """Drop everything from memory: after a rollback it may be ahead of the store."""
+        self._kept.clear()
+
+    def lock(self, cursor: Cursor[TupleRow], session_ids: Iterable[str]) -> dict[str, Session]:
+        """Lock sessions for this transaction and load those that are not warm, all in one query."""
+        versions = lock_sessions(cursor, session_ids)
+        found: dict[str, Session] = {}
+        cold: list[str] = []
+        for session_id, version in versions.items():
+            warm = self._kept.pop(session_id, None)
+            if warm is not None and warm.version == version:
+                found[session_id] = warm
+            elif version == 0:
+                found[session_id] = Session(session_id)
+            else:
+                cold.append(session_id)
+        found |= _load(cursor, cold)
+        self._keep(found)
+        return found
+
+    def _keep(self, sessions: Mapping[str, Session]) -> None:
+        self._kept.update(sessions)
+        while len(self._kept) > self._kept_sessions:
+            self._kept.popitem(last=False)
+
+
+def _load(cursor: Cursor[TupleRow], session_ids: list[str]) -> dict[str, Session]:
+    streams = read_streams(cursor, [session_stream(session_id) for session_id in session_ids]) if session_ids else {}
+    loaded = {}
+    for session_id in session_ids:
+        session = Session(session_id)
+        for stored in streams[session_stream(session_id)]:
+            event = decode(stored.topic, stored.state)
+            if isinstance(event, RecordedFact):
+                session.learn(parse_fact(event.type, event.data, event.source, event.id))
+            else:
+                session.evolve(event)
+            session.version = stored.version
+        loaded[session_id] = session
+    return loaded
+
+
+def record_fact(work: Work, session: Session, fact: RecordedFact) -> None:
+    """Store a fact in its session's stream and take it in."""
+    session.version += 1
+    work.store(session_stream(session.session_id), session.version, fact)
+    session.learn(parse_fact(fact.type, fact.data, fact.source, fact.id))
+
+
+def judge(work: Work, session: Session, catalogue: Catalogue, clock: datetime | None) -> Judgement:
+    """Let a session decide, and turn its decisions into events, entries, lines and messages."""
+    judgement = decide(session, catalogue, clock)
+    stream_id = session_stream(session.session_id)
+    for decision in judgement.decisions:
+        session.version += 1
+        cause = work.store(stream_id, session.version, decision)
+        _WRITERS[type(decision)](work, session, decision, cause)
+    work.heads[session.session_id] = SessionHead(
+        session.session_id,
+        session.version,
+        judgement.due_at,
+        judgement.operator_id,
+        judgement.partner,
+        judgement.latest_at,
+    )
+    return judgement
+
+
+def rejections(judgement: Judgement) -> list[FactRejected]:
+    """The facts that a judgement refused."""
+    return [decision for decision in judgement.decisions if isinstance(decision, FactRejected)]
+
+
+def _write_booking(work: Work, session: Session, decision: Booked | Retracted, cause: Any) -> None:
+    release = session.releases.get(decision.booking.share)
+    work.book(session_stream(session.session_id), decision, cause, release)
+
+
+def _write_release(work: Work, session: Session, decision: ShareReleased, _: Any) -> None:
+    stream_id = session_stream(session.session_id)
+    work.moved.append(MovedRelease(stream_id, decision.share, decision.released_at, decision.available_on))
+
+
+def _write_cdr(work: Work, session: Session, decision: CdrIssued | CdrCredited, _: Any) -> None:
+    work.send("settlement.cdrs", decision.operator_id, session_stream(session.session_id), session.version)
+
+
+def _write_outcome(work: Work, session: Session, decision: SessionAssessed, _: Any) -> None:
+    if decision.state in NOTIFIED_STATES:
+        key = decision.operator_id or session.session_id
+        work.send("settlement.notifications", key, session_stream(session.session_id), session.version)
+
+
+def _write_rejection(work: Work, session: Session, decision: FactRejected, _: Any) -> None:
+    """Rejected facts are quarantined by the intake, which has the record."""
+
+
+_WRITERS: dict[type[Decision], Any] = {
+    Booked: _write_booking,
+    Retracted: _write_booking,
+    ShareReleased: _write_release,
+    CdrIssued: _write_cdr,
+    CdrCredited: _write_cdr,
+    SessionAssessed: _write_outcome,
+    FactRejected: _write_rejection,
+}
