@@ -1,0 +1,45 @@
+"""The projections there are, by name."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+from projections.cdrs import Cdrs
+from projections.errors import UnknownProjection
+from projections.operator_balances import OperatorBalances
+from projections.payouts import Payouts
+from projections.sessions import Sessions
+
+
+class Projection(Protocol):
+    """A read model: the topics it folds, its table, and how a set of events changes the rows of a generation."""
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """The topics of the stored events it folds; no other event is handed to it."""
+
+    @property
+    def table(self) -> str:
+        """The table in the schema `projection` that holds its rows, each with its generation."""
+
+    def apply(self, cursor: Cursor[TupleRow], generation: int, events: Sequence[tuple[str, bytes]]) -> None:
+        """Fold (topic, stored bytes) pairs, in order, into the rows of a generation, by a few statements a set."""
+
+
+PROJECTIONS: dict[str, Projection] = {
+    "cdrs": Cdrs(),
+    "operator_balances": OperatorBalances(),
+    "payouts": Payouts(),
+    "sessions": Sessions(),
+}
+
+
+def chosen(names: Sequence[str] | None) -> list[str]:
+    """The names in order, all where none are given; raises UnknownProjection for a name that there is not."""
+    wanted = sorted(set(names)) if names else sorted(PROJECTIONS)
+    unknown = [name for name in wanted if name not in PROJECTIONS]
+    if unknown:
+        raise UnknownProjection(f"there is no projection {', '.join(unknown)}: choose among {', '.join(PROJECTIONS)}")
+    return wanted

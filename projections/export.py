@@ -1,0 +1,264 @@
+"""Writes the store as files that other systems read: equal states give byte-equal files.
+
+Everything is in the order of business keys and free of positions and recording times. All files come from one
+snapshot; each is written under another name and then put in place, so that nobody reads half of one.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import IO, Any, LiteralString, TypeAlias
+
+import orjson
+from psycopg import Cursor, IsolationLevel
+from psycopg.rows import TupleRow, tuple_row
+
+from domain.money import format_minor
+from ledger.database import Role, connect
+from ledger.event_store import last_position
+from ledger.journal_store import JournalRow, journal_rows
+from projections.bank_file import Instruction, PlatformAccount, bank_file
+from projections.deadletters import deadletter_lines
+from projections.operator_balances import COLUMNS
+from projections.queries import totals
+from projections.runner import Standing, advance, catch_up
+
+_ROWS_PER_FETCH = 2_000
+_OPTIONS = orjson.OPT_UTC_Z
+
+# The keys of the summary, in its order; whatever else is given follows.
+_SUMMARY_KEYS = (
+    "events_in",
+    "accepted",
+    "duplicates",
+    "conflicts",
+    "dead_lettered",
+    "sessions_rated",
+    "sessions_open",
+    "sessions_in_suspense",
+    "cdrs",
+    "payouts",
+    "wall_seconds",
+    "events_per_second",
+)
+
+# Holds runners up and no reader. LOCK takes no snapshot, so the transaction's snapshot is the one after the wait.
+_HOLD_RUNNERS = "LOCK TABLE projection.generation IN EXCLUSIVE MODE"
+_LIVE = "SELECT name, generation, position FROM projection.generation WHERE live ORDER BY name"
+
+# Sessions by id, with the amounts of those that are rated.
+_SESSIONS = """
+SELECT session_id, operator_id, state, reason, energy_wh::text, currency, net, vat, gross, commission, commission_vat,
+       operator_share
+FROM projection.sessions
+ORDER BY session_id
+"""
+
+# CDRs by session, each followed by its credit CDR.
+_CDRS = "SELECT document::text FROM projection.cdrs ORDER BY session_id, number, credit"
+
+# What operators are owed and were paid.
+_BALANCES = """
+SELECT operator_id, currency, pending, available, reserved, disputed, in_transit, paid_out
+FROM projection.operator_balances
+ORDER BY operator_id, currency
+"""
+
+# Every account that was ever posted to.
+_TRIAL_BALANCE = """
+SELECT currency, account, sum(debits)::bigint, sum(credits)::bigint
+FROM book.balance
+GROUP BY currency, account
+ORDER BY currency, account
+"""
+
+# Payouts by operator, currency, business date and attempt.
+_PAYOUTS = """
+SELECT payout_id, batch_id, operator_id, business_date, currency, amount, status, entry_ids
+FROM projection.payouts
+ORDER BY operator_id, currency, business_date, attempt
+"""
+
+# The payouts that were handed off to the bank.
+_INSTRUCTIONS = """
+SELECT payout_id, batch_id, operator_id, business_date, currency, amount, fired_at, holder_name, bank_account
+FROM projection.payouts
+WHERE status <> 'AWAITING_APPROVAL'
+ORDER BY operator_id, currency, business_date, attempt
+"""
+
+Lines: TypeAlias = Iterator[bytes]
+
+
+def export(dsn: str, directory: Path, platform: PlatformAccount, summary: Mapping[str, Any] | None = None) -> None:
+    """Write sessions, CDRs, journal, balances, payouts, bank files, dead letters and a summary to a directory.
+
+    Projections are brought up to date first and held there meanwhile; intake goes on. `summary` is added to the
+    totals of the store. Files of another run with the same names are replaced, and bank files of payouts that the
+    store does not have are removed from `batches`. Raises OSError, and BankFileRefused for a payout that no bank
+    file can state.
+    """
+    catch_up(dsn)
+    directory.mkdir(parents=True, exist_ok=True)
+    with connect(dsn, Role.PROJECTOR) as connection:
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        with connection.cursor() as cursor:
+            cursor.execute(_HOLD_RUNNERS)
+            _catch_up_within(cursor)
+            for name, lines in _FILES.items():
+                with _replacing(directory / name) as file:
+                    file.writelines(lines(cursor))
+            _write_bank_files(cursor, directory / "batches", platform)
+            with _replacing(directory / "summary.json") as file:
+                file.write(_summary(totals(cursor), summary or {}))
+
+
+def _catch_up_within(cursor: Cursor[TupleRow]) -> None:
+    """The last few events up to the snapshot's end, so that read models and book show the same moment."""
+    end = last_position(cursor)
+    standings = [Standing(*row) for row in cursor.execute(_LIVE)]
+    while min(standing.position for standing in standings) < end:
+        positions = advance(cursor, standings, end)
+        standings = [Standing(each.name, each.generation, positions[each.name]) for each in standings]
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of `path` once it is whole."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _rows(cursor: Cursor[TupleRow], query: LiteralString) -> Iterator[TupleRow]:
+    """The rows of a query through a server-side cursor: memory stays flat however many there are."""
+    with cursor.connection.cursor("export", row_factory=tuple_row) as rows:
+        rows.itersize = _ROWS_PER_FETCH
+        yield from rows.execute(query, binary=True)
+
+
+def _line(document: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(document, option=_OPTIONS | orjson.OPT_APPEND_NEWLINE)
+
+
+_AMOUNTS = ("net", "vat", "gross", "commission", "commission_vat", "operator_share")
+
+
+def _session_lines(cursor: Cursor[TupleRow]) -> Lines:
+    for session_id, operator_id, state, reason, energy_wh, currency, *amounts in _rows(cursor, _SESSIONS):
+        rated = state == "RATED"
+        texts = [format_minor(amount, currency) if rated else None for amount in amounts]
+        yield _line(
+            {
+                "session_id": session_id,
+                "operator_id": operator_id,
+                "state": state,
+                "reason": reason,
+                "energy_wh": energy_wh if rated else None,
+                "currency": currency if rated else None,
+            }
+            | dict(zip(_AMOUNTS, texts, strict=True))
+        )
+
+
+def _cdr_lines(cursor: Cursor[TupleRow]) -> Lines:
+    for (document,) in _rows(cursor, _CDRS):
+        yield f"{document}\n".encode()
+
+
+def _journal_lines(cursor: Cursor[TupleRow]) -> Lines:
+    return map(_journal_line, journal_rows(cursor))
+
+
+def _journal_line(row: JournalRow) -> bytes:
+    document: dict[str, Any] = {
+        "entry_id": row.entry_id,
+        "kind": row.kind,
+        "effective_at": row.effective_at,
+        "currency": row.currency,
+        "session_id": row.session_id,
+        "payout_id": row.payout_id,
+    }
+    if row.reverses is not None:
+        document["reverses"] = row.reverses
+    document["postings"] = [
+        {"account": account, "amount": format_minor(amount, row.currency)}
+        for account, amount in zip(row.accounts, row.amounts, strict=True)
+    ]
+    return _line(document)
+
+
+def _balances_document(cursor: Cursor[TupleRow]) -> Lines:
+    balances: dict[str, dict[str, dict[str, str]]] = {}
+    for operator_id, currency, *amounts in _rows(cursor, _BALANCES):
+        texts = [format_minor(amount, currency) for amount in amounts]
+        balances.setdefault(operator_id, {})[currency] = dict(zip(COLUMNS, texts, strict=True))
+    yield orjson.dumps(balances, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _trial_balance_document(cursor: Cursor[TupleRow]) -> Lines:
+    """One JSON object written account by account, since there is an account for every session."""
+    yield b"{"
+    for index, (currency, accounts) in enumerate(groupby(_rows(cursor, _TRIAL_BALANCE), key=lambda row: row[0])):
+        yield b"%s\n  %s: {" % (b"," if index else b"", orjson.dumps(currency))
+        for place, (_, account, debits, credits) in enumerate(accounts):
+            sums = {"debits": debits, "credits": credits, "balance": debits - credits}
+            texts = {name: format_minor(amount, currency) for name, amount in sums.items()}
+            yield b"%s\n    %s: %s" % (b"," if place else b"", orjson.dumps(account), orjson.dumps(texts))
+        yield b"\n  }"
+    yield b"\n}\n"
+
+
+def _payout_lines(cursor: Cursor[TupleRow]) -> Lines:
+    for payout_id, batch_id, operator_id, business_date, currency, amount, status, entry_ids in _rows(
+        cursor, _PAYOUTS
+    ):
+        yield _line(
+            {
+                "payout_id": payout_id,
+                "batch_id": batch_id,
+                "operator_id": operator_id,
+                "business_date": business_date,
+                "currency": currency,
+                "amount": format_minor(amount, currency),
+                "status": status,
+                "entry_ids": entry_ids,
+            }
+        )
+
+
+# Each file with what writes it.
+_FILES: dict[str, Callable[[Cursor[TupleRow]], Lines]] = {
+    "sessions.jsonl": _session_lines,
+    "cdrs.jsonl": _cdr_lines,
+    "journal.jsonl": _journal_lines,
+    "balances.json": _balances_document,
+    "trial_balance.json": _trial_balance_document,
+    "payouts.jsonl": _payout_lines,
+    "deadletter.jsonl": deadletter_lines,
+}
+
+
+def _write_bank_files(cursor: Cursor[TupleRow], directory: Path, platform: PlatformAccount) -> None:
+    directory.mkdir(exist_ok=True)
+    written = set()
+    for row in _rows(cursor, _INSTRUCTIONS):
+        instruction = Instruction(*row)
+        name = f"{instruction.batch_id}.xml"
+        with _replacing(directory / name) as file:
+            file.write(bank_file(instruction, platform))
+        written.add(name)
+    for path in sorted(directory.glob("*.xml")):
+        if path.name not in written:
+            path.unlink()
+
+
+def _summary(counts: Mapping[str, int], given: Mapping[str, Any]) -> bytes:
+    merged = {**counts, **given}
+    ordered = {key: merged[key] for key in _SUMMARY_KEYS if key in merged}
+    return orjson.dumps(ordered | merged, option=_OPTIONS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

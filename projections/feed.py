@@ -1,0 +1,38 @@
+"""Reads the event store in its order, a bounded piece at a time and only the topics somebody wants."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+# How many events are handed on at once, and how many positions are looked at for them: both bound the time that a
+# transaction takes, the second where few of the events are wanted.
+EVENTS_MAX = 5_000
+POSITIONS_MAX = 100_000
+
+# Events of some topics between two positions. Whatever is committed up to the last position is all there is, since
+# appends are numbered one transaction at a time.
+_WANTED = """
+SELECT notification_id, topic, state
+FROM event_store.stored_events
+WHERE notification_id > %s AND notification_id <= %s AND topic = ANY(%s)
+ORDER BY notification_id
+LIMIT %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Events as (topic, stored bytes), in order, and the position that is reached when they are applied."""
+
+    position: int
+    events: tuple[tuple[str, bytes], ...]
+
+
+def read_piece(cursor: Cursor[TupleRow], topics: Iterable[str], after: int, end: int) -> Piece:
+    """The next events of these topics behind the position `after`, none behind `end`, which must be committed."""
+    end = min(end, after + POSITIONS_MAX)
+    rows = cursor.execute(_WANTED, (after, end, list(topics), EVENTS_MAX), binary=True).fetchall()
+    position = rows[-1][0] if len(rows) == EVENTS_MAX else end
+    return Piece(position, tuple([(topic, state) for _, topic, state in rows]))

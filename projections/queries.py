@@ -1,0 +1,199 @@
+"""What people ask the read models: balances, payouts, totals, and the story of one session."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow, class_row
+
+from domain.journal import Entry, Posting
+from domain.posting import entries_of, mirrors_of
+from domain.session import Booked, Retracted, SessionAssessed, session_stream
+from ledger.codec import RecordedFact, decode
+from ledger.event_store import read_streams
+
+# What the store holds, for the summary.
+_TOTALS = """
+SELECT count(*) FILTER (WHERE state = 'RATED'),
+       count(*) FILTER (WHERE state = 'OPEN'),
+       count(*) FILTER (WHERE state = 'SUSPENSE'),
+       (SELECT count(*) FROM projection.cdrs),
+       (SELECT count(*) FROM projection.payouts)
+FROM projection.sessions
+"""
+_TOTAL_NAMES = ("sessions_rated", "sessions_open", "sessions_in_suspense", "cdrs", "payouts")
+
+# Balances by operator and currency; of one operator where one is named.
+_BALANCES = """
+SELECT operator_id, currency, pending, available, reserved, disputed, in_transit, paid_out
+FROM projection.operator_balances
+WHERE %(operator_id)s::text IS NULL OR operator_id = %(operator_id)s
+ORDER BY operator_id, currency
+"""
+
+# Payouts by operator, currency, business date and attempt; of one operator where one is named.
+_PAYOUTS = """
+SELECT payout_id, batch_id, operator_id, currency, business_date, attempt, amount, reserve, status, status_at, reason,
+       fired_at, reissue_of, cardinality(entry_ids) AS entries
+FROM projection.payouts
+WHERE %(operator_id)s::text IS NULL OR operator_id = %(operator_id)s
+ORDER BY operator_id, currency, business_date, attempt
+"""
+
+# The payouts that pay any of these entries, of one operator, each attempt of them.
+_PAYOUTS_OF_ENTRIES = """
+SELECT payout_id, batch_id, operator_id, currency, business_date, attempt, amount, reserve, status, status_at, reason,
+       fired_at, reissue_of, cardinality(entry_ids) AS entries
+FROM projection.payouts
+WHERE operator_id = %s AND entry_ids && %s
+ORDER BY currency, business_date, attempt
+"""
+
+# Entries by id, in the order of the journal.
+_ENTRIES = """
+SELECT entry.entry_id, entry.kind, entry.effective_at, entry.currency, entry.cause, entry.session_id, entry.payout_id,
+       entry.reverses, lines.accounts, lines.amounts
+FROM book.entry
+CROSS JOIN LATERAL (
+    SELECT array_agg(account ORDER BY line) AS accounts, array_agg(amount_minor ORDER BY line) AS amounts
+    FROM book.posting
+    WHERE posting.entry_id = entry.entry_id
+) AS lines
+WHERE entry.entry_id = ANY(%s)
+ORDER BY entry.effective_at, entry.kind, entry.entry_id
+"""
+
+# The outcome of one session as the projection has it.
+_SESSION = """
+SELECT session_id, operator_id, state, reason, energy_wh::text, currency, net, vat, gross, commission, commission_vat,
+       operator_share, shortfall
+FROM projection.sessions
+WHERE session_id = %s
+"""
+
+# The CDRs of one session.
+_CDRS = "SELECT document FROM projection.cdrs WHERE session_id = %s ORDER BY number, credit"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorBalance:
+    """What an operator is owed and was paid in one currency: minor units, positive in its favour."""
+
+    operator_id: str
+    currency: str
+    pending: int
+    available: int
+    reserved: int
+    disputed: int
+    in_transit: int
+    paid_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutRow:
+    """A payout as people see it; `entries` is how many journal entries it pays, `amount` is in minor units."""
+
+    payout_id: str
+    batch_id: str
+    operator_id: str
+    currency: str
+    business_date: date
+    attempt: int
+    amount: int
+    reserve: int
+    status: str
+    status_at: datetime
+    reason: str | None
+    fired_at: datetime
+    reissue_of: str | None
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStory:
+    """One session from its first message on: what was stored of it in order, its entries, CDRs and payouts."""
+
+    session_id: str
+    outcome: SessionAssessed | None
+    timeline: tuple[Any, ...]
+    entries: tuple[Entry, ...]
+    cdrs: tuple[Mapping[str, Any], ...]
+    payouts: tuple[PayoutRow, ...]
+
+    @property
+    def facts(self) -> tuple[RecordedFact, ...]:
+        """The messages about the session, in the order of their arrival."""
+        return tuple(event for event in self.timeline if isinstance(event, RecordedFact))
+
+
+def totals(cursor: Cursor[TupleRow]) -> dict[str, int]:
+    """Counts of the store: `sessions_rated`, `sessions_open`, `sessions_in_suspense`, `cdrs`, `payouts`."""
+    row = cursor.execute(_TOTALS).fetchone() or ()
+    return dict(zip(_TOTAL_NAMES, row, strict=True))
+
+
+def operator_balances(cursor: Cursor[TupleRow], operator_id: str | None = None) -> list[OperatorBalance]:
+    """Balances by operator and currency, of all or of one."""
+    with cursor.connection.cursor(row_factory=class_row(OperatorBalance)) as rows:
+        return rows.execute(_BALANCES, {"operator_id": operator_id}).fetchall()
+
+
+def payouts(cursor: Cursor[TupleRow], operator_id: str | None = None) -> list[PayoutRow]:
+    """Payouts by operator, currency, business date and attempt, of all or of one operator."""
+    with cursor.connection.cursor(row_factory=class_row(PayoutRow)) as rows:
+        return rows.execute(_PAYOUTS, {"operator_id": operator_id}).fetchall()
+
+
+def session_story(cursor: Cursor[TupleRow], session_id: str) -> SessionStory | None:
+    """Everything that is known of a session; None when nothing is. Needs a role that may read the event store.
+
+    Costs as much as the session has events: its entries are found by the ids that its bookings give.
+    """
+    stream_id = session_stream(session_id)
+    stored = read_streams(cursor, [stream_id])[stream_id]
+    if not stored:
+        return None
+    timeline = tuple(decode(event.topic, event.state) for event in stored)
+    entry_ids = _entry_ids(timeline, stream_id)
+    row = cursor.execute(_SESSION, (session_id,)).fetchone()
+    outcome = SessionAssessed(*row) if row else None
+    cdrs = tuple(document for (document,) in cursor.execute(_CDRS, (session_id,)).fetchall())
+    return SessionStory(
+        session_id,
+        outcome,
+        timeline,
+        entries_by_id(cursor, entry_ids),
+        cdrs,
+        _payouts_of(cursor, outcome, entry_ids),
+    )
+
+
+def entries_by_id(cursor: Cursor[TupleRow], entry_ids: list[UUID]) -> tuple[Entry, ...]:
+    """The entries with these ids that are on the book, by effective time."""
+    rows = cursor.execute(_ENTRIES, (entry_ids,), binary=True).fetchall()
+    return tuple(
+        Entry(id_, kind, effective_at, currency, tuple(map(Posting, accounts, amounts)), *others)
+        for id_, kind, effective_at, currency, *others, accounts, amounts in rows
+    )
+
+
+def _entry_ids(timeline: tuple[Any, ...], stream_id: UUID) -> list[UUID]:
+    """Ids of the entries that the bookings in a stream gave, and of the mirrors of those retracted."""
+    found: list[UUID] = []
+    for event in timeline:
+        if isinstance(event, Booked | Retracted):
+            made = entries_of if isinstance(event, Booked) else mirrors_of
+            found += [entry.entry_id for entry in made(event.booking, stream_id, event.revision, stream_id)]
+    return found
+
+
+def _payouts_of(
+    cursor: Cursor[TupleRow], outcome: SessionAssessed | None, entry_ids: list[UUID]
+) -> tuple[PayoutRow, ...]:
+    if outcome is None or not entry_ids:
+        return ()
+    with cursor.connection.cursor(row_factory=class_row(PayoutRow)) as rows:
+        return tuple(rows.execute(_PAYOUTS_OF_ENTRIES, (outcome.operator_id, entry_ids)).fetchall())

@@ -1,0 +1,133 @@
+"""Runs the projections: each follows the event store, its position saved in the transaction that moves its rows."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from threading import Event
+
+from psycopg import Connection, Cursor, OperationalError
+from psycopg.rows import TupleRow
+
+from ledger.database import Role, connect
+from ledger.event_store import TABLE, last_position
+from projections.catalogue import PROJECTIONS, chosen
+from projections.feed import read_piece
+
+# How long a follower that has heard nothing waits before it looks by itself, and how long after a fault.
+POLL_S = 1.0
+RETRY_S_MAX = 5.0
+
+# The live generation of each projection, locked: a second runner waits here and then sees what the first has done.
+_LOCK_LIVE = """
+SELECT name, generation, position
+FROM projection.generation
+WHERE live AND name = ANY(%s)
+ORDER BY name
+FOR UPDATE
+"""
+
+# Where a generation stands from now on.
+_MOVE = """
+UPDATE projection.generation AS kept
+SET position = %s
+FROM unnest(%s::text[], %s::int[]) AS moved (name, generation)
+WHERE (kept.name, kept.generation) = (moved.name, moved.generation)
+"""
+
+# Appends are announced under the name of the events' table.
+_LISTEN = f"LISTEN {TABLE}"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A generation of a projection and the position that its rows have reached; its row is locked by the reader."""
+
+    name: str
+    generation: int
+    position: int
+
+
+def catch_up(database: str | Connection[TupleRow], names: Sequence[str] | None = None) -> dict[str, int]:
+    """Bring projections (all by default) to where the store ended when this began; `{name: position}`.
+
+    `database` is a DSN or a connection of the projector with no transaction open. Each set of events is one
+    transaction, so that a crash leaves rows and position together; several may run at once.
+    Raises UnknownProjection.
+    """
+    wanted = chosen(names)
+    with _connection(database) as connection:
+        with connection.transaction(), connection.cursor() as cursor:
+            end = last_position(cursor)
+        while True:
+            positions = advance_live(connection, wanted)
+            if len(positions) == len(wanted) and min(positions.values()) >= end:
+                return positions
+
+
+def advance_live(connection: Connection[TupleRow], names: Sequence[str]) -> dict[str, int]:
+    """One transaction: the live generations furthest behind go on by one set; the positions after it.
+
+    A projection that a rebuild is switching at this moment is left out.
+    """
+    with connection.transaction(), connection.cursor() as cursor:
+        standings = [Standing(*row) for row in cursor.execute(_LOCK_LIVE, (list(names),))]
+        return advance(cursor, standings, last_position(cursor))
+
+
+def advance(cursor: Cursor[TupleRow], standings: Sequence[Standing], end: int) -> dict[str, int]:
+    """Apply the next set of events, at most up to `end`, to those furthest behind; the positions of all after it.
+
+    Projections at one position share the reading. The rows of `standings` must be locked.
+    """
+    positions = {standing.name: standing.position for standing in standings}
+    start = min(positions.values(), default=end)
+    if start >= end:
+        return positions
+    group = [standing for standing in standings if standing.position == start]
+    # Stops where another one stands, so that from there on they go together.
+    bound = min([end, *(position for position in positions.values() if position > start)])
+    projections = {standing.name: PROJECTIONS[standing.name] for standing in group}
+    piece = read_piece(cursor, sorted(frozenset().union(*(p.topics for p in projections.values()))), start, bound)
+    for standing in group:
+        projection = projections[standing.name]
+        wanted = [event for event in piece.events if event[0] in projection.topics]
+        projection.apply(cursor, standing.generation, wanted)
+    names, generations = [each.name for each in group], [each.generation for each in group]
+    cursor.execute(_MOVE, (piece.position, names, generations))
+    return positions | dict.fromkeys(names, piece.position)
+
+
+def follow_forever(
+    dsn: str,
+    stop: Event,
+    names: Sequence[str] | None = None,
+    reached: Callable[[dict[str, int]], None] = lambda positions: None,
+) -> None:
+    """Keep projections up with the store until `stop` is set; `reached` is told positions whenever they moved.
+
+    Waits for the store's announcements. A lost database is tried again, with longer and longer waits.
+    """
+    wanted, retry_s = chosen(names), 0.1
+    while not stop.is_set():
+        try:
+            with connect(dsn, Role.PROJECTOR, autocommit=True) as connection:
+                connection.execute(_LISTEN)
+                last: dict[str, int] = {}
+                while not stop.is_set():
+                    positions = catch_up(connection, wanted)
+                    retry_s = 0.1
+                    if positions != last:
+                        reached(positions)
+                        last = positions
+                        continue
+                    for _ in connection.notifies(timeout=POLL_S, stop_after=1):
+                        pass
+        except OperationalError:
+            stop.wait(retry_s)
+            retry_s = min(2 * retry_s, RETRY_S_MAX)
+
+
+def _connection(database: str | Connection[TupleRow]) -> AbstractContextManager[Connection[TupleRow]]:
+    if isinstance(database, str):
+        return connect(database, Role.PROJECTOR, autocommit=True)
+    return nullcontext(database)

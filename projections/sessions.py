@@ -1,0 +1,60 @@
+"""The sessions: one row each with what it came to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+from domain.session import SessionAssessed
+from ledger.codec import decode
+
+_COLUMNS = (
+    "session_id",
+    "operator_id",
+    "state",
+    "reason",
+    "energy_wh",
+    "currency",
+    "net",
+    "vat",
+    "gross",
+    "commission",
+    "commission_vat",
+    "operator_share",
+    "shortfall",
+)
+
+# The latest outcome of a set of sessions.
+_PUT = """
+INSERT INTO projection.session_row (generation, session_id, operator_id, state, reason, energy_wh, currency, net, vat,
+                                    gross, commission, commission_vat, operator_share, shortfall)
+SELECT %s, latest.*
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::text[], %s::bigint[], %s::bigint[],
+            %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) AS latest
+ON CONFLICT (generation, session_id) DO UPDATE
+SET operator_id = excluded.operator_id, state = excluded.state, reason = excluded.reason,
+    energy_wh = excluded.energy_wh, currency = excluded.currency, net = excluded.net, vat = excluded.vat,
+    gross = excluded.gross, commission = excluded.commission, commission_vat = excluded.commission_vat,
+    operator_share = excluded.operator_share, shortfall = excluded.shortfall
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """Keeps the last SessionAssessed of each session."""
+
+    topics: frozenset[str] = frozenset({SessionAssessed.__name__})
+    table: str = "session_row"
+
+    def apply(self, cursor: Cursor[TupleRow], generation: int, events: Sequence[tuple[str, bytes]]) -> None:
+        """Put the last outcome that the set has for each of its sessions."""
+        latest: dict[str, SessionAssessed] = {}
+        for topic, state in events:
+            outcome: SessionAssessed = decode(topic, state)
+            latest[outcome.session_id] = outcome
+        if latest:
+            outcomes = [latest[session_id] for session_id in sorted(latest)]
+            columns = [list(map(attrgetter(name), outcomes)) for name in _COLUMNS]
+            cursor.execute(_PUT, (generation, *columns))
