@@ -1,8 +1,8 @@
-"""Handing batches to the intake: one thread, patience with the machinery, and the search for the record that breaks us.
+"""Handing batches to the intake: one thread, patience with the machinery, the search for the record that breaks us.
 
-    fault of the machinery    the same work again, with back-off, until it is done or we are asked to stop
-    partition lost            the batch is dropped: its records belong to another epoch
-    anything else             the batch is halved until the one bad record stands alone, and that one is quarantined
+fault of the machinery    the same work again, with back-off, until it is done or we are asked to stop
+partition lost            the batch is dropped: its records belong to another epoch
+anything else             the batch is halved until the one bad record stands alone, and that one is quarantined
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from consumers.errors import MachineryFault, PartitionLost
 from consumers.ports import Claim, Intake, Partition, Record
@@ -83,7 +83,7 @@ class Delivery:
                 await self._patiently(self._intake.process, part, mine)
             except (PartitionLost, Stopping):
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever a record does to us must not stop its neighbours
+            except Exception as error:  # Whatever it does to us, its neighbours go on.
                 if len(part) > 1:
                     middle = len(part) // 2
                     parts += [part[middle:], part[:middle]]
@@ -94,7 +94,7 @@ class Delivery:
         return quarantined
 
     async def _quarantine(self, record: Record, error: Exception, epochs: Mapping[Partition, int]) -> None:
-        """Set a record aside. A record that cannot even be set aside holds its partition up rather than being lost."""
+        """Set a record aside; one that cannot even be set aside holds its partition up and is not lost."""
 
         def quarantine() -> None:
             try:
@@ -118,7 +118,9 @@ class Delivery:
 
         tries: Callable[[Callable[[], Awaitable[_T]]], Awaitable[_T]] = AsyncRetrying(
             retry=retry_if_exception_type(MachineryFault),
-            wait=wait_exponential_jitter(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, jitter=FIRST_PAUSE_SECONDS),
+            wait=wait_random_exponential(
+                multiplier=FIRST_PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS, min=FIRST_PAUSE_SECONDS
+            ),
             sleep=self._pause,
             before_sleep=self._note_fault,
         )

@@ -18,8 +18,9 @@ def security_of(client_options: Mapping[str, Any]) -> BaseSecurity:
     Raises KeyError for a SASL mechanism that is not PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.
     """
     protocol = str(client_options.get("security_protocol", "PLAINTEXT"))
-    encryption = {"ssl_context": client_options.get("ssl_context"), "use_ssl": protocol.endswith("SSL")}
+    context, encrypted = client_options.get("ssl_context"), protocol.endswith("SSL")
     if not protocol.startswith("SASL"):
-        return BaseSecurity(**encryption)
+        return BaseSecurity(context, encrypted)
     form = _SASL[client_options["sasl_mechanism"]]
-    return form(client_options["sasl_plain_username"], client_options["sasl_plain_password"], **encryption)
+    user, password = client_options["sasl_plain_username"], client_options["sasl_plain_password"]
+    return form(user, password, context, encrypted)

@@ -1,16 +1,18 @@
 """The topics that are read and written, and how they are made."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from consumers.errors import MachineryFault
+from consumers.ports import Partition
 from contracts.inbound import INBOUND_TOPICS
 from contracts.outgoing import OUTBOUND_TOPIC_OF
 
-__all__ = ["DEFAULT_PARTITIONS", "INBOUND_TOPICS", "OUTBOUND_TOPICS", "ensure_topics"]
+__all__ = ["DEFAULT_PARTITIONS", "INBOUND_TOPICS", "OUTBOUND_TOPICS", "ensure_topics", "inbound_partitions"]
 
 OUTBOUND_TOPICS: tuple[str, ...] = tuple(dict.fromkeys(OUTBOUND_TOPIC_OF.values()))
 DEFAULT_PARTITIONS = 6
@@ -28,19 +30,36 @@ async def ensure_topics(
     `client_options` are aiokafka's, `bootstrap_servers` among them. `partitions` is a number for all topics, or one
     by topic. Raises MachineryFault when the brokers cannot be reached or refuse a topic.
     """
+    async with _admin(client_options) as admin:
+        present = set(await admin.list_topics())
+        missing = [name for name in (*INBOUND_TOPICS, *OUTBOUND_TOPICS) if name not in present]
+        if not missing:
+            return ()
+        brokers = len((await admin.describe_cluster())["brokers"])
+        replicas = min(brokers, _REPLICAS_MAX)
+        answer = await admin.create_topics([_new_topic(name, partitions, replicas) for name in missing])
+    return tuple(name for name in missing if _was_made(name, answer))
+
+
+async def inbound_partitions(client_options: Mapping[str, Any]) -> list[Partition]:
+    """The partitions of those inbound topics that exist; raises MachineryFault when the brokers cannot be reached."""
+    async with _admin(client_options) as admin:
+        described = await admin.describe_topics()
+    found = {topic["topic"]: [each["partition"] for each in topic["partitions"]] for topic in described}
+    return [(topic, number) for topic in INBOUND_TOPICS for number in sorted(found.get(topic, ()))]
+
+
+@contextlib.asynccontextmanager
+async def _admin(client_options: Mapping[str, Any]) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**client_options)
     try:
-        async with AIOKafkaAdminClient(**client_options) as admin:
-            present = set(await admin.list_topics())
-            missing = [name for name in (*INBOUND_TOPICS, *OUTBOUND_TOPICS) if name not in present]
-            if not missing:
-                return ()
-            brokers = len((await admin.describe_cluster())["brokers"])
-            topics = [_new_topic(name, partitions, min(brokers, _REPLICAS_MAX)) for name in missing]
-            answer = await admin.create_topics(topics)
+        await admin.start()
+        yield admin
     except KafkaError as error:
         servers = client_options.get("bootstrap_servers")
         raise MachineryFault(f"Kafka at {servers} cannot be asked for topics ({error}); check its address") from error
-    return tuple(name for name in missing if _was_made(name, answer))
+    finally:
+        await admin.close()
 
 
 def _new_topic(name: str, partitions: int | Mapping[str, int], replicas: int) -> NewTopic:

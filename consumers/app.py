@@ -1,0 +1,250 @@
+"""The FastStream application that reads the inbound topics and hands their records, batch by batch, to the intake.
+
+Positions are the database's: a partition is claimed there and read on from there, and the offsets in Kafka are hints.
+A consumer shares the topics with its group, or reads given partitions alone until it has caught up.
+"""
+
+import asyncio
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import TopicPartition as KafkaPartition
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy, FastStream
+from faststream.kafka import KafkaBroker, KafkaMessage, TopicPartition
+from faststream.kafka.message import FAKE_CONSUMER
+
+from consumers.delivery import Delivery, Stopping
+from consumers.errors import MachineryFault, PartitionLost
+from consumers.hints import OffsetHints
+from consumers.ownership import Held, Ownership, RebalanceListener
+from consumers.ports import Intake, Partition
+from consumers.security import security_of
+from consumers.topics import INBOUND_TOPICS
+
+_log = logging.getLogger(__name__)
+
+BATCH_MAX_RECORDS = 2000
+
+_SESSION_TIMEOUT_MS = 10_000
+_FETCH: Mapping[str, Any] = {
+    "fetch_max_wait_ms": 100,
+    "fetch_max_bytes": 16 * 1024 * 1024,
+    "max_partition_fetch_bytes": 2 * 1024 * 1024,
+    "consumer_timeout_ms": 50,
+    "batch_timeout_ms": 50,
+    # What a producer took back is nothing that happened.
+    "isolation_level": "read_committed",
+    "auto_offset_reset": "earliest",
+}
+_GROUP: Mapping[str, Any] = {
+    "session_timeout_ms": _SESSION_TIMEOUT_MS,
+    "heartbeat_interval_ms": 1_000,
+    # A database that is away for long is waited for; the heartbeats say that we are alive.
+    "max_poll_interval_ms": 30 * 60 * 1000,
+}
+# A zombie hears from its group within this time; a partition that was taken by somebody outside the group is claimed
+# back after it.
+_RECLAIM_SHARED_SECONDS = 1.5 * _SESSION_TIMEOUT_MS / 1000
+_RECLAIM_ALONE_SECONDS = 1.0
+_START_RETRY_SECONDS = 0.3
+_GRACEFUL_SECONDS = 60.0
+
+
+class Consumption:
+    """A running consumer; `async with` starts it and ends it in order, after the batch in hand.
+
+    `client_options` are aiokafka's, `bootstrap_servers` among them. With `alone` it reads those partitions without
+    the group's leave, claiming back what others take; otherwise it shares the inbound topics with the group.
+    """
+
+    def __init__(
+        self,
+        client_options: Mapping[str, Any],
+        intake: Intake,
+        *,
+        group_id: str,
+        max_records: int = BATCH_MAX_RECORDS,
+        alone: Collection[Partition] | None = None,
+    ) -> None:
+        self._client_options = client_options
+        self._group_id = group_id
+        self._max_records = max_records
+        self._alone = alone
+        self._delivery = Delivery(intake)
+        self._ownership = Ownership(self._delivery, self._fail)
+        self._hints = OffsetHints(self._current_consumer)
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._busy = False
+        self.batches = 0
+        self.quarantined = 0
+        self.moved = asyncio.Event()
+        self._app, self._subscriber = self._build()
+
+    @property
+    def held(self) -> Mapping[Partition, Held]:
+        """The partitions that are ours, with the next offset of each."""
+        return self._ownership.held
+
+    @property
+    def last_fault(self) -> MachineryFault | None:
+        """What keeps the machinery from answering now, if anything."""
+        return self._delivery.last_fault
+
+    async def fetched_through(self, partition: Partition) -> int | None:
+        """The offset behind everything that was fetched of a partition and taken in; None while it is not ours.
+
+        It passes what a log holds that is no record, such as the marks of transactions.
+        """
+        held = self.held.get(partition)
+        if held is None or self._busy:
+            return None
+        position = int(await self._current_consumer().position(KafkaPartition(*partition)))
+        return None if self._busy or self.held.get(partition) is not held else position
+
+    def check(self) -> None:
+        """Raises what ended the consumption, if something did."""
+        if self._failure.done():
+            self._failure.result()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consumes until the event is set; raises LogReplaced and other failures that trying again cannot mend."""
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            ends: list[asyncio.Future[Any]] = [stopped, self._failure]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+        self.check()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._delivery.stop()
+        self._ownership.let_go()
+        async with self._delivery:
+            if self._subscriber.consumer is not None:
+                await self._hints.close()
+            await self._app.stop()
+        if self._failure.done():
+            self._failure.exception()
+
+    def _build(self) -> tuple[FastStream, Any]:
+        broker = KafkaBroker(
+            self._client_options["bootstrap_servers"],
+            security=security_of(self._client_options),
+            client_id=self._group_id,
+            consumer_only=True,
+            apply_types=False,
+            graceful_timeout=_GRACEFUL_SECONDS,
+            logger=_Faults(),
+        )
+        listener = RebalanceListener(self._ownership, self._current_consumer)
+        source: dict[str, Any] = {"listener": listener, **_GROUP}
+        if self._alone is not None:
+            source = {"partitions": [TopicPartition(*partition) for partition in sorted(self._alone)]}
+        topics = INBOUND_TOPICS if self._alone is None else ()
+        subscriber = broker.subscriber(
+            *topics,
+            batch=True,
+            group_id=self._group_id,
+            max_records=self._max_records,
+            ack_policy=AckPolicy.MANUAL,
+            parser=_whole_batch,
+            decoder=_records,
+            **_FETCH,
+            **source,
+        )
+        subscriber(self._take)
+        return FastStream(broker, logger=None), subscriber
+
+    async def _start(self) -> None:
+        while True:
+            try:
+                await self._app.start()
+            except (KafkaError, OSError) as error:
+                _log.warning("Kafka cannot be reached (%s); trying again", error)
+                await self._app.stop()
+                await asyncio.sleep(_START_RETRY_SECONDS)
+            else:
+                break
+        if self._alone is not None:
+            self._ownership.take_over(self._current_consumer(), self._alone)
+
+    def _current_consumer(self) -> AIOKafkaConsumer:
+        return self._subscriber.consumer
+
+    async def _take(self, batch: tuple[ConsumerRecord, ...]) -> None:
+        self._busy = True
+        try:
+            await self._take_in(batch)
+        except Stopping:
+            return
+        except Exception as failure:
+            # FastStream would go on with the next batch, and this one would be lost.
+            self._fail(failure)
+        finally:
+            self._busy = False
+
+    async def _take_in(self, batch: Sequence[ConsumerRecord]) -> None:
+        records = await self._ownership.select(self._current_consumer(), batch)
+        if not records:
+            return
+        next_offsets = {record.home: record.offset + 1 for record in records}
+        owned = {home: self.held[home] for home in next_offsets}
+        epochs = {home: held.epoch for home, held in owned.items()}
+        try:
+            self.quarantined += await self._delivery.deliver(records, epochs)
+        except PartitionLost as lost:
+            _log.info("%s; its batch was dropped", lost)
+            # Where the claims are new already, reading goes on from them.
+            if all(self.held.get(home) is held for home, held in owned.items()):
+                self._doubt()
+            return
+        for home, held in owned.items():
+            held.next_offset = next_offsets[home]
+        self.batches += 1
+        self._hints.note(next_offsets)
+        self.moved.set()
+
+    def _doubt(self) -> None:
+        """Take nothing more: a rebalance is about to tell us why, or else we claim again after a while."""
+        consumer = self._current_consumer()
+        assigned = [(tp.topic, tp.partition) for tp in consumer.assignment()]
+        wait = _RECLAIM_SHARED_SECONDS if self._alone is None else _RECLAIM_ALONE_SECONDS
+        self._ownership.take_over(consumer, assigned, wait)
+
+    def _fail(self, failure: Exception) -> None:
+        self._ownership.let_go()
+        if not self._failure.done():
+            self._failure.set_exception(failure)
+
+
+class _Faults:
+    """What FastStream has to say, as far as it is a fault; the rest is ours to say."""
+
+    def log(self, level: int, message: Any, /, **details: Any) -> None:
+        if level >= logging.ERROR:
+            _log.log(level, message, exc_info=details.get("exc_info"))
+
+
+async def _whole_batch(batch: tuple[ConsumerRecord, ...]) -> KafkaMessage:
+    # FastStream's own parser decodes every header and body; any of them may hold any bytes.
+    first = batch[0]
+    identity = f"{first.topic}-{first.partition}-{first.offset}"
+    return KafkaMessage(batch, b"", message_id=identity, correlation_id=identity, consumer=FAKE_CONSUMER)
+
+
+async def _records(message: KafkaMessage) -> Any:
+    return message.raw_message

@@ -1,0 +1,208 @@
+"""Records to Kafka, fast and each once: an idempotent producer, batches filled by partition, acknowledged by all."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+from zlib import crc32
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
+
+from consumers.errors import MachineryFault
+from consumers.ports import Partition
+
+_log = logging.getLogger(__name__)
+
+Headers: TypeAlias = tuple[tuple[str, bytes], ...]
+
+# What a broker takes as one batch unless it is told otherwise is 1,048,588 bytes; a record needs a batch around it.
+RECORD_MAX_BYTES = 1_048_000
+# A batch's own fields (61 bytes) and a record's (at most 30), and the lengths of a header's name and value.
+_FRAME_BYTES = 100
+_HEADER_FRAME_BYTES = 10
+_BATCH_BYTES = 256 * 1024
+_REQUEST_TIMEOUT_MS = 120_000
+_RETRY_SECONDS = 0.3
+# The loop gets a turn at least this often, or nothing would be sent while records are read.
+_TURN_RECORDS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to be sent; those with equal keys stay in order."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: Headers = ()
+
+    @property
+    def size_bytes(self) -> int:
+        """An upper bound of its size in a batch of its own."""
+        size = len(self.value) + len(self.key or b"") + _FRAME_BYTES
+        for name, value in self.headers:
+            size += 4 * len(name) + len(value) + _HEADER_FRAME_BYTES
+        return size
+
+
+class Publisher:
+    """Sends records while the `async with` block runs; leaving it in order waits until all are acknowledged.
+
+    `client_options` are aiokafka's, `bootstrap_servers` among them. A record that no broker takes, for its size, goes
+    to `on_too_large` instead, before anything of it is sent. A broker that is away is waited for, up to two minutes.
+    """
+
+    def __init__(
+        self, client_options: Mapping[str, Any], on_too_large: Callable[[Outgoing], None] | None = None
+    ) -> None:
+        self._client_options = client_options
+        self._on_too_large = on_too_large
+        self._producer: AIOKafkaProducer | None = None
+        self._open: dict[Partition, Any] = {}
+        self._partition_counts: dict[str, int] = {}
+        self._sending: set[asyncio.Future[Any]] = set()
+        self._failure: BaseException | None = None
+        self.sent = 0
+        self.too_large = 0
+
+    async def __aenter__(self) -> Self:
+        while True:
+            producer = AIOKafkaProducer(
+                **self._client_options,
+                enable_idempotence=True,
+                acks="all",
+                max_batch_size=_BATCH_BYTES,
+                max_request_size=RECORD_MAX_BYTES,
+                request_timeout_ms=_REQUEST_TIMEOUT_MS,
+            )
+            try:
+                await producer.start()
+            except KafkaError as error:
+                await producer.stop()
+                _log.warning("Kafka cannot be reached (%s); trying again", error)
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                self._producer = producer
+                return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                await self.flush()
+        finally:
+            if self._producer is not None:
+                await self._producer.stop()
+            for future in self._sending:
+                future.cancel()
+
+    async def send_all(self, records: Iterable[Outgoing]) -> None:
+        """Send records in order; they are on their way when this returns, and safe after `flush`.
+
+        Raises MachineryFault when the brokers stay away or refuse a batch: some records may be there then.
+        """
+        for number, record in enumerate(records, 1):
+            await self.send(record)
+            if number % _TURN_RECORDS == 0:
+                await asyncio.sleep(0)
+
+    async def send(self, record: Outgoing) -> None:
+        """As `send_all`, of one record."""
+        if record.size_bytes > RECORD_MAX_BYTES:
+            self.too_large += 1
+            if self._on_too_large is not None:
+                self._on_too_large(record)
+            return
+        count = self._partition_counts.get(record.topic) or await self._count_partitions(record.topic)
+        home = (record.topic, _partition_of(record, count))
+        batch = self._open.get(home)
+        if batch is None:
+            batch = self._open[home] = self._started.create_batch()
+        if not _append(batch, record):
+            await self._send_batch(home)
+            batch = self._open[home] = self._started.create_batch()
+            _append(batch, record)
+        self.sent += 1
+
+    async def flush(self) -> None:
+        """Wait until every record was acknowledged. Raises MachineryFault as `send_all` does."""
+        for home in list(self._open):
+            await self._send_batch(home)
+        while self._sending:
+            await asyncio.wait(self._sending)
+        self._check()
+
+    @property
+    def _started(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            raise RuntimeError("the publisher is not started; use it with 'async with'")
+        return self._producer
+
+    async def _count_partitions(self, topic: str) -> int:
+        try:
+            partitions = await self._started.partitions_for(topic)
+        except KafkaError as error:
+            raise MachineryFault(f"Kafka does not know the topic {topic} ({error}); make the topics first") from error
+        self._partition_counts[topic] = len(partitions)
+        return len(partitions)
+
+    async def _send_batch(self, home: Partition) -> None:
+        self._check()
+        batch = self._open.pop(home)
+        topic, partition = home
+        try:
+            # Waits while an earlier batch of the partition waits, which bounds what is in memory.
+            future = await self._started.send_batch(batch, topic, partition=partition)
+        except KafkaError as error:
+            raise _not_taken(error) from error
+        self._sending.add(future)
+        future.add_done_callback(self._sent)
+
+    def _sent(self, future: asyncio.Future[Any]) -> None:
+        self._sending.discard(future)
+        if not future.cancelled() and future.exception() is not None:
+            self._failure = self._failure or future.exception()
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise _not_taken(self._failure) from self._failure
+
+
+async def publish(
+    client_options: Mapping[str, Any],
+    records: Iterable[Outgoing],
+    on_too_large: Callable[[Outgoing], None] | None = None,
+) -> tuple[int, int]:
+    """Publishes records and waits for their acknowledgement; answers how many were sent, and were too large.
+
+    Raises MachineryFault when the brokers stay away; publishing the same again is safe, since duplicates are known.
+    """
+    async with Publisher(client_options, on_too_large) as publisher:
+        await publisher.send_all(records)
+    return publisher.sent, publisher.too_large
+
+
+def _append(batch: Any, record: Outgoing) -> bool:
+    added = batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers))
+    return added is not None
+
+
+def _partition_of(record: Outgoing, count: int) -> int:
+    """The partition that Kafka's own clients choose for a key; without one, by the value, the same each time."""
+    hash_ = crc32(record.value) if record.key is None else _hash_of(record.key)
+    return hash_ % count
+
+
+@lru_cache(maxsize=65_536)
+def _hash_of(key: bytes) -> int:
+    return int(murmur2(key)) & 0x7FFFFFFF
+
+
+def _not_taken(error: BaseException) -> MachineryFault:
+    return MachineryFault(f"Kafka did not take all records ({error!r}); publish them again, duplicates do no harm")

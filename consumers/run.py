@@ -1,0 +1,185 @@
+"""Running the consumption: for ever until a signal, or until everything published so far is taken in."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any, TypeAlias, TypeVar
+
+from consumers.app import BATCH_MAX_RECORDS, Consumption
+from consumers.errors import MachineryFault, Stalled
+from consumers.ports import Intake, Partition
+from consumers.topics import inbound_partitions
+
+_log = logging.getLogger(__name__)
+
+OnProgress: TypeAlias = Callable[[int, int], None]
+_T = TypeVar("_T")
+
+_LOOK_SECONDS = 0.05
+_RETRY_SECONDS = 0.3
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def run_forever(
+    client_options: Mapping[str, Any],
+    intake_factory: Callable[[], Intake],
+    *,
+    group_id: str,
+    max_records: int = BATCH_MAX_RECORDS,
+) -> None:
+    """Shares the inbound topics with the group until SIGTERM or SIGINT; the batch in hand is finished first.
+
+    Faults of the database and the brokers are waited out. Raises LogReplaced when Kafka and the database do not
+    belong together.
+    """
+    asyncio.run(_forever(client_options, intake_factory(), group_id, max_records))
+
+
+async def _forever(client_options: Mapping[str, Any], intake: Intake, group_id: str, max_records: int) -> None:
+    stop = asyncio.Event()
+    with _signals_set(stop):
+        async with Consumption(client_options, intake, group_id=group_id, max_records=max_records) as consumption:
+            await consumption.run(stop)
+
+
+def run_until_caught_up(
+    client_options: Mapping[str, Any],
+    intake_factory: Callable[[], Intake],
+    *,
+    group_id: str,
+    on_progress: OnProgress | None = None,
+    max_records: int = BATCH_MAX_RECORDS,
+    patience_seconds: float | None = None,
+) -> int:
+    """As `consume_until_caught_up`, from code that is not asynchronous."""
+    return asyncio.run(
+        consume_until_caught_up(
+            client_options,
+            intake_factory(),
+            group_id=group_id,
+            on_progress=on_progress,
+            max_records=max_records,
+            patience_seconds=patience_seconds,
+        )
+    )
+
+
+async def consume_until_caught_up(
+    client_options: Mapping[str, Any],
+    intake: Intake,
+    *,
+    group_id: str,
+    on_progress: OnProgress | None = None,
+    max_records: int = BATCH_MAX_RECORDS,
+    patience_seconds: float | None = None,
+) -> int:
+    """Takes in everything that the inbound topics hold at the time of the call; answers how many offsets that were.
+
+    It reads all partitions itself, so that it starts at once and no member of the group that was killed holds it up;
+    running members notice and carry on afterwards. `on_progress` is told offsets done and in total. A killed broker
+    or database is waited for: for as long as it takes, or until nothing moved for `patience_seconds`, which raises
+    Stalled. Raises LogReplaced when Kafka and the database do not belong together.
+    """
+    partitions = await _waiting(lambda: inbound_partitions(client_options), patience_seconds)
+    if not partitions:
+        return 0
+    consumption = Consumption(client_options, intake, group_id=group_id, max_records=max_records, alone=partitions)
+    async with consumption:
+        return await _CatchUp(consumption, on_progress, patience_seconds).finish()
+
+
+async def _waiting(ask: Callable[[], Awaitable[_T]], patience_seconds: float | None) -> _T:
+    """The answer, once the machinery gives it; raises its fault when that takes longer than the patience."""
+    began = time.monotonic()
+    while True:
+        try:
+            return await ask()
+        except MachineryFault as fault:
+            if patience_seconds is not None and time.monotonic() - began > patience_seconds:
+                raise
+            _log.warning("%s; trying again", fault)
+            await asyncio.sleep(_RETRY_SECONDS)
+
+
+class _CatchUp:
+    """Watches a consumption until it has passed the ends that its partitions had when they were claimed first."""
+
+    def __init__(
+        self, consumption: Consumption, on_progress: OnProgress | None, patience_seconds: float | None
+    ) -> None:
+        self._consumption = consumption
+        self._ends: dict[Partition, int] = {}
+        self._on_progress = on_progress
+        self._patience_seconds = patience_seconds
+        self._starts: dict[Partition, int] = {}
+        self._reached: dict[Partition, int] = {}
+        self._told: tuple[int, int] | None = None
+        self._moved_at = time.monotonic()
+
+    async def finish(self) -> int:
+        """Waits for the ends; answers how many offsets lay before them."""
+        while True:
+            self._consumption.check()
+            self._look()
+            done, total = self._tell()
+            if self._ends and await self._all_reached():
+                return total
+            self._check_patience(done)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._consumption.moved.wait(), _LOOK_SECONDS)
+            self._consumption.moved.clear()
+
+    def _look(self) -> None:
+        held = self._consumption.held
+        if held and not self._ends:
+            self._ends = {home: each.end_offset for home, each in held.items()}
+            self._starts = {home: each.next_offset for home, each in held.items()}
+        for home, each in held.items():
+            self._reached[home] = min(max(self._reached.get(home, 0), each.next_offset), self._ends[home])
+
+    def _tell(self) -> tuple[int, int]:
+        done = sum(self._reached[home] - start for home, start in self._starts.items())
+        total = sum(self._ends[home] - start for home, start in self._starts.items())
+        if (done, total) != self._told:
+            self._told = (done, total)
+            self._moved_at = time.monotonic()
+            if self._on_progress is not None and self._ends:
+                self._on_progress(done, total)
+        return done, total
+
+    async def _all_reached(self) -> bool:
+        """Whether every end was passed, if only by what is no record at the very end (marks of transactions)."""
+        for home, end in self._ends.items():
+            if self._reached[home] < end:
+                fetched = await self._consumption.fetched_through(home)
+                if fetched is None or fetched < end:
+                    return False
+        return True
+
+    def _check_patience(self, done: int) -> None:
+        waited = time.monotonic() - self._moved_at
+        if self._patience_seconds is not None and waited > self._patience_seconds:
+            fault = self._consumption.last_fault or "Kafka sends nothing more"
+            raise Stalled(f"nothing moved for {waited:.0f} s after {done} records: {fault}; run the command again")
+
+
+@contextlib.contextmanager
+def _signals_set(stop: asyncio.Event) -> Iterator[None]:
+    """Lets SIGTERM and SIGINT set an event, and gives the signals back to whoever had them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)
