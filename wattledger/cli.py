@@ -1,0 +1,281 @@
+"""The command `wattledger`: options and words here, the work in modules that are loaded when they are needed."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="wattledger",
+    help="Turns what chargers report into money that operators have in hand the next day.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+payouts_app = typer.Typer(help="Payout runs and payouts.", no_args_is_help=True)
+deadletter_app = typer.Typer(help="Records that were refused: list, show, replay after a fix.", no_args_is_help=True)
+app.add_typer(payouts_app, name="payouts")
+app.add_typer(deadletter_app, name="deadletter")
+
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where embedded services keep their data.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and debug logs.")]
+Files = Annotated[
+    list[str], typer.Argument(metavar="FILE...", help="JSON Lines of CloudEvents; - for standard input.")
+]
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="RFC 3339 with an offset; inclusive.")]
+
+
+def moment(text: str | None) -> datetime | None:
+    """A UTC instant from an option; raises typer.BadParameter when it is no RFC 3339 time with an offset."""
+    if text is None:
+        return None
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        parsed = None
+    if parsed is None or parsed.tzinfo is None:
+        raise typer.BadParameter(f"{text!r} is not a time such as 2026-03-01T00:00:00Z", param_hint="--until")
+    return parsed.astimezone(UTC)
+
+
+@app.command()
+def settle(
+    files: Files,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files are written.")],
+    data_dir: DataDir = None,
+    until: Until = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Settle the events of files: publish, consume, rate, post, pay out, and write the result to DIR."""
+    from wattledger import commands
+
+    commands.settle(files, out, data_dir, moment(until), json=json, debug=debug)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files are written.")] = Path(
+        "demo-out"
+    ),
+    data_dir: DataDir = None,
+    sessions: Annotated[int, typer.Option(min=1, help="Sessions to generate.")] = 600,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same network.")] = 1,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Generate a charging network, settle it, and show who is paid what and why."""
+    from wattledger import commands
+
+    commands.demo(out, data_dir, sessions, seed, json=json, debug=debug)
+
+
+@app.command()
+def publish(files: Files, data_dir: DataDir = None, json: Json = False, debug: Debug = False) -> None:
+    """Publish the events of files to Kafka, and nothing else."""
+    from wattledger import commands
+
+    commands.publish(files, data_dir, json=json, debug=debug)
+
+
+@app.command()
+def consume(data_dir: DataDir = None, debug: Debug = False) -> None:
+    """Take in what gateways publish, as one member of the consumer group, until stopped."""
+    from wattledger import commands
+
+    commands.consume(data_dir, debug=debug)
+
+
+@app.command()
+def project(data_dir: DataDir = None, debug: Debug = False) -> None:
+    """Keep the read models up with the event store and send what leaves, until stopped."""
+    from wattledger import commands
+
+    commands.project(data_dir, debug=debug)
+
+
+@app.command()
+def up(data_dir: DataDir = None, debug: Debug = False) -> None:
+    """Run a whole live system: services, intake, clock, projections and relay, until stopped."""
+    from wattledger import commands
+
+    commands.up(data_dir, debug=debug)
+
+
+@app.command()
+def migrate(data_dir: DataDir = None, debug: Debug = False) -> None:
+    """Bring the database schema and the topics up to date; safe to repeat."""
+    from wattledger import commands
+
+    commands.migrate(data_dir, debug=debug)
+
+
+@payouts_app.command("run")
+def payouts_run(
+    until: Until = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on with the wall clock until stopped.")] = False,
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Do what the clock drives up to now (or TIME): issue CDRs, mature funds, fire every payout run that is due."""
+    from wattledger import commands
+
+    commands.payouts_run(data_dir, moment(until), watch=watch, json=json, debug=debug)
+
+
+@payouts_app.command("list")
+def payouts_list(
+    operator: Annotated[str | None, typer.Option("--operator", help="Only this operator's.")] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """List payouts with their status."""
+    from wattledger import commands
+
+    commands.payouts_list(data_dir, operator, json=json, debug=debug)
+
+
+@app.command()
+def balances(data_dir: DataDir = None, json: Json = False, debug: Debug = False) -> None:
+    """Show what each operator is owed, by where it stands."""
+    from wattledger import commands
+
+    commands.balances(data_dir, json=json, debug=debug)
+
+
+@app.command()
+def session(session_id: str, data_dir: DataDir = None, json: Json = False, debug: Debug = False) -> None:
+    """Follow one session: its facts, its outcome, its entries and the payouts that paid it."""
+    from wattledger import commands
+
+    commands.session(data_dir, session_id, json=json, debug=debug)
+
+
+@app.command()
+def verify(data_dir: DataDir = None, json: Json = False, debug: Debug = False) -> None:
+    """Recompute the book from the events, check every invariant and print what differs; exit 1 if anything does."""
+    from wattledger import commands
+
+    commands.verify(data_dir, json=json, debug=debug)
+
+
+@app.command()
+def rebuild(
+    projections: Annotated[list[str] | None, typer.Argument(metavar="[PROJECTION...]", help="All when none.")] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Rebuild read models from the event store while the system runs."""
+    from wattledger import commands
+
+    commands.rebuild(data_dir, projections or [], json=json, debug=debug)
+
+
+@app.command()
+def export(
+    directory: Annotated[Path, typer.Argument(metavar="DIR")],
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write the files of a settlement from the store as it stands."""
+    from wattledger import commands
+
+    commands.export(data_dir, directory, json=json, debug=debug)
+
+
+@app.command()
+def schemas(
+    directory: Annotated[Path, typer.Argument(metavar="DIR")], json: Json = False, debug: Debug = False
+) -> None:
+    """Write the JSON Schema of every event, and the AsyncAPI document."""
+    from wattledger import commands
+
+    commands.schemas(directory, json=json, debug=debug)
+
+
+@app.command()
+def price(
+    cdr: Annotated[Path, typer.Argument(metavar="CDR.json", help="An OCPI 2.2.1 CDR.")],
+    tariff: Annotated[
+        Path | None, typer.Option("--tariff", metavar="TARIFF.json", help="Instead of the CDR's own.")
+    ] = None,
+    time_zone: Annotated[str, typer.Option("--time-zone", help="IANA zone of the location.")] = "UTC",
+    debug: Debug = False,
+) -> None:
+    """Price the charging periods of an OCPI CDR and print the OCPI totals as JSON."""
+    from wattledger import commands
+
+    commands.price(cdr, tariff, time_zone, debug=debug)
+
+
+@deadletter_app.command("list")
+def deadletter_list(
+    code: Annotated[str | None, typer.Option("--code", help="Only this error code.")] = None,
+    replayed: Annotated[bool, typer.Option("--replayed", help="Also those that were replayed.")] = False,
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """List refused records, the oldest first."""
+    from wattledger import commands
+
+    commands.deadletter_list(data_dir, code, replayed=replayed, json=json, debug=debug)
+
+
+@deadletter_app.command("show")
+def deadletter_show(
+    deadletter_id: Annotated[str, typer.Argument(metavar="ID", help="An id, or how it begins.")],
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show a refused record: where it came from, why it was refused, and its bytes."""
+    from wattledger import commands
+
+    commands.deadletter_show(data_dir, deadletter_id, json=json, debug=debug)
+
+
+@deadletter_app.command("replay")
+def deadletter_replay(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="Ids, or how they begin.")] = None,
+    code: Annotated[str | None, typer.Option("--code", help="All with this error code.")] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Publish refused records again, after what was wrong was fixed."""
+    from wattledger import commands
+
+    commands.deadletter_replay(data_dir, ids or [], code, json=json, debug=debug)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; the exit status: 0 done, 1 refused or a discrepancy found, 2 wrong usage."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        app(args=given, prog_name="wattledger", standalone_mode=True)
+    except SystemExit as leaving:
+        return _status(leaving.code)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        from wattledger.failures import report
+
+        return report(error, debug="--debug" in given)
+    return 0
+
+
+def _status(code: Any) -> int:
+    return code if isinstance(code, int) else int(code is not None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

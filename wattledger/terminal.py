@@ -1,0 +1,74 @@
+"""What people and programs see: progress and logs on standard error, tables or one JSON document on standard output."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+
+def set_up_logging(level: str) -> None:
+    """Logs go to standard error; the libraries below speak up only when something is wrong."""
+    handler = RichHandler(console=Console(stderr=True), show_path=False, show_time=False)
+    logging.basicConfig(level=level, format="%(message)s", handlers=[handler], force=True)
+    for noisy in ("aiokafka", "faststream", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[str] = ()) -> None:
+    """A table for people; the columns named in `right` are numbers."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*["" if cell is None else str(cell) for cell in row])
+    Console().print(table)
+
+
+def print_error(sentence: str) -> None:
+    """One line that says what, where and what to do."""
+    line = " ".join(str(sentence).split())
+    sys.stderr.write(f"wattledger: {line}\n")
+
+
+class ProgressReport:
+    """Progress of long work: a bar on a terminal, nothing where nobody looks."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._tasks: dict[str, Any] = {}
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        if self._progress is None:
+            return
+        if stage not in self._tasks:
+            self._tasks[stage] = self._progress.add_task(stage, total=total)
+        self._progress.update(self._tasks[stage], completed=done, total=total)
+
+
+@contextmanager
+def progress_report() -> Iterator[ProgressReport]:
+    """A report that draws on standard error while the block runs, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield ProgressReport(None)
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield ProgressReport(progress)
