@@ -1,0 +1,32 @@
+"""A migrated database for each test, a recorder of histories, and a projector's connection."""
+
+from collections.abc import Iterator
+
+import pytest
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from ledger.database import Role, connect
+from ledger.migrate import migrate
+from tests.projections.builders import Recorder
+
+
+@pytest.fixture
+def store(database_url: str) -> str:
+    """DSN of a migrated, empty store."""
+    migrate(database_url)
+    return database_url
+
+
+@pytest.fixture
+def recorder(store: str) -> Iterator[Recorder]:
+    """Records histories as the writer does."""
+    with connect(store, Role.WRITER, autocommit=True) as connection:
+        yield Recorder(connection)
+
+
+@pytest.fixture
+def projector(store: str) -> Iterator[Connection[TupleRow]]:
+    """A connection of the projector with no transaction open."""
+    with connect(store, Role.PROJECTOR, autocommit=True) as connection:
+        yield connection

@@ -1,0 +1,166 @@
+"""Bank files are valid pain.001.001.09, say exactly what the payout says, and are the same bytes every time."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from time import perf_counter
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import xmlschema
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from projections.bank_file import NAMESPACE, Instruction, bank_file, clean
+from projections.errors import BankFileRefused
+from tests.projections.builders import ACH_ACCOUNT, IBAN_ACCOUNT, PLATFORM, payout_key
+
+SPACE = {"p": NAMESPACE}
+KEY = payout_key()
+PAYOUT = Instruction(
+    payout_id=KEY.payout_id,
+    batch_id=KEY.batch_id,
+    operator_id="OP-1",
+    business_date=date(2026, 3, 2),
+    currency="EUR",
+    amount=108_100,
+    fired_at=datetime(2026, 3, 3, 4, 30, tzinfo=UTC),
+    holder_name="Ladestrom",
+    bank_account=IBAN_ACCOUNT,
+)
+
+
+@cache
+def schema() -> Any:
+    """The XSD of the message as ISO 20022 publishes it, out of the sepaxml distribution."""
+    return xmlschema.XMLSchema(str(files("sepaxml") / "schemas" / "pain.001.001.09.xsd"))
+
+
+def read(payout: Instruction) -> ElementTree.Element:
+    """The file of a payout, after it was found valid."""
+    content = bank_file(payout, PLATFORM)
+    schema().validate(content.decode())
+    return ElementTree.fromstring(content)
+
+
+def text(root: ElementTree.Element, path: str) -> str | None:
+    """The text at a path of names."""
+    return root.findtext("/".join(f"p:{name}" for name in path.split("/")), namespaces=SPACE)
+
+
+HEADER, BLOCK = "CstmrCdtTrfInitn/GrpHdr", "CstmrCdtTrfInitn/PmtInf"
+TRANSFER = f"{BLOCK}/CdtTrfTxInf"
+
+
+def test_a_file_says_what_the_payout_says() -> None:
+    root = read(PAYOUT)
+    transfer_id, batch = KEY.payout_id.replace("-", ""), KEY.batch_id.replace("-", "")
+    expected = {
+        f"{HEADER}/MsgId": batch,
+        f"{HEADER}/CreDtTm": "2026-03-03T04:30:00Z",
+        f"{HEADER}/NbOfTxs": "1",
+        f"{HEADER}/CtrlSum": "1081.00",
+        f"{HEADER}/InitgPty/Nm": "WattLedger Demo",
+        f"{BLOCK}/PmtInfId": batch,
+        f"{BLOCK}/PmtMtd": "TRF",
+        f"{BLOCK}/CtrlSum": "1081.00",
+        f"{BLOCK}/PmtTpInf/SvcLvl/Cd": "SEPA",
+        f"{BLOCK}/ReqdExctnDt/Dt": "2026-03-03",
+        f"{BLOCK}/DbtrAcct/Id/IBAN": PLATFORM.iban,
+        f"{BLOCK}/DbtrAgt/FinInstnId/BICFI": PLATFORM.bic,
+        f"{BLOCK}/ChrgBr": "SLEV",
+        f"{TRANSFER}/PmtId/InstrId": transfer_id,
+        f"{TRANSFER}/PmtId/EndToEndId": transfer_id,
+        f"{TRANSFER}/Amt/InstdAmt": "1081.00",
+        f"{TRANSFER}/CdtrAgt/FinInstnId/BICFI": "ABNANL2AXXX",
+        f"{TRANSFER}/Cdtr/Nm": "Ladestrom Sud GmbH",
+        f"{TRANSFER}/CdtrAcct/Id/IBAN": "NL91ABNA0417164300",
+        f"{TRANSFER}/RmtInf/Ustrd": "Payout OP-1 2026-03-02",
+    }
+    assert {path: text(root, path) for path in expected} == expected
+    amount = root.find(".//p:InstdAmt", SPACE)
+    assert amount is not None
+    assert amount.attrib == {"Ccy": "EUR"}
+
+
+def test_an_account_without_a_bic_says_so() -> None:
+    account = {key: value for key, value in IBAN_ACCOUNT.items() if key != "bic"}
+    root = read(replace(PAYOUT, bank_account=account))
+    assert text(root, f"{TRANSFER}/CdtrAgt/FinInstnId/Othr/Id") == "NOTPROVIDED"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "where", "code"),
+    [("ACH", "Cd", "USABA"), ("NEFT", "Cd", "INFSC"), ("neft", "Cd", "INFSC"), ("BARTER", "Prtry", "BARTER")],
+)
+def test_an_account_number_goes_with_its_routing_code_and_clearing_system(scheme: str, where: str, code: str) -> None:
+    root = read(replace(PAYOUT, currency="USD", bank_account=ACH_ACCOUNT | {"scheme": scheme}))
+    member = f"{TRANSFER}/CdtrAgt/FinInstnId/ClrSysMmbId"
+    assert text(root, f"{member}/ClrSysId/{where}") == code
+    assert text(root, f"{member}/MmbId") == "121000358"
+    assert text(root, f"{TRANSFER}/CdtrAcct/Id/Othr/Id") == "9876543"
+    assert text(root, f"{TRANSFER}/Cdtr/Nm") == "Volt Sons"
+    assert text(root, f"{BLOCK}/DbtrAcct/Id/Othr/Id") == PLATFORM.account_number
+    assert text(root, f"{BLOCK}/DbtrAgt/FinInstnId/ClrSysMmbId/MmbId") == PLATFORM.routing_code
+    assert text(root, f"{BLOCK}/PmtTpInf/LclInstrm/Prtry") == scheme
+    assert text(root, f"{BLOCK}/ChrgBr") == "DEBT"
+
+
+@pytest.mark.parametrize(("currency", "shown"), [("JPY", "108100"), ("EUR", "1081.00"), ("KWD", "108.100")])
+def test_amounts_have_the_decimals_of_their_currency(currency: str, shown: str) -> None:
+    root = read(replace(PAYOUT, currency=currency))
+    assert text(root, f"{TRANSFER}/Amt/InstdAmt") == text(root, f"{HEADER}/CtrlSum") == shown
+    assert (text(root, f"{BLOCK}/PmtTpInf/SvcLvl/Cd") == "SEPA") == (currency == "EUR")
+
+
+def test_the_same_payout_gives_the_same_bytes_wherever_it_is_written() -> None:
+    elsewhere = datetime.fromisoformat("2026-03-03T10:00:00+05:30")
+    assert bank_file(PAYOUT, PLATFORM) == bank_file(replace(PAYOUT, fired_at=elsewhere), PLATFORM)
+
+
+@settings(deadline=None)
+@given(amount=st.integers(1, 10**15), holder=st.text(max_size=300), currency=st.sampled_from(["EUR", "INR", "JPY"]))
+def test_every_file_is_valid_and_its_sum_is_the_amount(amount: int, holder: str, currency: str) -> None:
+    account = IBAN_ACCOUNT | {"holder": holder}
+    root = read(replace(PAYOUT, amount=amount, currency=currency, bank_account=account))
+    units = Decimal(amount).scaleb(0 if currency == "JPY" else -2)
+    assert Decimal(text(root, f"{HEADER}/CtrlSum") or "") == units
+    assert 1 <= len(text(root, f"{TRANSFER}/Cdtr/Nm") or "") <= 140
+
+
+@pytest.mark.parametrize(
+    ("given_text", "cleaned"),
+    [
+        ("Société Générale", "Societe Generale"),
+        ("Ørsted A/S", "Orsted A/S"),
+        ("चार्ज इंडिया", "caarj iNddiyaa"),
+        ("A & B <C>", "A B C"),
+        ("\N{HIGH VOLTAGE SIGN}", "?"),
+        ("x" * 200, "x" * 140),
+    ],
+)
+def test_names_are_written_with_the_characters_that_banks_take(given_text: str, cleaned: str) -> None:
+    assert clean(given_text) == cleaned
+
+
+@pytest.mark.parametrize("field", ["account_number", "routing_code", "scheme"])
+@pytest.mark.parametrize("value", ["", "9" * 36])
+def test_an_account_that_does_not_fit_is_refused_and_never_cut(field: str, value: str) -> None:
+    with pytest.raises(BankFileRefused, match=rf"has no {field} of 1 to 3[45] characters.*operator.changed for OP-1"):
+        replace(PAYOUT, bank_account=ACH_ACCOUNT | {field: value})
+
+
+def test_nothing_and_less_are_not_paid() -> None:
+    with pytest.raises(BankFileRefused, match="more than zero"):
+        replace(PAYOUT, amount=0)
+
+
+def test_hundreds_of_files_take_seconds() -> None:
+    bank_file(PAYOUT, PLATFORM)
+    started = perf_counter()
+    for _ in range(100):
+        bank_file(PAYOUT, PLATFORM)
+    assert (perf_counter() - started) / 100 < 0.01
