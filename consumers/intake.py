@@ -245,8 +245,8 @@ class Intake:
             if is_first:
                 versions[stream_id] += 1
                 decision = Booked(booking, 1)
-                cause = work.store(stream_id, versions[stream_id], decision)
-                work.book(stream_id, decision, cause, None)
+                work.store(stream_id, versions[stream_id], decision)
+                work.book(stream_id, versions[stream_id], decision, None)
         work.versions |= versions
         parked = [item for message, _ in found for item in _items(message)]
         parked += [Parked("cdr", message.data["cdr_id"], _fact(message)) for message in batch.cdr_answers]

@@ -11,6 +11,7 @@ returns the decisions that close the gap; `evolve` folds one decision or fact in
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any, TypeAlias
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -52,6 +53,7 @@ from domain.roaming_book import roaming_book
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
+@lru_cache(maxsize=16_384)
 def session_stream(session_id: str) -> UUID:
     """The id of a session's event stream."""
     return uuid5(NAMESPACE_URL, f"wattledger:stream:session:{session_id}")

@@ -115,11 +115,11 @@ def _write_decisions(
     stream_id, created = payout_stream(payout.payout_id), payout.created
     for decision in decisions:
         payout.version += 1
-        cause = work.store(stream_id, payout.version, decision)
+        work.store(stream_id, payout.version, decision)
         if isinstance(decision, Booked | Retracted):
             release = _release(decision.booking, created, versions)
             paid_by = None if release else payout.payout_id
-            work.book(stream_id, decision, cause, release, paid_by)
+            work.book(stream_id, payout.version, decision, release, paid_by)
         elif isinstance(decision, PayoutCreated) and decision.status != AWAITING_APPROVAL:
             work.send("settlement.batches", decision.operator_id, stream_id, payout.version)
         elif isinstance(decision, PayoutStatusChanged):

@@ -101,8 +101,8 @@ def judge(work: Work, session: Session, catalogue: Catalogue, clock: datetime | 
     stream_id = session_stream(session.session_id)
     for decision in judgement.decisions:
         session.version += 1
-        cause = work.store(stream_id, session.version, decision)
-        _WRITERS[type(decision)](work, session, decision, cause)
+        work.store(stream_id, session.version, decision)
+        _WRITERS[type(decision)](work, session, decision)
     work.heads[session.session_id] = SessionHead(
         session.session_id,
         session.version,
@@ -119,27 +119,27 @@ def rejections(judgement: Judgement) -> list[FactRejected]:
     return [decision for decision in judgement.decisions if isinstance(decision, FactRejected)]
 
 
-def _write_booking(work: Work, session: Session, decision: Booked | Retracted, cause: Any) -> None:
+def _write_booking(work: Work, session: Session, decision: Booked | Retracted) -> None:
     release = session.releases.get(decision.booking.share)
-    work.book(session_stream(session.session_id), decision, cause, release)
+    work.book(session_stream(session.session_id), session.version, decision, release)
 
 
-def _write_release(work: Work, session: Session, decision: ShareReleased, _: Any) -> None:
+def _write_release(work: Work, session: Session, decision: ShareReleased) -> None:
     stream_id = session_stream(session.session_id)
     work.moved.append(MovedRelease(stream_id, decision.share, decision.released_at, decision.available_on))
 
 
-def _write_cdr(work: Work, session: Session, decision: CdrIssued | CdrCredited, _: Any) -> None:
+def _write_cdr(work: Work, session: Session, decision: CdrIssued | CdrCredited) -> None:
     work.send("settlement.cdrs", decision.operator_id, session_stream(session.session_id), session.version)
 
 
-def _write_outcome(work: Work, session: Session, decision: SessionAssessed, _: Any) -> None:
+def _write_outcome(work: Work, session: Session, decision: SessionAssessed) -> None:
     if decision.state in NOTIFIED_STATES:
         key = decision.operator_id or session.session_id
         work.send("settlement.notifications", key, session_stream(session.session_id), session.version)
 
 
-def _write_rejection(work: Work, session: Session, decision: FactRejected, _: Any) -> None:
+def _write_rejection(work: Work, session: Session, decision: FactRejected) -> None:
     """Rejected facts are quarantined by the intake, which has the record."""
 
 

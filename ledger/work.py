@@ -43,26 +43,26 @@ class Work:
     versions: dict[UUID, int] = field(default_factory=dict)
     outbox: list[tuple[str, str, UUID | None, int | None, UUID | None]] = field(default_factory=list)
 
-    def store(self, stream_id: UUID, version: int, event: Any) -> UUID:
-        """Append an event to a stream as that version; the id by which entries name it."""
+    def store(self, stream_id: UUID, version: int, event: Any) -> None:
+        """Append an event to a stream as that version."""
         self.events.append(StoredEvent(stream_id, version, *encode(event)))
-        return event_id(stream_id, version)
 
     def book(
         self,
         stream_id: UUID,
+        version: int,
         decision: Booked | Retracted,
-        cause: UUID,
         release: ShareReleased | None,
         payout_id: str | None = None,
     ) -> None:
         """Post the entries of a booking, or mirror them, and keep the operator's lines.
 
-        `release` is the release of the booking's share; lines with a `payout_id` are paid by it at once.
+        The decision is stored in the stream as that version, which the entries name as their cause. `release` is the
+        release of the booking's share; lines with a `payout_id` are paid by it at once.
         """
         booking = decision.booking
         make = entries_of if isinstance(decision, Booked) else mirrors_of
-        entries = make(booking, stream_id, decision.revision, cause)
+        entries = make(booking, stream_id, decision.revision, event_id(stream_id, version))
         self.entries += entries
         if not booking.operator_id or not booking.share:
             return

@@ -19,9 +19,10 @@ from wattledger.engine import (
     advance_clock,
     open_store,
     patiently,
+    publish_files,
     publish_records,
-    settle_records,
 )
+from wattledger.engine import settle as engine_settle
 from wattledger.errors import ApplicationError
 from wattledger.settings import Settings, load_settings
 from wattledger.terminal import print_error, print_json, print_table, progress_report, set_up_logging
@@ -49,12 +50,12 @@ def settle(
     files: Sequence[str], out: Path, data_dir: Path | None, until: datetime | None, *, json: bool, debug: bool
 ) -> None:
     """`wattledger settle`."""
-    from consumers.files import check_files, read_records
+    from consumers.files import check_readable
 
-    check_files(files)
+    check_readable(files)
     out.mkdir(parents=True, exist_ok=True)
     with _store(data_dir, debug=debug) as store, progress_report() as progress:
-        settle_records(store, read_records(files), out, until, progress)
+        engine_settle(store, files, out, until, progress)
     summary = orjson.loads((out / "summary.json").read_bytes())
     _show_summary(summary, out, json=json)
 
@@ -69,16 +70,17 @@ def _show_summary(summary: dict[str, Any], out: Path, *, json: bool) -> None:
 
 def demo(out: Path, data_dir: Path | None, sessions: int, seed: int, *, json: bool, debug: bool) -> None:
     """`wattledger demo`."""
-    from consumers.files import records_of_lines
     from wattledger.demo.network import network
     from wattledger.demo.show import demo_document, show_demo
 
     settings = _settings(data_dir or Path(".wattledger/demo"), debug=debug)
     out.mkdir(parents=True, exist_ok=True)
+    events = out / "events.jsonl"
+    with events.open("wb") as file:
+        file.writelines(line.rstrip(b"\n") + b"\n" for line in network(seed=seed, sessions=sessions))
     with open_store(settings) as store:
         with progress_report() as progress:
-            lines = network(seed=seed, sessions=sessions)
-            settle_records(store, records_of_lines(lines), out, None, progress)
+            engine_settle(store, [str(events)], out, None, progress)
         summary = orjson.loads((out / "summary.json").read_bytes())
         if json:
             print_json(demo_document(store.dsn, summary))
@@ -88,11 +90,11 @@ def demo(out: Path, data_dir: Path | None, sessions: int, seed: int, *, json: bo
 
 def publish(files: Sequence[str], data_dir: Path | None, *, json: bool, debug: bool) -> None:
     """`wattledger publish`."""
-    from consumers.files import check_files, read_records
+    from consumers.files import check_readable
 
-    check_files(files)
-    with _store(data_dir, debug=debug) as store:
-        published = publish_records(store, read_records(files))
+    check_readable(files)
+    with _store(data_dir, debug=debug) as store, progress_report() as progress:
+        published = publish_files(store, files, progress)
     if json:
         print_json({"published": published})
     else:
@@ -373,7 +375,7 @@ def price(cdr: Path, tariff: Path | None, time_zone: str, *, debug: bool) -> Non
     except (ZoneInfoNotFoundError, ValueError):
         raise ApplicationError(f"{time_zone!r} is no IANA time zone; name one such as Europe/Amsterdam") from None
     rating = rate(Tariff.from_ocpi(chosen), from_cdr(document), zone)
-    totals = {name: value for name, value in ocpi_totals(rating, credit=bool(document.get("credit"))).items()}
+    totals = ocpi_totals(rating, credit=bool(document.get("credit")))
     sys.stdout.buffer.write(dump({name: value for name, value in totals.items() if value is not None}) + b"\n")
 
 

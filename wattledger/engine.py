@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
-from consumers.files import read_records
+from consumers.files import EventFiles, TooLarge
 from consumers.intake import Intake
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing, publish
 from consumers.relay import drain
@@ -28,6 +29,7 @@ from projections.bank_file import PlatformAccount
 from projections.export import export
 from projections.runner import catch_up
 from wattledger.embedded import services
+from wattledger.errors import ApplicationError
 from wattledger.settings import Settings
 
 T = TypeVar("T")
@@ -88,18 +90,27 @@ def patiently(step: Callable[[], T]) -> T:
 
 
 def publish_records(store: Store, records: Iterable[Outgoing]) -> int:
-    """Publish records; those too large for a broker are refused into quarantine. How many there were."""
+    """Publish records that were made here; how many were sent. Raises RecordTooLarge before one is cut short."""
     refused: list[Outgoing] = []
-    sent, too_large = asyncio.run(publish(store.kafka, records, refused.append))
+    sent, _ = asyncio.run(publish(store.kafka, records, refused.append))
     if refused:
-        gateway = Gateway(store.dsn)
-        try:
-            for record in refused:
-                letter = [(record.topic, record.key, record.value)]
-                patiently(lambda letter=letter: refuse_too_large(gateway, letter, RECORD_MAX_BYTES))  # type: ignore[misc]
-        finally:
-            gateway.close()
-    return sent + too_large
+        raise ApplicationError(f"{len(refused)} records are larger than a broker takes; they were not sent")
+    return sent
+
+
+def publish_files(store: Store, files: Sequence[str], on_progress: OnProgress) -> int:
+    """Publish the lines of files; those too large for a broker are refused into quarantine. How many there were."""
+    too_large: list[TooLarge] = []
+    events = EventFiles(files, too_large.append)
+    asyncio.run(publish(store.kafka, _told(events, on_progress)))
+    gateway = Gateway(store.dsn)
+    try:
+        for line in too_large:
+            where, digest = f"line {line.line} of {Path(line.file).name}", f"{line.sha256}:{line.nth}"
+            patiently(partial(refuse_too_large, gateway, where, line.size_bytes, digest, RECORD_MAX_BYTES))
+    finally:
+        gateway.close()
+    return events.lines
 
 
 def consume_all(store: Store, on_progress: OnProgress) -> None:
@@ -153,29 +164,21 @@ def count(store: Store) -> Tally:
 
 
 def settle(
-    store: Store,
-    files: Sequence[str],
-    out: Path,
-    until: datetime | None,
-    on_progress: OnProgress,
+    store: Store, files: Sequence[str], out: Path, until: datetime | None, on_progress: OnProgress
 ) -> dict[str, Any]:
-    """The main job: publish the events of files, consume, do what the clock drives, project, send, and write files."""
-    return settle_records(store, read_records(files), out, until, on_progress)
+    """The main job: publish the events of files, consume, do what the clock drives, project, send, write files.
 
-
-def settle_records(
-    store: Store, records: Iterable[Outgoing], out: Path | None, until: datetime | None, on_progress: OnProgress
-) -> dict[str, Any]:
-    """As `settle`, of records; the summary. Whatever an interrupted call left in Kafka is taken in first."""
+    Whatever an interrupted call left in Kafka is taken in first, and does not count. The summary of this call.
+    """
     began = time.monotonic()
     consume_all(store, on_progress)
     before = patiently(lambda: count(store))
-    events_in = publish_records(store, _told(records, on_progress))
+    events_in = publish_files(store, files, on_progress)
     consume_all(store, on_progress)
     taken = patiently(lambda: count(store)) - before
     advance_clock(store, until, on_progress)
     catch_up(store.dsn)
-    asyncio.run(drain(store.kafka, store.dsn))
+    drain(store.kafka, store.dsn)
     seconds = time.monotonic() - began
     summary = {
         "events_in": events_in,
@@ -186,9 +189,8 @@ def settle_records(
         "wall_seconds": round(seconds, 3),
         "events_per_second": round(events_in / seconds) if seconds else 0,
     }
-    if out is not None:
-        on_progress("writing files", 0, None)
-        export(store.dsn, out, store.platform, summary)
+    on_progress("writing files", 0, None)
+    export(store.dsn, out, store.platform, summary)
     return summary
 
 

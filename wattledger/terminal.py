@@ -1,4 +1,4 @@
-"""What people and programs see: progress and logs on standard error, tables or one JSON document on standard output."""
+"""What people and programs see: progress and logs on standard error, tables or one JSON document on the output."""
 
 import json
 import logging
