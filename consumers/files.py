@@ -74,10 +74,11 @@ class EventFiles:
 
     def _records(self, file: str, stream: IO[bytes]) -> Iterator[Outgoing]:
         number = 0
+        # Two more for the end of the line; what comes without one at that length goes on.
         while piece := stream.readline(_LINE_MAX_BYTES + 2):
             number += 1
             line = piece.rstrip(b"\r\n")
-            if len(line) > _LINE_MAX_BYTES:
+            if len(line) > _LINE_MAX_BYTES or (len(piece) > _LINE_MAX_BYTES + 1 and not piece.endswith(b"\n")):
                 self._refuse(file, number, piece, stream)
             elif line and not line.isspace():
                 self.lines += 1
@@ -96,14 +97,17 @@ class EventFiles:
     def _refuse(self, file: str, number: int, piece: bytes, stream: IO[bytes]) -> None:
         """Report a line that is too long, reading on to its end piece by piece."""
         self.lines += 1
-        digest, size = sha256(), 0
-        while True:
-            ended = piece.endswith(b"\n")
-            text = piece.rstrip(b"\r\n") if ended else piece
+        digest, size, held_back = sha256(), 0, b""
+        while piece:
+            piece = held_back + piece
+            text = piece.rstrip(b"\r\n")
             digest.update(text)
             size += len(text)
-            if ended or not (piece := stream.readline(_PIECE_BYTES)):
+            # A carriage return at the end of a piece may be part of the line or of its end.
+            held_back = piece[len(text) :]
+            if piece.endswith(b"\n"):
                 break
+            piece = stream.readline(_PIECE_BYTES)
         name = digest.hexdigest()
         self._on_too_large(TooLarge(file, number, size, name, self._count(name)))
 

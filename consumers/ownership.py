@@ -16,16 +16,17 @@ _log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 0.2
 # A broker that has just come back may for a moment not know the end of its log.
-_REPLACED_SECONDS = 10.0
+_REPLACED_SECONDS = 3.0
 
 
 @dataclass(slots=True)
 class Held:
-    """A partition that is ours: the epoch of the claim, the next record to take, and its end when it was claimed."""
+    """A partition that is ours: the claim's epoch, start, and the end there was then; and the next record to take."""
 
     epoch: int
-    next_offset: int
+    start_offset: int
     end_offset: int
+    next_offset: int
 
 
 class Ownership:
@@ -160,7 +161,7 @@ async def _located(consumer: AIOKafkaConsumer, claims: Mapping[Partition, Claim]
 
 def _held(claim: Claim, first_offset: int, end_offset: int) -> Held:
     start = first_offset if claim.next_offset is None else claim.next_offset
-    return Held(claim.epoch, start, end_offset)
+    return Held(claim.epoch, start, end_offset, start)
 
 
 def _replaced(partition: Partition, held: Held) -> str:

@@ -28,6 +28,7 @@ _HEADER_FRAME_BYTES = 10
 _BATCH_BYTES = 256 * 1024
 _REQUEST_TIMEOUT_MS = 120_000
 _RETRY_SECONDS = 0.3
+_NEW_TOPIC_SECONDS = 3.0
 # The loop gets a turn at least this often, or nothing would be sent while records are read.
 _TURN_RECORDS = 500
 
@@ -145,12 +146,21 @@ class Publisher:
         return self._producer
 
     async def _count_partitions(self, topic: str) -> int:
-        try:
-            partitions = await self._started.partitions_for(topic)
-        except KafkaError as error:
-            raise MachineryFault(f"Kafka does not know the topic {topic} ({error}); make the topics first") from error
-        self._partition_counts[topic] = len(partitions)
-        return len(partitions)
+        """The number of a topic's partitions; one that was made just now may need a moment to be known."""
+        clock = asyncio.get_running_loop()
+        began = clock.time()
+        while True:
+            reason, patience_seconds = "it is not there", _NEW_TOPIC_SECONDS
+            try:
+                cluster = await self._started.client.fetch_all_metadata()
+                if partitions := cluster.partitions_for_topic(topic):
+                    self._partition_counts[topic] = len(partitions)
+                    return len(partitions)
+            except KafkaError as error:
+                reason, patience_seconds = str(error), _REQUEST_TIMEOUT_MS / 1000
+            if clock.time() - began > patience_seconds:
+                raise MachineryFault(f"Kafka cannot be asked for the topic {topic}: {reason}; make the topics first")
+            await asyncio.sleep(_RETRY_SECONDS)
 
     async def _send_batch(self, home: Partition) -> None:
         self._check()

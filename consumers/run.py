@@ -137,7 +137,7 @@ class _CatchUp:
         held = self._consumption.held
         if held and not self._ends:
             self._ends = {home: each.end_offset for home, each in held.items()}
-            self._starts = {home: each.next_offset for home, each in held.items()}
+            self._starts = {home: each.start_offset for home, each in held.items()}
         for home, each in held.items():
             self._reached[home] = min(max(self._reached.get(home, 0), each.next_offset), self._ends[home])
 
