@@ -59,6 +59,11 @@ Iban = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,3
 Bic = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?$")]
 
 
+# ISO 20022 takes 34 characters of an account (Max34Text) and 35 of a clearing system and its member (Max35Text).
+AccountNumber = Annotated[str, StringConstraints(pattern=r"^[ -~]{1,34}$")]
+ClearingCode = Annotated[str, StringConstraints(pattern=r"^[ -~]{1,35}$")]
+
+
 class Commission(Wire):
     """What the platform keeps of a session: percent of the net plus a sum per session, and the VAT on it."""
 
@@ -92,9 +97,9 @@ class NationalAccount(Wire):
     """A bank account known by a national number and routing code, for example ACH or NEFT."""
 
     holder: Name
-    account_number: Identifier
-    routing_code: Identifier
-    scheme: Identifier
+    account_number: AccountNumber
+    routing_code: ClearingCode
+    scheme: ClearingCode
 
 
 def _account_form(value: Any) -> str:

@@ -4,6 +4,7 @@ Facts keep the message as it came under its own type; decisions are stored under
 events go through `UPCASTS`, so that an event class may change and what was stored need not.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
@@ -53,6 +54,9 @@ _PLAIN_EVENTS: tuple[type, ...] = (
 _BOOKINGS: dict[str, type[bookings.Booking]] = {kind.__name__: kind for kind in POSTING_RULES}
 _WRAPPERS: dict[str, type[Booked] | type[Retracted]] = {"Booked": Booked, "Retracted": Retracted}
 
+# A CDR that was sent is repeated to the last digit in its credit CDR, so its numbers are read as decimals.
+_DOCUMENT_TOPICS = frozenset({CdrIssued.__name__, CdrCredited.__name__})
+
 # Changes to stored JSON, by topic, applied before it is read; released events are never rewritten.
 UPCASTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
@@ -83,7 +87,7 @@ def encode(event: Any) -> tuple[str, bytes]:
 
 def decode(topic: str, state: bytes) -> Any:
     """The fact or decision stored under a topic; raises KeyError for a topic that was never written."""
-    body = orjson.loads(state)
+    body = json.loads(state, parse_float=Decimal) if topic in _DOCUMENT_TOPICS else orjson.loads(state)
     if topic in UPCASTS:
         body = UPCASTS[topic](body)
     if topic in _READERS:

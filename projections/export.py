@@ -65,10 +65,19 @@ FROM projection.operator_balances
 ORDER BY operator_id, currency
 """
 
-# Every account that was ever posted to.
+# Every account that an entry stands on; debits and credits include what was mirrored since.
 _TRIAL_BALANCE = """
+WITH mirrored AS (
+    SELECT DISTINCT posting.account, posting.currency
+    FROM book.entry JOIN book.posting USING (entry_id) WHERE entry.reverses IS NOT NULL
+), standing AS (
+    SELECT DISTINCT posting.account, posting.currency
+    FROM mirrored JOIN book.posting USING (account, currency) JOIN book.entry USING (entry_id)
+    WHERE entry.reverses IS NULL AND NOT EXISTS (SELECT FROM book.entry AS mirror WHERE mirror.reverses = entry.entry_id)
+)
 SELECT currency, account, sum(debits)::bigint, sum(credits)::bigint
 FROM book.balance
+WHERE (account, currency) NOT IN (SELECT account, currency FROM mirrored EXCEPT SELECT account, currency FROM standing)
 GROUP BY currency, account
 ORDER BY currency, account
 """

@@ -61,11 +61,11 @@ def test_a_role_that_owns_the_database_can_migrate_without_being_superuser(fresh
 
 
 def test_any_numbered_file_is_picked_up_in_order_even_after_later_ones(database_url: str, folder: Path) -> None:
-    (folder / "020_second.sql").write_text("CREATE TABLE intake.second (id int)")
+    (folder / "920_second.sql").write_text("CREATE TABLE intake.second (id int)")
     migrate(database_url, folder)
-    (folder / "010_first.sql").write_text("CREATE TABLE intake.first (id int)")
+    (folder / "910_first.sql").write_text("CREATE TABLE intake.first (id int)")
     migrate(database_url, folder)
-    assert numbers_in(database_url)[-2:] == [10, 20]
+    assert numbers_in(database_url)[-2:] == [910, 920]
 
 
 def test_a_released_migration_that_was_changed_is_refused(database_url: str, folder: Path) -> None:
