@@ -73,11 +73,14 @@ WITH mirrored AS (
 ), standing AS (
     SELECT DISTINCT posting.account, posting.currency
     FROM mirrored JOIN book.posting USING (account, currency) JOIN book.entry USING (entry_id)
-    WHERE entry.reverses IS NULL AND NOT EXISTS (SELECT FROM book.entry AS mirror WHERE mirror.reverses = entry.entry_id)
+    WHERE entry.reverses IS NULL
+      AND NOT EXISTS (SELECT FROM book.entry AS mirror WHERE mirror.reverses = entry.entry_id)
+), gone AS (
+    SELECT account, currency FROM mirrored EXCEPT SELECT account, currency FROM standing
 )
 SELECT currency, account, sum(debits)::bigint, sum(credits)::bigint
 FROM book.balance
-WHERE (account, currency) NOT IN (SELECT account, currency FROM mirrored EXCEPT SELECT account, currency FROM standing)
+WHERE (account, currency) NOT IN (SELECT account, currency FROM gone)
 GROUP BY currency, account
 ORDER BY currency, account
 """

@@ -164,7 +164,7 @@ def test_the_journal_adds_up_to_the_trial_balance(store: str, recorder: Recorder
     trial = json.loads((tmp_path / "trial_balance.json").read_text())
     assert list(trial) == ["EUR"]
     # An account that only mirrored entries ever touched is not listed: another order of arrival would not know it.
-    assert sums.pop("1105/S-2") == [1_210, 1_210]
+    assert sums.pop("1105/S-2") == [1_200, 1_200]
     assert list(trial["EUR"]) == sorted(sums)
     for account, (debits, credits) in sums.items():
         shown = [int(trial["EUR"][account][name].replace(".", "")) for name in ("debits", "credits", "balance")]
