@@ -1,4 +1,4 @@
-"""Who takes part in the demo: seven operators in seven countries, and two roaming partners. All of them are invented."""
+"""Who takes part in the demo: seven operators in seven countries and two roaming partners, all of them invented."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

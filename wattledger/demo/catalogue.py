@@ -36,7 +36,9 @@ def _component(kind: str, price: float, vat: int, step_size: int = 1) -> dict[st
 
 
 def _element(vat: int, *components: tuple[Any, ...], **restrictions: Any) -> dict[str, Any]:
-    element: dict[str, Any] = {"price_components": [_component(kind, price, vat, *step) for kind, price, *step in components]}
+    element: dict[str, Any] = {
+        "price_components": [_component(kind, price, vat, *step) for kind, price, *step in components]
+    }
     return element | {"restrictions": restrictions} if restrictions else element
 
 

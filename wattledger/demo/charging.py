@@ -44,13 +44,19 @@ class Visit:
 def plan(random: Random, days: int, sessions: int, evses_per_site: int) -> list[Visit]:
     """The visits of all days in the order of their starts; an EVSE that is taken makes the next one wait."""
     closes = FIRST_DAY + days * ONE_DAY
-    wishes = sorted((_wish(random, days) for _ in range(sessions - 1)), key=lambda wish: (wish[0], wish[2].location_id))
+    wishes = sorted(
+        (_wish(random, days) for _ in range(sessions - 1)), key=lambda wish: (wish[0], wish[2].location_id)
+    )
     free_from: dict[tuple[str, int], datetime] = {}
     registers: dict[tuple[str, int], int] = {}
-    visits = [_followed()]
-    free_from[visits[0].site.location_id, 1] = visits[0].ended_at
+    followed = _followed()
+    visits = [followed]
+    free_from[followed.site.location_id, followed.evse] = followed.ended_at
+    registers[followed.site.location_id, followed.evse] = followed.meter_start_wh + followed.energy_wh
     for number, (wished, player, site) in enumerate(wishes, 2001):
-        evse = min(range(1, evses_per_site + 1), key=lambda each: (free_from.get((site.location_id, each), FIRST_DAY), each))
+        evse = min(
+            range(1, evses_per_site + 1), key=lambda each: (free_from.get((site.location_id, each), FIRST_DAY), each)
+        )
         point = (site.location_id, evse)
         start = max(wished, free_from.get(point, FIRST_DAY) + timedelta(minutes=3))
         visit = _visit(random, f"S-{number}", player, site, evse, start, registers.get(point, 1_250_000))
@@ -66,7 +72,10 @@ def _wish(random: Random, days: int) -> tuple[datetime, Player, Site]:
     hours = AC_HOURS if site.kind == AC else DC_HOURS
     day = (FIRST_DAY + random.randrange(days) * ONE_DAY).date()
     local = datetime.combine(day, time(random.choice(hours), random.randrange(60), random.randrange(60)), player.zone)
-    return max(FIRST_DAY, local.astimezone(UTC)), player, site
+    start = local.astimezone(UTC)
+    if start >= FIRST_DAY + days * ONE_DAY:
+        start -= ONE_DAY
+    return max(FIRST_DAY, start), player, site
 
 
 def _visit(
@@ -78,7 +87,7 @@ def _visit(
     full = start + timedelta(seconds=energy_wh * 3600 // power_w)
     idle_minutes = random.choice((0, 0, 4, 25, 70, 160)) if ac else random.choice((0, 0, 0, 2, 6, 14))
     roams = player.partner is not None and random.randrange(100) < ROAMING_PERCENT
-    late = site.tariff_id == "BOAT" and LATE_TARIFF_FROM <= start
+    late = site.tariff_id == "BOAT" and start >= LATE_TARIFF_FROM
     return Visit(
         session_id,
         player,
@@ -104,7 +113,11 @@ def _followed() -> Visit:
 
 def _with_oddities(visits: list[Visit]) -> list[Visit]:
     """A reading that falls back, and a session that ends twice: neither is ever billed."""
-    ordinary = [index for index, visit in enumerate(visits) if not visit.oddity and visit.session_id != FOLLOWED_SESSION]
+    ordinary = [
+        index
+        for index, visit in enumerate(visits)
+        if not visit.oddity and visit.session_id != FOLLOWED_SESSION and len(_reading_times(visit)) > 1
+    ]
     for share, oddity in ((3, REGISTER_FALLS), (2, TWO_ENDS)):
         if len(ordinary) > share:
             index = ordinary[len(ordinary) // share]
@@ -118,7 +131,9 @@ def messages(visit: Visit, closes: datetime) -> Iterator[Event]:
     yield event("charging.session.started", source, visit.session_id, visit.started_at, _start(visit))
     for number, at in enumerate(_reading_times(visit), 1):
         if at < closes:
-            yield event("charging.session.metered", source, visit.session_id, at, _reading(visit, number, at), str(number))
+            yield event(
+                "charging.session.metered", source, visit.session_id, at, _reading(visit, number, at), str(number)
+            )
     if visit.full_at < min(visit.ended_at, closes):
         idle = {"session_id": visit.session_id, "at": stamp(visit.full_at), "state": "IDLE"}
         yield event("charging.session.state_changed", source, visit.session_id, visit.full_at, idle, "idle")
@@ -161,12 +176,31 @@ def _reading_times(visit: Visit) -> list[datetime]:
 
 
 def _reading(visit: Visit, number: int, at: datetime) -> dict[str, object]:
-    """A cumulative register on a curve that flattens as the battery fills."""
-    part = (at - visit.started_at) / (visit.full_at - visit.started_at)
-    register_wh = visit.meter_start_wh + int(visit.energy_wh * part * (1.2 - 0.2 * part))
+    register_wh = _register_wh(visit, at)
     if visit.oddity == REGISTER_FALLS and number == 1:
         register_wh -= visit.energy_wh
-    seconds = (visit.full_at - visit.started_at).total_seconds()
-    power_w = int(visit.energy_wh * 3600 / seconds * (1.2 - 0.4 * part))
+    length = visit.full_at - visit.started_at
+    power_w = int(visit.energy_wh * 3600 / length.total_seconds() * (1.2 - 0.4 * ((at - visit.started_at) / length)))
     data = {"session_id": visit.session_id, "read_at": stamp(at), "register_wh": register_wh, "power_w": power_w}
-    return data if visit.site.kind == AC else data | {"soc_percent": 20 + int(60 * part)}
+    return data if visit.site.kind == AC else data | {"soc_percent": 20 + 60 * (at - visit.started_at) // length}
+
+
+def _register_wh(visit: Visit, at: datetime) -> int:
+    """A cumulative register on a curve that flattens as the battery fills."""
+    part = (at - visit.started_at) / (visit.full_at - visit.started_at)
+    return visit.meter_start_wh + int(visit.energy_wh * part * (1.2 - 0.2 * part))
+
+
+def correction(visit: Visit, at: datetime) -> Event:
+    """The later truth about a meter: it had counted too much since its last reading."""
+    times = _reading_times(visit)
+    last_wh = _register_wh(visit, times[-1]) if times else visit.meter_start_wh
+    stop_wh = visit.meter_start_wh + visit.energy_wh
+    data = {
+        "session_id": visit.session_id,
+        "corrected_at": stamp(at),
+        "meter_stop_wh": last_wh + (stop_wh - last_wh) // 4,
+        "reason": "calibration",
+    }
+    source = f"urn:demo:gateway:{visit.site.location_id.lower()}"
+    return event("charging.session.meter_corrected", source, visit.session_id, at, data, "calibration")
