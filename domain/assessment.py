@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from domain.catalogue import Catalogue, Location, Operator, Partner, PublishedTariff
@@ -223,7 +224,7 @@ def _bill(facts: MeterFacts, contract: Contract, start_wh: Fraction, stop_wh: Fr
 def _check_registers(registers: list[tuple[datetime, Fraction]]) -> None:
     if registers[-1][1] < registers[0][1]:
         raise ImplausibleSession("END_BELOW_START", "the register at the end is below the one at the start")
-    for (_, earlier), (_, later) in zip(registers, registers[1:], strict=False):
+    for (_, earlier), (_, later) in pairwise(registers):
         if later < earlier:
             raise ImplausibleSession("REGISTER_FALLS", "a cumulative register fell during the session")
 
@@ -274,7 +275,7 @@ def _periods(
 
 
 def bill_of(rating: Rating, operator: Operator) -> Bill:
-    """Round an exact rating once, half-up, and take the commission: a percentage of net and a fixed part, at most net."""
+    """Round an exact rating once, half-up, and take the commission: a percentage of net plus a sum, at most net."""
     net = to_minor_half_up(rating.total.excl_vat, operator.currency)
     gross = to_minor_half_up(rating.total.incl_vat, operator.currency)
     commission = min(net, percent_of(net, operator.commission_percent) + operator.commission_per_session_minor)

@@ -96,7 +96,7 @@ class PaymentWrittenOff(Booking):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRefunded(Booking):
-    """A refund left the provider: J59r for what was due to the driver, then J25 (and J26), or 5060 for the platform."""
+    """A refund left the provider: J59r for what was due to the driver, then J25 (and J26), or 5060."""
 
     refund_id: str
     payment_id: str

@@ -24,7 +24,7 @@ def business_date(moment: datetime, time_zone: ZoneInfo, cutoff: time) -> date:
 def opens_at(day: date, time_zone: ZoneInfo, cutoff: time) -> datetime:
     """The UTC instant at which a business date begins: the cut-off on the local wall clock.
 
-    In an hour that daylight saving skips it is the first instant after the gap, in a repeated hour the first of the two.
+    In an hour that daylight saving skips it is the first instant after the gap, in a repeated one the first of two.
     """
     local = datetime.combine(day, cutoff, tzinfo=time_zone)
     moment = local.astimezone(UTC)

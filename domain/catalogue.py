@@ -238,11 +238,17 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What a catalogue event may have changed: sessions of an operator or a partner, from a moment on."""
+    """What a catalogue event may have changed: sessions of an operator or a partner, from a moment on.
+
+    `first` tells that nothing was known of the thing before, so that it concerns only sessions that waited for it;
+    `location_id` that it concerns only sessions at that location.
+    """
 
     operator_id: str | None
     partner: str | None
     changed_from: datetime | None
+    first: bool = False
+    location_id: str | None = None
 
 
 def _publish_operator(
@@ -251,7 +257,7 @@ def _publish_operator(
     value = Operator.from_data(data)
     version = Version(time_, source, id_, instant(data["effective_from"]), value)
     versions = catalogue.operators.setdefault(value.operator_id, Versions())
-    return Publication(value.operator_id, None, versions.add(version))
+    return Publication(value.operator_id, None, versions.add(version), first=len(versions.known) == 1)
 
 
 def _publish_tariff(
@@ -260,7 +266,8 @@ def _publish_tariff(
     value = PublishedTariff(data["operator_id"], data["tariff"])
     version = Version(time_, source, id_, instant(data["effective_from"]), value)
     key = (value.operator_id, str(data["tariff"]["id"]).casefold())
-    return Publication(value.operator_id, None, catalogue.tariffs.setdefault(key, Versions()).add(version))
+    versions = catalogue.tariffs.setdefault(key, Versions())
+    return Publication(value.operator_id, None, versions.add(version), first=len(versions.known) == 1)
 
 
 def _publish_location(
@@ -270,7 +277,7 @@ def _publish_location(
     versions = catalogue.locations.setdefault(key, Versions())
     # A location has no effective_from: its first version describes the place as it always was.
     changed = versions.add(Version(time_, source, id_, BEGINNING, Location(data["location"])))
-    return Publication(data["operator_id"], None, changed)
+    return Publication(data["operator_id"], None, changed, len(versions.known) == 1, key[1])
 
 
 def _publish_partner(

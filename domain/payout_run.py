@@ -195,7 +195,7 @@ class _Runs:
         self.paid_lines[key.payout_id] = paid
         gone = set(paid)
         self.lines = [line for line in self.lines if line.entry_id not in gone]
-        if reserve:
+        if reserve and not terms.requires_approval:
             paid = [*paid, entry_id(payout_stream(key.payout_id), RESERVE_KEY, 1, 0)]
         entry_ids = tuple(sorted(str(each) for each in paid))
         self._create(key, amount, reserve, at, operator, entry_ids, reissue_of=None)

@@ -21,7 +21,7 @@ class Release:
 
 
 def release(catalogue: Catalogue, operator_id: str, released_at: datetime) -> Release | None:
-    """The release of a share: available `delay_days` after its business date, by the terms in effect then (P1, P3)."""
+    """The release of a share: available `delay_days` after its business date, by the terms in effect (P1, P3)."""
     return _release(catalogue, operator_id, released_at, delayed=True)
 
 

@@ -21,7 +21,7 @@ def roaming_book(
     paid: Iterable[CdrPaid],
     catalogue: Catalogue,
 ) -> tuple[list[Booking], dict[str, Release | None]]:
-    """Bookings and releases of every CDR that was issued; answers of other partners than the session's are no answers."""
+    """Bookings and releases of every CDR that was issued; only answers of the session's own partner count."""
     head: dict[str, Any] = {"operator_id": operator_id, "currency": currency, "session_id": session_id}
     bookings: list[Booking] = []
     releases: dict[str, Release | None] = {}

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from domain.assessment import (
+    RATED,
     SUSPENSE,
     Assessment,
     Bill,
@@ -230,13 +231,19 @@ _EVOLVE: dict[type, Callable[[Session, Any], None]] = {
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The decisions to store, the next moment at which the clock matters, and where the session looks into time."""
+    """The decisions to store, the next moment at which the clock matters, and what the session depends on.
+
+    It depends on versions in effect up to `latest_at`; one that is not `settled` waits for something, and one that
+    `awaits_location` was judged without knowing its location.
+    """
 
     decisions: tuple[Decision, ...]
     due_at: datetime | None
     latest_at: datetime
     operator_id: str
     partner: str | None
+    settled: bool
+    awaits_location: str | None
 
 
 def decide(session: Session, catalogue: Catalogue, clock: datetime | None) -> Judgement:
@@ -278,9 +285,9 @@ class _Verdict:
         self._report(assessment, billed, shortfall)
         self._release(releases)
         self._book(bookings)
-        return self._judgement()
+        return self._judgement(assessment)
 
-    def _judgement(self) -> Judgement:
+    def _judgement(self, assessment: Assessment) -> Judgement:
         session = self.session
         due_at = min(self.moments, default=None)
         times = [fact.at for fact in (*session.meter.starts, *session.meter.ends)]
@@ -288,7 +295,16 @@ class _Verdict:
         times += [release.matures_at for release in session.releases.values() if release.matures_at]
         start = session.meter.first_start()
         partner = start.partner if start else None
-        return Judgement(tuple(self.decisions), due_at, max(times, default=BEGINNING), self.operator_id, partner)
+        known = assessment.contract is not None and assessment.contract.location is not None
+        return Judgement(
+            tuple(self.decisions),
+            due_at,
+            max(times, default=BEGINNING),
+            self.operator_id,
+            partner,
+            settled=assessment.state == RATED,
+            awaits_location=start.location_id.casefold() if start is not None and not known else None,
+        )
 
     def _decide(self, decision: Decision) -> None:
         self.session.evolve(decision)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import orjson
 from psycopg import Cursor
@@ -22,14 +22,22 @@ SELECT seq, type, source, id, event_time, data FROM intake.catalogue WHERE seq >
 _ADD_VERSION = """
 INSERT INTO intake.catalogue (type, source, id, event_time, data) VALUES (%s, %s, %s, %s, %s) RETURNING seq
 """
-# Sessions whose outcome may look different now: they are judged again, in sets, after the version is in.
+# Sessions whose outcome may look different now: they are judged again, in sets, after the version is in. A version of
+# something that was known concerns what happened from its effect on, the first one only those that waited for it.
 _MARK_OPERATOR = """
 UPDATE intake.session_head SET stale = true
-WHERE operator_id = %s AND latest_at >= %s AND NOT stale
+WHERE operator_id = %(operator_id)s AND latest_at >= %(changed_from)s AND NOT stale
+"""
+_MARK_WAITING = """
+UPDATE intake.session_head SET stale = true WHERE operator_id = %(operator_id)s AND NOT settled AND NOT stale
+"""
+_MARK_AWAITING_LOCATION = """
+UPDATE intake.session_head SET stale = true
+WHERE operator_id = %(operator_id)s AND awaits_location = %(location_id)s AND NOT stale
 """
 _MARK_PARTNER = """
 UPDATE intake.session_head SET stale = true
-WHERE partner = %s AND latest_at >= %s AND NOT stale
+WHERE partner = %(partner)s AND latest_at >= %(changed_from)s AND NOT stale
 """
 
 
@@ -65,8 +73,21 @@ class KnownCatalogue:
 def _mark_stale(cursor: Cursor[TupleRow], publication: Publication) -> bool:
     if publication.changed_from is None:
         return False
-    if publication.operator_id is not None:
-        cursor.execute(_MARK_OPERATOR, (publication.operator_id, publication.changed_from))
-    else:
-        cursor.execute(_MARK_PARTNER, (publication.partner, publication.changed_from))
+    cursor.execute(
+        _statement(publication),
+        {
+            "operator_id": publication.operator_id,
+            "partner": publication.partner,
+            "changed_from": publication.changed_from,
+            "location_id": publication.location_id,
+        },
+    )
     return cursor.rowcount > 0
+
+
+def _statement(publication: Publication) -> LiteralString:
+    if publication.partner is not None:
+        return _MARK_PARTNER
+    if not publication.first:
+        return _MARK_OPERATOR
+    return _MARK_WAITING if publication.location_id is None else _MARK_AWAITING_LOCATION

@@ -21,9 +21,10 @@ SELECT session_id, version FROM intake.session_head WHERE session_id = ANY(%s) O
 _SAVE_SESSION_HEADS = """
 UPDATE intake.session_head AS head
 SET version = new.version, due_at = new.due_at, stale = false, operator_id = new.operator_id,
-    partner = new.partner, latest_at = new.latest_at
-FROM unnest(%s::text[], %s::int[], %s::timestamptz[], %s::text[], %s::text[], %s::timestamptz[])
-    AS new (session_id, version, due_at, operator_id, partner, latest_at)
+    partner = new.partner, latest_at = new.latest_at, settled = new.settled, awaits_location = new.awaits_location
+FROM unnest(%s::text[], %s::int[], %s::timestamptz[], %s::text[], %s::text[], %s::timestamptz[], %s::bool[],
+            %s::text[])
+    AS new (session_id, version, due_at, operator_id, partner, latest_at, settled, awaits_location)
 WHERE head.session_id = new.session_id
 """
 _MAKE_STREAM_HEADS = """
@@ -55,6 +56,22 @@ class SessionHead:
     operator_id: str
     partner: str | None
     latest_at: datetime
+    settled: bool
+    awaits_location: str | None
+
+    @property
+    def row(self) -> tuple[object, ...]:
+        """The columns in the order in which they are saved."""
+        return (
+            self.session_id,
+            self.version,
+            self.due_at,
+            self.operator_id,
+            self.partner,
+            self.latest_at,
+            self.settled,
+            self.awaits_location,
+        )
 
 
 def lock_sessions(cursor: Cursor[TupleRow], session_ids: Iterable[str]) -> dict[str, int]:
@@ -69,9 +86,7 @@ def lock_sessions(cursor: Cursor[TupleRow], session_ids: Iterable[str]) -> dict[
 def save_sessions(cursor: Cursor[TupleRow], heads: Sequence[SessionHead]) -> None:
     """Write the heads of sessions whose locks this transaction holds."""
     if heads:
-        columns = zip(
-            *((h.session_id, h.version, h.due_at, h.operator_id, h.partner, h.latest_at) for h in heads), strict=True
-        )
+        columns = zip(*(head.row for head in heads), strict=True)
         cursor.execute(_SAVE_SESSION_HEADS, [list(column) for column in columns])
 
 

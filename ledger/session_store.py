@@ -110,6 +110,8 @@ def judge(work: Work, session: Session, catalogue: Catalogue, clock: datetime | 
         judgement.operator_id,
         judgement.partner,
         judgement.latest_at,
+        judgement.settled,
+        judgement.awaits_location,
     )
     return judgement
 
