@@ -1,0 +1,119 @@
+"""The demo's network, settled on a real database, comes to what its providers, partners and bank assumed."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any, LiteralString
+
+import orjson
+import psycopg
+import pytest
+from rich.console import Console
+
+from consumers.intake import Intake
+from consumers.ports import Record
+from ledger.clock import Clock
+from ledger.migrate import migrate
+from projections.queries import session_story, totals
+from projections.runner import catch_up
+from wattledger.demo import FOLLOWED_SESSION, network
+from wattledger.demo.network import GARBAGE
+from wattledger.demo.show import demo_document, read_result, render, show_demo, show_session
+from wattledger.embedded import EmbeddedPostgres
+
+TOPIC = "all"
+
+
+@pytest.fixture(scope="module")
+def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server with the settled network on it; settled once, since every test only looks."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("demo")) as server:
+        migrate(server.dsn)
+        intake = Intake(server.dsn)
+        epochs = {(TOPIC, 0): intake.claim([(TOPIC, 0)])[TOPIC, 0].epoch}
+        records = [Record(TOPIC, 0, offset, None, line, ()) for offset, line in enumerate(network(seed=7))]
+        for first in range(0, len(records), 1000):
+            intake.process(records[first : first + 1000], epochs)
+        intake.close()
+        clock = Clock(server.dsn)
+        until = clock.event_time()
+        assert isinstance(until, datetime)
+        clock.advance(until)
+        clock.close()
+        catch_up(server.dsn)
+        yield server.dsn
+
+
+@pytest.fixture(scope="module")
+def shown(dsn: str) -> dict[str, Any]:
+    with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
+        return demo_document(dsn, totals(cursor))
+
+
+def rows(dsn: str, query: LiteralString) -> list[tuple[Any, ...]]:
+    with psycopg.connect(dsn) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_every_payout_that_the_bank_answers_was_made(shown: dict[str, Any]) -> None:
+    told = [orjson.loads(line) for line in network(seed=7) if line != GARBAGE]
+    answered = {each["data"]["payout_id"] for each in told if each["type"].startswith("payout.")}
+    assert answered
+    assert answered <= {payout["payout_id"] for payout in shown["payouts"]}
+
+
+def test_every_driver_paid_exactly_what_was_owed(dsn: str) -> None:
+    left = rows(
+        dsn,
+        "SELECT account, sum(debits - credits) FROM book.balance WHERE account LIKE '1105/%' "
+        "GROUP BY account HAVING sum(debits - credits) <> 0",
+    )
+    assert left == []
+
+
+def test_payouts_show_every_status_that_a_payout_can_have(shown: dict[str, Any]) -> None:
+    statuses = {payout["status"] for payout in shown["payouts"]}
+    assert statuses == {"PAID", "FAILED", "RETURNED", "IN_TRANSIT", "AWAITING_APPROVAL"}
+    reissued = [payout for payout in shown["payouts"] if payout["reissue_of"]]
+    assert [payout["status"] for payout in reissued] == ["PAID"]
+
+
+def test_every_operator_was_paid_something(shown: dict[str, Any]) -> None:
+    assert len(shown["balances"]) == 7
+    assert all(float(balance["paid_out"]) > 0 for balance in shown["balances"])
+
+
+def test_the_followed_session_reaches_a_payout_that_arrived(shown: dict[str, Any]) -> None:
+    story = shown["session"]
+    assert story["outcome"]["state"] == "RATED"
+    assert (story["outcome"]["net"], story["outcome"]["gross"]) == ("9.77", "11.82")
+    assert [entry["kind"] for entry in story["entries"]] == ["J01", "J02", "J01c", "J03", "J08"]
+    assert [payout["status"] for payout in story["payouts"]] == ["PAID"]
+    assert [entry["kind"] for entry in shown["session_payout_entries"]] == ["J35", "J36"]
+    assert len(story["cdrs"]) == 1
+
+
+def test_the_page_for_people_names_operators_payouts_and_the_followed_session(dsn: str, tmp_path: Path) -> None:
+    with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
+        summary = totals(cursor)
+    console = Console(record=True, width=160, file=StringIO())
+    show_demo(dsn, summary, tmp_path, console)
+    page = console.export_text()
+    for wanted in ("Skärgårdsladd AB", "RETURNED", FOLLOWED_SESSION, "2010/OP-NL", "11.82", "Paid by payout"):
+        assert wanted in page
+    assert len(render(read_result(dsn, summary))) == 8
+
+
+def test_a_session_that_is_not_billed_can_be_shown_too(dsn: str) -> None:
+    (session_id, reason), *_ = rows(
+        dsn, "SELECT session_id, reason FROM projection.sessions WHERE state = 'SUSPENSE'"
+    )
+    with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
+        story = session_story(cursor, session_id)
+    assert story is not None
+    console = Console(record=True, width=160, file=StringIO())
+    show_session(story, console)
+    page = console.export_text()
+    assert f"SUSPENSE: {reason}" in page
+    assert "No payout has paid it yet." in page
