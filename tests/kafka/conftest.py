@@ -4,11 +4,13 @@ import itertools
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from consumers.publisher import Outgoing, publish
 from consumers.topics import ensure_topics, inbound_partitions
+from tests.conftest import PROJECT_ROOT
 from tests.kafka.store import Store
 
 _groups = itertools.count(1)
@@ -53,3 +55,15 @@ def send(client_options: dict[str, Any]) -> Send:
         await publish(client_options, records)
 
     return send
+
+
+@pytest.fixture
+def cdr_document() -> Callable[[str], dict[str, Any]]:
+    """The OCPI CDR in the contract's own example of an event type."""
+
+    def document(type_: str) -> dict[str, Any]:
+        golden = sorted((PROJECT_ROOT / "contracts" / "golden" / type_).glob("*.json"))[0]
+        cdr: dict[str, Any] = orjson.loads(golden.read_bytes())["data"]["cdr"]
+        return cdr
+
+    return document

@@ -1,0 +1,137 @@
+"""Outgoing CloudEvents made of stored events and dead letters; the same one on every emission, `id` and all."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from consumers.publisher import RECORD_MAX_BYTES, Outgoing
+from contracts.outgoing import encode, raw_bytes
+from domain.money import format_minor
+from domain.payout import PayoutCreated, PayoutStatusChanged
+from domain.session import SessionAssessed
+from ledger.codec import decode
+from ledger.outbox import PendingEvent, PendingLetter
+from ledger.quarantine import DeadLetter
+from ledger.work import event_id
+
+_SESSION_KINDS = {"SUSPENSE": "SESSION_SUSPENDED", "INVALID": "SESSION_INVALID"}
+_SESSION_SENTENCES = {
+    "SUSPENSE": "session {id} is not billed before this is mended: {reason}",
+    "INVALID": "session {id} is not billed, its reports contradict each other: {reason}",
+}
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """Type, subject, time and data of an outgoing event."""
+
+    type: str
+    subject: str
+    time: datetime
+    data: Mapping[str, Any]
+
+
+def outgoing(pending: PendingEvent | PendingLetter) -> Outgoing:
+    """The record of an outbox row. Raises ContractError or KeyError for a row that nothing can be made of."""
+    key = pending.record_key.encode() or None
+    if isinstance(pending, PendingLetter):
+        return _letter_record(pending.topic, key, pending.letter)
+    content = _CONTENTS[pending.event_topic](pending)
+    id_ = str(event_id(pending.stream_id, pending.version))
+    return Outgoing(pending.topic, key, encode(content.type, id_, content.subject, content.time, content.data))
+
+
+def _cdr_issued(pending: PendingEvent) -> _Content:
+    return _cdr(pending, "settlement.cdr.issued", "issued_at")
+
+
+def _cdr_credited(pending: PendingEvent) -> _Content:
+    return _cdr(pending, "settlement.cdr.credited", "credited_at")
+
+
+def _cdr(pending: PendingEvent, type_: str, at: str) -> _Content:
+    # Read as plain JSON, whose numbers are written again as they were: by their shortest text.
+    body = orjson.loads(pending.state)
+    return _Content(type_, body["session_id"], datetime.fromisoformat(body[at]), {"cdr": body["document"]})
+
+
+def _batch_created(pending: PendingEvent) -> _Content:
+    event: PayoutCreated = decode(pending.event_topic, pending.state)
+    data = {
+        "batch_id": event.batch_id,
+        "payout_id": event.payout_id,
+        "operator_id": event.operator_id,
+        "currency": event.currency,
+        "business_date": event.business_date.isoformat(),
+        "amount": {"amount": format_minor(event.amount, event.currency), "currency": event.currency},
+        "attempt": event.attempt,
+        "entry_ids": list(event.entry_ids),
+        "lines": len(event.entry_ids),
+    }
+    return _Content("settlement.batch.created", event.payout_id, event.fired_at, data)
+
+
+def _payout_notice(pending: PendingEvent) -> _Content:
+    event: PayoutStatusChanged = decode(pending.event_topic, pending.state)
+    reason = f" ({event.reason})" if event.reason else ""
+    sentence = f"payout {event.payout_id} of operator {event.operator_id} is {event.status}{reason}"
+    data = _notice(f"PAYOUT_{event.status}", event.payout_id, sentence, event.operator_id)
+    return _Content("settlement.notification.raised", event.payout_id, event.at, data)
+
+
+def _session_notice(pending: PendingEvent) -> _Content:
+    event: SessionAssessed = decode(pending.event_topic, pending.state)
+    template = _SESSION_SENTENCES.get(event.state, "session {id} is " + event.state + ": {reason}")
+    sentence = template.format(id=event.session_id, reason=event.reason)
+    kind = _SESSION_KINDS.get(event.state, f"SESSION_{event.state}")
+    data = _notice(kind, event.session_id, sentence, event.operator_id)
+    return _Content("settlement.notification.raised", event.session_id, _time_of_fact(pending.fact_state), data)
+
+
+def _notice(kind: str, subject: str, sentence: str, operator_id: str) -> dict[str, Any]:
+    return {"kind": kind, "subject": subject, "sentence": sentence[:1000], "operator_id": operator_id or None}
+
+
+def _time_of_fact(state: bytes | None) -> datetime:
+    """When the fact that led to an assessment happened; the beginning of time where only others' facts did."""
+    return _BEGINNING if state is None else datetime.fromisoformat(orjson.loads(state)["time"])
+
+
+_CONTENTS: Mapping[str, Callable[[PendingEvent], _Content]] = {
+    "CdrIssued": _cdr_issued,
+    "CdrCredited": _cdr_credited,
+    "PayoutCreated": _batch_created,
+    "PayoutStatusChanged": _payout_notice,
+    "SessionAssessed": _session_notice,
+}
+
+
+def _letter_record(topic: str, key: bytes | None, letter: DeadLetter) -> Outgoing:
+    """A dead letter with the raw record in it, as much of it as a broker takes."""
+    record = Outgoing(topic, key, _letter_event(letter))
+    if record.size_bytes > RECORD_MAX_BYTES:
+        record = Outgoing(topic, key, _letter_event(replace(letter, headers=())))
+    return record
+
+
+def _letter_event(letter: DeadLetter) -> bytes:
+    origin = None
+    if letter.partition is not None and letter.offset is not None:
+        origin = {"topic": letter.topic, "partition": letter.partition, "offset": letter.offset}
+    data = {
+        "origin": origin,
+        "record": None if letter.value is None else raw_bytes(letter.value),
+        "headers": [{"name": name, "value": raw_bytes(value)} for name, value in letter.headers],
+        "code": letter.code,
+        "path": letter.path,
+        "sentence": letter.sentence,
+        "event_id": letter.id,
+        "event_source": letter.source,
+        "event_type": letter.type,
+    }
+    id_, time = str(letter.deadletter_id), letter.recorded_at or _BEGINNING
+    return encode("settlement.deadletter.recorded", id_, id_, time, data)

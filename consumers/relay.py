@@ -1,0 +1,133 @@
+"""The outbox relay: what was decided in the database goes out on Kafka, in order by key, at least once.
+
+A row is deleted in the transaction that read it, after the broker acknowledged its record: a relay that dies in
+between leaves the row, and the next one sends the same record, with the same id, again.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from consumers.errors import MachineryFault, Stalled
+from consumers.outgoing import outgoing
+from consumers.publisher import RECORD_MAX_BYTES, Outgoing, Publisher
+from ledger import outbox
+from ledger.errors import DatabaseUnavailable
+from ledger.gateway import Gateway
+from ledger.outbox import PendingEvent, PendingLetter
+
+_log = logging.getLogger(__name__)
+
+BATCH_ROWS = 200
+_LOOK_SECONDS = 0.2
+_RETRY_SECONDS = 0.5
+_STOP_SECONDS = 5.0
+DRAIN_PATIENCE_SECONDS = 120.0
+
+
+class Relay:
+    """Sends what the outbox holds. Its database calls are short and block, so give it an event loop of its own."""
+
+    def __init__(self, gateway: Gateway, publisher: Publisher) -> None:
+        self._gateway = gateway
+        self._publisher = publisher
+        self._set_aside: set[int] = set()
+
+    async def send_batch(self) -> int:
+        """Sends the next rows, if it is our turn, and deletes them; answers how many that were.
+
+        Raises DatabaseUnavailable or MachineryFault; what was sent by then is sent again later.
+        """
+        with self._gateway.transaction() as cursor:
+            if not outbox.take_turn(cursor):
+                return 0
+            rows = outbox.pending(cursor, BATCH_ROWS, self._set_aside)
+            records = {row.outbox_id: record for row in rows if (record := self._record(row)) is not None}
+            await self._publisher.send_all(records.values())
+            await self._publisher.flush()
+            outbox.delete(cursor, list(records))
+        return len(records)
+
+    def is_done(self) -> bool:
+        """Whether nothing is left that can be sent, by us or by another relay."""
+        with self._gateway.transaction() as cursor:
+            return outbox.is_empty(cursor, self._set_aside)
+
+    def _record(self, row: PendingEvent | PendingLetter) -> Outgoing | None:
+        """The record of a row. One that nothing can be made of stays where it is and holds up no other."""
+        try:
+            record = outgoing(row)
+        except Exception:
+            _log.exception("outbox row %d cannot be sent and is left in the outbox", row.outbox_id)
+        else:
+            if record.size_bytes <= RECORD_MAX_BYTES:
+                return record
+            _log.error("outbox row %d is larger than a broker takes and is left in the outbox", row.outbox_id)
+        self._set_aside.add(row.outbox_id)
+        return None
+
+
+async def run_relay(client_options: Mapping[str, Any], dsn: str, stop: threading.Event) -> None:
+    """Relays until the event is set; faults of the database and the brokers are waited out."""
+    relaying = asyncio.create_task(_relay_forever(client_options, dsn, stop))
+    while not stop.is_set() and not relaying.done():
+        await asyncio.sleep(_LOOK_SECONDS)
+    done, _ = await asyncio.wait([relaying], timeout=_STOP_SECONDS)
+    if done:
+        relaying.result()
+    else:
+        relaying.cancel()
+        await asyncio.wait([relaying])
+
+
+async def _relay_forever(client_options: Mapping[str, Any], dsn: str, stop: threading.Event) -> None:
+    gateway = Gateway(dsn)
+    try:
+        while not stop.is_set():
+            try:
+                async with Publisher(client_options) as publisher:
+                    relay = Relay(gateway, publisher)
+                    while not stop.is_set():
+                        if not await relay.send_batch():
+                            await asyncio.sleep(_LOOK_SECONDS)
+            except (DatabaseUnavailable, MachineryFault) as fault:
+                _log.warning("%s; the relay tries again", fault)
+                await asyncio.sleep(_RETRY_SECONDS)
+    finally:
+        gateway.close()
+
+
+def drain(client_options: Mapping[str, Any], dsn: str, patience_seconds: float = DRAIN_PATIENCE_SECONDS) -> int:
+    """Sends all that the outbox holds, from code that is not asynchronous; answers how many records were sent.
+
+    Waits where another relay is at it. Raises Stalled when a fault lasts longer than the patience.
+    """
+    return asyncio.run(_drain(client_options, dsn, patience_seconds))
+
+
+async def _drain(client_options: Mapping[str, Any], dsn: str, patience_seconds: float) -> int:
+    gateway, sent, moved_at = Gateway(dsn), 0, time.monotonic()
+    try:
+        while True:
+            try:
+                async with Publisher(client_options) as publisher:
+                    relay = Relay(gateway, publisher)
+                    while True:
+                        count = await relay.send_batch()
+                        if count:
+                            sent, moved_at = sent + count, time.monotonic()
+                        elif relay.is_done():
+                            return sent
+                        else:
+                            await asyncio.sleep(_LOOK_SECONDS)
+            except (DatabaseUnavailable, MachineryFault) as fault:
+                waited = time.monotonic() - moved_at
+                if waited > patience_seconds:
+                    raise Stalled(f"the outbox was not sent within {waited:.0f} s: {fault}; run it again") from fault
+                _log.warning("%s; the relay tries again", fault)
+                await asyncio.sleep(_RETRY_SECONDS)
+    finally:
+        gateway.close()
