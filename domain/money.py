@@ -78,12 +78,13 @@ def largest_remainder(total_minor: int, weights: Sequence[int]) -> tuple[int, ..
     """Split a total in proportion to weights so that the parts add up to it exactly.
 
     Each part is rounded down and the units left over go to the largest remainders, ties to the earlier part.
-    Weights are non-negative and not all zero; a negative total is split as its mirror.
+    Weights sum to more than zero; one may be negative (a share that commission and its VAT exceed). A negative total
+    is split as its mirror.
     """
     if total_minor < 0:
         return tuple(-part for part in largest_remainder(-total_minor, weights))
     whole = sum(weights)
-    if whole <= 0 or min(weights) < 0:
+    if whole <= 0:
         raise AmountError(f"cannot split {total_minor} by weights {list(weights)}: they must sum to more than zero")
     parts = [total_minor * weight // whole for weight in weights]
     by_remainder = sorted(range(len(weights)), key=lambda i: (-(total_minor * weights[i] % whole), i))
