@@ -182,7 +182,8 @@ def _environment(store: Store) -> dict[str, str]:
 
 def _start_piece(words: list[str], environment: dict[str, str], *, debug: bool) -> "subprocess.Popen[bytes]":
     options = ["--debug"] if debug else []
-    return subprocess.Popen([sys.executable, "-m", "wattledger.cli", *words, *options], env=environment)
+    command = [sys.executable, "-m", "wattledger.cli", *words, *options]
+    return subprocess.Popen(command, env=environment)  # noqa: S603 - our own command with our own words
 
 
 def migrate(data_dir: Path | None, *, debug: bool) -> None:

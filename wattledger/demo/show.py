@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +16,7 @@ from domain.journal import Entry
 from domain.money import format_minor
 from domain.payout import payout_stream
 from domain.posting import entry_id
+from ledger.database import Role, connect
 from projections.queries import (
     OperatorBalance,
     PayoutRow,
@@ -80,7 +80,7 @@ class DemoResult:
 
 def read_result(dsn: str, summary: Mapping[str, Any], session_id: str = FOLLOWED_SESSION) -> DemoResult:
     """The result of the demo as the store has it."""
-    with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
+    with connect(dsn, Role.AUDITOR) as connection, connection.cursor() as cursor:
         story = session_story(cursor, session_id)
         ids = [payout_entry for row in story.payouts for payout_entry in _entry_ids(row)] if story else []
         return DemoResult(
