@@ -72,6 +72,7 @@ class Publisher:
         self.too_large = 0
 
     async def __aenter__(self) -> Self:
+        began = asyncio.get_running_loop().time()
         while True:
             producer = AIOKafkaProducer(
                 **self._client_options,
@@ -85,6 +86,8 @@ class Publisher:
                 await producer.start()
             except KafkaError as error:
                 await producer.stop()
+                if asyncio.get_running_loop().time() - began > _REQUEST_TIMEOUT_MS / 1000:
+                    raise MachineryFault(f"Kafka cannot be reached ({error}); check its address") from error
                 _log.warning("Kafka cannot be reached (%s); trying again", error)
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
