@@ -1,0 +1,1 @@
+"""Tests of the domain's decisions: what is booked, released, credited and paid."""

@@ -1,0 +1,325 @@
+"""Each posting rule with a worked example: accounts and amounts as the chart of accounts and its rules have them.
+
+Amounts are minor units, debit positive: a charge of 1200 with commission 100 and 20 VAT on it, a fee of 42.
+"""
+
+from typing import Any
+from uuid import UUID, uuid5
+
+import pytest
+
+from domain import bookings as b
+from domain.errors import UnbalancedEntry
+from domain.journal import Entry, Posting
+from domain.posting import POSTING_RULES, entries_of, mirrors_of, payable_effects
+from tests.domain.builders import CAUSE, Amounts, amounts, at, entries_for
+
+NOW = at("02 11:00")
+STREAM = UUID(int=1)
+
+
+def of(kind: type[b.Booking], **fields: Any) -> b.Booking:
+    """A booking about session S-1 of operator OP in EUR, its share pending unless told otherwise."""
+    head = {"key": "k", "effective_at": NOW, "currency": "EUR", "operator_id": "OP", "session_id": "S-1"}
+    return kind(**(head | fields))
+
+
+BILL: dict[str, Any] = {"gross": 1200, "commission": 100, "commission_vat": 20}
+OLD: dict[str, Any] = {"old_gross": 1200, "old_commission": 100, "old_commission_vat": 20}
+NEW: dict[str, Any] = {"gross": 900, "commission": 75, "commission_vat": 15}
+REFUND: dict[str, Any] = {
+    "refund_id": "R-1",
+    "payment_id": "P-1",
+    "due_payment_id": "P-1",
+    "provider": "psp",
+    "from_refunds_due": 0,
+    "by_operator": 0,
+    "by_platform": 0,
+    "commission_back": 0,
+    "commission_vat_back": 0,
+}
+DISPUTE: dict[str, Any] = {"dispute_id": "D-1", "provider": "psp", "amount": 1200}
+CDR: dict[str, Any] = {"cdr_id": "C-1", "partner": "DE-ABC"}
+PAYOUT: dict[str, Any] = {"session_id": None, "payout_id": "PO-1", "amount": 1080}
+
+EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
+    (
+        "J01 and J02: rated, the driver owes and the operator has earned, less commission",
+        of(b.SessionRated, **BILL),
+        [
+            ("J01", {"1105/S-1": 1200, "2011/OP": -1200}),
+            ("J02", {"2011/OP": 120, "4010": -100, "2110": -20}),
+        ],
+    ),
+    (
+        "J01 and J02 of a share that had matured are on the available payable",
+        of(b.SessionRated, **BILL, matured=True),
+        [
+            ("J01", {"1105/S-1": 1200, "2010/OP": -1200}),
+            ("J02", {"2010/OP": 120, "4010": -100, "2110": -20}),
+        ],
+    ),
+    (
+        "J02 without VAT has no line for it",
+        of(b.SessionRated, gross=1200, commission=100, commission_vat=0),
+        [("J01", {"1105/S-1": 1200, "2011/OP": -1200}), ("J02", {"2011/OP": 100, "4010": -100})],
+    ),
+    (
+        "J01 without commission stands alone",
+        of(b.SessionRated, gross=1200, commission=0, commission_vat=0),
+        [("J01", {"1105/S-1": 1200, "2011/OP": -1200})],
+    ),
+    (
+        "re-rated before it was captured: the old bill mirrored, the new one posted",
+        of(b.SessionReRated, **OLD, **NEW),
+        [
+            ("J01", {"1105/S-1": -1200, "2011/OP": 1200}),
+            ("J02", {"2011/OP": -120, "4010": 100, "2110": 20}),
+            ("J01", {"1105/S-1": 900, "2011/OP": -900}),
+            ("J02", {"2011/OP": 90, "4010": -75, "2110": -15}),
+        ],
+    ),
+    (
+        "J59: re-rated after it was captured, against what is due to the driver",
+        of(b.CapturedSessionReRated, payment_id="P-1", **OLD, **NEW),
+        # 2011: 1200 - 120 - 900 + 90; 2080: 900 - 1200.
+        [("J59", {"2011/OP": 270, "4010": 25, "2110": 5, "2080/P-1": -300})],
+    ),
+    (
+        "J59 of a matured share is on the available payable",
+        of(b.CapturedSessionReRated, payment_id="P-1", **OLD, **NEW, matured=True),
+        [("J59", {"2010/OP": 270, "4010": 25, "2110": 5, "2080/P-1": -300})],
+    ),
+    (
+        "J01c and J03: captured, the provider owes it less its fee",
+        of(b.PaymentCaptured, payment_id="P-1", provider="psp", amount=1200, fee=42),
+        [("J01c", {"1110/psp": 1200, "1105/S-1": -1200}), ("J03", {"5010": 42, "1110/psp": -42})],
+    ),
+    (
+        "J03 again, for what a settlement keeps more than the capture said",
+        of(b.PspFeeCorrected, payment_id="P-1", provider="psp", fee=3),
+        [("J03", {"5010": 3, "1110/psp": -3})],
+    ),
+    (
+        "J03 the other way, for what a settlement keeps less",
+        of(b.PspFeeCorrected, payment_id="P-1", provider="psp", fee=-3),
+        [("J03", {"5010": -3, "1110/psp": 3})],
+    ),
+    (
+        "J04: the provider's fee is the operator's to bear, without VAT",
+        of(b.PspFeeRecharged, payment_id="P-1", fee=42),
+        [("J04", {"2011/OP": 42, "4050": -42})],
+    ),
+    (
+        "J01f: the payment failed for good and the operator bears it",
+        of(b.PaymentWrittenOff, gross=1200),
+        [("J01f", {"2011/OP": 1200, "1105/S-1": -1200})],
+    ),
+    (
+        "J01f of a matured share",
+        of(b.PaymentWrittenOff, gross=1200, matured=True),
+        [("J01f", {"2010/OP": 1200, "1105/S-1": -1200})],
+    ),
+    (
+        "the mirror of J01f when the payment is captured after all",
+        of(b.PaymentWrittenOff, gross=-1200),
+        [("J01f", {"2011/OP": -1200, "1105/S-1": 1200})],
+    ),
+    (
+        "J25: a refund that the operator bears",
+        of(b.PaymentRefunded, **(REFUND | {"by_operator": 400})),
+        [("J25", {"2010/OP": 400, "1110/psp": -400})],
+    ),
+    (
+        "J25 and J26: a shared refund gives commission and its VAT back",
+        of(b.PaymentRefunded, **(REFUND | {"by_operator": 400, "commission_back": 33, "commission_vat_back": 7})),
+        [("J25", {"2010/OP": 400, "1110/psp": -400}), ("J26", {"4010": 33, "2110": 7, "2010/OP": -40})],
+    ),
+    (
+        "a refund that the platform bears goes to adjustments",
+        of(b.PaymentRefunded, **(REFUND | {"by_platform": 400, "operator_id": ""})),
+        [("J25", {"5060": 400, "1110/psp": -400})],
+    ),
+    (
+        "J59r before J25: a refund first uses up what was due to the driver",
+        of(b.PaymentRefunded, **(REFUND | {"from_refunds_due": 300, "by_operator": 200})),
+        [("J59r", {"2080/P-1": 300, "1110/psp": -300}), ("J25", {"2010/OP": 200, "1110/psp": -200})],
+    ),
+    (
+        "J27 and J28: a dispute holds the money, the fee is the platform's",
+        of(b.DisputeOpened, **DISPUTE, fee=1500),
+        [
+            ("J27", {"1250/psp": 1200, "2010/OP": 1200, "1110/psp": -1200, "2030/OP": -1200}),
+            ("J28", {"5040": 1500, "1110/psp": -1500}),
+        ],
+    ),
+    (
+        "J29: a dispute won mirrors J27",
+        of(b.DisputeWon, **DISPUTE),
+        [("J29", {"1110/psp": 1200, "2030/OP": 1200, "1250/psp": -1200, "2010/OP": -1200})],
+    ),
+    (
+        "J30: a dispute lost costs the operator its share, the platform its commission",
+        of(b.DisputeLost, **DISPUTE, commission_back=100, commission_vat_back=20),
+        [("J30", {"2030/OP": 1200, "4010": 100, "2110": 20, "1250/psp": -1200, "2010/OP": -120})],
+    ),
+    (
+        "J13 and J14: a partner accepts a CDR",
+        of(b.CdrAccepted, **CDR, **BILL),
+        [
+            ("J13", {"1200/DE-ABC": 1200, "2011/OP": -1200}),
+            ("J14", {"2011/OP": 120, "4020": -100, "2110": -20}),
+        ],
+    ),
+    (
+        "J16: the CDR is on an invoice",
+        of(b.CdrInvoicePaid, **CDR, invoice_id="I-1", gross=1200),
+        [("J16", {"1210/DE-ABC": 1200, "1200/DE-ABC": -1200})],
+    ),
+    (
+        "J21: an accepted CDR taken back before it was invoiced and before its share had matured",
+        of(b.AcceptedCdrCredited, **CDR, **BILL, invoiced=False),
+        [("J21", {"2011/OP": 1080, "4020": 100, "2110": 20, "1200/DE-ABC": -1200})],
+    ),
+    (
+        "J21 of an invoiced CDR whose share had matured",
+        of(b.AcceptedCdrCredited, **CDR, **BILL, invoiced=True, matured=True),
+        [("J21", {"2010/OP": 1080, "4020": 100, "2110": 20, "1210/DE-ABC": -1200})],
+    ),
+    ("J08: a share matures", of(b.ShareMatured, amount=1080), [("J08", {"2011/OP": 1080, "2010/OP": -1080})]),
+    (
+        "J09: the provider's money is on the bank account",
+        of(b.SettlementReceived, operator_id="", settlement_id="ST", provider="psp", amount=1158),
+        [("J09", {"1010": 1158, "1110/psp": -1158})],
+    ),
+    (
+        "J09 of a day on which the provider took more than it gave",
+        of(b.SettlementReceived, operator_id="", settlement_id="ST", provider="psp", amount=-50),
+        [("J09", {"1010": -50, "1110/psp": 50})],
+    ),
+    (
+        "J17: a partner pays an invoice",
+        of(b.InvoicePaid, operator_id="", invoice_id="I-1", partner="DE-ABC", amount=1200),
+        [("J17", {"1010": 1200, "1210/DE-ABC": -1200})],
+    ),
+    (
+        "J31: part of a payout is kept as reserve",
+        of(b.ReserveHeld, **(PAYOUT | {"amount": 54})),
+        [("J31", {"2010/OP": 54, "2020/OP": -54})],
+    ),
+    (
+        "J32: a reserve comes back",
+        of(b.ReserveReleased, **(PAYOUT | {"amount": 54})),
+        [("J32", {"2020/OP": 54, "2010/OP": -54})],
+    ),
+    (
+        "J35: a payout is handed off",
+        of(b.PayoutInitiated, **PAYOUT),
+        [("J35", {"2010/OP": 1080, "2050/PO-1": -1080})],
+    ),
+    ("J36: the bank executed it", of(b.PayoutSettled, **PAYOUT), [("J36", {"2050/PO-1": 1080, "1010": -1080})]),
+    ("J38: the bank refused it", of(b.PayoutFailed, **PAYOUT), [("J38", {"2050/PO-1": 1080, "2060/OP": -1080})]),
+    ("J39: it came back", of(b.PayoutReturned, **PAYOUT), [("J39", {"1010": 1080, "2060/OP": -1080})]),
+    (
+        "J40: it is paid again to another account",
+        of(b.PayoutReissued, **PAYOUT),
+        [("J40", {"2060/OP": 1080, "2050/PO-1": -1080})],
+    ),
+]
+
+
+@pytest.mark.parametrize(("booking", "expected"), [example[1:] for example in EXAMPLES], ids=[e[0] for e in EXAMPLES])
+def test_a_booking_gives_these_entries(booking: b.Booking, expected: list[tuple[str, Amounts]]) -> None:
+    assert entries_for(booking) == expected
+
+
+def test_every_rule_of_the_table_has_an_example() -> None:
+    assert {type(booking) for _, booking, _ in EXAMPLES} == set(POSTING_RULES)
+
+
+def test_every_posting_number_asked_for_is_posted() -> None:
+    wanted = (
+        "J01 J01c J01f J02 J03 J04 J08 J09 J13 J14 J16 J17 J21 J25 J26 J27 J28 J29 J30 J31 J32 J35 J36 J38 J39 J40 "
+        "J59 J59r"
+    )
+    assert {kind for _, _, expected in EXAMPLES for kind, _ in expected} == set(wanted.split())
+
+
+@pytest.mark.parametrize("booking", [example[1] for example in EXAMPLES], ids=[e[0] for e in EXAMPLES])
+def test_the_mirror_takes_a_booking_back_to_nothing(booking: b.Booking) -> None:
+    posted, mirrored = entries_of(booking, STREAM, 1, CAUSE), mirrors_of(booking, STREAM, 1, CAUSE)
+    assert [entry.reverses for entry in mirrored] == [entry.entry_id for entry in posted]
+    for entry, mirror in zip(posted, mirrored, strict=True):
+        assert (mirror.kind, mirror.effective_at, mirror.currency) == (entry.kind, entry.effective_at, entry.currency)
+        assert amounts(mirror) == {account: -amount for account, amount in amounts(entry).items()}
+    assert len({entry.entry_id for entry in [*posted, *mirrored]}) == 2 * len(posted)
+
+
+def test_entries_keep_their_cause_session_and_payout() -> None:
+    (entry, _) = entries_of(of(b.SessionRated, **BILL), STREAM, 1, CAUSE)
+    assert (entry.cause, entry.session_id, entry.payout_id, entry.reverses) == (CAUSE, "S-1", None, None)
+    (paid,) = entries_of(of(b.PayoutInitiated, **PAYOUT), STREAM, 1, CAUSE)
+    assert (paid.session_id, paid.payout_id) == (None, "PO-1")
+
+
+def test_entry_ids_derive_from_stream_key_and_revision_alone() -> None:
+    first = [entry.entry_id for entry in entries_of(of(b.SessionRated, **BILL), STREAM, 1, CAUSE)]
+    assert first == [uuid5(STREAM, "k#1#0"), uuid5(STREAM, "k#1#1")]
+    again = entries_of(of(b.SessionRated, **BILL, matured=True), STREAM, 1, UUID(int=8))
+    assert [entry.entry_id for entry in again] == first
+    assert entries_of(of(b.SessionRated, **BILL), STREAM, 2, CAUSE)[0].entry_id not in first
+
+
+def test_a_booking_of_nothing_makes_no_entry() -> None:
+    assert entries_for(of(b.SessionRated, gross=0, commission=0, commission_vat=0)) == []
+    assert entries_for(of(b.PaymentCaptured, payment_id="P", provider="psp", amount=0, fee=0)) == []
+
+
+def test_what_an_entry_adds_to_the_payable_counts_both_accounts_and_not_maturing() -> None:
+    entries = [
+        *entries_of(of(b.SessionRated, **BILL), STREAM, 1, CAUSE),
+        *entries_of(of(b.ShareMatured, amount=1080), STREAM, 1, CAUSE),
+        *entries_of(of(b.PaymentRefunded, **(REFUND | {"by_operator": 400})), STREAM, 1, CAUSE),
+    ]
+    found = [(entry.kind, amount) for entry, amount in payable_effects(entries, "OP")]
+    assert found == [("J01", 1200), ("J02", -120), ("J25", -400)]
+    assert payable_effects(entries, "ANOTHER") == []
+
+
+def test_an_entry_that_does_not_balance_cannot_be_made() -> None:
+    with pytest.raises(UnbalancedEntry, match="out of balance by 1 EUR"):
+        Entry(UUID(int=1), "J01", NOW, "EUR", (Posting("1105/S", 3), Posting("2011/O", -2)), CAUSE)
+
+
+@pytest.mark.parametrize("count", [0, 1, 65])
+def test_an_entry_has_two_to_sixty_four_postings(count: int) -> None:
+    with pytest.raises(UnbalancedEntry, match="not 2 to 64"):
+        Entry(UUID(int=1), "J01", NOW, "EUR", (Posting("1010", 0),) * count, CAUSE)
+
+
+def test_the_worked_check_of_one_session_ends_with_all_clearing_accounts_at_nothing() -> None:
+    """G = 1200, commission 100 and 20, fee 42; settled, paid out, returned by the bank, reissued, settled again."""
+    again = PAYOUT | {"payout_id": "PO-2"}
+    story = [
+        of(b.SessionRated, **BILL),
+        of(b.PaymentCaptured, payment_id="P-1", provider="psp", amount=1200, fee=42),
+        of(b.ShareMatured, amount=1080),
+        of(b.SettlementReceived, operator_id="", settlement_id="ST", provider="psp", amount=1158),
+        of(b.PayoutInitiated, **PAYOUT),
+        of(b.PayoutSettled, **PAYOUT),
+        of(b.PayoutReturned, **PAYOUT),
+        of(b.PayoutReissued, **again),
+        of(b.PayoutSettled, **again),
+    ]
+    total: Amounts = {}
+    for booking in story:
+        for _, found in entries_for(booking):
+            for account, amount in found.items():
+                total[account] = total.get(account, 0) + amount
+    # What is left on the bank account is the platform's own: commission and VAT less the fee it bore.
+    assert {account: amount for account, amount in total.items() if amount} == {
+        "1010": 78,
+        "4010": -100,
+        "2110": -20,
+        "5010": 42,
+    }
