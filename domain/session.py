@@ -29,7 +29,7 @@ from domain.assessment import (
 from domain.bookings import Booking, ShareMatured
 from domain.catalogue import Catalogue
 from domain.cdr import CdrSource, cdr_document, credit_document
-from domain.cdr_chain import CREDIT, BillKey, IssuedCdr, Step, cdr_id, next_steps, wanted_chain
+from domain.cdr_chain import CREDIT, ISSUE, BillKey, IssuedCdr, Step, cdr_id, next_steps, wanted_chain
 from domain.driver_book import PaymentFacts, driver_book
 from domain.facts import (
     Captured,
@@ -355,11 +355,15 @@ class _Verdict:
         wanted = wanted_chain(session.session_id, assessment, billed, answers)
         if not wanted and not session.issued:
             return
+        issued_to_partner = False
         for step in next_steps(session.issued, wanted):
-            if self.clock is None or step.at > self.clock:
+            # Answers may be waiting for a CDR that was just issued, and may change what comes next: it takes another
+            # look at the session once they are here.
+            if self.clock is None or step.at > self.clock or issued_to_partner:
                 self.moments.append(step.at)
                 return
             self._take_step(step, assessment)
+            issued_to_partner = partner is not None and step.act == ISSUE
 
     def _take_step(self, step: Step, assessment: Assessment) -> None:
         session = self.session

@@ -1,7 +1,19 @@
 """Cases that once broke the engine."""
 
 from tests.support.engine import Engine
-from tests.support.events import captured, ended, event, money, operator, started, tariff
+from tests.support.events import (
+    TOKEN,
+    captured,
+    cdr_answer,
+    corrected,
+    ended,
+    event,
+    money,
+    operator,
+    partner,
+    started,
+    tariff,
+)
 
 
 def test_a_shared_refund_of_a_session_whose_commission_exceeds_its_price_is_split(engine: Engine) -> None:
@@ -14,3 +26,15 @@ def test_a_shared_refund_of_a_session_whose_commission_exceeds_its_price_is_spli
     assert engine.refusals() == []
     assert "4010 EUR" not in engine.balances()
     assert "2110 EUR" not in engine.balances()
+
+
+def test_a_cdr_rejected_after_its_acceptance_is_taken_back_then_and_not_at_a_later_correction(engine: Engine) -> None:
+    roaming = [operator(), tariff(), partner(), started(token=TOKEN), ended()]
+    answers = [
+        cdr_answer("S-1", "2026-03-02T12:00:00Z", accepted=True),
+        cdr_answer("S-1", "2026-03-02T13:00:00Z", accepted=False),
+    ]
+    engine.feed([*roaming, *answers, corrected("S-1", "2026-03-09T09:00:00Z", 18_000)])
+    engine.advance("2026-03-20T00:00:00Z")
+    moments = engine.rows("SELECT kind, effective_at::text FROM book.entry WHERE kind IN ('J13', 'J21') ORDER BY 1")
+    assert moments == [("J13", "2026-03-02 12:00:00+00"), ("J21", "2026-03-02 13:00:00+00")]
