@@ -24,6 +24,7 @@ from domain.session import Booked
 from ledger import messages, positions, quarantine
 from ledger.catalogue_store import KnownCatalogue
 from ledger.codec import RecordedFact
+from ledger.collector import collector_paused
 from ledger.errors import ConcurrencyConflict, DatabaseUnavailable
 from ledger.followup import FollowUp
 from ledger.gateway import Gateway
@@ -117,7 +118,8 @@ class Intake:
         Raises PartitionLost for a zombie, MachineryFault when it may be tried again, and whatever a record that
         breaks the engine raises.
         """
-        taken = [Taken(record, decode(record.value, record.headers)) for record in records]
+        with collector_paused():
+            taken = [Taken(record, decode(record.value, record.headers)) for record in records]
 
         def attempt() -> None:
             follow_up = self._process(taken, epochs)

@@ -7,6 +7,7 @@ import psycopg
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
+from ledger.collector import collector_paused
 from ledger.database import Role, connect
 from ledger.errors import DatabaseUnavailable
 
@@ -31,7 +32,7 @@ class Gateway:
         """
         try:
             connection = self._connected()
-            with connection.transaction(), connection.cursor() as cursor:
+            with collector_paused(), connection.transaction(), connection.cursor() as cursor:
                 yield cursor
         except (psycopg.OperationalError, psycopg.InterfaceError) as fault:
             self.close()
