@@ -1,0 +1,77 @@
+"""Invented histories with refunds, disputes, corrections, late tariffs, returns and roaming: any order, same result.
+
+Without Kafka, so that many are tried: records go from a list to the intake, in batches of any size.
+"""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from ledger.migrate import migrate
+from projections.export import export
+from tests.end_to_end.comparing import MENDING_APART, difference
+from tests.support.engine import Engine
+from tests.support.histories import UNTIL, Event, disordered, history
+from wattledger.engine import Store
+from wattledger.settings import Settings
+
+EXAMPLES = int(os.environ.get("WATTLEDGER_TEST_HISTORIES", "20"))
+TEMPLATE = "empty_store"
+
+MakeStore = Callable[[], str]
+
+
+@pytest.fixture(scope="module")
+def make_store(postgres_dsn: str) -> Iterator[MakeStore]:
+    """Makes empty stores, each a copy of one that was migrated once; the test drops none, the fixture all."""
+    numbers, server = itertools.count(1), postgres_dsn.rpartition("/")[0]
+    made = [TEMPLATE]
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {TEMPLATE}")
+        migrate(f"{server}/{TEMPLATE}")
+
+        def make() -> str:
+            made.append(f"history_{next(numbers)}")
+            connection.execute(f"CREATE DATABASE {made[-1]} TEMPLATE {TEMPLATE}")
+            return f"{server}/{made[-1]}"
+
+        yield make
+        for name in made:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def settled(dsn: str, events: list[Event], batch: int, out: Path) -> Path:
+    """The files of a store that took these messages in this order and then did what the clock drives."""
+    engine = Engine(dsn)
+    try:
+        engine.feed(events, batch)
+        engine.advance(UNTIL)
+    finally:
+        engine.close()
+    export(dsn, out, Store(dsn, {}, Settings()).platform)
+    return out
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    order=st.integers(0, 2**32 - 1),
+    sessions=st.integers(1, 14),
+    batch=st.sampled_from((1, 3, 17, 100)),
+)
+def test_any_order_with_duplicates_in_batches_of_any_size_gives_the_same_result(
+    make_store: MakeStore, tmp_path_factory: pytest.TempPathFactory, seed: int, order: int, sessions: int, batch: int
+) -> None:
+    events = history(Random(seed), sessions)
+    note(f"{len(events)} events: seed {seed}, order {order}, {sessions} sessions, batches of {batch}")
+    folder = tmp_path_factory.mktemp("history")
+    expected = settled(make_store(), events, 500, folder / "in-order")
+    found = settled(make_store(), disordered(Random(order), events), batch, folder / "disordered")
+    assert difference(expected, found, MENDING_APART) == ""
