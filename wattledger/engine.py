@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
+from psycopg import OperationalError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from consumers.files import EventFiles, TooLarge
@@ -37,6 +38,7 @@ OnProgress: TypeAlias = Callable[[str, int, int | None], None]
 
 # A server that was killed is back within seconds; one that is not after this long needs somebody to look.
 _PATIENCE_S = 120
+_CONSUMING_PATIENCE_S = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def prepare(store: Store, *, needs_kafka: bool = True) -> None:
 def patiently(step: Callable[[], T]) -> T:
     """Do a step that can be repeated, and again while the database is away."""
     retrying = Retrying(
-        retry=retry_if_exception_type(DatabaseUnavailable),
+        retry=retry_if_exception_type((DatabaseUnavailable, OperationalError)),
         wait=wait_exponential(multiplier=0.1, max=2),
         stop=stop_after_delay(_PATIENCE_S),
         reraise=True,
@@ -128,6 +130,7 @@ def consume_all(store: Store, on_progress: OnProgress) -> None:
             group_id=store.settings.group_id,
             on_progress=lambda done, total: on_progress("consuming", done, total),
             max_records=store.settings.batch_max_records,
+            patience_seconds=_CONSUMING_PATIENCE_S,
         )
     finally:
         for each in made:
@@ -177,7 +180,7 @@ def settle(
     consume_all(store, on_progress)
     taken = patiently(lambda: count(store)) - before
     advance_clock(store, until, on_progress)
-    catch_up(store.dsn)
+    patiently(lambda: catch_up(store.dsn))
     drain(store.kafka, store.dsn)
     seconds = time.monotonic() - began
     summary = {
@@ -190,7 +193,7 @@ def settle(
         "events_per_second": round(events_in / seconds) if seconds else 0,
     }
     on_progress("writing files", 0, None)
-    export(store.dsn, out, store.platform, summary)
+    patiently(lambda: export(store.dsn, out, store.platform, summary))
     return summary
 
 
