@@ -31,15 +31,17 @@ _CLOCK_S = 1.0
 _RELAY_S = 0.5
 
 
-def _settings(data_dir: Path | None, *, debug: bool) -> Settings:
+def _settings(data_dir: Path | None, *, debug: bool, live: bool = False) -> Settings:
+    """The settings; a live process logs what it does, a command that ends only what is wrong."""
     settings = load_settings(data_dir=data_dir)
-    set_up_logging("DEBUG" if debug else settings.log_level)
+    level = settings.log_level if live or settings.log_level != "INFO" else "WARNING"
+    set_up_logging("DEBUG" if debug else level)
     return settings
 
 
 @contextmanager
-def _store(data_dir: Path | None, *, debug: bool, needs_kafka: bool = True) -> Iterator[Store]:
-    with open_store(_settings(data_dir, debug=debug), needs_kafka=needs_kafka) as store:
+def _store(data_dir: Path | None, *, debug: bool, needs_kafka: bool = True, live: bool = False) -> Iterator[Store]:
+    with open_store(_settings(data_dir, debug=debug, live=live), needs_kafka=needs_kafka) as store:
         yield store
 
 
@@ -109,7 +111,7 @@ def consume(data_dir: Path | None, *, debug: bool) -> None:
     from consumers.intake import Intake
     from consumers.run import run_forever
 
-    with _store(data_dir, debug=debug) as store:
+    with _store(data_dir, debug=debug, live=True) as store:
         settings = store.settings
         run_forever(
             store.kafka,
@@ -124,7 +126,7 @@ def project(data_dir: Path | None, *, debug: bool) -> None:
     from consumers.relay import run_relay
     from projections.runner import follow_forever
 
-    with _store(data_dir, debug=debug) as store, _stop_on_signals() as stop:
+    with _store(data_dir, debug=debug, live=True) as store, _stop_on_signals() as stop:
         relay = threading.Thread(
             target=lambda: asyncio.run(run_relay(store.kafka, store.dsn, stop)), name="relay", daemon=True
         )
@@ -146,7 +148,7 @@ def _stop_on_signals() -> Iterator[threading.Event]:
 
 def up(data_dir: Path | None, *, debug: bool) -> None:
     """`wattledger up`: the pieces of a live system as processes of their own, started again when one ends."""
-    with _store(data_dir, debug=debug) as store, _stop_on_signals() as stop:
+    with _store(data_dir, debug=debug, live=True) as store, _stop_on_signals() as stop:
         environment = _environment(store)
         pieces = {
             "consume": ["consume"],
@@ -196,7 +198,7 @@ def payouts_run(data_dir: Path | None, until: datetime | None, *, watch: bool, j
     """`wattledger payouts run`."""
     if watch and until is not None:
         raise ApplicationError("--watch follows the wall clock: leave --until out, or leave --watch out")
-    with _store(data_dir, debug=debug, needs_kafka=False) as store:
+    with _store(data_dir, debug=debug, needs_kafka=False, live=watch) as store:
         if watch:
             _watch_clock(store)
             return
