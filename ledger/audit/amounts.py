@@ -1,0 +1,56 @@
+"""Exact amounts, read and rounded by the audit itself."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from functools import cache, lru_cache
+from typing import Any
+
+from iso4217 import Currency
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@cache
+def minor_units(currency: str) -> int:
+    """Minor units in one unit of an ISO 4217 currency: 100 for EUR, 1 for JPY; ValueError for what is no currency."""
+    return int(10 ** int(Currency(currency).exponent or 0))
+
+
+def minor(text: Any, currency: str) -> int:
+    """Minor units of a decimal text; ValueError when it has more decimals than the currency."""
+    scaled = Decimal(str(text)) * minor_units(currency)
+    if scaled != int(scaled):
+        raise ValueError(f"{text} is no whole number of minor units of {currency}")
+    return int(scaled)
+
+
+def minor_of(money: dict[str, str]) -> int:
+    """Minor units of `{"amount": "12.34", "currency": "EUR"}`."""
+    return minor(money["amount"], money["currency"])
+
+
+def exact(number: Any) -> Fraction:
+    """The number that a JSON value means by its shortest text."""
+    return Fraction(str(number))
+
+
+def half_up(value: Fraction) -> int:
+    """The nearest whole number, halves away from zero."""
+    magnitude = (abs(value) + Fraction(1, 2)).__floor__()
+    return magnitude if value >= 0 else -magnitude
+
+
+@lru_cache(maxsize=4096)
+def instant(text: str) -> datetime:
+    """The moment that RFC 3339 text with an offset names."""
+    moment = datetime.fromisoformat(text.upper())
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} has no offset")
+    return moment
+
+
+def microseconds(moment: datetime) -> int:
+    """Whole microseconds since 1970 UTC."""
+    return (moment - _EPOCH) // _MICROSECOND

@@ -1,0 +1,186 @@
+"""The audit: one pass over the stored events, one over the journal, and sums in the database, all in one snapshot."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeAlias
+
+import psycopg
+
+from ledger.audit import payouts, sums
+from ledger.audit.catalogue import read_catalogue
+from ledger.audit.cdrs import check_chain
+from ledger.audit.derivation import derive
+from ledger.audit.journal import check_causes, compare_journal
+from ledger.audit.payments import check_captures, check_disputes, check_receipt, check_refunds
+from ledger.audit.report import AuditReport, Check, Severity, Tally
+from ledger.audit.sessions import SESSION_CHECKS, Session, Surroundings
+from ledger.audit.snapshot import Snapshot, open_snapshot
+from ledger.audit.spool import Spool
+from ledger.audit.streams import INVOICE, PAYOUT, SESSION, SETTLEMENT, Stream, event_id, read_streams, stream_id_of
+
+Progress: TypeAlias = Callable[[str, int], None]
+_REPORT_EVERY = 1_000
+# What a stored event that lacks something, or has it in another form, makes of a check.
+_UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+
+# Sessions that wait to be judged again, and those for which the clock has something to do.
+_WAITING = "SELECT session_id, stale FROM intake.session_head WHERE stale OR due_at IS NOT NULL"
+
+SENTENCES: dict[str, str] = {
+    "entries": "Every entry has the postings it states, they add up to zero, and its hash is that of its content.",
+    "balances": "Every kept balance is the sum of the postings to its account.",
+    "trial_balance": "All accounts of a currency add up to zero.",
+    "streams": "The events of every stream are numbered from 1 without a gap, and can be read.",
+    "decisions": "What is booked did not stand before, and only what stands is taken back.",
+    "journal": "The journal is the book derived again from the stored decisions: nothing else, nothing missing.",
+    "causes": "Every entry names a stored event as its cause.",
+    "states": "The state of each session follows from its facts, and its amounts add up.",
+    "terms": "Commission and its VAT are those of the contract in effect when the session started.",
+    "prices": "Energy is the difference of the corrected registers, and flat tariffs give the same price again.",
+    "earnings": "What stands on the book for a session is what it was rated at.",
+    "captures": "Every accepted capture, failure and fee is on the book as it was reported.",
+    "refunds": "Every accepted refund is on the book, at the cost of whom it names.",
+    "disputes": "Every accepted dispute is on the book, and closed as it was decided.",
+    "receipts": "What came to the bank is on the book by the settlement or the invoice that reported it.",
+    "cdrs": "CDRs are numbered from 1, one stands at a time, and the last says what the session cost.",
+    "payouts": "Every payout has the ids of its key and the book that the bank's answers ask for.",
+    "payout_sums": "Every payout is the sum of the entries it pays, and no entry is paid by two.",
+    "in_transit": "What was handed off to the bank is each payout's amount, and is in transit whole or not at all.",
+    "payable_lines": "The lines that payouts pay are what entries changed, marked with the payout that names them.",
+    "cover": "What is held for others covers what is owed to them.",
+    "receivables": "Drivers paid what their sessions cost.",
+}
+NOTICES = ("cover", "receivables")
+
+SNAPSHOT_CHECKS: dict[str, Callable[[Snapshot, Tally], None]] = {
+    "balances": sums.check_balances,
+    "trial_balance": sums.check_trial_balance,
+    "streams": sums.check_versions,
+    "payout_sums": payouts.check_sums,
+    "in_transit": payouts.check_transit,
+    "payable_lines": payouts.check_lines,
+    "cover": sums.check_cover,
+    "receivables": sums.check_receivables,
+}
+OF_SESSIONS: dict[str, Callable[[Session, Tally], None]] = {
+    **SESSION_CHECKS,
+    "captures": check_captures,
+    "refunds": check_refunds,
+    "disputes": check_disputes,
+    "cdrs": check_chain,
+}
+OF_STREAMS: dict[str, tuple[str, Callable[[Stream, Tally], None]]] = {
+    PAYOUT: ("payouts", payouts.check_payout),
+    SETTLEMENT: ("receipts", check_receipt),
+    INVOICE: ("receipts", check_receipt),
+}
+
+
+@dataclass(slots=True)
+class _Run:
+    """The tallies of an audit while it runs, and where it reports how far it is."""
+
+    snapshot: Snapshot
+    report: Progress
+    tallies: dict[str, Tally] = field(default_factory=lambda: {name: Tally() for name in SENTENCES})
+
+    def guard(self, name: str, act: Callable[[], None]) -> None:
+        """Do a part of the audit; what the database cannot make sense of is a finding of its check."""
+        try:
+            with self.snapshot.guarded():
+                act()
+        except (psycopg.DataError, psycopg.ProgrammingError) as fault:
+            sentence = f"the check {name} could not be finished: {fault}"
+            self.tallies[name].note(name, "data that can be read", type(fault).__name__, sentence)
+
+    def counted(self, stage: str, items: Iterator[object]) -> Iterator[object]:
+        """The same items, reported as they go by."""
+        done = 0
+        for item in items:
+            yield item
+            done += 1
+            if done == _REPORT_EVERY:
+                self.report(stage, done)
+                done = 0
+        if done:
+            self.report(stage, done)
+
+
+def verify(dsn: str, on_progress: Progress | None = None) -> AuditReport:
+    """Recompute the book from the stored events and check every invariant; changes nothing.
+
+    `on_progress` is told a stage (`streams`, `entries`, `checks`) and how many of it were done since the last call.
+    Memory stays flat but for the catalogue and the sessions that wait for something. Raises
+    psycopg.OperationalError when the database cannot be reached.
+    """
+    with open_snapshot(dsn) as snapshot, Spool() as expected, Spool() as event_ids:
+        run = _Run(snapshot, on_progress or _silent)
+        run.guard("streams", lambda: _examine_streams(run, expected, event_ids))
+        run.guard("journal", lambda: _examine_journal(run, expected))
+        run.guard("causes", lambda: check_causes(snapshot, event_ids.sorted(), run.tallies["causes"]))
+        for name, check in SNAPSHOT_CHECKS.items():
+            run.guard(name, partial(check, snapshot, run.tallies[name]))
+            run.report("checks", 1)
+        return AuditReport(tuple(_finished(name, tally) for name, tally in run.tallies.items()))
+
+
+def _finished(name: str, tally: Tally) -> Check:
+    severity = Severity.NOTICE if name in NOTICES else Severity.FAILURE
+    return Check(name, SENTENCES[name], tally.examined, tuple(tally.findings), tally.found, severity)
+
+
+def _examine_streams(run: _Run, expected: Spool, event_ids: Spool) -> None:
+    around = Surroundings(read_catalogue(run.snapshot, run.tallies["streams"]))
+    waiting = list(run.snapshot.rows(_WAITING))
+    around.stale = frozenset(session_id for session_id, stale in waiting if stale)
+    around.due = frozenset(session_id for session_id, _ in waiting)
+    for stream in run.counted("streams", read_streams(run.snapshot)):
+        if isinstance(stream, Stream):
+            _examine_stream(run, stream, around, expected, event_ids)
+
+
+def _examine_stream(run: _Run, stream: Stream, around: Surroundings, expected: Spool, event_ids: Spool) -> None:
+    for line in derive(stream, run.tallies["decisions"]):
+        expected.add(line)
+    for version, _, _ in stream.decisions:
+        event_ids.add(event_id(stream.stream_id, version).hex.encode())
+    streams = run.tallies["streams"]
+    if stream.name and stream_id_of(stream.name) != stream.stream_id:
+        sentence = f"stream {stream.stream_id} holds the events of {stream.name}"
+        streams.note(stream.name, stream_id_of(stream.name), stream.stream_id, sentence)
+    if stream.kind == SESSION:
+        _examine_session(run, stream, around)
+    elif stream.kind in OF_STREAMS:
+        name, check = OF_STREAMS[stream.kind]
+        _attempt(stream, name, partial(check, stream, run.tallies[name]))
+        run.tallies[name].examined += 1
+    for sentence in stream.unreadable:
+        where = stream.name or f"stream {stream.stream_id}"
+        streams.note(where, "a readable event", sentence, f"{where}: {sentence}")
+
+
+def _examine_session(run: _Run, stream: Stream, around: Surroundings) -> None:
+    sessions: list[Session] = []
+    _attempt(stream, "session", lambda: sessions.append(Session.of(stream, around)))
+    for session in sessions:
+        for name, check in OF_SESSIONS.items():
+            run.tallies[name].examined += 1
+            _attempt(stream, name, partial(check, session, run.tallies[name]))
+
+
+def _attempt(stream: Stream, name: str, act: Callable[[], None]) -> None:
+    try:
+        act()
+    except _UNREADABLE as fault:
+        stream.unreadable.append(f"the check {name} met {type(fault).__name__}: {fault}")
+
+
+def _examine_journal(run: _Run, expected: Spool) -> None:
+    rows = compare_journal(run.snapshot, expected.sorted(), run.tallies["entries"], run.tallies["journal"])
+    for _ in run.counted("entries", rows):
+        pass
+
+
+def _silent(_stage: str, _count: int) -> None:
+    """Report progress to nobody."""

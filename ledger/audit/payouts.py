@@ -1,0 +1,225 @@
+"""Payouts: each by itself, and all of them against the entries and the lines they pay."""
+
+from uuid import NAMESPACE_URL, uuid5
+
+from ledger.audit.report import Tally
+from ledger.audit.snapshot import Snapshot
+from ledger.audit.streams import Body, Fact, Stream
+
+_AWAITING = "AWAITING_APPROVAL"
+# The bank's last word, and the entries that stand for it: settled (J36), rejected (J38), returned (J39).
+_BANK_ENTRIES = {"": (0, 0, 0), "PAID": (1, 0, 0), "FAILED": (0, 1, 0), "RETURNED": (1, 0, 1)}
+
+# The head of the queries below: payouts as they were created, and what each entry adds to each operator's payable
+# (2010 and 2011).
+_PAYOUTS_AND_EFFECTS = """
+WITH created AS MATERIALIZED (
+    SELECT convert_from(state, 'UTF8')::jsonb AS body FROM event_store.stored_events WHERE topic = 'PayoutCreated'
+), payout AS MATERIALIZED (
+    SELECT body ->> 'payout_id' AS payout_id, body ->> 'operator_id' AS operator_id, body ->> 'currency' AS currency,
+           body ->> 'business_date' AS business_date, (body ->> 'attempt')::int AS attempt,
+           (body ->> 'amount')::bigint AS amount, (body ->> 'reserve')::bigint AS reserve,
+           body ->> 'status' AS status, body ->> 'reissue_of' AS reissue_of, body -> 'entry_ids' AS entry_ids
+    FROM created
+), paid AS MATERIALIZED (
+    SELECT payout_id, operator_id, currency, reissue_of, id::uuid AS entry_id
+    FROM payout CROSS JOIN jsonb_array_elements_text(entry_ids) AS id
+), effect AS MATERIALIZED (
+    SELECT entry_id, substr(account, 6) AS operator_id, currency, -sum(amount_minor) AS amount
+    FROM book.posting WHERE account LIKE '2010/%%' OR account LIKE '2011/%%'
+    GROUP BY entry_id, substr(account, 6), currency
+    HAVING sum(amount_minor) <> 0
+)
+"""
+# Each payout's amount beside the sum of what it pays, and how many of its entries change no payable. The reserve of
+# one that waits for approval is not posted, and so not among its entries.
+_SUMS = """
+SELECT payout.payout_id, payout.amount,
+       (coalesce(sum(effect.amount), 0) - CASE WHEN status = 'AWAITING_APPROVAL'
+           AND NOT coalesce(bool_or(entry.kind = 'J31' AND entry.payout_id = payout.payout_id), false)
+           THEN payout.reserve ELSE 0 END)::bigint,
+       count(*) FILTER (WHERE effect.entry_id IS NULL)
+FROM payout
+LEFT JOIN paid USING (payout_id)
+LEFT JOIN effect ON effect.entry_id = paid.entry_id AND effect.operator_id = payout.operator_id
+                AND effect.currency = payout.currency
+LEFT JOIN book.entry ON entry.entry_id = effect.entry_id
+GROUP BY payout.payout_id, payout.amount, payout.status, payout.reserve
+ORDER BY payout.payout_id
+"""
+# Entries that are paid by two payouts, other than a payout and its repetition.
+_PAID_TWICE = """
+SELECT entry_id, array_agg(payout_id ORDER BY payout_id) FROM paid WHERE reissue_of IS NULL
+GROUP BY entry_id HAVING count(*) > 1 ORDER BY entry_id
+"""
+# Two payouts of one operator, currency, business date and attempt.
+_SAME_KEY = """
+SELECT operator_id, currency, business_date, attempt, count(*) FROM payout
+GROUP BY operator_id, currency, business_date, attempt HAVING count(*) > 1
+ORDER BY operator_id, currency, business_date, attempt
+"""
+# Repetitions that do not repeat what they name, or of one that is repeated twice.
+_REISSUES = """
+SELECT again.payout_id, again.reissue_of, count(*) OVER (PARTITION BY again.reissue_of),
+       coalesce((again.operator_id, again.currency, again.business_date, again.amount, again.attempt,
+                 again.entry_ids)
+           = (first.operator_id, first.currency, first.business_date, first.amount, first.attempt + 1,
+              first.entry_ids), false)
+FROM payout AS again LEFT JOIN payout AS first ON first.payout_id = again.reissue_of
+WHERE again.reissue_of IS NOT NULL ORDER BY again.payout_id
+"""
+# What each payout has in transit by the postings, and what handed it off: J35, or J40 for a repetition.
+_IN_TRANSIT = """
+, transit AS (
+    SELECT substr(account, 6) AS payout_id, posting.currency, sum(amount_minor) AS balance,
+           coalesce(-sum(amount_minor) FILTER (WHERE kind = 'J35'), 0) AS initiated,
+           coalesce(-sum(amount_minor) FILTER (WHERE kind = 'J40'), 0) AS reissued
+    FROM book.posting JOIN book.entry USING (entry_id) WHERE account LIKE '2050/%%' GROUP BY account, posting.currency
+)
+SELECT payout_id, payout.amount, payout.currency, transit.currency, payout.status, payout.reissue_of IS NOT NULL,
+       coalesce(balance, 0)::bigint, coalesce(initiated, 0)::bigint, coalesce(reissued, 0)::bigint
+FROM payout FULL JOIN transit USING (payout_id) ORDER BY payout_id
+"""
+# Payable lines beside what entries add to payables, maturing (no effect) and payouts themselves (J35) apart.
+_LINES = """
+SELECT entry_id, line.operator_id, line.currency, line.amount, changed.operator_id, changed.currency,
+       changed.amount::bigint
+FROM intake.line AS line
+FULL JOIN (SELECT effect.* FROM effect JOIN book.entry USING (entry_id) WHERE kind NOT IN ('J08', 'J35')) AS changed
+    USING (entry_id)
+WHERE (line.operator_id, line.currency, line.amount::numeric)
+    IS DISTINCT FROM (changed.operator_id, changed.currency, changed.amount)
+ORDER BY entry_id
+"""
+# Lines that are marked as paid beside the entries that payouts say they pay.
+_PAID_LINES = """
+SELECT entry_id, line.payout_id, paid.payout_id
+FROM (SELECT entry_id, payout_id FROM intake.line WHERE payout_id IS NOT NULL) AS line
+FULL JOIN (SELECT entry_id, payout_id FROM paid WHERE reissue_of IS NULL) AS paid USING (entry_id)
+WHERE line.payout_id IS DISTINCT FROM paid.payout_id
+ORDER BY entry_id
+"""
+_COUNT_LINES = "SELECT count(*) FROM intake.line"
+
+
+def check_payout(stream: Stream, tally: Tally) -> None:
+    """A payout's ids, its amount, and that its book follows the bank's answers. Answers may come before it."""
+    created = stream.decided("PayoutCreated")
+    if not created:
+        return
+    body = created[0]
+    where = f"payout {body['payout_id']}"
+    if len(created) > 1:
+        tally.note(where, 1, len(created), f"{where} was created {len(created)} times")
+    for kind in ("payout", "batch"):
+        name = f"{body['operator_id']}:{body['currency']}:{body['business_date']}:{body['attempt']}"
+        wanted = str(uuid5(NAMESPACE_URL, f"wattledger:{kind}:{name}"))
+        tally.compare(where, wanted, body[f"{kind}_id"], f"its {kind}_id")
+    if body["amount"] <= 0:
+        tally.note(where, "more than 0", body["amount"], f"{where} is of {body['amount']}")
+    _check_reserve(stream, where, body, tally)
+    _check_answers(stream, where, body, tally)
+
+
+def _check_reserve(stream: Stream, where: str, body: Body, tally: Tally) -> None:
+    held = stream.sum("J31", f"2010/{body['operator_id']}")
+    if body["status"] != _AWAITING or held:
+        tally.compare(where, body["reserve"], held, "the reserve that was held (J31)")
+    released = stream.sum("J32", f"2020/{body['operator_id']}")
+    if released not in (0, held):
+        tally.note(where, f"0 or {held}", released, f"{where} held {held} as reserve and released {released}")
+
+
+def _check_answers(stream: Stream, where: str, body: Body, tally: Tally) -> None:
+    account = f"2050/{body['payout_id']}"
+    handed_off = body["status"] != _AWAITING or bool(stream.bookings("PayoutInitiated", "PayoutReissued"))
+    word = _last_word(stream) if handed_off else ""
+    found = (
+        stream.sum("J36", account),
+        stream.sum("J38", account),
+        stream.sum("J39", "1010"),
+    )
+    wanted = tuple(times * body["amount"] for times in _BANK_ENTRIES[word])
+    tally.compare(
+        where, wanted, found, f"settled, rejected and returned (J36, J38, J39), {word or 'without answer'},"
+    )
+    changes = stream.decided("PayoutStatusChanged")
+    status = changes[-1]["status"] if changes else body["status"]
+    if word:
+        tally.compare(where, word, status, "its status")
+
+
+def _last_word(stream: Stream) -> str:
+    """What the answers come to, by their own times: a failure after payment is a return, and both are final."""
+    answers: list[tuple[Fact, str]] = [
+        (fact, topic) for topic, facts in stream.facts.items() for fact in facts if topic.startswith("payout.")
+    ]
+    word = ""
+    for _, topic in sorted(answers, key=lambda answer: answer[0].order):
+        if word in ("FAILED", "RETURNED"):
+            break
+        if topic == "payout.paid":
+            word = "PAID"
+        elif topic == "payout.returned" or (topic == "payout.failed" and word == "PAID"):
+            word = "RETURNED"
+        elif topic == "payout.failed":
+            word = "FAILED"
+    return word
+
+
+def check_sums(snapshot: Snapshot, tally: Tally) -> None:
+    """A payout is the sum of what its entries added to the operator's payable, and none is paid by two payouts."""
+    for payout_id, amount, total, absent in snapshot.rows(_PAYOUTS_AND_EFFECTS + _SUMS):
+        tally.examined += 1
+        where = f"payout {payout_id}"
+        tally.compare(where, total, amount, "the amount, which its entries add up to,")
+        if absent:
+            sentence = f"{where} names {absent} entries that do not change its operator's payable"
+            tally.note(where, 0, absent, sentence)
+    for entry_id, payout_ids in snapshot.rows(_PAYOUTS_AND_EFFECTS + _PAID_TWICE):
+        sentence = f"entry {entry_id} is paid by the payouts {', '.join(payout_ids)}"
+        tally.note(f"entry {entry_id}", "one payout", len(payout_ids), sentence)
+    for operator_id, currency, business_date, attempt, number in snapshot.rows(_PAYOUTS_AND_EFFECTS + _SAME_KEY):
+        where = f"operator {operator_id}, {currency}, {business_date}"
+        tally.note(where, "one payout", number, f"{where}: attempt {attempt} was made {number} times")
+    for payout_id, first, times, same in snapshot.rows(_PAYOUTS_AND_EFFECTS + _REISSUES):
+        where = f"payout {payout_id}"
+        if not same:
+            sentence = f"{where} repeats {first} and does not have its lines, amount and date and the next attempt"
+            tally.note(where, f"what {first} has", "something else", sentence)
+        if times > 1:
+            tally.note(where, "one repetition", times, f"{where} is one of {times} that repeat payout {first}")
+
+
+def check_transit(snapshot: Snapshot, tally: Tally) -> None:
+    """2050 of a payout is zero or its amount in transit; J35 or, for a repetition, J40 handed exactly that off."""
+    for row in snapshot.rows(_PAYOUTS_AND_EFFECTS + _IN_TRANSIT):
+        payout_id, amount, currency, posted_in, status, is_reissue, balance, initiated, reissued = row
+        tally.examined += 1
+        where = f"payout {payout_id}"
+        if amount is None:
+            tally.note(
+                where, "a payout", balance, f"account 2050/{payout_id} has postings and there is no such payout"
+            )
+            continue
+        wanted = (0, amount) if is_reissue else (amount, 0)
+        if status == _AWAITING and not (initiated or reissued):
+            wanted = (0, 0)
+        tally.compare(where, wanted, (initiated, reissued), "what was handed off (J35, J40)")
+        if posted_in is not None:
+            tally.compare(where, currency, posted_in, "the currency in transit")
+        if balance not in (0, -amount):
+            tally.note(where, f"0 or {-amount}", balance, f"{where}: account 2050 has {balance}, not 0 or {-amount}")
+
+
+def check_lines(snapshot: Snapshot, tally: Tally) -> None:
+    """The lines that payouts pay are the effects of entries, and are marked with the payout that names them."""
+    tally.examined += next(iter(snapshot.rows(_COUNT_LINES)))[0]
+    for entry_id, operator_id, currency, amount, *changed in snapshot.rows(_PAYOUTS_AND_EFFECTS + _LINES):
+        where = f"line of entry {entry_id}"
+        line = [operator_id, currency, amount]
+        tally.note(where, changed, line, f"{where} is {line}; the entry changes the payable by {changed}")
+    for entry_id, marked, named in snapshot.rows(_PAYOUTS_AND_EFFECTS + _PAID_LINES):
+        where = f"line of entry {entry_id}"
+        sentence = f"{where} is marked as paid by {marked} and is named by {named}"
+        tally.note(where, named, marked, sentence)

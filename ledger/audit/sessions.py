@@ -1,0 +1,226 @@
+"""Sessions: what each was judged to be worth against its facts, and what stands on the book against that."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from ledger.audit.amounts import exact
+from ledger.audit.catalogue import Catalogue, Terms
+from ledger.audit.report import Tally
+from ledger.audit.streams import Body, Fact, Stream
+
+RATED, SUSPENSE, OPEN, INVALID = "RATED", "SUSPENSE", "OPEN", "INVALID"
+_AMOUNTS = ("net", "vat", "gross", "commission", "commission_vat", "operator_share")
+_UNKNOWN_OPERATOR = ("OPERATOR_UNKNOWN", "OPERATOR_NOT_IN_EFFECT")
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What judging a session takes besides its stream.
+
+    `stale` sessions wait to be judged again after a publication, `due` ones for the clock.
+    """
+
+    catalogue: Catalogue
+    stale: frozenset[str] = field(default_factory=frozenset)
+    due: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(slots=True)
+class Session:
+    """A session as its stream shows it."""
+
+    stream: Stream
+    around: Surroundings
+    session_id: str
+    start: Fact | None
+    end: Fact | None
+    operator_id: str
+    outcome: Body | None
+    partner: str | None
+    terms: Terms | None
+    rejected: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, stream: Stream, around: Surroundings) -> "Session":
+        """The session of a stream; raises KeyError when facts or decisions lack what they should have."""
+        start, end = _first(stream, "charging.session.started"), _first(stream, "charging.session.ended")
+        operators = {fact.data["operator_id"] for fact in stream.facts.get("charging.session.started", ())}
+        operator_id = operators.pop() if len(operators) == 1 else ""
+        outcomes, rejected = stream.decided("SessionAssessed"), stream.decided("FactRejected")
+        catalogue = around.catalogue
+        return cls(
+            stream=stream,
+            around=around,
+            session_id=stream.name.partition(":")[2],
+            start=start,
+            end=end,
+            operator_id=operator_id,
+            outcome=outcomes[-1] if outcomes else None,
+            partner=catalogue.partner_of(start.data.get("token"), start.at) if start else None,
+            terms=catalogue.terms_at(operator_id, start.at) if start and operator_id else None,
+            rejected=frozenset((body["source"], body["id"]) for body in rejected),
+        )
+
+    @property
+    def where(self) -> str:
+        """The session's name in findings."""
+        return f"session {self.session_id}"
+
+    @property
+    def is_rated(self) -> bool:
+        """Whether it was last judged RATED."""
+        return self.outcome is not None and self.outcome["state"] == RATED
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing that was published waits to change it."""
+        return self.session_id not in self.around.stale
+
+    def accepted(self, topic: str) -> list[Fact]:
+        """The facts of a type that were not rejected later, in the order of their own times."""
+        facts = self.stream.facts.get(topic, ())
+        return sorted((f for f in facts if (f.source, f.id) not in self.rejected), key=lambda fact: fact.order)
+
+
+def _first(stream: Stream, topic: str) -> Fact | None:
+    return min(stream.facts.get(topic, ()), key=lambda fact: fact.order, default=None)
+
+
+def check_states(session: Session, tally: Tally) -> None:
+    """OPEN, INVALID and RATED follow from the facts; every amount of an outcome adds up."""
+    where, facts, outcome = session.where, session.stream.facts, session.outcome
+    starts, ends = facts.get("charging.session.started", []), facts.get("charging.session.ended", [])
+    if outcome is None:
+        if starts or ends:
+            tally.note(where, "an outcome", "none", f"{where} was reported and never judged")
+        return
+    told = {(fact.at, exact(fact.data["meter_start_wh"]), fact.data["operator_id"]) for fact in starts}
+    ended = {(fact.at, exact(fact.data["meter_stop_wh"])) for fact in ends}
+    state = outcome["state"]
+    if len(told) > 1 or len(ended) > 1:
+        tally.compare(where, INVALID, state, "the state, with two different starts or ends,")
+    elif not told or not ended:
+        tally.compare(where, OPEN, state, "the state, with start or end missing,")
+    elif state not in (RATED, SUSPENSE):
+        tally.note(where, "RATED or SUSPENSE", state, f"{where} has one start and one end and is {state}")
+    tally.compare(where, session.operator_id, outcome["operator_id"], "the operator")
+    for each in session.stream.decided("SessionAssessed"):
+        _check_sums(where, each, tally)
+
+
+def _check_sums(where: str, outcome: Body, tally: Tally) -> None:
+    amounts = [outcome[name] for name in _AMOUNTS]
+    if outcome["state"] != RATED:
+        if any(amount is not None for amount in amounts):
+            tally.note(where, "no amounts", amounts, f"{where} is {outcome['state']} and has amounts")
+        return
+    net, vat, gross, commission, commission_vat, share = amounts
+    tally.compare(where, gross, net + vat, "net and VAT together")
+    tally.compare(where, gross - commission - commission_vat, share, "the operator's share")
+
+
+def check_terms(session: Session, tally: Tally) -> None:
+    """A rated session has the currency and the commission of the contract in effect at its start."""
+    where, outcome, start = session.where, session.outcome, session.start
+    if outcome is None or start is None or not session.is_settled:
+        return
+    if not session.is_rated:
+        known = session.around.catalogue.knows_tariff(session.operator_id, start.data["tariff_id"])
+        waits_in_vain = (outcome["reason"] in _UNKNOWN_OPERATOR and session.terms is not None) or (
+            outcome["reason"] == "TARIFF_UNKNOWN" and known
+        )
+        if waits_in_vain:
+            sentence = f"{where} waits with {outcome['reason']} for what is known"
+            tally.note(where, "not " + outcome["reason"], outcome["reason"], sentence)
+        return
+    if session.terms is None:
+        tally.note(where, SUSPENSE, RATED, f"{where} is rated and its operator had no contract in effect")
+        return
+    tally.compare(where, session.terms.currency, outcome["currency"], "the currency")
+    commission, vat = session.terms.commission(outcome["net"])
+    tally.compare(where, commission, outcome["commission"], "the commission")
+    tally.compare(where, vat, outcome["commission_vat"], "the VAT of the commission")
+
+
+def check_prices(session: Session, tally: Tally) -> None:
+    """Energy is the difference of the registers as last corrected; flat tariffs are priced again, exactly."""
+    outcome, start, end = session.outcome, session.start, session.end
+    if outcome is None or start is None or end is None or not session.is_rated:
+        return
+    where, shortfall = session.where, outcome["shortfall"]
+    energy_wh = _register(session, end, "meter_stop_wh") - _register(session, start, "meter_start_wh")
+    if not shortfall:
+        tally.compare(where, energy_wh, exact(outcome["energy_wh"]), "the energy in Wh")
+    prices = session.around.catalogue.prices_at(session.operator_id, start.data["tariff_id"], start.at)
+    if prices is None or not session.is_settled:
+        return
+    net, gross = prices.price(energy_wh)
+    tally.compare(where, gross, outcome["gross"] + shortfall, "gross (with what could not be charged any more)")
+    if not shortfall:
+        tally.compare(where, net, outcome["net"], "net")
+
+
+def _register(session: Session, reported: Fact, name: str) -> Fraction:
+    """A register by its latest correction, as reported where none corrects it."""
+    corrections = [f for f in session.stream.facts.get("charging.session.meter_corrected", ()) if _says(f, name)]
+    latest = max(corrections, key=lambda fact: fact.order, default=reported)
+    return exact(latest.data[name])
+
+
+def _says(fact: Fact, name: str) -> bool:
+    return fact.data.get(name) is not None
+
+
+def check_book(session: Session, tally: Tally) -> None:
+    """What was earned on the book is the outcome: J01, J02 and J59 of a driver, J13, J14 and J21 of a partner."""
+    stream = session.stream
+    rated = session.outcome if session.is_rated and session.is_settled else None
+    if not session.is_settled or (session.partner is not None and rated is None):
+        return
+    of_driver = rated if session.partner is None else None
+    billed = stream.sum("J01", f"1105/{session.session_id}") + stream.sum("J59", "2080")
+    _compare_book(session, of_driver, billed, ("J02", "J59"), "4010", tally)
+    if session.partner is not None:
+        accepted = _accepted_cdr(session)
+        receivable = sum(stream.sum(kind, code) for kind in ("J13", "J21") for code in ("1200", "1210"))
+        _compare_book(session, accepted, receivable, ("J14", "J21"), "4020", tally)
+    matured = stream.bookings("ShareMatured")
+    if matured and session.partner is None:
+        pending = sum(amount for (_, to), amount in stream.sums.items() if to.startswith("2011/"))
+        tally.compare(session.where, 0, pending, "what is pending after its share matured")
+
+
+def _compare_book(
+    session: Session, wanted: Body | None, gross: int, kinds: tuple[str, str], revenue: str, tally: Tally
+) -> None:
+    expected = [wanted[name] if wanted else 0 for name in ("gross", "commission", "commission_vat")]
+    commission, vat = (-sum(session.stream.sum(kind, code) for kind in kinds) for code in (revenue, "2110"))
+    side = "driver" if revenue == "4010" else "partner"
+    for name, should, does in zip(
+        ("gross", "commission", "VAT of the commission"), expected, (gross, commission, vat), strict=True
+    ):
+        tally.compare(session.where, should, does, f"{name} on the book of the {side}")
+
+
+def _accepted_cdr(session: Session) -> dict[str, Any] | None:
+    """The amounts of the standing CDR if the session's partner accepted it."""
+    issued, credited = session.stream.decided("CdrIssued"), session.stream.decided("CdrCredited")
+    if not issued or any(body["number"] == issued[-1]["number"] for body in credited):
+        return None
+    answers = session.stream.facts.get("roaming.cdr_accepted", ())
+    if not any(
+        fact.data["cdr_id"] == issued[-1]["cdr_id"] and fact.data["partner"].upper() == session.partner
+        for fact in answers
+    ):
+        return None
+    return dict(zip(("gross", "commission", "commission_vat"), issued[-1]["key"][2:], strict=True))
+
+
+SESSION_CHECKS: dict[str, Callable[[Session, Tally], None]] = {
+    "states": check_states,
+    "terms": check_terms,
+    "prices": check_prices,
+    "earnings": check_book,
+}

@@ -1,0 +1,96 @@
+"""Balances, cover and streams: what can be added up and counted inside the database."""
+
+from ledger.audit.report import Tally
+from ledger.audit.snapshot import Snapshot
+
+# Kept balances beside the sums of all postings, for every account that has either.
+_BALANCES = """
+WITH kept AS (
+    SELECT account, currency, sum(debits) AS debits, sum(credits) AS credits
+    FROM book.balance GROUP BY account, currency
+), added AS (
+    SELECT account, currency, coalesce(sum(amount_minor) FILTER (WHERE amount_minor > 0), 0) AS debits,
+           coalesce(-sum(amount_minor) FILTER (WHERE amount_minor < 0), 0) AS credits
+    FROM book.posting GROUP BY account, currency
+)
+SELECT account, currency, coalesce(kept.debits, 0)::text, coalesce(kept.credits, 0)::text,
+       coalesce(added.debits, 0)::text, coalesce(added.credits, 0)::text
+FROM kept FULL JOIN added USING (account, currency)
+ORDER BY account, currency
+"""
+# The trial balance by currency, from the postings and from the kept balances.
+_TRIAL_BALANCE = """
+SELECT currency, sum(posted)::text, sum(kept)::text FROM (
+    SELECT currency, sum(amount_minor) AS posted, 0 AS kept FROM book.posting GROUP BY currency
+    UNION ALL
+    SELECT currency, 0, sum(debits - credits) FROM book.balance GROUP BY currency
+) AS both_sides GROUP BY currency ORDER BY currency
+"""
+# Client money and what stands for it, less all that is owed to others out of it.
+_COVER = """
+SELECT currency,
+       coalesce(sum(amount_minor) FILTER (
+           WHERE code IN ('1010', '1105', '1110', '1120', '1250', '1200', '1210', '1220')), 0)::text,
+       coalesce(-sum(amount_minor) FILTER (WHERE code BETWEEN '2010' AND '2080'), 0)::text
+FROM (SELECT currency, amount_minor, split_part(account, '/', 1) AS code FROM book.posting) AS coded
+GROUP BY currency ORDER BY currency
+"""
+# Sessions whose driver was charged more or less than the session cost.
+_RECEIVABLES = """
+SELECT account, currency, sum(amount_minor)::text FROM book.posting WHERE account LIKE '1105/%%'
+GROUP BY account, currency ORDER BY account, currency
+"""
+# Versions of each stream count from 1 without a gap.
+_STREAMS = """
+SELECT originator_id, count(*), min(originator_version), max(originator_version)
+FROM event_store.stored_events GROUP BY originator_id ORDER BY originator_id
+"""
+
+
+def check_balances(snapshot: Snapshot, tally: Tally) -> None:
+    """The kept balance of every account is the sum of its postings."""
+    for account, currency, kept_debits, kept_credits, debits, credits in snapshot.rows(_BALANCES):
+        tally.examined += 1
+        where = f"account {account} in {currency}"
+        tally.compare(where, debits, kept_debits, "the sum of debits")
+        tally.compare(where, credits, kept_credits, "the sum of credits")
+
+
+def check_trial_balance(snapshot: Snapshot, tally: Tally) -> None:
+    """All accounts of a currency add up to zero."""
+    for currency, posted, kept in snapshot.rows(_TRIAL_BALANCE):
+        tally.examined += 1
+        tally.compare(currency, "0", posted, "the sum of all postings")
+        tally.compare(currency, "0", kept, "the sum of all kept balances")
+
+
+def check_cover(snapshot: Snapshot, tally: Tally) -> None:
+    """What is held for others is at least what is owed to them; what the platform bears can make it less."""
+    for currency, pool, owed in snapshot.rows(_COVER):
+        tally.examined += 1
+        if int(pool) < int(owed):
+            short = int(owed) - int(pool)
+            sentence = f"{currency}: {owed} is owed and {pool} is there for it: the platform has to add {short}"
+            tally.note(currency, f"at least {owed}", pool, sentence)
+
+
+def check_receivables(snapshot: Snapshot, tally: Tally) -> None:
+    """Sessions that were captured for more or less than they cost (1105 is not zero)."""
+    for account, currency, amount in snapshot.rows(_RECEIVABLES):
+        tally.examined += 1
+        if int(amount):
+            session_id = account.partition("/")[2]
+            much = (
+                f"{amount} {currency} is not paid yet" if int(amount) > 0 else f"{-int(amount)} {currency} too much"
+            )
+            tally.note(f"session {session_id}", "0", amount, f"session {session_id}: {much}")
+
+
+def check_versions(snapshot: Snapshot, tally: Tally) -> None:
+    """The events of every stream are numbered from 1 without a gap."""
+    for stream_id, events, first, last in snapshot.rows(_STREAMS):
+        tally.examined += 1
+        if (first, last) != (1, events):
+            where = f"stream {stream_id}"
+            sentence = f"{where} has {events} events, numbered {first} to {last}"
+            tally.note(where, f"1 to {events}", f"{first} to {last}", sentence)

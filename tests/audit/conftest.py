@@ -1,0 +1,54 @@
+"""A settled network to audit: made once a session, copied for each test that changes it."""
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+
+from ledger.migrate import migrate
+from tests.audit.network import history, settle
+
+# This history has every posting the engine knows: `test_the_network_uses_every_posting` says so.
+SEED, SESSIONS = 3, 120
+_numbers = itertools.count(1)
+
+
+def _beside(dsn: str, database: str) -> str:
+    return f"{dsn.rpartition('/')[0]}/{database}"
+
+
+@pytest.fixture(scope="session")
+def settled_network(postgres_dsn: str) -> Iterator[str]:
+    """DSN of the settled network; it is only read."""
+    name = "audit_settled"
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        dsn = _beside(postgres_dsn, name)
+        migrate(dsn)
+        settle(dsn, history(SEED, SESSIONS))
+        yield dsn
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def book(settled_network: str, postgres_dsn: str) -> Iterator[str]:
+    """DSN of a copy of the settled network that the test may change."""
+    name = f"audit_copy_{next(_numbers)}"
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE audit_settled")
+        yield _beside(postgres_dsn, name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def tamper(book: str) -> Callable[[str], int]:
+    """Runs SQL as a superuser who has switched every guard off; says how many rows it changed."""
+
+    def run(statement: str) -> int:
+        with psycopg.connect(book) as connection:
+            for table in ("book.entry", "book.posting", "event_store.stored_events"):
+                connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL".encode())
+            return connection.execute(statement.encode()).rowcount
+
+    return run
