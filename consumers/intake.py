@@ -46,10 +46,11 @@ CDR_ANSWERS = ("roaming.cdr_accepted", "roaming.cdr_rejected")
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A record with what decoding made of it."""
+    """A record with what decoding made of it; `key` tells messages apart and is empty for a refusal."""
 
     record: Record
     outcome: Message | Refusal
+    key: bytes = b""
 
     @property
     def partition(self) -> Partition:
@@ -119,7 +120,7 @@ class Intake:
         breaks the engine raises.
         """
         with collector_paused():
-            taken = [Taken(record, decode(record.value, record.headers)) for record in records]
+            taken = [_take(record) for record in records]
 
         def attempt() -> None:
             follow_up = self._process(taken, epochs)
@@ -178,21 +179,19 @@ class Intake:
     def _sort_out(self, cursor: Any, taken: Sequence[Taken]) -> Batch:
         """Tell new messages from duplicates, conflicts and refusals; each record counts once."""
         batch = Batch()
-        first: dict[UUID, Taken] = {}
+        first: dict[bytes, Taken] = {}
         for each in taken:
-            if isinstance(each.outcome, Message):
-                first.setdefault(messages.message_key(each.outcome.source, each.outcome.id), each)
-        digests = {key: UUID(bytes=each.outcome.digest) for key, each in first.items()}  # type: ignore[union-attr]
+            if each.key:
+                first.setdefault(each.key, each)
+        digests = {key: each.outcome.digest for key, each in first.items() if isinstance(each.outcome, Message)}
         known = messages.remember(cursor, digests)
         latest: datetime | None = None
         letters: list[tuple[Taken, DeadLetter]] = []
         for each in taken:
-            outcome, tally = each.outcome, batch.tallies[each.partition]
+            outcome, key, tally = each.outcome, each.key, batch.tallies[each.partition]
             if isinstance(outcome, Refusal):
                 letters.append((each, _letter(each.record, outcome)))
-                continue
-            key = messages.message_key(outcome.source, outcome.id)
-            if known.get(key, digests[key]) != UUID(bytes=outcome.digest):
+            elif known.get(key, digests[key]) != outcome.digest:
                 letters.append((each, _conflict(each.record, outcome)))
             elif key in known or first[key] is not each:
                 tally.duplicates += 1
@@ -268,6 +267,13 @@ class Intake:
             judgement = judge(work, session, self._known.catalogue, clock=None)
             reject_facts(cursor, work, session_id, judgement)
         return add_references(cursor, captures)
+
+
+def _take(record: Record) -> Taken:
+    outcome = decode(record.value, record.headers)
+    if isinstance(outcome, Refusal):
+        return Taken(record, outcome)
+    return Taken(record, outcome, messages.message_key(outcome.source, outcome.id))
 
 
 def _quarantine(cursor: Any, batch: Batch, letters: list[tuple[Taken, DeadLetter]]) -> None:

@@ -1,8 +1,11 @@
-"""Deduplication keys: which (source, id) was accepted before, and with which content."""
+"""Deduplication keys: which (source, id) was accepted before, and with which content.
 
-from collections.abc import Mapping
+Keys and digests are 16 bytes each, stored as uuid. They go over as the text of an array, written in one go: a dumper
+called for each of the thousands of a batch took longer than the database.
+"""
+
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
-from uuid import UUID
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
@@ -12,22 +15,30 @@ _REMEMBER = """
 INSERT INTO intake.message (key, digest)
 SELECT key, digest FROM unnest(%s::uuid[], %s::uuid[]) AS new (key, digest) ORDER BY key
 ON CONFLICT (key) DO NOTHING
-RETURNING key
+RETURNING uuid_send(key)
 """
-_KNOWN = "SELECT key, digest FROM intake.message WHERE key = ANY(%s)"
+_KNOWN = "SELECT uuid_send(key), uuid_send(digest) FROM intake.message WHERE key = ANY(%s::uuid[])"
 
 
-def message_key(source: str, id_: str) -> UUID:
+def message_key(source: str, id_: str) -> bytes:
     """The 16-byte key of a (source, id) pair."""
-    return UUID(bytes=blake2b(f"{source}\0{id_}".encode(), digest_size=16).digest())
+    return blake2b(f"{source}\0{id_}".encode(), digest_size=16).digest()
 
 
-def remember(cursor: Cursor[TupleRow], digests: Mapping[UUID, UUID]) -> dict[UUID, UUID]:
+def remember(cursor: Cursor[TupleRow], digests: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
     """Remember new keys; of those that were known before, the digest that stands."""
     if not digests:
         return {}
     keys = sorted(digests)
-    rows = cursor.execute(_REMEMBER, (keys, [digests[key] for key in keys])).fetchall()
-    new = {row[0] for row in rows}
-    known = [key for key in keys if key not in new]
-    return dict(cursor.execute(_KNOWN, (known,)).fetchall()) if known else {}
+    parameters = (_uuid_array(keys), _uuid_array(digests[key] for key in keys))
+    cursor.execute(_REMEMBER, parameters, binary=True)
+    if cursor.rowcount == len(keys):
+        return {}
+    new = {row[0] for row in cursor}
+    known = _uuid_array(key for key in keys if key not in new)
+    return dict(cursor.execute(_KNOWN, (known,), binary=True).fetchall())
+
+
+def _uuid_array(values: Iterable[bytes]) -> str:
+    """An array of uuid as PostgreSQL reads it; hex digits need no quotes."""
+    return f"{{{','.join([value.hex() for value in values])}}}"
