@@ -71,6 +71,7 @@ class Batch:
     statuses: list[Message] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     tallies: dict[Partition, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    latest: dict[Partition, datetime] = field(default_factory=dict)
 
     def accept(self, message: Message) -> None:
         """Put an accepted message where it belongs."""
@@ -169,7 +170,9 @@ class Intake:
             again = self._take_in(cursor, batch, work)
             for letter in batch.letters:
                 work.send_deadletter(letter.source or "", letter.deadletter_id)
-            positions.advance(cursor, {e.partition: e.record.offset + 1 for e in fresh})
+            positions.advance(
+                cursor, {e.partition: (e.record.offset + 1, batch.latest.get(e.partition)) for e in fresh}
+            )
             positions.count(cursor, batch.tallies)
             work.write(cursor)
             return again
@@ -185,7 +188,6 @@ class Intake:
                 first.setdefault(each.key, each)
         digests = {key: each.outcome.digest for key, each in first.items() if isinstance(each.outcome, Message)}
         known = messages.remember(cursor, digests)
-        latest: datetime | None = None
         letters: list[tuple[Taken, DeadLetter]] = []
         for each in taken:
             outcome, key, tally = each.outcome, each.key, batch.tallies[each.partition]
@@ -198,10 +200,9 @@ class Intake:
             else:
                 tally.accepted += 1
                 tally.extra_fields += outcome.extra_fields
-                latest = max(latest, outcome.time) if latest else outcome.time
+                latest = batch.latest.get(each.partition, outcome.time)
+                batch.latest[each.partition] = max(latest, outcome.time)
                 batch.accept(outcome)
-        if latest is not None:
-            positions.move_horizon(cursor, latest)
         _quarantine(cursor, batch, letters)
         return batch
 

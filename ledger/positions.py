@@ -25,8 +25,9 @@ JOIN unnest(%s::text[], %s::int[]) AS mine (topic, partition) USING (topic, part
 ORDER BY topic, partition FOR UPDATE OF position
 """
 _ADVANCE = """
-UPDATE intake.position SET next_offset = new.next_offset
-FROM unnest(%s::text[], %s::int[], %s::bigint[]) AS new (topic, partition, next_offset)
+UPDATE intake.position
+SET next_offset = new.next_offset, event_time = greatest(position.event_time, new.event_time)
+FROM unnest(%s::text[], %s::int[], %s::bigint[], %s::timestamptz[]) AS new (topic, partition, next_offset, event_time)
 WHERE position.topic = new.topic AND position.partition = new.partition
 """
 _COUNT = """
@@ -46,11 +47,8 @@ SELECT coalesce(sum(accepted), 0)::bigint, coalesce(sum(duplicates), 0)::bigint,
        coalesce(sum(dead_lettered), 0)::bigint, coalesce(sum(extra_fields), 0)::bigint
 FROM intake.tally
 """
-_MOVE_HORIZON = """
-INSERT INTO intake.horizon (event_time) VALUES (%s)
-ON CONFLICT (singleton) DO UPDATE SET event_time = excluded.event_time WHERE horizon.event_time < excluded.event_time
-"""
-_HORIZON = "SELECT event_time FROM intake.horizon"
+# Where event time stands: each partition keeps its own, so that no row is one which all consumers wait for.
+_HORIZON = "SELECT max(event_time) FROM intake.position"
 
 
 @dataclass(slots=True)
@@ -89,10 +87,10 @@ def lock(cursor: Cursor[TupleRow], epochs: Mapping[Partition, int]) -> dict[Part
     return {(topic, number): next_offset for topic, number, _, next_offset in rows}
 
 
-def advance(cursor: Cursor[TupleRow], positions: Mapping[Partition, int]) -> None:
-    """Move locked positions to the next offsets."""
-    if positions:
-        columns = zip(*((topic, number, next_) for (topic, number), next_ in positions.items()), strict=True)
+def advance(cursor: Cursor[TupleRow], moves: Mapping[Partition, tuple[int, datetime | None]]) -> None:
+    """Move locked positions to (next offset, latest envelope time of the accepted events); times never go back."""
+    if moves:
+        columns = zip(*((topic, number, *move) for (topic, number), move in moves.items()), strict=True)
         cursor.execute(_ADVANCE, [list(column) for column in columns])
 
 
@@ -110,11 +108,6 @@ def totals(cursor: Cursor[TupleRow]) -> Tally:
     """All records of the store, counted."""
     row = cursor.execute(_TOTALS).fetchone()
     return Tally(*row) if row else Tally()
-
-
-def move_horizon(cursor: Cursor[TupleRow], event_time: datetime) -> None:
-    """Note the latest envelope time of accepted events; it never goes back."""
-    cursor.execute(_MOVE_HORIZON, (event_time,))
 
 
 def horizon(cursor: Cursor[TupleRow]) -> datetime | None:

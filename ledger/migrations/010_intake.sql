@@ -7,6 +7,8 @@ CREATE TABLE intake.position (
     partition integer NOT NULL,
     next_offset bigint NOT NULL,
     epoch bigint NOT NULL,
+    -- The latest envelope time of the accepted events.
+    event_time timestamptz,
     PRIMARY KEY (topic, partition)
 );
 
@@ -27,12 +29,6 @@ CREATE TABLE intake.message (
     key uuid PRIMARY KEY,
     digest uuid NOT NULL
 );
--- The latest envelope time of an accepted event: where event time stands.
-CREATE TABLE intake.horizon (
-    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
-    event_time timestamptz NOT NULL
-);
-
 -- Records that were refused, kept whole so that they can be replayed after a fix.
 CREATE TABLE intake.deadletter (
     deadletter_id uuid PRIMARY KEY,
@@ -148,7 +144,7 @@ CREATE TABLE intake.open_payout (
 );
 CREATE INDEX open_payout_operator_idx ON intake.open_payout (operator_id) WHERE reserve_held OR failed;
 
-GRANT INSERT, UPDATE ON intake.position, intake.tally, intake.horizon, intake.session_head, intake.stream_head,
+GRANT INSERT, UPDATE ON intake.position, intake.tally, intake.session_head, intake.stream_head,
     intake.line, intake.run, intake.open_payout TO wattledger_writer;
 GRANT INSERT ON intake.message, intake.catalogue, intake.reference TO wattledger_writer;
 GRANT INSERT, UPDATE (replayed_at) ON intake.deadletter TO wattledger_writer;
