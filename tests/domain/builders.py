@@ -1,4 +1,4 @@
-"""Builders of worked examples: one operator, one session of 20 kWh that costs 10.00 and 20 % VAT, and what happens to it.
+"""Builders of worked examples: one operator, one session of 20 kWh that costs 10.00 and 20 % VAT, and its fate.
 
 The numbers are those of a charge of G = 1200 with commission C = 100, its VAT VC = 20 and a provider's fee P = 42, so
 the operator's share is 1080. Every 1 kWh costs 60 minor units with VAT.
@@ -244,18 +244,28 @@ def decided(facts: Iterable[Fact], known: Catalogue | None = None, clock: dateti
     session = Session(SESSION)
     for fact in facts:
         session.learn(fact)
-    decide(session, known or catalogue(), clock)
+    decide_until(session, known or catalogue(), clock)
     return session
+
+
+def decide_until(session: Session, known: Catalogue, clock: datetime | None) -> list[Decision]:
+    """Decide until nothing is due any more: after a CDR goes to a partner, the session takes another look."""
+    made: list[Decision] = []
+    while True:
+        judgement = decide(session, known, clock)
+        made += judgement.decisions
+        if clock is None or judgement.due_at is None or judgement.due_at > clock:
+            return made
 
 
 def told(
     steps: Iterable[tuple[Fact, datetime | None]], known: Catalogue | None = None
 ) -> tuple[Session, list[Decision]]:
     """The session after it learned facts one by one and decided after each, by the clock given with it."""
-    session, made = Session(SESSION), []
+    session, made = Session(SESSION), list[Decision]()
     for fact, clock in steps:
         session.learn(fact)
-        made += decide(session, known or catalogue(), clock).decisions
+        made += decide_until(session, known or catalogue(), clock)
     return session, made
 
 

@@ -20,7 +20,13 @@ STREAM = UUID(int=1)
 
 def of(kind: type[b.Booking], **fields: Any) -> b.Booking:
     """A booking about session S-1 of operator OP in EUR, its share pending unless told otherwise."""
-    head = {"key": "k", "effective_at": NOW, "currency": "EUR", "operator_id": "OP", "session_id": "S-1"}
+    head: dict[str, Any] = {
+        "key": "k",
+        "effective_at": NOW,
+        "currency": "EUR",
+        "operator_id": "OP",
+        "session_id": "S-1",
+    }
     return kind(**(head | fields))
 
 

@@ -79,7 +79,9 @@ class Foresight:
     def _lines(self, until: datetime) -> dict[str, list[Line]]:
         lines: dict[str, list[Line]] = defaultdict(list)
         for session_id, session in self._sessions.items():
-            decide(session, self.catalogue, until)
+            due_at: datetime | None = until
+            while due_at is not None and due_at <= until:
+                due_at = decide(session, self.catalogue, until).due_at
             for booking, revision in session.standing.values():
                 released = session.releases.get(booking.share)
                 if released is None or released.released_at is None or released.available_on is None:
