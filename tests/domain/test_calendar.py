@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.calendar import add_days, business_date, opens_at, zone
@@ -108,6 +108,7 @@ days = st.dates(date(2025, 1, 1), date(2027, 12, 31))
 cutoffs = st.times().map(lambda each: each.replace(second=0, microsecond=0))
 
 
+@settings(deadline=None)
 @given(st.sampled_from(ZONES), days, cutoffs)
 def test_the_moment_at_which_a_date_opens_belongs_to_it_and_the_second_before_does_not(
     name: str, day: date, cutoff: time
@@ -117,6 +118,7 @@ def test_the_moment_at_which_a_date_opens_belongs_to_it_and_the_second_before_do
     assert business_date(opens - timedelta(seconds=1), zone(name), cutoff) < day
 
 
+@settings(deadline=None)
 @given(st.sampled_from(ZONES), st.lists(days, min_size=2, max_size=6, unique=True), cutoffs)
 def test_later_dates_open_later(name: str, some: list[date], cutoff: time) -> None:
     opened = [opens_at(day, zone(name), cutoff) for day in sorted(some)]
@@ -143,6 +145,7 @@ def test_days_are_counted_one_by_one(day: str, count: int, business_days_only: b
     assert add_days(date.fromisoformat(day), count, business_days_only) == date.fromisoformat(expected)
 
 
+@settings(deadline=None)
 @given(days, st.integers(1, 40))
 def test_business_days_never_land_on_a_weekend(day: date, count: int) -> None:
     found = add_days(day, count, business_days_only=True)

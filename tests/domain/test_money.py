@@ -4,7 +4,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import AmountError
@@ -25,17 +25,20 @@ weights = st.lists(st.integers(0, 10**6), min_size=1, max_size=6).filter(any)
 currencies = st.sampled_from(["EUR", "JPY", "KWD", "INR", "CLF"])
 
 
+@settings(deadline=None)
 @given(totals, weights)
 def test_parts_add_up_to_the_total(total: int, by: list[int]) -> None:
     assert sum(largest_remainder(total, by)) == total
 
 
+@settings(deadline=None)
 @given(totals, weights)
 def test_each_part_is_its_exact_proportion_but_for_less_than_a_unit(total: int, by: list[int]) -> None:
     for part, weight in zip(largest_remainder(total, by), by, strict=True):
         assert abs(part - Fraction(total * weight, sum(by))) < 1
 
 
+@settings(deadline=None)
 @given(totals, weights)
 def test_what_weighs_nothing_gets_nothing_and_a_refund_splits_as_the_charge(total: int, by: list[int]) -> None:
     parts = largest_remainder(total, by)
@@ -43,6 +46,7 @@ def test_what_weighs_nothing_gets_nothing_and_a_refund_splits_as_the_charge(tota
     assert largest_remainder(-total, by) == tuple(-part for part in parts)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=6).filter(any))
 def test_a_split_of_the_whole_gives_back_the_weights(by: list[int]) -> None:
     assert largest_remainder(sum(by), by) == tuple(by)
@@ -65,6 +69,7 @@ def test_units_left_over_go_to_the_largest_remainders(
     assert largest_remainder(total, by) == expected
 
 
+@settings(deadline=None)
 @given(totals, st.lists(st.integers(-50, 10**6), min_size=2, max_size=4).filter(lambda each: sum(each) > 0))
 def test_a_share_below_zero_is_split_without_loss_too(total: int, by: list[int]) -> None:
     """A session that costs less than its commission and VAT leaves the operator a share below zero."""
@@ -79,6 +84,7 @@ def test_weights_that_say_nothing_are_refused(by: list[int]) -> None:
         largest_remainder(10, by)
 
 
+@settings(deadline=None)
 @given(st.decimals(min_value=-(10**9), max_value=10**9, places=6))
 def test_rounding_agrees_with_the_decimal_modules_half_up(value: Decimal) -> None:
     assert round_half_up(Fraction(value)) == int(value.quantize(Decimal(1), ROUND_HALF_UP))
@@ -91,6 +97,7 @@ def test_halves_go_away_from_zero(text: str, expected: int) -> None:
     assert round_half_up(Fraction(text)) == expected
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**12), 10**12), currencies)
 def test_text_and_minor_units_say_the_same(amount: int, currency: str) -> None:
     text = format_minor(amount, currency)

@@ -5,7 +5,7 @@ from itertools import permutations
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.catalogue import Catalogue, Version, Versions
@@ -97,6 +97,7 @@ times = st.integers(1, 9).map(lambda day: f"{day:02d} 00:00")
 made = st.lists(st.tuples(times, times), min_size=1, max_size=5)
 
 
+@settings(deadline=None)
 @given(made, st.randoms(use_true_random=False))
 def test_the_order_of_arrival_does_not_matter(times_of: list[tuple[str, str]], random: Random) -> None:
     told = [version(str(index), time, effective) for index, (time, effective) in enumerate(times_of)]
@@ -105,6 +106,7 @@ def test_the_order_of_arrival_does_not_matter(times_of: list[tuple[str, str]], r
     assert versions(*shuffled).timeline == versions(*told).timeline
 
 
+@settings(deadline=None)
 @given(made)
 def test_what_add_reports_is_where_the_rule_first_changes(times_of: list[tuple[str, str]]) -> None:
     moments = [at(f"{day:02d} 00:00") for day in range(1, 12)]
