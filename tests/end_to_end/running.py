@@ -14,7 +14,7 @@ from wattledger.settings import ENV_PREFIX, Settings, default_cache_dir
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 _SECONDS_MAX = 300
 
-Process: TypeAlias = "subprocess.Popen[bytes]"
+Process: TypeAlias = subprocess.Popen[bytes]
 Victim: TypeAlias = Literal["kafka", "postgresql"]
 
 

@@ -79,7 +79,7 @@ class _Story:
             "payout_cutoff_time": choose(("00:00", "02:30", "05:00")),
             "payout_business_days_only": self.likely(40),
             "payout_delay_days": choose((0, 0, 1, 3)),
-            "payout_minimum": choose(("0.01", "10.00", "30.00")),
+            "payout_minimum": choose(("0.01", "0.01", "20.00")),
             "payout_reserve_percent": choose(("0", "0", "7.5")),
             "payout_reserve_days": choose((0, 2)),
             "payout_requires_approval": self.likely(10),
@@ -203,8 +203,8 @@ class _Story:
                 self.events.append(aftermath.invoice_paid(f"I-{cdr_id}", partner, paid, [cdr_id], amount))
 
     def _payments(self, session_id: str, end: datetime) -> None:
-        charge = self.random.choice(("0.01", "2.56", "6.05", "10.58", "12.10", "40.00", "0.00"))
-        currency = "USD" if self.likely(3) else "EUR"
+        charge = self.random.choice(("0.00", "2.56", "12.10", "40.00", "40.00", "40.00", "80.00"))
+        currency = "USD" if self.likely(6) else "EUR"
         at = self.later(end + timedelta(minutes=self.random.choice((-10, 1, 400))), minutes=300)
         if self.likely(15):
             self.events.append(aftermath.payment_failed(session_id, stamp(self.later(at, minutes=600))))
@@ -213,7 +213,7 @@ class _Story:
         if self.likely(10):
             more = stamp(self.later(at, minutes=2_000))
             self.events.append(builders.captured(session_id, more, "30.00", "0.20", f"Q-{session_id}"))
-        for number in range(self.random.choice((0, 0, 0, 1, 2))):
+        for number in range(self.random.choice((0, 0, 0, 0, 1, 2))):
             back = money(self.random.choice(("0.50", "1.99", "6.05", "25.00")))
             refund = stamp(self.later(at, minutes=4 * 1_440))
             bearer = self.random.choice(("OPERATOR", "PLATFORM", "SHARED"))

@@ -1,0 +1,128 @@
+"""`kill -9` of the broker, the database and the command at random moments; finished afterwards, nothing shows of it.
+
+WATTLEDGER_TEST_KILLS says how many kills there are in all, WATTLEDGER_TEST_KILL_SEED which ones.
+"""
+
+import os
+import random
+import signal
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Literal, TypeAlias
+
+import pytest
+
+from tests.end_to_end.comparing import MENDING_APART, difference
+from tests.end_to_end.conftest import Settled
+from tests.end_to_end.progress import progress
+from tests.end_to_end.running import Home, Process, counts_add_up
+
+ROUNDS = 3
+KILLS = max(ROUNDS, int(os.environ.get("WATTLEDGER_TEST_KILLS", "21")))
+SEED = int(os.environ.get("WATTLEDGER_TEST_KILL_SEED", "0")) or random.randrange(1, 10**6)
+
+Victim: TypeAlias = Literal["kafka", "postgresql", "command", "everything"]
+# Each round has all kinds of victims, whatever is drawn beyond that.
+VICTIMS: tuple[Victim, ...] = ("kafka", "postgresql", "command", "everything")
+
+_STALLED_SECONDS_MAX = 180
+
+
+@dataclass(slots=True)
+class Settling:
+    """The command `settle`, started again whenever it was killed or ended before its last kill."""
+
+    home: Home
+    events: Path
+    out: Path
+    killed: Counter[Victim] = field(default_factory=Counter)
+    process: Process | None = None
+
+    def await_progress(self, wanted: int) -> None:
+        """Returns once the store has come that far; the command runs then, or has just ended."""
+        deadline = monotonic() + _STALLED_SECONDS_MAX
+        while (progress(self.home.dsn()) or -1) < wanted:
+            self.keep_running()
+            assert monotonic() < deadline, f"it stands still before {wanted}\n{self.said()}"
+            sleep(0.01)
+
+    def keep_running(self) -> None:
+        """Starts the command unless it runs. That a server was killed is no reason for it to give up."""
+        if self.process is not None and (status := self.process.poll()) is not None:
+            assert status in (0, -signal.SIGKILL), f"settle ended with {status}\n{self.said()}"
+            self.process = None
+        if self.process is None:
+            self.process = self.home.start("settle", self.events, "--out", self.out)
+
+    def kill(self, victim: Victim) -> None:
+        """Kills what is named, as soon as it is there to be killed."""
+        deadline = monotonic() + _STALLED_SECONDS_MAX
+        while not self._killed(victim):
+            self.keep_running()
+            assert monotonic() < deadline, f"there was no {victim} to kill\n{self.said()}"
+            sleep(0.01)
+        self.killed[victim] += 1
+
+    def _killed(self, victim: Victim) -> bool:
+        if victim == "everything":
+            # The servers first: they would notice the end of the command and stop in order.
+            killed = self.home.kill("kafka") & self.home.kill("postgresql")
+            return self._kill_command() and killed
+        return self._kill_command() if victim == "command" else self.home.kill(victim)
+
+    def _kill_command(self) -> bool:
+        if self.process is None or self.process.poll() is not None:
+            return False
+        self.process.kill()
+        self.process.wait()
+        return True
+
+    def end(self) -> None:
+        """Lets a command that runs come to its end."""
+        if self.process is not None:
+            status = self.process.wait(_STALLED_SECONDS_MAX)
+            assert status in (0, -signal.SIGKILL), f"settle ended with {status}\n{self.said()}"
+
+    def said(self) -> str:
+        """The last that the commands said."""
+        return self.home.log.read_text(errors="replace")[-3_000:]
+
+
+def moments(chance: random.Random, kills: int, end: int) -> list[tuple[int, Victim]]:
+    """How far the store is to come before each kill, the first of them right after the start."""
+    thresholds = [0, *sorted(chance.randrange(end) for _ in range(kills - 1))]
+    victims = [*VICTIMS, *chance.choices(VICTIMS, weights=(3, 3, 3, 1), k=kills)][:kills]
+    chance.shuffle(victims)
+    return list(zip(thresholds, victims, strict=True))
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_whatever_is_killed_and_whenever_the_files_are_those_of_an_undisturbed_run(
+    network_settled: Settled, tmp_path: Path, number: int
+) -> None:
+    kills = KILLS // ROUNDS + (number < KILLS % ROUNDS)
+    plan = moments(random.Random(SEED + number), kills, network_settled.progress)
+    told = f"WATTLEDGER_TEST_KILL_SEED={SEED} WATTLEDGER_TEST_KILLS={KILLS}, round {number}: {plan}"
+    print(told)  # noqa: T201 (shown by pytest when the test fails)
+    # Small batches, so that there are many moments between which something can be lost.
+    settling = Settling(Home(tmp_path, BATCH_MAX_RECORDS="100"), network_settled.events, tmp_path / "out")
+    try:
+        for threshold, victim in plan:
+            settling.await_progress(threshold)
+            settling.kill(victim)
+        settling.end()
+    finally:
+        if settling.process is not None:
+            settling.process.kill()
+            settling.process.wait()
+    assert settling.killed.total() == kills
+    summary = settling.home.settle(tmp_path / "out", network_settled.events)
+    assert counts_add_up(summary)
+    totals = ("sessions_rated", "sessions_open", "sessions_in_suspense", "cdrs", "payouts")
+    assert {name: summary[name] for name in totals} == {name: network_settled.summary[name] for name in totals}
+    assert difference(network_settled.out, tmp_path / "out", MENDING_APART) == "", told
+    refused = [folder / "deadletter.jsonl" for folder in (network_settled.out, tmp_path / "out")]
+    assert refused[0].read_bytes() == refused[1].read_bytes()
+    assert settling.home.json("verify")["passed"] is True
