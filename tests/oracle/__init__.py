@@ -1,0 +1,1 @@
+"""A second, plain computation of what the engine settles, and generated networks to compare the two on."""

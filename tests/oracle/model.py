@@ -1,0 +1,623 @@
+"""Settles a set of events by the written rules alone: slow, exact, in the order in which things happen."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import partial
+from heapq import heappop, heappush
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from tests.oracle.business_days import business_date, plus_days, start_of
+from tests.oracle.exact import half_up, largest_remainder, minor, minor_text, number
+from tests.oracle.facts import Event, Facts, acts_at, gather
+from tests.oracle.judging import Judged, Rating, Step, judge
+from tests.oracle.ledger_of_record import Book, Line
+
+FACT, CDR, MATURING, RESERVE, RUN = range(5)
+NOTHING = Rating(number(0), 0, 0, 0, 0)
+
+
+@dataclass(slots=True)
+class Share:
+    """What an operator earned with one session or CDR, until it matures."""
+
+    operator_id: str
+    currency: str
+    pending: int = 0
+    released: bool = False
+    matured: bool = False
+    available_on: date | None = None
+
+
+@dataclass(slots=True)
+class Account:
+    """A session as the money sees it: what is billed, captured, settled, refunded and owed back."""
+
+    judged: Judged
+    share: Share
+    billed: Rating = NOTHING
+    rated: bool = False
+    cdr_is_due: bool = False
+    captures: int = 0
+    captured: int = 0
+    settled: int = 0
+    failure_waits: bool = False
+    failed_once: bool = False
+    failed_amount: int = 0
+    owed_back: int = 0
+    shared_refunds: int = 0
+    given_back: tuple[int, int] = (0, 0)
+    given_by_disputes: tuple[int, int] = (0, 0)
+    cdrs: list["IssuedCdr"] = field(default_factory=list)
+
+    @property
+    def split(self) -> Rating:
+        """What a refund is split by: what is billed, and before the session is rated what it will first be."""
+        first = self.judged.steps[0].rating if self.judged.steps else None
+        return self.billed if self.rated else first or NOTHING
+
+
+@dataclass(slots=True)
+class IssuedCdr:
+    cdr_id: str
+    account: Account
+    rating: Rating
+    share: Share
+    issued_at: datetime
+    credited: bool = False
+    credited_at: datetime | None = None
+    accepted: bool = False
+    invoiced: bool = False
+
+
+@dataclass(slots=True)
+class Payment:
+    account: Account
+    provider: str
+    currency: str
+    amount: int
+    fee: int
+
+
+@dataclass(slots=True)
+class Payout:
+    payout_id: str
+    operator_id: str
+    currency: str
+    business_date: date
+    amount: int
+    attempt: int
+    status: str
+    bank_account: Any
+    fired_at: datetime
+    reissued: bool = False
+
+
+def payout_id(operator_id: str, currency: str, day: date, attempt: int) -> str:
+    return str(uuid5(NAMESPACE_URL, f"wattledger:payout:{operator_id}:{currency}:{day.isoformat()}:{attempt}"))
+
+
+def cdr_id(session_id: str, count: int) -> str:
+    return str(uuid5(NAMESPACE_URL, f"wattledger:cdr:{session_id}:{count}"))
+
+
+def _receivable(account: Account) -> str:
+    return f"1105/{account.judged.session_id}"
+
+
+Handler = Callable[["Settlement", datetime, Mapping[str, Any]], None]
+
+
+class Settlement:
+    """One run over all facts and all the moments that the clock drives up to `until`."""
+
+    def __init__(self, facts: Facts, until: datetime) -> None:
+        self.facts, self.until = facts, until
+        self.book = Book()
+        self.accounts: dict[str, Account] = {}
+        self.payments: dict[str, Payment] = {}
+        self.disputes: dict[str, tuple[Payment, int]] = {}
+        self.cdrs: dict[str, IssuedCdr] = {}
+        self.payouts: dict[str, Payout] = {}
+        self.notes: list[str] = []
+        self._waiting: dict[str, list[tuple[datetime, Handler, Mapping[str, Any]]]] = {}
+        self._moments: list[tuple[Any, ...]] = []
+        self._count = 0
+
+    def run(self) -> None:
+        """Everything in the order in which it acts; at one instant facts, CDRs, maturing, reserves, runs."""
+        for session_id in sorted(self.facts.sessions):
+            self._expect_session(judge(self.facts, session_id))
+        for event in self.facts.others:
+            handler = HANDLERS.get(event["type"])
+            if handler is not None:
+                self._at(acts_at(event), partial(self._handle, handler, event["data"]))
+        for operator_id in sorted(self.facts.operators):
+            self._expect_runs(operator_id)
+        while self._moments:
+            at, order, *_, action = heappop(self._moments)
+            if order == FACT or at <= self.until:
+                action(at)
+
+    def _at(self, acts: tuple[datetime, str, str], action: Callable[[datetime], None], order: int = FACT) -> None:
+        self._count += 1
+        heappush(self._moments, (acts[0], order, acts[1], acts[2], self._count, action))
+
+    def _handle(self, handler: Handler, data: Mapping[str, Any], at: datetime) -> None:
+        handler(self, at, data)
+
+    # Sessions
+
+    def _expect_session(self, judged: Judged) -> None:
+        account = Account(judged, Share(judged.operator_id, judged.currency))
+        self.accounts[judged.session_id] = account
+        if not judged.steps:
+            return
+        assert judged.ended_at is not None
+        assert judged.known_at is not None
+        assert judged.terms is not None
+        first, *later = judged.steps
+        self._at(first.acts, lambda at: self._rate(account, first, at))
+        self._at((judged.known_at, "", ""), lambda at: self._release_if_due(account, at))
+        delay = timedelta(minutes=int(judged.terms.get("cdr_delay_minutes", 15)))
+        issue = max(judged.ended_at + delay, judged.known_at)
+        self._at((issue, judged.operator_id, judged.session_id), lambda at: self._issue_first_cdr(account, at), CDR)
+        for step in later:
+            self._at(step.acts, partial(self._re_rate, account, step))
+
+    def _rate(self, account: Account, step: Step, at: datetime) -> None:
+        assert step.rating is not None
+        account.rated = True
+        if account.judged.partner is not None:
+            account.billed = step.rating
+            return
+        self._bill(account, step.rating, at, "J01")
+        if account.failure_waits and account.captures == 0:
+            self._fail(account, at)
+        self._release_if_due(account, at)
+
+    def _bill(self, account: Account, rating: Rating, at: datetime, kind: str, against: str = "") -> None:
+        """From what is billed to another rating: J01 and J02, mirrored and posted anew, or J59 against 2080."""
+        before, account.billed = account.billed, rating
+        gross, commission = rating.gross - before.gross, rating.commission - before.commission
+        vat = rating.commission_vat - before.commission_vat
+        currency = account.judged.currency
+        self.book.post(
+            at, kind, currency, (against or _receivable(account), gross), ("4010", -commission), ("2110", -vat),
+            (self._owed(account.share, rating.share - before.share, at), before.share - rating.share),
+        )  # fmt: skip
+
+    def _owed(self, share: Share, amount: int, at: datetime) -> str:
+        """The account on which an operator's share changes: pending until it has matured, then available at once."""
+        if not share.matured:
+            share.pending += amount
+            return f"2011/{share.operator_id}"
+        return self._at_once(share.operator_id, share.currency, amount, at)
+
+    def _at_once(self, operator_id: str, currency: str, amount: int, at: datetime) -> str:
+        if amount:
+            self.book.lines.append(Line(operator_id, currency, amount, self._business_date(operator_id, at), at))
+        return f"2010/{operator_id}"
+
+    def _re_rate(self, account: Account, step: Step, at: datetime) -> None:
+        if step.rating is None:
+            self._unrate(account, at)
+            return
+        rating, known_again = step.rating, not account.rated
+        if rating == account.billed and not known_again:
+            return
+        account.rated = True
+        if account.judged.partner is not None:
+            account.billed = rating
+            self._credit_and_replace(account, at)
+            return
+        paid = account.captures > 0 and account.captured >= account.billed.gross and not known_again
+        if paid and rating.gross > account.billed.gross:
+            self.notes.append(f"{account.judged.session_id} stays as billed")
+            return
+        if paid:
+            account.owed_back += account.billed.gross - rating.gross
+            self._bill(account, rating, at, "J59", "2080")
+        else:
+            self._bill(account, rating, at, "J01")
+            if account.failed_amount:
+                self._set_failed(account, rating.gross, at)
+        self._credit_and_replace(account, at)
+        self._release_if_due(account, at)
+
+    def _unrate(self, account: Account, at: datetime) -> None:
+        """A correction made the session implausible: what was posted for it is mirrored, what was paid stays."""
+        account.rated = False
+        if account.judged.partner is None:
+            self._set_failed(account, 0, at)
+            self._bill(account, NOTHING, at, "J01")
+        account.billed = NOTHING
+        if account.cdrs and not account.cdrs[-1].credited:
+            self._credit(account.cdrs[-1], at)
+
+    # Releasing and maturing
+
+    def _release_if_due(self, account: Account, at: datetime) -> None:
+        judged = account.judged
+        if not account.rated or account.share.released or judged.partner is not None or judged.terms is None:
+            return
+        assert judged.known_at is not None
+        reached = {
+            "ON_SESSION": True,
+            "ON_CAPTURE": account.captures > 0 and account.captured >= account.billed.gross,
+            "ON_SETTLEMENT": account.settled > 0 and account.settled >= account.billed.gross,
+        }
+        if at >= judged.known_at and reached[judged.terms["fund_release"]]:
+            self._release(account.share, at)
+
+    def _release(self, share: Share, at: datetime) -> None:
+        terms = self._terms(share.operator_id, at)
+        payout, zone = terms["payout"], terms["time_zone"]
+        released_on = business_date(at, zone, payout["cutoff_time"])
+        share.released = True
+        share.available_on = plus_days(
+            released_on, int(payout["delay_days"]), business_days_only=payout["business_days_only"]
+        )
+        matures = max(at, start_of(share.available_on, zone, payout["cutoff_time"]))
+        self._at((matures, share.operator_id, ""), lambda at: self._mature(share, at), MATURING)
+
+    def _mature(self, share: Share, at: datetime) -> None:
+        assert share.available_on is not None
+        share.matured, amount, share.pending = True, share.pending, 0
+        sides = (f"2011/{share.operator_id}", amount), (f"2010/{share.operator_id}", -amount)
+        self.book.post(at, "J08", share.currency, *sides)
+        if amount:
+            self.book.lines.append(Line(share.operator_id, share.currency, amount, share.available_on, at))
+
+    # Payments
+
+    def _account(self, session_id: str) -> Account:
+        """The account of a session, made for one that is known from payments alone."""
+        if session_id not in self.accounts:
+            self.accounts[session_id] = Account(Judged(session_id, ""), Share("", ""))
+        return self.accounts[session_id]
+
+    def _captured(self, at: datetime, data: Mapping[str, Any]) -> None:
+        account, currency = self._account(data["session_id"]), data["amount"]["currency"]
+        payment = Payment(account, data["provider"], currency, minor(data["amount"]), minor(data["fee"]))
+        self.payments[data["payment_id"]] = payment
+        self._set_failed(account, 0, at)
+        account.captures += 1
+        account.captured += payment.amount
+        clearing = f"1110/{payment.provider}"
+        self.book.post(at, "J01c", currency, (clearing, payment.amount), (_receivable(account), -payment.amount))
+        self._fee(payment, payment.fee, at)
+        self._release_if_due(account, at)
+
+    def _fee(self, payment: Payment, fee: int, at: datetime) -> None:
+        self.book.post(at, "J03", payment.currency, ("5010", fee), (f"1110/{payment.provider}", -fee))
+        if payment.account.judged.steps:
+            self._recharge(payment.account, fee, at)
+
+    def _recharge(self, account: Account, fee: int, at: datetime) -> None:
+        terms = account.judged.terms
+        if fee and account.judged.partner is None and terms is not None and terms["psp_fee_bearer"] == "OPERATOR":
+            owed = self._owed(account.share, -fee, at)
+            self.book.post(at, "J04", account.judged.currency, (owed, fee), ("4050", -fee))
+
+    def _failed(self, at: datetime, data: Mapping[str, Any]) -> None:
+        account = self._account(data["session_id"])
+        if account.captures or account.failed_once or account.judged.partner is not None:
+            return
+        if account.rated:
+            self._fail(account, at)
+        else:
+            account.failure_waits = True
+
+    def _fail(self, account: Account, at: datetime) -> None:
+        account.failed_once = True
+        self._set_failed(account, account.billed.gross, at)
+
+    def _set_failed(self, account: Account, amount: int, at: datetime) -> None:
+        change, account.failed_amount = amount - account.failed_amount, amount
+        if change:
+            owed = self._owed(account.share, -change, at)
+            self.book.post(at, "J01f", account.judged.currency, (owed, change), (_receivable(account), -change))
+
+    def _refunded(self, at: datetime, data: Mapping[str, Any]) -> None:
+        payment = self.payments.get(data["payment_id"])
+        if payment is None:
+            self.notes.append(f"refund {data['refund_id']} of an unknown payment")
+            return
+        account, amount = payment.account, minor(data["amount"])
+        clearing, currency, operator_id = f"1110/{payment.provider}", payment.currency, account.judged.operator_id
+        back = min(account.owed_back, amount)
+        account.owed_back -= back
+        self.book.post(at, "J59r", currency, ("2080", back), (clearing, -back))
+        rest = amount - back
+        if data["borne_by"] == "PLATFORM":
+            self.book.post(at, "refund", currency, ("5060", rest), (clearing, -rest))
+            return
+        owed = self._at_once(operator_id, currency, -rest, at)
+        self.book.post(at, "J25", currency, (owed, rest), (clearing, -rest))
+        if data["borne_by"] == "SHARED":
+            account.shared_refunds += rest
+            billed, before, by_disputes = account.split, account.given_back, account.given_by_disputes
+            _, commission, vat = largest_remainder(account.shared_refunds, billed.weights)
+            commission = min(commission, billed.commission - by_disputes[0])
+            vat = min(vat, billed.commission_vat - by_disputes[1])
+            given = commission - before[0], vat - before[1]
+            account.given_back = commission, vat
+            self._give_back(account, "J26", given, at)
+
+    def _give_back(self, account: Account, kind: str, given: tuple[int, int], at: datetime) -> None:
+        if account.judged.partner is not None:
+            return  # Commission of a roaming session goes back with its credit CDR.
+        owed = self._at_once(account.judged.operator_id, account.judged.currency, sum(given), at)
+        sides = ("4010", given[0]), ("2110", given[1]), (owed, -sum(given))
+        self.book.post(at, kind, account.judged.currency, *sides)
+
+    def _disputed(self, at: datetime, data: Mapping[str, Any]) -> None:
+        payment = self.payments.get(data["payment_id"])
+        if payment is None:
+            self.notes.append(f"dispute {data['dispute_id']} of an unknown payment")
+            return
+        amount, fee, operator_id = minor(data["amount"]), minor(data["fee"]), payment.account.judged.operator_id
+        clearing = f"1110/{payment.provider}"
+        self.disputes[data["dispute_id"]] = payment, amount
+        owed, held = self._at_once(operator_id, payment.currency, -amount, at), f"2030/{operator_id}"
+        sides = ("1250", amount), (owed, amount), (clearing, -amount), (held, -amount)
+        self.book.post(at, "J27", payment.currency, *sides)
+        self.book.post(at, "J28", payment.currency, ("5040", fee), (clearing, -fee))
+
+    def _dispute_closed(self, at: datetime, data: Mapping[str, Any]) -> None:
+        if data["dispute_id"] not in self.disputes:
+            self.notes.append(f"an answer to the unknown dispute {data['dispute_id']}")
+            return
+        payment, amount = self.disputes.pop(data["dispute_id"])
+        account, held = payment.account, f"2030/{payment.account.judged.operator_id}"
+        if data["outcome"] == "WON":
+            owed = self._at_once(account.judged.operator_id, payment.currency, amount, at)
+            sides = (f"1110/{payment.provider}", amount), (held, amount), ("1250", -amount), (owed, -amount)
+            self.book.post(at, "J29", payment.currency, *sides)
+            return
+        self.book.post(at, "J30", payment.currency, (held, amount), ("1250", -amount))
+        billed, by_refunds, by_disputes = account.split, account.given_back, account.given_by_disputes
+        _, commission, vat = largest_remainder(amount, billed.weights) if billed.gross else (0, 0, 0)
+        given = (
+            max(min(commission, billed.commission - by_refunds[0] - by_disputes[0]), 0),
+            max(min(vat, billed.commission_vat - by_refunds[1] - by_disputes[1]), 0),
+        )
+        account.given_by_disputes = by_disputes[0] + given[0], by_disputes[1] + given[1]
+        self._give_back(account, "J30", given, at)
+
+    def _settled(self, at: datetime, data: Mapping[str, Any]) -> None:
+        currency, clearing = data["net"]["currency"], f"1110/{data['provider']}"
+        net = sum(minor(item["gross"]) - minor(item["fee"]) for item in data["items"])
+        self.book.post(at, "J09", currency, ("1010", net), (clearing, -net))
+        for item in data["items"]:
+            payment = self.payments.get(item["payment_id"])
+            if payment is None:
+                self.notes.append(f"settlement of the unknown payment {item['payment_id']}")
+                continue
+            self._fee(payment, minor(item["fee"]) - payment.fee, at)
+            payment.account.settled += payment.amount
+            self._release_if_due(payment.account, at)
+
+    # CDRs and roaming
+
+    def _issue_first_cdr(self, account: Account, at: datetime) -> None:
+        account.cdr_is_due = True
+        if account.rated:
+            self._issue_cdr(account, at)
+
+    def _issue_cdr(self, account: Account, at: datetime) -> None:
+        judged = account.judged
+        count = len(account.cdrs) + 1
+        share = Share(judged.operator_id, judged.currency)
+        cdr = IssuedCdr(cdr_id(judged.session_id, count), account, account.billed, share, at)
+        account.cdrs.append(cdr)
+        self.cdrs[cdr.cdr_id] = cdr
+        self._answer_waiting(cdr.cdr_id)
+
+    def _answer_waiting(self, name: str) -> None:
+        """Answers about a CDR or payout that came before it act at their own times."""
+        for at, handler, data in self._waiting.pop(name, []):
+            handler(self, at, data)
+
+    def _credit_and_replace(self, account: Account, at: datetime) -> None:
+        if account.cdrs and not account.cdrs[-1].credited:
+            self._credit(account.cdrs[-1], at)
+        if account.cdr_is_due:
+            self._issue_cdr(account, at)
+
+    def _credit(self, cdr: IssuedCdr, at: datetime) -> None:
+        cdr.credited, cdr.credited_at = True, at
+        if cdr.accepted:
+            rating, receivable = cdr.rating, "1210" if cdr.invoiced else "1200"
+            owed = self._owed(cdr.share, -rating.share, at)
+            self.book.post(
+                at, "J21", cdr.share.currency, (owed, rating.share), (receivable, -rating.gross),
+                ("4020", rating.commission), ("2110", rating.commission_vat),
+            )  # fmt: skip
+
+    def _accepted(self, at: datetime, data: Mapping[str, Any]) -> None:
+        cdr = self.cdrs.get(data["cdr_id"])
+        if cdr is None:
+            self._waiting.setdefault(data["cdr_id"], []).append((at, Settlement._accepted, data))
+            return
+        if cdr.credited or cdr.accepted or cdr.account.judged.partner is None:
+            return
+        cdr.accepted, rating = True, cdr.rating
+        owed = self._owed(cdr.share, rating.share, at)
+        self.book.post(
+            at, "J13", cdr.share.currency, ("1200", rating.gross), (owed, -rating.share),
+            ("4020", -rating.commission), ("2110", -rating.commission_vat),
+        )  # fmt: skip
+        if cdr.account.judged.partner["funding"] == "ADVANCE":
+            self._release(cdr.share, at)
+
+    def _rejected(self, at: datetime, data: Mapping[str, Any]) -> None:
+        cdr = self.cdrs.get(data["cdr_id"])
+        if cdr is None:
+            self._waiting.setdefault(data["cdr_id"], []).append((at, Settlement._rejected, data))
+        elif cdr.accepted and not cdr.credited:
+            self._credit(cdr, at)
+
+    def _invoice_paid(self, at: datetime, data: Mapping[str, Any]) -> None:
+        currency, amount = data["amount"]["currency"], minor(data["amount"])
+        for cdr in (self.cdrs[name] for name in data["cdr_ids"] if name in self.cdrs):
+            if cdr.accepted and not cdr.credited and not cdr.invoiced:
+                cdr.invoiced, partner = True, cdr.account.judged.partner
+                self.book.post(at, "J16", currency, ("1210", cdr.rating.gross), ("1200", -cdr.rating.gross))
+                if partner is not None and partner["funding"] == "PAY_WHEN_PAID":
+                    self._release(cdr.share, at)
+        self.book.post(at, "J17", currency, ("1010", amount), ("1210", -amount))
+
+    # Runs
+
+    def _terms(self, operator_id: str, at: datetime) -> Mapping[str, Any]:
+        terms = self.facts.operator(operator_id, at)
+        assert terms is not None, f"{operator_id} has no terms at {at}"
+        return terms
+
+    def _business_date(self, operator_id: str, at: datetime) -> date:
+        terms = self._terms(operator_id, at)
+        return business_date(at, terms["time_zone"], terms["payout"]["cutoff_time"])
+
+    def _expect_runs(self, operator_id: str) -> None:
+        """A run for each business date, at the cut-off that is in effect when it fires."""
+        begins = min(version.begins for version in self.facts.operators[operator_id])
+        day = begins.date() + timedelta(days=1)
+        while day <= self.until.date() + timedelta(days=1):
+            fires = self._starts(operator_id, day + timedelta(days=1))
+            self._at((fires, operator_id, ""), partial(self._fire, operator_id, day), RUN)
+            day += timedelta(days=1)
+
+    def _starts(self, operator_id: str, day: date) -> datetime:
+        """When a business date starts, by the cut-off that is then in effect."""
+        moments = []
+        for version in self.facts.operators[operator_id]:
+            cutoff, zone = version.data["payout"]["cutoff_time"], version.data["time_zone"]
+            starts = start_of(day, zone, cutoff)
+            holds = self.facts.operator(operator_id, starts)
+            if holds is not None and (holds["payout"]["cutoff_time"], holds["time_zone"]) == (cutoff, zone):
+                moments.append(starts)
+        return min(moments)
+
+    def _fire(self, operator_id: str, day: date, at: datetime) -> None:
+        terms = self._terms(operator_id, at)
+        self._reissue(operator_id, terms, at)
+        for currency in sorted({line.currency for line in self.book.lines if line.operator_id == operator_id}):
+            payable = [
+                line
+                for line in self.book.lines
+                if (line.operator_id, line.currency) == (operator_id, currency)
+                and not line.taken
+                and line.available_on <= day
+                and line.posted_at <= at
+            ]
+            self._pay(operator_id, currency, day, at, terms, payable)
+
+    def _pay(
+        self, operator_id: str, currency: str, day: date, at: datetime, terms: Mapping[str, Any], payable: list[Line]
+    ) -> None:
+        rules = terms["payout"]
+        earned = sum(line.amount for line in payable if not line.reserve_release)
+        reserve = max(half_up(earned * number(rules["reserve_percent"]) / 100), 0)
+        amount = sum(line.amount for line in payable) - reserve
+        if amount <= 0 or amount < minor_text(str(rules["minimum"]), currency):
+            return
+        for line in payable:
+            line.taken = True
+        payout = Payout(
+            payout_id(operator_id, currency, day, 1), operator_id, currency, day, amount, 1,
+            "AWAITING_APPROVAL" if rules["requires_approval"] else "IN_TRANSIT", terms["bank_account"], at,
+        )  # fmt: skip
+        self.payouts[payout.payout_id] = payout
+        if rules["requires_approval"]:
+            return
+        available = f"2010/{operator_id}"
+        self.book.post(at, "J31", currency, (available, reserve), (f"2020/{operator_id}", -reserve))
+        self.book.post(at, "J35", currency, (available, amount), (f"2050/{operator_id}", -amount))
+        self._answer_waiting(payout.payout_id)
+        if reserve:
+            free_on = day + timedelta(days=int(rules["reserve_days"]))
+            free_at = max(at, self._starts(operator_id, free_on))
+            line = Line(operator_id, currency, reserve, free_on, free_at, reserve_release=True)
+            self._at((free_at, operator_id, ""), lambda at: self._release_reserve(line, at), RESERVE)
+
+    def _release_reserve(self, line: Line, at: datetime) -> None:
+        sides = (f"2020/{line.operator_id}", line.amount), (f"2010/{line.operator_id}", -line.amount)
+        self.book.post(at, "J32", line.currency, *sides)
+        self.book.lines.append(line)
+
+    def _reissue(self, operator_id: str, terms: Mapping[str, Any], at: datetime) -> None:
+        for old in sorted(self.payouts.values(), key=lambda payout: payout.payout_id):
+            failed = old.status in ("FAILED", "RETURNED") and not old.reissued
+            if old.operator_id == operator_id and failed and old.bank_account != terms["bank_account"]:
+                old.reissued = True
+                name = payout_id(operator_id, old.currency, old.business_date, old.attempt + 1)
+                self.payouts[name] = Payout(
+                    name, operator_id, old.currency, old.business_date, old.amount, old.attempt + 1,
+                    "IN_TRANSIT", terms["bank_account"], at,
+                )  # fmt: skip
+                sides = (f"2060/{operator_id}", old.amount), (f"2050/{operator_id}", -old.amount)
+                self.book.post(at, "J40", old.currency, *sides)
+                self._answer_waiting(name)
+
+    def _paid(self, at: datetime, data: Mapping[str, Any]) -> None:
+        payout = self.payouts.get(data["payout_id"])
+        if payout is None:
+            self._waiting.setdefault(data["payout_id"], []).append((at, Settlement._paid, data))
+        elif payout.status == "IN_TRANSIT":
+            payout.status = "PAID"
+            sides = (f"2050/{payout.operator_id}", payout.amount), ("1010", -payout.amount)
+            self.book.post(at, "J36", payout.currency, *sides)
+            self.book.paid_out[payout.operator_id, payout.currency] += payout.amount
+
+    def _came_back(self, at: datetime, data: Mapping[str, Any], *, settled: bool) -> None:
+        payout = self.payouts.get(data["payout_id"])
+        if payout is None:
+            handler = Settlement._returned if settled else Settlement._failed_payout
+            self._waiting.setdefault(data["payout_id"], []).append((at, handler, data))
+            return
+        if payout.status not in ("IN_TRANSIT", "PAID"):
+            return
+        if settled:
+            self._paid(at, data)
+        returned = f"2060/{payout.operator_id}"
+        if payout.status == "PAID":
+            payout.status = "RETURNED"
+            self.book.post(at, "J39", payout.currency, ("1010", payout.amount), (returned, -payout.amount))
+            self.book.paid_out[payout.operator_id, payout.currency] -= payout.amount
+        else:
+            payout.status = "FAILED"
+            sides = (f"2050/{payout.operator_id}", payout.amount), (returned, -payout.amount)
+            self.book.post(at, "J38", payout.currency, *sides)
+
+    def _failed_payout(self, at: datetime, data: Mapping[str, Any]) -> None:
+        self._came_back(at, data, settled=False)
+
+    def _returned(self, at: datetime, data: Mapping[str, Any]) -> None:
+        self._came_back(at, data, settled=True)
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "payment.captured": Settlement._captured,
+    "payment.failed": Settlement._failed,
+    "payment.refunded": Settlement._refunded,
+    "payment.disputed": Settlement._disputed,
+    "payment.dispute_closed": Settlement._dispute_closed,
+    "payment.settled": Settlement._settled,
+    "roaming.cdr_accepted": Settlement._accepted,
+    "roaming.cdr_rejected": Settlement._rejected,
+    "roaming.invoice_paid": Settlement._invoice_paid,
+    "payout.paid": Settlement._paid,
+    "payout.failed": Settlement._failed_payout,
+    "payout.returned": Settlement._returned,
+}
+
+
+def settle(events: Iterable[Event], until: datetime | None = None) -> Settlement:
+    """Settle events up to `until`, by default the greatest envelope time of the accepted ones."""
+    facts = gather(events)
+    settlement = Settlement(facts, until or facts.last_time)
+    settlement.run()
+    return settlement
