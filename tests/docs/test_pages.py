@@ -1,0 +1,112 @@
+"""What the pages name is there: commands with their options, make targets, tests, links, settings."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from tests.docs.pages import OPERATIONS, README, ROOT, anchors, code_lines, commands, links, pages
+from wattledger.cli import app
+from wattledger.settings import ENV_PREFIX, Settings
+
+# Used by setup and compose.yaml, and no setting of the engine.
+NOT_SETTINGS = frozenset({"WATTLEDGER_CERTIFICATES"})
+
+
+def name_of(page: Path) -> str:
+    """A page as it is called in the project."""
+    return str(page.relative_to(ROOT))
+
+
+def command_names(command: Any, prefix: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+    """All commands there are, each as its words."""
+    children = getattr(command, "commands", {})
+    if not children:
+        return {prefix}
+    return {found for name, child in children.items() for found in command_names(child, (*prefix, name))}
+
+
+def command_of(words: list[str]) -> Any:
+    """The command that words call; None where there is no such command."""
+    command: Any = typer.main.get_command(app)
+    for word in words:
+        children = getattr(command, "commands", None)
+        if children is None:
+            break
+        if word not in children:
+            return None
+        command = children[word]
+    return command
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_every_command_on_a_page_exists_with_its_options(page: Path) -> None:
+    for words in commands(page, "wattledger"):
+        command = command_of([word for word in words if not word.startswith("-")])
+        assert command is not None, f"{name_of(page)} names 'wattledger {' '.join(words)}', which there is not"
+        known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+        unknown = {word for word in words if word.startswith("--")} - known
+        assert not unknown, f"{name_of(page)}: 'wattledger {' '.join(words)}' has no {unknown}"
+
+
+def test_the_readme_lists_every_command() -> None:
+    named = {tuple(word for word in words if word.islower()) for words in commands(README, "wattledger")}
+    listed = {
+        name for name in command_names(typer.main.get_command(app)) if any(n[: len(name)] == name for n in named)
+    }
+
+    assert listed == command_names(typer.main.get_command(app))
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_every_make_target_and_every_test_on_a_page_exists(page: Path) -> None:
+    targets = {line.partition(":")[0] for line in (ROOT / "Makefile").read_text().splitlines() if ": " in line}
+    for target, *arguments in commands(page, "make"):
+        assert target in targets, f"{name_of(page)} names 'make {target}', which there is not"
+        for argument in arguments:
+            path = ROOT / argument.removeprefix("ARGS=")
+            assert path.exists(), f"{name_of(page)} names {argument}, which there is not"
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_every_file_of_ours_on_a_page_exists(page: Path) -> None:
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0].isalpha()}
+    for line in code_lines(page):
+        if line.partition("/")[0] in folders and " " not in line and ":" not in line:
+            assert (ROOT / line).exists(), f"{name_of(page)} names {line}, which there is not"
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_every_link_on_a_page_leads_somewhere(page: Path) -> None:
+    for link in links(page):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{name_of(page)} links to {link}, which there is not"
+        assert not anchor or anchor in anchors(target), f"{name_of(page)} links to {link}: no such heading"
+
+
+def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
+    settings = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields}
+    rows = {line for line in code_lines(OPERATIONS) if line.startswith(ENV_PREFIX)}
+    named = {line for page in pages() for line in code_lines(page) if line.startswith(ENV_PREFIX)}
+
+    assert settings - rows == set()
+    assert named - settings - NOT_SETTINGS == set()
+
+
+def test_the_defaults_of_settings_are_those_of_the_table() -> None:
+    told = {}
+    for line in OPERATIONS.read_text(encoding="utf-8").splitlines():
+        if line.startswith(f"| `{ENV_PREFIX}"):
+            name, default, _ = (cell.strip().strip("`") for cell in line[1:-1].split("|"))
+            told[name.removeprefix(ENV_PREFIX).lower()] = default
+    for name in (
+        "group_id",
+        "batch_max_records",
+        "log_level",
+        "platform_name",
+        "kafka_security_protocol",
+        "data_dir",
+    ):
+        assert told[name] == str(Settings.model_fields[name].default)

@@ -1,0 +1,116 @@
+"""The README's session, payout and example are what the engine makes of the messages it shows."""
+
+import json
+from collections import Counter
+from datetime import timedelta
+from functools import cache
+
+from domain.catalogue import instant
+from domain.journal import Entry
+from domain.money import format_minor
+from domain.payout import Payout
+from domain.session import SessionAssessed
+from tests.docs.dry_run import DryRun
+from tests.docs.pages import README, block, table
+from wattledger.demo import FOLLOWED_SESSION, network
+from wattledger.demo.network import GARBAGE
+
+HEADER = "| effective at | entry | because | account | debit | credit |"
+DEFAULT_SEED = 1
+
+
+@cache
+def messages() -> list[bytes]:
+    """The messages of the demo, the duplicate and the broken line among them."""
+    return list(network(seed=DEFAULT_SEED))
+
+
+@cache
+def settled() -> DryRun:
+    """The demo, settled: everything told at once, since no order matters, and the clock moved by the hour at last."""
+    run = DryRun()
+    told = [json.loads(line) for line in dict.fromkeys(messages()) if line != GARBAGE]
+    for event in told:
+        run.learn(event)
+    run.until(max(instant(event["time"]) for event in told))
+    return run
+
+
+def payout_of_session() -> Payout:
+    """The payout that pays the followed session."""
+    first = next(entry for entry in settled().journal if entry.session_id == FOLLOWED_SESSION)
+    made = [payout for payout in settled().payouts.values() if payout.created is not None]
+    return next(payout for payout in made if payout.created and str(first.entry_id) in payout.created.entry_ids)
+
+
+def rows_of(entries: list[Entry]) -> list[list[str]]:
+    """Entries as the README's rows without the reason, by effective time."""
+    rows = []
+    for entry in sorted(entries, key=lambda each: each.effective_at):
+        at = entry.effective_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        for posting in entry.postings:
+            amount = posting.amount_minor
+            debit = format_minor(amount, entry.currency) if amount > 0 else ""
+            credit = format_minor(-amount, entry.currency) if amount < 0 else ""
+            rows.append([at, entry.kind, posting.account, debit, credit])
+    return rows
+
+
+def test_the_messages_shown_are_messages_of_the_demo() -> None:
+    told = {line.decode() for line in messages() if line != GARBAGE}
+
+    assert [line for line in block(README, "json") if line not in told] == []
+
+
+def test_the_entries_shown_are_the_whole_book_of_the_session_and_its_payout() -> None:
+    payout = payout_of_session()
+    of_session = [entry for entry in settled().journal if entry.session_id == FOLLOWED_SESSION]
+    of_payout = [entry for entry in settled().journal if entry.payout_id == payout.payout_id]
+
+    shown = [[at, kind, account, debit, credit] for at, kind, _, account, debit, credit in table(README, HEADER)]
+    assert shown == rows_of(of_session) + rows_of(of_payout)
+
+
+def test_the_payout_shown_is_the_one_that_pays_the_session() -> None:
+    created = payout_of_session().created
+    assert created is not None
+    words = " ".join(README.read_text(encoding="utf-8").split())
+
+    amount = format_minor(created.amount, created.currency)
+    payout_id, count = created.payout_id, len(created.entry_ids)
+    assert f"Its payout `{payout_id}` is {amount} {created.currency} and names the {count} entries it pays" in words
+    assert payout_id.replace("-", "") in words
+    assert f"business date {created.business_date.day} March" in words
+
+
+def test_the_demo_says_what_the_readme_says_it_does() -> None:
+    run = settled()
+    outcomes = [session.outcome for session in run.sessions.values()]
+    states = Counter(outcome.state for outcome in outcomes if isinstance(outcome, SessionAssessed))
+    cdrs = sum(1 + (cdr.credited_at is not None) for session in run.sessions.values() for cdr in session.issued)
+    payouts = sum(payout.created is not None for payout in run.payouts.values())
+
+    headline = (
+        f"{len(messages()):,} messages: 1 duplicate, 1 dead-lettered. {states['RATED']} sessions rated, "
+        f"{states['OPEN']} open, {states['SUSPENSE']} in suspense. {cdrs} CDRs, {payouts} payouts."
+    )
+    assert headline in README.read_text(encoding="utf-8")
+
+
+def test_the_readmes_own_events_give_the_payout_it_names() -> None:
+    run = DryRun()
+    told = [json.loads(line) for line in block(README, "jsonl")]
+    for event in told:
+        run.tell(event)
+    until = max(instant(event["time"]) for event in told)
+    run.until(until - timedelta(microseconds=1))
+    assert run.payouts == {}
+
+    run.until(until)
+
+    made = [payout.created for payout in run.payouts.values() if payout.created is not None]
+    assert [(created.amount, created.currency, str(created.business_date)) for created in made] == [
+        (1656, "EUR", "2026-03-02")
+    ]
+    words = " ".join(README.read_text(encoding="utf-8").split())
+    assert "one payout of 16.56 EUR, of business date 2 March" in words
