@@ -171,7 +171,10 @@ def _started(data: Mapping[str, Any], source: str, id_: str) -> Started:
 
 
 def _optional(value: Any) -> Fraction | None:
-    return None if value is None else Fraction(str(value))
+    if value is None:
+        return None
+    # Whole numbers are the common case, and made ten times as fast as from their text.
+    return Fraction(value) if type(value) is int else Fraction(str(value))
 
 
 def _metered(data: Mapping[str, Any], source: str, id_: str) -> Metered:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from eventsourcing import persistence
@@ -50,9 +50,11 @@ _LAST_POSITION = "SELECT coalesce(max(notification_id), 0) FROM event_store.stor
 _COLUMN_TYPES = ("uuid", "int8", "text", "bytea")
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """An event as stored: its stream, its version in the stream, the topic naming its type, and its bytes."""
+class StoredEvent(NamedTuple):
+    """An event as stored: its stream, its version in the stream, the topic naming its type, and its bytes.
+
+    It is the row that COPY writes, and there are thousands in a batch, hence a tuple.
+    """
 
     stream_id: UUID
     version: int
@@ -135,7 +137,7 @@ def append(cursor: Cursor[TupleRow], events: Sequence[StoredEvent]) -> None:
     if not events:
         return
     try:
-        _recorder().append_rows(cursor, [(e.stream_id, e.version, e.topic, e.state) for e in events])
+        _recorder().append_rows(cursor, events)
     except UniqueViolation as error:
         raise ConcurrencyConflict(
             f"a version of a stream is stored already ({error.diag.message_detail}): "
