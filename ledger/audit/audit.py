@@ -90,7 +90,7 @@ class _Run:
         try:
             with self.snapshot.guarded():
                 act()
-        except (psycopg.DataError, psycopg.ProgrammingError) as fault:
+        except psycopg.DataError as fault:
             sentence = f"the check {name} could not be finished: {fault}"
             self.tallies[name].note(name, "data that can be read", type(fault).__name__, sentence)
 

@@ -237,7 +237,8 @@ TAMPERING: dict[str, tuple[str, set[str]]] = {
     "the bank's answer is changed": (
         (
             "UPDATE event_store.stored_events SET topic = 'payout.accepted' WHERE topic = 'payout.paid' "
-            "AND originator_id IN (SELECT originator_id FROM event_store.stored_events WHERE topic = 'Booked.PayoutSettled')"
+            "AND originator_id IN (SELECT originator_id FROM event_store.stored_events "
+            "WHERE topic = 'Booked.PayoutSettled')"
         ),
         {"payouts"},
     ),
