@@ -72,9 +72,10 @@ def driver_book(
     assessment: Assessment,
     payments: PaymentFacts,
     catalogue: Catalogue,
+    clock: datetime | None = None,
 ) -> SessionBook:
-    """The book of a session the driver pays, or of payments whose session is not (yet) rated."""
-    walk = _Walk(session_id, operator_id, currency, assessment, payments, catalogue)
+    """The book of a session the driver pays, or of payments whose session is not (yet) rated, as of a clock."""
+    walk = _Walk(session_id, operator_id, currency, assessment, payments, catalogue, clock)
     return walk.run()
 
 
@@ -103,7 +104,9 @@ class _Walk:
         assessment: Assessment,
         payments: PaymentFacts,
         catalogue: Catalogue,
+        clock: datetime | None,
     ) -> None:
+        self.clock = clock
         self.session_id, self.operator_id, self.currency = session_id, operator_id, currency
         self.assessment, self.payments, self.catalogue = assessment, payments, catalogue
         contract = assessment.contract
@@ -186,7 +189,7 @@ class _Walk:
         self, kind: type[Booking], key: str, at: datetime, currency: str | None = None, **amounts: Any
     ) -> Booking:
         """Book against the pending share, or at once against the available payable when the share had matured."""
-        matured = self.release is not None and self.release.matured_before(at)
+        matured = self.release is not None and self.release.matured_before(at, self.clock)
         booking = kind(
             key=key,
             effective_at=at,
@@ -377,9 +380,15 @@ class _Walk:
                 return payment_id, taken
         return fact.payment_id, 0
 
+    def _split_bill(self) -> Bill | None:
+        """The bill by which money is given back: the one charged then, or the first to come for what was prepaid."""
+        if self.billed or not self.assessment.changes:
+            return self.bill
+        return self.assessment.changes[0].bill
+
     def _commission_for_refund(self, amount: int) -> tuple[int, int]:
         """Commission and VAT given back: the split of all SHARED refunds so far, less what they gave back before."""
-        bill = self.bill
+        bill = self._split_bill()
         if bill is None or not bill.gross:
             return (0, 0)
         self.shared_refunds += amount
@@ -420,7 +429,7 @@ class _Walk:
 
     def _commission_for_dispute(self, amount: int) -> tuple[int, int]:
         """Commission and VAT given back for a lost dispute, at most what refunds and disputes have left of them."""
-        bill = self.bill
+        bill = self._split_bill()
         if bill is None or not bill.gross:
             return (0, 0)
         weights = (bill.share, bill.commission, bill.commission_vat)

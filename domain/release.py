@@ -15,9 +15,12 @@ class Release:
     available_on: date
     matures_at: datetime
 
-    def matured_before(self, moment: datetime) -> bool:
-        """Whether the share had moved to 2010 before a moment; postings at the same instant come first."""
-        return self.matures_at < moment
+    def matured_before(self, moment: datetime, clock: datetime | None) -> bool:
+        """Whether the share had moved to 2010 before a moment; postings at the same instant come first.
+
+        What the clock has not reached has not matured. Without a clock it is presumed that the clock will get there.
+        """
+        return self.matures_at < moment and (clock is None or self.matures_at <= clock)
 
 
 def release(catalogue: Catalogue, operator_id: str, released_at: datetime) -> Release | None:

@@ -20,6 +20,7 @@ def roaming_book(
     answers: Iterable[CdrAnswered],
     paid: Iterable[CdrPaid],
     catalogue: Catalogue,
+    clock: datetime | None = None,
 ) -> tuple[list[Booking], dict[str, Release | None]]:
     """Bookings and releases of every CDR that was issued; only answers of the session's own partner count."""
     head: dict[str, Any] = {"operator_id": operator_id, "currency": currency, "session_id": session_id}
@@ -34,7 +35,7 @@ def roaming_book(
         share = f"cdr:{cdr.number}"
         found = release(catalogue, operator_id, release_of) if release_of else None
         releases[share] = found
-        made = _cdr_bookings(cdr, partner, accepted_at, invoice, found, head | {"share": share})
+        made = _cdr_bookings(cdr, partner, accepted_at, invoice, found, clock, head | {"share": share})
         for booking in made:
             if booking.share not in releases:
                 releases[booking.share] = release_at_once(catalogue, operator_id, booking.effective_at)
@@ -73,6 +74,7 @@ def _cdr_bookings(
     accepted_at: datetime,
     invoice: CdrPaid | None,
     released: Release | None,
+    clock: datetime | None,
     head: dict[str, Any],
 ) -> list[Booking]:
     _, _, gross, commission, commission_vat = cdr.key
@@ -88,7 +90,7 @@ def _cdr_bookings(
         )
     pending = gross - commission - commission_vat
     if cdr.credited_at is not None:
-        matured = released is not None and released.matured_before(cdr.credited_at)
+        matured = released is not None and released.matured_before(cdr.credited_at, clock)
         key = f"credited:{number}"
         own = head | {"share": key, "matured": True} if matured else head
         credit = {"invoiced": invoice is not None, **of_cdr, **split, **own}

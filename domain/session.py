@@ -234,7 +234,8 @@ class Judgement:
     """The decisions to store, the next moment at which the clock matters, and what the session depends on.
 
     It depends on versions in effect up to `latest_at`; one that is not `settled` waits for something, and one that
-    `awaits_location` was judged without knowing its location.
+    `awaits_location` was judged without knowing its location. `presumed_at` is a maturing that some booking takes for
+    granted though no clock has reached it: a clock that stops before it has to look again.
     """
 
     decisions: tuple[Decision, ...]
@@ -244,6 +245,7 @@ class Judgement:
     partner: str | None
     settled: bool
     awaits_location: str | None
+    presumed_at: datetime | None
 
 
 def decide(session: Session, catalogue: Catalogue, clock: datetime | None) -> Judgement:
@@ -280,6 +282,7 @@ class _Verdict:
                 self.session.answers,
                 self.session.paid,
                 self.catalogue,
+                self.clock,
             )
             bookings, releases = [*bookings, *roaming], releases | of_cdrs
         self._report(assessment, billed, shortfall)
@@ -304,7 +307,18 @@ class _Verdict:
             partner,
             settled=assessment.state == RATED,
             awaits_location=start.location_id.casefold() if start is not None and not known else None,
+            presumed_at=self._presumed_at(),
         )
+
+    def _presumed_at(self) -> datetime | None:
+        """The first maturing that is not on the book yet and that something on the book comes after."""
+        if self.clock is not None:
+            return None
+        standing = [booking for booking, _ in self.session.standing.values()]
+        matured = {booking.effective_at for booking in standing if isinstance(booking, ShareMatured)}
+        last = max((booking.effective_at for booking in standing), default=BEGINNING)
+        ahead = [release.matures_at for release in self.session.releases.values() if release.matures_at]
+        return min((moment for moment in ahead if moment < last and moment not in matured), default=None)
 
     def _decide(self, decision: Decision) -> None:
         self.session.evolve(decision)
@@ -340,8 +354,9 @@ class _Verdict:
         """Driver sessions: the whole book. Roaming sessions: only what payments say, bills are all that was rated."""
         roaming = assessment.contract is not None and assessment.contract.partner is not None
         seen = Assessment(assessment.state, assessment.reason) if roaming else assessment
+        payments = self._accepted_payments()
         book = driver_book(
-            self.session.session_id, self.operator_id, self.currency, seen, self._accepted_payments(), self.catalogue
+            self.session.session_id, self.operator_id, self.currency, seen, payments, self.catalogue, self.clock
         )
         billed = assessment.changes if roaming else book.billed
         return billed, book.shortfall, list(book.bookings), book.releases

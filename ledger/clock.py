@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from domain.session import CdrIssued, Judgement, Session
 from ledger.catalogue_store import KnownCatalogue
 from ledger.followup import SESSIONS_PER_SET, FollowUp
 from ledger.gateway import Gateway
-from ledger.heads import due_sessions
+from ledger.heads import due_sessions, presuming_sessions
 from ledger.parking import add_references
 from ledger.payout_store import fire_operator_runs
 from ledger.positions import horizon
@@ -46,22 +47,23 @@ class Clock:
         report = on_progress or _silent
         try:
             self._follow_up.run()
-            while done := self._advance_sessions(until):
-                report("sessions", done)
-                self._follow_up.run()
+            for choose in (due_sessions, presuming_sessions):
+                while done := self._advance_sessions(until, choose):
+                    report("sessions", done)
+                    self._follow_up.run()
             return self._fire_runs(until, report)
         except BaseException:
             self._known.forget()
             self._sessions.forget()
             raise
 
-    def _advance_sessions(self, until: datetime) -> int:
+    def _advance_sessions(self, until: datetime, choose: Callable[[Any, datetime, int], list[str]]) -> int:
         with self._gateway.transaction() as cursor:
             cursor.execute(_LOCK)
             self._known.lock(cursor, to_publish=False)
             work = Work(self._gateway.shard)
             issued: list[tuple[str, str, str]] = []
-            sessions = self._sessions.lock(cursor, due_sessions(cursor, until, SESSIONS_PER_SET))
+            sessions = self._sessions.lock(cursor, choose(cursor, until, SESSIONS_PER_SET))
             for session in sessions.values():
                 judgement = judge(work, session, self._known.catalogue, clock=until)
                 reject_facts(cursor, work, session.session_id, judgement)

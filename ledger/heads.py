@@ -21,10 +21,11 @@ SELECT session_id, version FROM intake.session_head WHERE session_id = ANY(%s) O
 _SAVE_SESSION_HEADS = """
 UPDATE intake.session_head AS head
 SET version = new.version, due_at = new.due_at, stale = false, operator_id = new.operator_id,
-    partner = new.partner, latest_at = new.latest_at, settled = new.settled, awaits_location = new.awaits_location
+    partner = new.partner, latest_at = new.latest_at, settled = new.settled, awaits_location = new.awaits_location,
+    presumed_at = new.presumed_at
 FROM unnest(%s::text[], %s::int[], %s::timestamptz[], %s::text[], %s::text[], %s::timestamptz[], %s::bool[],
-            %s::text[])
-    AS new (session_id, version, due_at, operator_id, partner, latest_at, settled, awaits_location)
+            %s::text[], %s::timestamptz[])
+    AS new (session_id, version, due_at, operator_id, partner, latest_at, settled, awaits_location, presumed_at)
 WHERE head.session_id = new.session_id
 """
 _MAKE_STREAM_HEADS = """
@@ -44,6 +45,8 @@ WHERE head.stream_id = new.stream_id
 _STALE = "SELECT session_id FROM intake.session_head WHERE stale ORDER BY session_id LIMIT %s"
 # Sessions for which the clock has something to do by a moment.
 _DUE = "SELECT session_id FROM intake.session_head WHERE due_at <= %s ORDER BY due_at, session_id LIMIT %s"
+# Sessions on whose book something takes a maturing for granted that a clock which stops here does not reach.
+_PRESUMING = "SELECT session_id FROM intake.session_head WHERE presumed_at > %s ORDER BY session_id LIMIT %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class SessionHead:
     latest_at: datetime
     settled: bool
     awaits_location: str | None
+    presumed_at: datetime | None
 
     @property
     def row(self) -> tuple[object, ...]:
@@ -71,6 +75,7 @@ class SessionHead:
             self.latest_at,
             self.settled,
             self.awaits_location,
+            self.presumed_at,
         )
 
 
@@ -113,3 +118,8 @@ def stale_sessions(cursor: Cursor[TupleRow], limit: int) -> list[str]:
 def due_sessions(cursor: Cursor[TupleRow], until: datetime, limit: int) -> list[str]:
     """Sessions for which the clock has something to do by `until`, the earliest first."""
     return [row[0] for row in cursor.execute(_DUE, (until, limit)).fetchall()]
+
+
+def presuming_sessions(cursor: Cursor[TupleRow], until: datetime, limit: int) -> list[str]:
+    """Sessions whose book presumes a maturing after `until`."""
+    return [row[0] for row in cursor.execute(_PRESUMING, (until, limit)).fetchall()]

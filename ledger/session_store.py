@@ -112,6 +112,7 @@ def judge(work: Work, session: Session, catalogue: Catalogue, clock: datetime | 
         judgement.latest_at,
         judgement.settled,
         judgement.awaits_location,
+        judgement.presumed_at,
     )
     return judgement
 

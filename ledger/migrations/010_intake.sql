@@ -68,7 +68,8 @@ CREATE TABLE intake.session_head (
     partner text COLLATE "C",
     latest_at timestamptz NOT NULL DEFAULT '-infinity',
     settled boolean NOT NULL DEFAULT false,
-    awaits_location text COLLATE "C"
+    awaits_location text COLLATE "C",
+    presumed_at timestamptz
 ) WITH (fillfactor = 80);
 CREATE INDEX session_head_due_idx ON intake.session_head (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX session_head_stale_idx ON intake.session_head (session_id) WHERE stale;
@@ -76,6 +77,7 @@ CREATE INDEX session_head_operator_idx ON intake.session_head (operator_id, late
 CREATE INDEX session_head_waiting_idx ON intake.session_head (operator_id) WHERE NOT settled;
 CREATE INDEX session_head_location_idx ON intake.session_head (operator_id, awaits_location)
     WHERE awaits_location IS NOT NULL;
+CREATE INDEX session_head_presumed_idx ON intake.session_head (presumed_at) WHERE presumed_at IS NOT NULL;
 CREATE INDEX session_head_partner_idx ON intake.session_head (partner, latest_at) WHERE partner IS NOT NULL;
 
 -- The last version of every other stream; its row is the lock that writers of the stream take.

@@ -38,3 +38,24 @@ def test_a_cdr_rejected_after_its_acceptance_is_taken_back_then_and_not_at_a_lat
     engine.advance("2026-03-20T00:00:00Z")
     moments = engine.rows("SELECT kind, effective_at::text FROM book.entry WHERE kind IN ('J13', 'J21') ORDER BY 1")
     assert moments == [("J13", "2026-03-02 12:00:00+00"), ("J21", "2026-03-02 13:00:00+00")]
+
+
+def test_what_the_clock_has_not_reached_has_not_matured(engine: Engine) -> None:
+    at_once = operator(fund_release="ON_SESSION", psp_fee_bearer="OPERATOR")
+    engine.feed([at_once, tariff(), started(), ended(), captured()])
+    engine.advance("2026-03-02T10:30:00Z")
+    assert engine.balances()["2011/OP-1 EUR"] == -(1_210 - 121 - 30)
+    assert "2010/OP-1 EUR" not in engine.balances()
+    engine.advance("2026-03-02T12:00:00Z")
+    assert engine.balances()["2010/OP-1 EUR"] == -(1_210 - 121 - 30)
+    assert "2011/OP-1 EUR" not in engine.balances()
+
+
+def test_a_shared_refund_of_a_prepaid_session_gives_its_commission_back(engine: Engine) -> None:
+    refund = {"refund_id": "R", "payment_id": "P-S-1", "session_id": "S-1", "amount": money("12.10")}
+    refund |= {"refunded_at": "2026-03-02T10:30:00Z", "borne_by": "SHARED"}
+    given_back = event("payment.refunded", "S-1", "2026-03-02T10:30:00Z", refund)
+    engine.feed([operator(), tariff(), captured(at="2026-03-02T10:00:00Z"), given_back, started(), ended()])
+    engine.advance()
+    assert "4010 EUR" not in engine.balances()
+    assert "2110 EUR" not in engine.balances()
