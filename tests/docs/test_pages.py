@@ -1,5 +1,6 @@
 """What the pages name is there: commands with their options, make targets, tests, links, settings."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,16 @@ def test_every_link_on_a_page_leads_somewhere(page: Path) -> None:
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), f"{name_of(page)} links to {link}, which there is not"
         assert not anchor or anchor in anchors(target), f"{name_of(page)} links to {link}: no such heading"
+
+
+def test_the_architecture_names_every_table_and_none_that_is_gone() -> None:
+    migrations = [path.read_text(encoding="utf-8") for path in (ROOT / "ledger" / "migrations").glob("*.sql")]
+    made = set(re.findall(r"^CREATE TABLE \w+\.(\w+)", "\n".join(migrations), re.MULTILINE))
+    _, _, section = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("\n## Tables\n")
+    rows = [line.split("|")[2] for line in section.splitlines() if line.startswith("|")]
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+
+    assert named - {"migration"} == made
 
 
 def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
