@@ -1,0 +1,1 @@
+"""Measurements of the engine on a real broker and a real database: `python -m benchmarks`."""
