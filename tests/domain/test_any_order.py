@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.catalogue import Catalogue
-from domain.facts import Fact
+from domain.facts import Fact, MeterCorrected
 from domain.posting import entries_of, mirrors_of
 from domain.session import Booked, Decision, Retracted, Session, ShareReleased, decide, session_stream
 from tests.domain.builders import (
@@ -23,6 +23,7 @@ from tests.domain.builders import (
     SESSION,
     answered,
     at,
+    balance,
     captured,
     catalogue,
     closed,
@@ -74,14 +75,21 @@ def _key(fact: Fact) -> tuple[str, str]:
     return (fact.source, fact.id)
 
 
-def _histories(others: st.SearchStrategy[Fact], roams: bool) -> st.SearchStrategy[list[Fact]]:
-    """A session and up to nine things that happen to it, in the order in which they are told."""
-    told = st.lists(others, max_size=9, unique_by=_key)
-    return told.flatmap(lambda facts: st.permutations([started(roams=roams), ended(), *facts]))
+def _histories(others: st.SearchStrategy[Fact], *always: Fact) -> st.SearchStrategy[list[Fact]]:
+    """What always happens and up to ten things more, in the order in which they are told."""
+    told = st.lists(others, min_size=2, max_size=10, unique_by=_key)
+    return told.flatmap(lambda facts: st.permutations([*always, *facts]))
 
 
-driver_histories = _histories(st.one_of(payment_facts, payment_facts, meter_facts), roams=False)
-roaming_histories = _histories(st.one_of(roaming_facts, roaming_facts, meter_facts, payment_facts), roams=True)
+_of_drivers = st.one_of(payment_facts, payment_facts, meter_facts)
+_of_partners = st.one_of(roaming_facts, roaming_facts, meter_facts, payment_facts)
+driver_histories = st.one_of(
+    _histories(_of_drivers, started(), ended()), _histories(_of_drivers, started(), ended(), captured(payment="P-1"))
+)
+roaming_histories = st.one_of(
+    _histories(_of_partners, started(roams=True), ended()),
+    _histories(_of_partners, started(roams=True), ended(), answered("02 12:00")),
+)
 contracts = st.fixed_dictionaries(
     {
         "fund_release": st.sampled_from(("ON_SESSION", "ON_CAPTURE", "ON_SETTLEMENT")),
@@ -223,3 +231,22 @@ def test_deciding_again_without_news_decides_nothing(
     session = decided(facts, known)
     assert decide(session, known, LATE).decisions == ()
     assert decide(session, known, None).decisions == ()
+
+
+@settings(deadline=None)
+@given(driver_histories, contracts)
+def test_commission_is_given_back_at_most_once(facts: list[Fact], contract: dict[str, Any]) -> None:
+    """Refunds and disputes together never give back more commission or VAT than was taken at the one price."""
+    uncorrected = [fact for fact in facts if not isinstance(fact, MeterCorrected)]
+    session = decided(uncorrected, catalogue(operator(**contract)))
+    assert -100 <= balance(session, "4010") <= 0
+    assert -20 <= balance(session, "2110") <= 0
+
+
+@settings(deadline=None)
+@given(driver_histories, contracts)
+def test_nothing_is_paid_out_of_refunds_due_that_was_not_put_there(
+    facts: list[Fact], contract: dict[str, Any]
+) -> None:
+    session = decided(facts, catalogue(operator(**contract)))
+    assert all(balance(session, f"2080/{payment}") <= 0 for payment in ("P-1", "P-2"))
