@@ -24,6 +24,7 @@ KINDS = {
     "end below start": 0.015,
     "unknown tariff": 0.015,
     "unknown operator": 0.01,
+    "other money": 0.01,
     "no energy": 0.03,
     "free": 0.03,
 }
@@ -119,6 +120,8 @@ class Network:
                         cast.tariff_event(name, third, later - timedelta(days=1), later, f"{tariff_id}:3")
                     )
             self.tariffs[name].append(tariff_id)
+        foreign = {**cast.free_tariff(operator, f"T-{name}-CHF"), "currency": "CHF"}
+        self.events.append(cast.tariff_event(name, foreign, since, since, f"T-{name}-CHF"))
         free = cast.free_tariff(operator, f"T-{name}-FREE")
         self.events.append(cast.tariff_event(name, free, since, since, f"T-{name}-FREE"))
 
@@ -146,7 +149,11 @@ class Network:
             "connector_id": "1",
             "started_at": iso(started),
             "meter_start_wh": first,
-            "tariff_id": {"unknown tariff": "T-NONE", "free": f"T-{operator['operator_id']}-FREE"}.get(kind, tariff),
+            "tariff_id": {
+                "unknown tariff": "T-NONE",
+                "other money": f"T-{operator['operator_id']}-CHF",
+                "free": f"T-{operator['operator_id']}-FREE",
+            }.get(kind, tariff),
             "auth_method": "WHITELIST",
         }
         if random.random() < 0.25:
@@ -223,6 +230,7 @@ class Network:
         at, operator = self.moment(self.operators[0]), self.operators[0]
         status = {"operator_id": operator["operator_id"], "location_id": "LOC-1", "evse_uid": "EVSE-1", "at": iso(at)}
         self.add("charging.charger.status_changed", "EVSE-1", at, {**status, "status": "AVAILABLE"})
+        self.add("charging.charger.status_changed", "EVSE-1", at, {**status, "status": "CHARGING"})
         self.add("charging.session.unheard_of", "X", at, {"session_id": "X"})
         self.add("charging.session.ended", "Y", at, {"session_id": "Y", "ended_at": iso(at), "reason": "Local"})
         data = {
