@@ -252,8 +252,9 @@ class _Walk:
             key = f"re-rating:{change.source}:{change.id}"
             booking = self._book(SessionReRated, key, change.at, **_old_and_new(before, after))
             self._move_pending(booking, _share(after) - _share(before))
-        if self.written_off is not None and self.written_off != after[0]:
-            self._book_write_off(f"write-off:{change.source}:{change.id}", change.at, after[0] - self.written_off)
+        written_off = self._written_off()
+        if written_off is not None and written_off != after[0]:
+            self._book_write_off(f"write-off:{change.source}:{change.id}", change.at, after[0] - written_off)
             self.written_off = after[0]
 
     def _re_rate_captured(self, old: Bill, change: BillChange, new: Bill) -> None:
@@ -322,6 +323,12 @@ class _Walk:
         if self.bill is not None and self.bill.gross:
             self.written_off = self.bill.gross
             self._book_write_off("write-off", at, self.bill.gross)
+
+    def _written_off(self) -> int | None:
+        """What a failed payment has written off so far, None when nothing has failed or a capture made it good."""
+        if self.written_off is None and self.failed is not None and self.captures_seen == 0:
+            return 0
+        return self.written_off
 
     def _book_write_off(self, key: str, at: datetime, gross: int) -> None:
         self._move_pending(self._book(PaymentWrittenOff, key, at, gross=gross), -gross)

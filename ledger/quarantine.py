@@ -14,7 +14,8 @@ _ADD = """
 INSERT INTO intake.deadletter (deadletter_id, topic, partition, record_offset, record_key, record_headers,
                                record_value, code, path, sentence, event_source, event_id, event_type)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-ON CONFLICT (deadletter_id) DO NOTHING
+ON CONFLICT (deadletter_id) DO UPDATE SET replayed_at = NULL WHERE deadletter.replayed_at IS NOT NULL
+RETURNING xmax = 0
 """
 _COLUMNS = """
 deadletter_id, topic, partition, record_offset, record_key, record_headers, record_value, code, path, sentence,
@@ -56,7 +57,7 @@ def deadletter_id(identity: str, digest: str) -> UUID:
 
 
 def add(cursor: Cursor[TupleRow], letters: Sequence[DeadLetter]) -> set[UUID]:
-    """Keep dead letters; the ids of those that are new."""
+    """Keep dead letters; the ids of those that are new. One that is refused again is no longer replayed."""
     new = set()
     for letter in sorted(letters, key=lambda each: each.deadletter_id):
         row = (
@@ -74,8 +75,8 @@ def add(cursor: Cursor[TupleRow], letters: Sequence[DeadLetter]) -> set[UUID]:
             letter.id,
             letter.type,
         )
-        cursor.execute(_ADD, row)
-        if cursor.rowcount:
+        inserted = cursor.execute(_ADD, row).fetchone()
+        if inserted is not None and inserted[0]:
             new.add(letter.deadletter_id)
     return new
 

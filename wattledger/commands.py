@@ -457,6 +457,11 @@ def deadletter_replay(
         letters = [_one_letter(store, each) for each in ids]
         if code is not None:
             letters += _read(store, lambda cursor: list(quarantine.listed(cursor, code=code, limit=100_000)))
+        unsent = [str(letter.deadletter_id) for letter in letters if not letter.topic]
+        if unsent:
+            raise ApplicationError(
+                f"dead letter {unsent[0]} was never sent, so it was not kept: publish its file again"
+            )
         records = [
             Outgoing(letter.topic, letter.key, letter.value or b"", tuple(letter.headers)) for letter in letters
         ]

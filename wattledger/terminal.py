@@ -13,6 +13,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 
+# Where nobody's terminal says how wide it is, tables get this many columns.
+_PLAIN_WIDTH = 120
+
+
+def output() -> Console:
+    """The console on standard output; wide enough for tables when it is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+
+
 def set_up_logging(level: str) -> None:
     """Logs go to standard error; the libraries below speak up only when something is wrong."""
     handler = RichHandler(console=Console(stderr=True), show_path=False, show_time=False)
@@ -33,7 +42,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*["" if cell is None else str(cell) for cell in row])
-    Console().print(table)
+    output().print(table)
 
 
 def print_error(sentence: str) -> None:

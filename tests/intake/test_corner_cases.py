@@ -59,3 +59,14 @@ def test_a_shared_refund_of_a_prepaid_session_gives_its_commission_back(engine: 
     engine.advance()
     assert "4010 EUR" not in engine.balances()
     assert "2110 EUR" not in engine.balances()
+
+
+def test_a_payment_that_failed_is_written_off_when_a_correction_first_gives_the_session_a_price(
+    engine: Engine,
+) -> None:
+    data = {"payment_id": "P", "session_id": "S-1", "failed_at": "2026-03-02T11:02:00Z", "reason": "card refused"}
+    failed = event("payment.failed", "S-1", "2026-03-02T11:02:00Z", data)
+    free = ended(register_wh=0)
+    engine.feed([operator(), tariff(), started(), free, failed, corrected("S-1", "2026-03-03T00:00:00Z", 20_000)])
+    engine.advance()
+    assert "1105/S-1 EUR" not in engine.balances()

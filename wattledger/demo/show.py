@@ -29,6 +29,7 @@ from projections.queries import (
 from wattledger.demo.cast import PLAYERS
 from wattledger.demo.charging import FOLLOWED_SESSION
 from wattledger.demo.messages import stamp
+from wattledger.terminal import output
 
 PAYOUTS_SHOWN = 3
 PAYOUT_KEYS = ("initiated", "settled", "failed", "returned")
@@ -95,7 +96,7 @@ def _entry_ids(payout: PayoutRow) -> list[UUID]:
 
 def show_demo(dsn: str, summary: Mapping[str, Any], out: Path, console: Console | None = None) -> None:
     """Print the result for people; `out` is where the files are."""
-    console = console or Console()
+    console = console or output()
     for part in render(read_result(dsn, summary)):
         console.print(part)
         console.print()
@@ -109,7 +110,7 @@ def demo_document(dsn: str, summary: Mapping[str, Any]) -> dict[str, Any]:
 
 def show_session(story: SessionStory, console: Console | None = None) -> None:
     """Print one session's story for people."""
-    console = console or Console()
+    console = console or output()
     for part in _story(story):
         console.print(part)
         console.print()
