@@ -30,7 +30,8 @@ class Spool:
 
     def add(self, line: bytes) -> None:
         """Keep a line."""
-        self._lines.append(line)
+        # A copy, since a serializer's bytes may keep a buffer ten times their length.
+        self._lines.append(bytes(memoryview(line)))
         if len(self._lines) >= self._run_length:
             self._write_run()
 
