@@ -1,7 +1,5 @@
 """J01f: a payment that failed for good is the operator's loss, until a capture comes after all."""
 
-import pytest
-
 from domain.facts import Fact
 from domain.session import Session
 from tests.domain.builders import (
@@ -107,8 +105,6 @@ def test_a_capture_after_a_failure_and_a_correction_mirrors_all_that_was_written
     assert balance(session, "2010/OP") == -810
 
 
-# A bug that is known: a price that rises from nothing is not written off, while one that rises from anything else is.
-@pytest.mark.xfail(strict=True, reason="J01f does not follow a price that was zero at the first rating")
 def test_a_failed_payment_follows_a_price_that_was_nothing_at_first() -> None:
     known = catalogue(operator(fund_release="ON_CAPTURE"))
     facts = [started(), ended(register_wh=0), failed("02 11:05"), corrected("03 08:00", 20_000)]

@@ -143,7 +143,11 @@ def _table(title: str, *columns: str, right: Iterable[str] = ()) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     numbers = set(right)
     for column in columns:
-        table.add_column(column.replace("_", " "), justify="right" if column in numbers else "left", overflow="fold")
+        name = column.replace("_", " ")
+        if column in numbers:
+            table.add_column(name, justify="right", no_wrap=True)
+        else:
+            table.add_column(name, overflow="fold")
     return table
 
 
