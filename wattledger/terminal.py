@@ -12,7 +12,6 @@ from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-
 # Where nobody's terminal says how wide it is, tables get this many columns.
 _PLAIN_WIDTH = 120
 

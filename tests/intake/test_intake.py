@@ -169,7 +169,7 @@ def _another(dsn: str) -> str:
 
     name = f"{conninfo_to_dict(dsn)['dbname']}_b"
     with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
     return make_conninfo(dsn, dbname=name)
 
 

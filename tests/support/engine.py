@@ -56,7 +56,7 @@ class Engine:
     def rows(self, query: str, *parameters: Any) -> list[Any]:
         """The rows of a query."""
         with psycopg.connect(self.dsn) as connection:
-            return connection.execute(query, parameters or None).fetchall()  # type: ignore[call-overload, no-any-return]
+            return connection.execute(query.encode(), parameters or None).fetchall()
 
     def balances(self) -> dict[str, int]:
         """Balance of every account that is not zero, debit positive, by `ACCOUNT CURRENCY`."""
@@ -66,13 +66,13 @@ class Engine:
         )
         return dict(found)
 
-    def tally(self) -> tuple[int, int, int, int]:
+    def tally(self) -> tuple[int, ...]:
         """Accepted, duplicates, conflicts, dead-lettered."""
         query = (
             "SELECT coalesce(sum(accepted), 0)::int, coalesce(sum(duplicates), 0)::int, "
             "coalesce(sum(conflicts), 0)::int, coalesce(sum(dead_lettered), 0)::int FROM intake.tally"
         )
-        return tuple(self.rows(query)[0])  # type: ignore[return-value]
+        return tuple(self.rows(query)[0])
 
     def refusals(self) -> list[str]:
         """Codes of the dead letters."""

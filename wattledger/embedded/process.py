@@ -51,6 +51,10 @@ class Child:
         """Whether the process still runs."""
         return self._process.poll() is None
 
+    def killed(self) -> bool:
+        """Whether somebody ended it with `kill -9`."""
+        return self._process.poll() == -signal.SIGKILL
+
     def wait(self, timeout_seconds: float | None = None) -> int:
         """Waits for the end and returns the exit status.
 

@@ -22,6 +22,8 @@ _ORPHAN_SECONDS_MAX = 10.0
 _SAME_PROCESS_SECONDS = 2.0
 _POLL_SECONDS = 0.03
 _TAIL_LINES = 3
+# A server that is killed before it is up is started again, like one that is killed later.
+_KILLS_WHILE_STARTING_MAX = 5
 
 
 class EmbeddedServer(ABC):
@@ -161,6 +163,7 @@ class EmbeddedServer(ABC):
 
     def _start_child(self, command: Command, ports: dict[str, int]) -> Child:
         deadline = time.monotonic() + _READY_SECONDS_MAX
+        kills = 0
         while True:
             self._child = child = Child(command)
             self._folder.remember("process.json", {"pid": child.pid, "created": _created(child.pid)})
@@ -170,6 +173,9 @@ class EmbeddedServer(ABC):
                 if self._cancelled.wait(_POLL_SECONDS):
                     raise ServiceError(f"{self.name}: the start was cancelled")
             output = child.output()
+            if child.killed() and kills < _KILLS_WHILE_STARTING_MAX:
+                kills += 1
+                continue
             if child.running() or time.monotonic() > deadline or not self._retry(output):
                 raise ServiceError(self._failure(child, output, command))
             time.sleep(0.2)
