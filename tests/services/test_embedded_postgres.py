@@ -1,8 +1,11 @@
 """The embedded PostgreSQL: durable, on loopback only, back after a kill, at home in any folder."""
 
 import contextlib
+import json
 import os
+import signal
 import socket
+import threading
 from pathlib import Path
 
 import psutil
@@ -107,3 +110,24 @@ def test_a_folder_that_cannot_be_used_is_said_in_one_line(tmp_path: Path) -> Non
     with pytest.raises(ServiceError, match="choose another with --data-dir") as refusal:
         EmbeddedPostgres(occupied).start()
     assert "\n" not in str(refusal.value)
+
+
+def test_a_postgresql_that_is_killed_while_it_starts_is_started_again(tmp_path: Path) -> None:
+    killed: list[int] = []
+
+    def kill_at_birth() -> None:
+        remembered = tmp_path / "postgresql" / "process.json"
+        while not killed:
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                os.kill(number := int(json.loads(remembered.read_text())["pid"]), signal.SIGKILL)
+                killed.append(number)
+
+    killer = threading.Thread(target=kill_at_birth, daemon=True)
+    killer.start()
+    with EmbeddedPostgres(tmp_path) as server:
+        killer.join(timeout=30)
+        server.ensure_running()
+        with psycopg.connect(server.dsn) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert killed
+        assert server.pid not in killed
