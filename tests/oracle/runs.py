@@ -47,8 +47,7 @@ class PayoutRuns:
 
     def _expect_runs(self, operator_id: str) -> None:
         """A run for each business date, at the cut-off that is in effect when it fires."""
-        begins = min(version.begins for version in self.facts.operators[operator_id])
-        day = begins.date() + timedelta(days=1)
+        day = self._business_date(operator_id, min(version.begins for version in self.facts.operators[operator_id]))
         while day <= self.until.date() + timedelta(days=1):
             fires = self._starts(operator_id, day + timedelta(days=1))
             self._at((fires, operator_id, ""), partial(self._fire, operator_id, day), RUN)
