@@ -27,7 +27,7 @@ class Settled:
     progress: int
 
 
-def _settled(events: Path, folder: Path) -> Settled:
+def settled(events: Path, folder: Path) -> Settled:
     """The events settled by one call on a store of their own, which shares the servers that are watched here."""
     home = Home(folder)
     with services(home.settings, home.data_dir) as running:
@@ -48,7 +48,7 @@ def real_events(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.fixture(scope="session")
 def real_settled(real_events: Path, tmp_path_factory: pytest.TempPathFactory) -> Settled:
     """The real sessions, settled in the order of time."""
-    return _settled(real_events, tmp_path_factory.mktemp("real-settled"))
+    return settled(real_events, tmp_path_factory.mktemp("real-settled"))
 
 
 @pytest.fixture(scope="session")
@@ -63,4 +63,4 @@ def network_events(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def network_settled(network_events: Path, tmp_path_factory: pytest.TempPathFactory) -> Settled:
     """The invented network, settled in the order of time."""
-    return _settled(network_events, tmp_path_factory.mktemp("network-settled"))
+    return settled(network_events, tmp_path_factory.mktemp("network-settled"))

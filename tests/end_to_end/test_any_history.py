@@ -6,6 +6,7 @@ Without Kafka, so that many are tried: records go from a list to the intake, in 
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from random import Random
 
@@ -19,46 +20,50 @@ from projections.export import export
 from tests.end_to_end.comparing import MENDING_APART, difference
 from tests.support.engine import Engine
 from tests.support.histories import UNTIL, Event, disordered, history
-from wattledger.engine import Store
+from wattledger.engine import Store as EngineStore
 from wattledger.settings import Settings
 
 EXAMPLES = int(os.environ.get("WATTLEDGER_TEST_HISTORIES", "20"))
 TEMPLATE = "empty_store"
 
-MakeStore = Callable[[], str]
+Store = Callable[[], AbstractContextManager[str]]
 
 
 @pytest.fixture(scope="module")
-def make_store(postgres_dsn: str) -> Iterator[MakeStore]:
-    """Makes empty stores, each a copy of one that was migrated once; the test drops none, the fixture all."""
+def empty_store(postgres_dsn: str) -> Iterator[Store]:
+    """Lends empty stores, each a copy of one that was migrated once."""
     numbers, server = itertools.count(1), postgres_dsn.rpartition("/")[0]
-    made = [TEMPLATE]
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {TEMPLATE}")
         migrate(f"{server}/{TEMPLATE}")
 
-        def make() -> str:
-            made.append(f"history_{next(numbers)}")
-            connection.execute(f"CREATE DATABASE {made[-1]} TEMPLATE {TEMPLATE}")
-            return f"{server}/{made[-1]}"
+        @contextmanager
+        def lend() -> Iterator[str]:
+            name = f"history_{next(numbers)}"
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+            try:
+                yield f"{server}/{name}"
+            finally:
+                connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-        yield make
-        for name in made:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        yield lend
+        connection.execute(f"DROP DATABASE {TEMPLATE} WITH (FORCE)")
 
 
-def settled(dsn: str, events: list[Event], batch: int, out: Path) -> Path:
+def settled(store: Store, events: list[Event], batch: int, out: Path) -> Path:
     """The files of a store that took these messages in this order and then did what the clock drives."""
-    engine = Engine(dsn)
-    try:
-        engine.feed(events, batch)
-        engine.advance(UNTIL)
-    finally:
-        engine.close()
-    export(dsn, out, Store(dsn, {}, Settings()).platform)
+    with store() as dsn:
+        engine = Engine(dsn)
+        try:
+            engine.feed(events, batch)
+            engine.advance(UNTIL)
+        finally:
+            engine.close()
+        export(dsn, out, EngineStore(dsn, {}, Settings()).platform)
     return out
 
 
+@pytest.mark.timeout(120 + 10 * EXAMPLES)
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 2**32 - 1),
@@ -67,11 +72,11 @@ def settled(dsn: str, events: list[Event], batch: int, out: Path) -> Path:
     batch=st.sampled_from((1, 3, 17, 100)),
 )
 def test_any_order_with_duplicates_in_batches_of_any_size_gives_the_same_result(
-    make_store: MakeStore, tmp_path_factory: pytest.TempPathFactory, seed: int, order: int, sessions: int, batch: int
+    empty_store: Store, tmp_path_factory: pytest.TempPathFactory, seed: int, order: int, sessions: int, batch: int
 ) -> None:
     events = history(Random(seed), sessions)
     note(f"{len(events)} events: seed {seed}, order {order}, {sessions} sessions, batches of {batch}")
     folder = tmp_path_factory.mktemp("history")
-    expected = settled(make_store(), events, 500, folder / "in-order")
-    found = settled(make_store(), disordered(Random(order), events), batch, folder / "disordered")
+    expected = settled(empty_store, events, 500, folder / "in-order")
+    found = settled(empty_store, disordered(Random(order), events), batch, folder / "disordered")
     assert difference(expected, found, MENDING_APART) == ""

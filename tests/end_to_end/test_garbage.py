@@ -12,10 +12,11 @@ from consumers.intake import Intake
 from consumers.ports import Partition, Record
 from consumers.run import run_until_caught_up
 from tests.end_to_end.comparing import BYTE_EQUAL, difference
+from tests.end_to_end.conftest import Settled, settled
 from tests.end_to_end.running import Home, counts_add_up, documents
 from tests.support.events import captured, ended, event, lines, money, operator, session, started, tariff
 from wattledger.embedded import Services, services
-from wattledger.engine import Store, publish_files
+from wattledger.engine import Store, prepare, publish_files
 
 SESSIONS = 30
 CLEAN = [operator(), tariff(), *(e for n in range(SESSIONS) for e in session(f"S-{n}", f"2026-03-{n % 9 + 1:02d}"))]
@@ -60,10 +61,17 @@ BAD: Sequence[tuple[bytes, str, str]] = [
 ]
 
 
-def test_bad_lines_are_refused_each_with_its_reason_and_all_others_settled(tmp_path: Path) -> None:
-    clean, dirty = tmp_path / "clean.jsonl", tmp_path / "dirty.jsonl"
-    good = lines(CLEAN)
-    clean.write_bytes(b"\n".join(good))
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Settled:
+    """The good lines alone, settled."""
+    folder = tmp_path_factory.mktemp("clean")
+    events = folder / "events.jsonl"
+    events.write_bytes(b"\n".join(lines(CLEAN)))
+    return settled(events, folder / "home")
+
+
+def test_bad_lines_are_refused_each_with_its_reason_and_all_others_settled(clean: Settled, tmp_path: Path) -> None:
+    dirty, good = tmp_path / "dirty.jsonl", lines(CLEAN)
     mixed = [*good]
     for number, (line, _, _) in enumerate(BAD):
         mixed.insert(number * 10, line)
@@ -88,18 +96,30 @@ def test_bad_lines_are_refused_each_with_its_reason_and_all_others_settled(tmp_p
             (code, path) for _, code, path in BAD
         )
         assert all(letter["sentence"] for letter in letters)
+        _settled_as_if_there_had_been_nothing_else(clean, home, summary)
         _deadletters_are_listed_and_shown(home, letters)
+        _of_two_contents_under_one_id_the_first_stands(home)
         # The same file again: every line is known, the bad ones too.
         again = home.settle(home.folder / "again", dirty)
         assert (again["duplicates"], again["accepted"], again["dead_lettered"]) == (again["events_in"], 0, 0)
         assert difference(home.folder / "out", home.folder / "again", BYTE_EQUAL) == ""
         assert home.json("verify")["passed"] is True
 
-    alone = Home(tmp_path / "clean")
-    undisturbed = alone.settle(alone.folder / "out", clean)
+
+def _settled_as_if_there_had_been_nothing_else(clean: Settled, home: Home, summary: dict[str, Any]) -> None:
     totals = ("sessions_rated", "sessions_open", "sessions_in_suspense", "cdrs", "payouts")
-    assert [summary[name] for name in totals] == [undisturbed[name] for name in totals]
-    assert difference(alone.folder / "out", home.folder / "out", BYTE_EQUAL) == ""
+    assert [summary[name] for name in totals] == [clean.summary[name] for name in totals]
+    assert difference(clean.out, home.folder / "out", BYTE_EQUAL) == ""
+
+
+def _of_two_contents_under_one_id_the_first_stands(home: Home) -> None:
+    conflicting = home.folder / "conflicting.jsonl"
+    conflicting.write_bytes(one(CONFLICTING))
+    summary = home.settle(home.folder / "conflict", conflicting)
+    assert (summary["events_in"], summary["conflicts"], summary["dead_lettered"]) == (1, 1, 0)
+    codes = [letter["code"] for letter in documents(home.folder / "conflict" / "deadletter.jsonl")]
+    assert codes.count("CONFLICT") == 1
+    assert difference(home.folder / "out", home.folder / "conflict", BYTE_EQUAL) == ""
 
 
 def _deadletters_are_listed_and_shown(home: Home, letters: list[dict[str, Any]]) -> None:
@@ -117,19 +137,6 @@ def _deadletters_are_listed_and_shown(home: Home, letters: list[dict[str, Any]])
     assert refusal.count(b"\n") == 1
 
 
-def test_of_two_contents_under_one_id_the_first_stands_and_the_other_counts_as_a_conflict(tmp_path: Path) -> None:
-    first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
-    first.write_bytes(b"\n".join(lines([operator(), tariff(), *session("S-1")])))
-    second.write_bytes(b"\n".join(lines([CONFLICTING])))
-    home = Home(tmp_path)
-    with services(home.settings, home.data_dir):
-        home.settle(tmp_path / "one", first)
-        summary = home.settle(tmp_path / "two", second)
-        assert (summary["events_in"], summary["conflicts"], summary["dead_lettered"]) == (1, 1, 0)
-        assert [letter["code"] for letter in documents(tmp_path / "two" / "deadletter.jsonl")] == ["CONFLICT"]
-        assert difference(tmp_path / "one", tmp_path / "two", BYTE_EQUAL) == ""
-
-
 class IntakeWithAFault(Intake):
     """The intake as it might be with a mistake in it, which shows with one session."""
 
@@ -140,39 +147,28 @@ class IntakeWithAFault(Intake):
         super().process(records, epochs)
 
 
-@pytest.fixture
-def faulty(tmp_path: Path) -> Home:
-    """A store that took in a file with an intake that stumbles over each event of session S-13."""
-    home = Home(tmp_path)
-    file = tmp_path / "events.jsonl"
-    file.write_bytes(b"\n".join(lines(CLEAN)))
-    return home
-
-
-def take_in_with_a_fault(home: Home, running: Services) -> None:
+def take_in_with_a_fault(home: Home, running: Services, events: Path) -> None:
     store = Store(running.dsn, {"bootstrap_servers": running.bootstrap}, home.settings)
-    publish_files(store, [str(home.folder / "events.jsonl")], lambda *_: None)
+    prepare(store)
+    publish_files(store, [str(events)], lambda *_: None)
     intake = IntakeWithAFault(store.dsn)
     run_until_caught_up(store.kafka, lambda: intake, group_id=store.settings.group_id)
     intake.close()
 
 
-def test_records_that_broke_the_engine_are_replayed_after_the_fix(faulty: Home) -> None:
-    home, file = faulty, faulty.folder / "events.jsonl"
-    undisturbed = Home(home.folder / "undisturbed")
-    undisturbed.settle(undisturbed.folder / "out", file)
+def test_records_that_broke_the_engine_are_replayed_after_the_fix(clean: Settled, tmp_path: Path) -> None:
+    home = Home(tmp_path)
     with services(home.settings, home.data_dir) as running:
-        home.run("migrate")
-        take_in_with_a_fault(home, running)
+        take_in_with_a_fault(home, running, clean.events)
         stuck = home.json("deadletter", "list", "--code", "PROCESSING_FAILED")
         assert len(stuck) == len(session())
         assert all("ZeroDivisionError" in letter["sentence"] for letter in stuck)
-        one, *_ = stuck
-        assert home.json("deadletter", "replay", one["id"]) == {"replayed": 1}
+        first, *_ = stuck
+        assert home.json("deadletter", "replay", first["id"]) == {"replayed": 1}
         assert home.json("deadletter", "replay", "--code", "PROCESSING_FAILED") == {"replayed": len(stuck) - 1}
         assert home.json("deadletter", "list") == []
-        assert len(home.json("deadletter", "list", "--replayed")) == len(stuck)
         # The replayed records lie in Kafka and are taken in first; the file holds nothing new.
-        summary = home.settle(home.folder / "out", file)
+        summary = home.settle(tmp_path / "out", clean.events)
         assert summary["duplicates"] == summary["events_in"] == len(CLEAN)
-        assert difference(undisturbed.folder / "out", home.folder / "out", BYTE_EQUAL) == ""
+        assert difference(clean.out, tmp_path / "out", BYTE_EQUAL) == ""
+        assert all(letter["replayed"] for letter in documents(tmp_path / "out" / "deadletter.jsonl"))
