@@ -31,6 +31,7 @@ class Account:
     share: Share
     billed: Rating = NOTHING
     rated: bool = False
+    was_rated: bool = False
     cdr_is_due: bool = False
     captures: int = 0
     captured: int = 0
@@ -48,7 +49,7 @@ class Account:
     def split(self) -> Rating:
         """What a refund is split by: what is billed, and before the session is rated what it will first be."""
         first = self.judged.steps[0].rating if self.judged.steps else None
-        return self.billed if self.rated else first or NOTHING
+        return self.billed if self.was_rated else first or NOTHING
 
 
 @dataclass(slots=True)

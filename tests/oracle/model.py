@@ -72,7 +72,7 @@ class Settlement(PayoutRuns):
 
     def _rate(self, account: Account, step: Step, at: datetime) -> None:
         assert step.rating is not None
-        account.rated = True
+        account.rated = account.was_rated = True
         if account.judged.partner is not None:
             account.billed = step.rating
             return
