@@ -204,12 +204,16 @@ def _first_difference(
 
 @dataclass(slots=True)
 class Catalogue:
-    """Everything published, by business key; ids of tariffs and locations compare without case, as OCPI CiStrings."""
+    """Everything published, by business key; ids of tariffs and locations compare without case, as OCPI CiStrings.
+
+    `revision` counts the publications: what was derived from one revision holds until the next.
+    """
 
     operators: dict[str, Versions[Operator]] = field(default_factory=dict)
     tariffs: dict[tuple[str, str], Versions[PublishedTariff]] = field(default_factory=dict)
     locations: dict[tuple[str, str], Versions[Location]] = field(default_factory=dict)
     partners: dict[str, Versions[Partner]] = field(default_factory=dict)
+    revision: int = 0
 
     def operator_at(self, operator_id: str, moment: datetime) -> Operator | None:
         """The operator's contract in effect at a moment."""
@@ -233,6 +237,7 @@ class Catalogue:
 
     def publish(self, type_: str, source: str, id_: str, time_: datetime, data: Mapping[str, Any]) -> "Publication":
         """Take in a catalogue event; says whose sessions it may concern and from when."""
+        self.revision += 1
         return _PUBLISHERS[type_](self, source, id_, time_, data)
 
 

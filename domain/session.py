@@ -161,16 +161,28 @@ class Session:
     issued: list[IssuedCdr] = field(default_factory=list)
     documents: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     rejected: set[tuple[str, str]] = field(default_factory=set)
+    # The last assessment with the catalogue it rests on; not state, only saved work.
+    assessed: tuple[Catalogue, int, Assessment] | None = field(default=None, compare=False, repr=False)
 
     def learn(self, fact: Fact) -> None:
         """Take in a fact."""
         _FACT_LISTS[type(fact)](self).append(fact)
+        if isinstance(fact, _METER_FACTS):
+            self.assessed = None
+
+    def assess(self, catalogue: Catalogue) -> Assessment:
+        """What the session is worth; rated anew only when metering or catalogue changed, since that is dear."""
+        known = self.assessed
+        if known is None or known[0] is not catalogue or known[1] != catalogue.revision:
+            known = self.assessed = (catalogue, catalogue.revision, assess(self.meter, catalogue))
+        return known[2]
 
     def evolve(self, decision: Decision) -> None:
         """Fold a decision into the state."""
         _EVOLVE[type(decision)](self, decision)
 
 
+_METER_FACTS = (Started, Ended, Metered, StateChanged, MeterCorrected)
 _FACT_LISTS: dict[type[Fact], Callable[[Session], list[Any]]] = {
     Started: lambda session: session.meter.starts,
     Ended: lambda session: session.meter.ends,
@@ -268,7 +280,7 @@ class _Verdict:
 
     def judge(self) -> Judgement:
         self._reject_other_currencies()
-        assessment = assess(self.session.meter, self.catalogue)
+        assessment = self.session.assess(self.catalogue)
         billed, shortfall, bookings, releases = self._wanted(assessment)
         self._move_chain(assessment, billed)
         contract = assessment.contract
