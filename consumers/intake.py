@@ -16,11 +16,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from consumers.ports import Claim, MachineryFault, PartitionLost, Record
 from contracts.decode import Message, decode
 from contracts.refusal import Refusal, RefusalCode
-from domain.bookings import InvoicePaid, SettlementReceived
-from domain.catalogue import CATALOGUE_TYPES, instant
+from domain.catalogue import CATALOGUE_TYPES
 from domain.facts import INVOICE_ITEM, SETTLED_ITEM
-from domain.money import parse_minor
-from domain.session import Booked
 from ledger import messages, positions, quarantine
 from ledger.catalogue_store import KnownCatalogue
 from ledger.codec import RecordedFact
@@ -33,6 +30,7 @@ from ledger.parking import Parked, add_references, park
 from ledger.payout_store import take_payout_answers
 from ledger.positions import Partition, Tally
 from ledger.quarantine import DeadLetter
+from ledger.receipts import INVOICE, SETTLEMENT, take_receipts
 from ledger.refused_facts import reject_facts
 from ledger.session_store import SessionStore, judge, record_fact
 from ledger.work import Work
@@ -40,7 +38,6 @@ from ledger.work import Work
 ORIGIN_HEADER = "wattledger_origin"
 T = TypeVar("T")
 
-SETTLEMENT, INVOICE = "payment.settled", "roaming.invoice_paid"
 CDR_ANSWERS = ("roaming.cdr_accepted", "roaming.cdr_rejected")
 
 
@@ -109,7 +106,7 @@ class Intake:
         def attempt() -> dict[Partition, Claim]:
             with self._gateway.transaction() as cursor:
                 claims = positions.claim(cursor, partitions)
-            self._follow_up.run()
+            self._follow_up.start()
             return {partition: Claim(epoch, next_offset) for partition, (epoch, next_offset) in claims.items()}
 
         return self._guarded(attempt)
@@ -236,21 +233,12 @@ class Intake:
 
     def _take_settlements(self, cursor: Any, batch: Batch, work: Work) -> bool:
         """Book what came to the bank (J09, J17), and park each item until the session it is about claims it."""
-        found = [(message, _settlement_booking(message)) for message in batch.settlements]
-        found += [(message, _invoice_booking(message)) for message in batch.invoices]
-        versions = lock_streams(cursor, [_stream_of(message) for message, _ in found])
-        for message, booking in found:
-            stream_id = _stream_of(message)
-            is_first = versions[stream_id] == 0
-            versions[stream_id] += 1
-            work.store(stream_id, versions[stream_id], _fact(message))
-            if is_first:
-                versions[stream_id] += 1
-                decision = Booked(booking, 1)
-                work.store(stream_id, versions[stream_id], decision)
-                work.book(stream_id, versions[stream_id], decision, None)
-        work.versions |= versions
-        parked = [item for message, _ in found for item in _items(message)]
+        found = [*batch.settlements, *batch.invoices]
+        receipts: dict[UUID, list[RecordedFact]] = defaultdict(list)
+        for message in found:
+            receipts[_stream_of(message)].append(_fact(message))
+        take_receipts(cursor, work, receipts)
+        parked = [item for message in found for item in _items(message)]
         parked += [Parked("cdr", message.data["cdr_id"], _fact(message)) for message in batch.cdr_answers]
         park(cursor, parked)
         return bool(parked)
@@ -316,32 +304,6 @@ _STREAM_KEYS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     SETTLEMENT: lambda data: f"settlement:{data['provider']}:{data['settlement_id']}",
     INVOICE: lambda data: f"invoice:{data['partner'].upper()}:{data['invoice_id']}",
 }
-
-
-def _settlement_booking(message: Message) -> SettlementReceived | InvoicePaid:
-    data = message.data
-    net = data["net"]
-    return SettlementReceived(
-        key="received",
-        effective_at=instant(data["settled_at"]),
-        currency=net["currency"],
-        settlement_id=data["settlement_id"],
-        provider=data["provider"],
-        amount=parse_minor(net["amount"], net["currency"]),
-    )
-
-
-def _invoice_booking(message: Message) -> SettlementReceived | InvoicePaid:
-    data = message.data
-    amount = data["amount"]
-    return InvoicePaid(
-        key="paid",
-        effective_at=instant(data["paid_at"]),
-        currency=amount["currency"],
-        invoice_id=data["invoice_id"],
-        partner=data["partner"].upper(),
-        amount=parse_minor(amount["amount"], amount["currency"]),
-    )
 
 
 def _items(message: Message) -> list[Parked]:

@@ -15,6 +15,8 @@ from domain.periods import split
 from domain.pricing import price
 from domain.rating import ChargingPeriod, Phase, Rating
 
+# No session costs as much; it also keeps every sum of amounts far within the 64 bits of the book.
+MAX_AMOUNT_MINOR = 10**13
 OPEN, SUSPENSE, RATED, INVALID = "OPEN", "SUSPENSE", "RATED", "INVALID"
 
 
@@ -218,7 +220,10 @@ def _bill(facts: MeterFacts, contract: Contract, start_wh: Fraction, stop_wh: Fr
     _check_registers(registers)
     _check_power(inside, contract, stop_wh - start_wh)
     rating = price(contract.published.tariff, _periods(facts, contract, registers, inside), contract.time_zone)
-    return bill_of(rating, contract.operator)
+    bill = bill_of(rating, contract.operator)
+    if max(bill.net, bill.gross) > MAX_AMOUNT_MINOR:
+        raise ImplausibleSession("AMOUNT_IMPLAUSIBLE", "the session would cost more than any session can")
+    return bill
 
 
 def _check_registers(registers: list[tuple[datetime, Fraction]]) -> None:

@@ -119,6 +119,7 @@ class _Walk:
         self.releases: dict[str, Release | None] = {}
         self.bill: Bill | None = None
         self.billed: list[BillChange] = []
+        self.withdrawn: Bill | None = None
         self.shortfall = 0
         self.captured = self.settled = 0
         self.captures_seen = 0
@@ -225,6 +226,8 @@ class _Walk:
         old, new = self.bill, change.bill
         if not self.billed:
             self._first_bill(change)
+        elif old is None and new is not None and self.withdrawn is not None:
+            self._bill_again(self.withdrawn, change, new)
         elif old is not None and new is not None and self._captures_reached(old):
             self._re_rate_captured(old, change, new)
         else:
@@ -243,8 +246,18 @@ class _Walk:
         if self.failed is not None and self.captures_seen == 0:
             self._write_off(change.at)
 
+    def _bill_again(self, withdrawn: Bill, change: BillChange, new: Bill) -> None:
+        """A captured bill that was withdrawn comes back: at most as it was, since no more can be captured."""
+        self.withdrawn = None
+        if new.gross > withdrawn.gross:
+            self.shortfall = new.gross - withdrawn.gross
+            change = replace(change, bill=withdrawn)
+        self._re_rate(None, change)
+
     def _re_rate(self, old: Bill | None, change: BillChange) -> None:
         new = change.bill
+        if old is not None and new is None and self._captures_reached(old):
+            self.withdrawn = old
         self._set_bill(change)
         before = (old.gross, old.commission, old.commission_vat) if old else NO_BILL
         after = (new.gross, new.commission, new.commission_vat) if new else NO_BILL

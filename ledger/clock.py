@@ -1,18 +1,23 @@
 """What the clock drives: CDRs are issued, shares mature, reserves come back and payout runs fire, up to a moment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from functools import partial
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
 
 from domain.session import CdrIssued, Judgement, Session
 from ledger.catalogue_store import KnownCatalogue
-from ledger.followup import SESSIONS_PER_SET, FollowUp
+from ledger.errors import ConcurrencyConflict, DatabaseUnavailable, RunsFailed
+from ledger.followup import FollowUp
 from ledger.gateway import Gateway
 from ledger.heads import due_sessions, presuming_sessions
 from ledger.parking import add_references
-from ledger.payout_store import fire_operator_runs
+from ledger.payout_store import fire_operator_runs, operators_with_due_runs
 from ledger.positions import horizon
 from ledger.refused_facts import reject_facts
+from ledger.session_sets import SESSIONS_PER_SET, SessionSets
 from ledger.session_store import SessionStore, judge
 from ledger.work import Work
 
@@ -28,6 +33,7 @@ class Clock:
         self._known = KnownCatalogue()
         self._sessions = SessionStore()
         self._follow_up = FollowUp(self._gateway, self._known, self._sessions)
+        self._sets = SessionSets(self._gateway, self._known, self._sessions)
 
     def close(self) -> None:
         """Give the connection back."""
@@ -42,14 +48,16 @@ class Clock:
         """Do everything the clock drives up to `until` (inclusive); how many payouts were made.
 
         Sessions first: what they issue, earn and mature depends on no run. Then each operator's runs in their order.
-        Raises DatabaseUnavailable when interrupted; advancing again goes on from there.
+        Raises DatabaseUnavailable when interrupted, and RunsFailed when an operator's runs break; those of the others
+        are made then. Advancing again goes on from there.
         """
         report = on_progress or _silent
         try:
             self._follow_up.run()
-            for choose in (due_sessions, presuming_sessions):
-                while done := self._advance_sessions(until, choose):
-                    report("sessions", done)
+            for query in (due_sessions, presuming_sessions):
+                while chosen := self._sets.choose(lambda cursor, query=query: query(cursor, until, SESSIONS_PER_SET)):  # type: ignore[misc]
+                    self._sets.do(chosen, partial(self._advance_sessions, until))
+                    report("sessions", len(chosen))
                     self._follow_up.run()
             return self._fire_runs(until, report)
         except BaseException:
@@ -57,36 +65,43 @@ class Clock:
             self._sessions.forget()
             raise
 
-    def _advance_sessions(self, until: datetime, choose: Callable[[Any, datetime, int], list[str]]) -> int:
+    def _advance_sessions(
+        self, until: datetime, cursor: Cursor[TupleRow], work: Work, session_ids: Sequence[str]
+    ) -> None:
+        issued: list[tuple[str, str, str]] = []
+        for session in self._sessions.lock(cursor, session_ids).values():
+            judgement = judge(work, session, self._known.catalogue, clock=until)
+            reject_facts(cursor, work, session.session_id, judgement)
+            issued += _references(session, judgement)
+        add_references(cursor, issued)
+
+    def _fire_runs(self, until: datetime, report: Callable[[str, int], None]) -> int:
+        made, failures = 0, []
+        with self._gateway.transaction() as cursor:
+            self._known.lock(cursor, to_publish=False)
+            due = operators_with_due_runs(cursor, self._known.catalogue, until)
+        for operator_id in due:
+            try:
+                made += self._fire_operator_runs(operator_id, until)
+            except (DatabaseUnavailable, ConcurrencyConflict):
+                raise
+            except Exception as error:
+                self._known.forget()
+                failures.append(f"{operator_id} ({type(error).__name__}: {error})")
+            report("operators", 1)
+        if failures:
+            raise RunsFailed(f"payout runs broke for {', '.join(failures)}; those of all other operators are made")
+        return made
+
+    def _fire_operator_runs(self, operator_id: str, until: datetime) -> int:
         with self._gateway.transaction() as cursor:
             cursor.execute(_LOCK)
             self._known.lock(cursor, to_publish=False)
             work = Work(self._gateway.shard)
-            issued: list[tuple[str, str, str]] = []
-            sessions = self._sessions.lock(cursor, choose(cursor, until, SESSIONS_PER_SET))
-            for session in sessions.values():
-                judgement = judge(work, session, self._known.catalogue, clock=until)
-                reject_facts(cursor, work, session.session_id, judgement)
-                issued += _references(session, judgement)
-            add_references(cursor, issued)
+            versions = self._known.catalogue.operators[operator_id]
+            made = fire_operator_runs(cursor, work, operator_id, versions, until)
             work.write(cursor)
-            return len(sessions)
-
-    def _fire_runs(self, until: datetime, report: Callable[[str, int], None]) -> int:
-        made = 0
-        with self._gateway.transaction() as cursor:
-            self._known.lock(cursor, to_publish=False)
-            operators = sorted(self._known.catalogue.operators)
-        for operator_id in operators:
-            with self._gateway.transaction() as cursor:
-                cursor.execute(_LOCK)
-                self._known.lock(cursor, to_publish=False)
-                work = Work(self._gateway.shard)
-                versions = self._known.catalogue.operators[operator_id]
-                made += fire_operator_runs(cursor, work, operator_id, versions, until)
-                work.write(cursor)
-            report("operators", 1)
-        return made
+            return made
 
 
 def _references(session: Session, judgement: Judgement) -> list[tuple[str, str, str]]:

@@ -7,6 +7,7 @@ LedgerError
 │   └── EntryExists       an entry with this id, or another reversal of the same entry, is in the book already
 ├── MigrationFailed       the database does not take the text of a migration
 ├── MigrationRefused      the schema in the database and the migrations of this version do not fit together
+├── RunsFailed            the payout runs of an operator break; those of the others are made
 └── UnsafeDatabase        the server is set up so that a commit may be lost
 
 Faults of the machinery (the connection, the disk) stay psycopg's own OperationalError: they are retried, not judged.
@@ -39,6 +40,10 @@ class MigrationRefused(LedgerError):
 
 class MigrationFailed(LedgerError):
     """The database does not take the text of a migration; nothing of this run is left in it."""
+
+
+class RunsFailed(LedgerError):
+    """The payout runs of an operator break; nothing of them was written, and those of the others are made."""
 
 
 class UnsafeDatabase(LedgerError):

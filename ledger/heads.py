@@ -22,7 +22,7 @@ _SAVE_SESSION_HEADS = """
 UPDATE intake.session_head AS head
 SET version = new.version, due_at = new.due_at, stale = false, operator_id = new.operator_id,
     partner = new.partner, latest_at = new.latest_at, settled = new.settled, awaits_location = new.awaits_location,
-    presumed_at = new.presumed_at
+    presumed_at = new.presumed_at, fault = NULL
 FROM unnest(%s::text[], %s::int[], %s::timestamptz[], %s::text[], %s::text[], %s::timestamptz[], %s::bool[],
             %s::text[], %s::timestamptz[])
     AS new (session_id, version, due_at, operator_id, partner, latest_at, settled, awaits_location, presumed_at)
@@ -47,6 +47,11 @@ _STALE = "SELECT session_id FROM intake.session_head WHERE stale ORDER BY sessio
 _DUE = "SELECT session_id FROM intake.session_head WHERE due_at <= %s ORDER BY due_at, session_id LIMIT %s"
 # Sessions on whose book something takes a maturing for granted that a clock which stops here does not reach.
 _PRESUMING = "SELECT session_id FROM intake.session_head WHERE presumed_at > %s ORDER BY session_id LIMIT %s"
+# A session that breaks us waits for its next fact, or for the next start.
+_SET_ASIDE = """
+UPDATE intake.session_head SET fault = %s, stale = false, due_at = NULL, presumed_at = NULL WHERE session_id = %s
+"""
+_TAKE_BACK = "UPDATE intake.session_head SET fault = NULL, stale = true WHERE fault IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +128,13 @@ def due_sessions(cursor: Cursor[TupleRow], until: datetime, limit: int) -> list[
 def presuming_sessions(cursor: Cursor[TupleRow], until: datetime, limit: int) -> list[str]:
     """Sessions whose book presumes a maturing after `until`."""
     return [row[0] for row in cursor.execute(_PRESUMING, (until, limit)).fetchall()]
+
+
+def set_aside(cursor: Cursor[TupleRow], session_id: str, fault: str) -> None:
+    """Note that a session cannot be judged, and why; nothing chooses it until it is taken back."""
+    cursor.execute(_SET_ASIDE, (fault, session_id))
+
+
+def take_back_set_aside(cursor: Cursor[TupleRow]) -> None:
+    """Have the sessions that were set aside judged again."""
+    cursor.execute(_TAKE_BACK)

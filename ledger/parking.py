@@ -25,16 +25,25 @@ SELECT EXISTS (
     SELECT FROM intake.parked JOIN unnest(%s::text[], %s::text[]) AS made (kind, ref) USING (kind, ref)
 )
 """
-# Parked facts that a session claims by now; whoever takes one deletes it in the same transaction.
+# Sessions that claim parked facts, but for those that are set aside.
+_CLAIMING = """
+SELECT DISTINCT reference.session_id
+FROM intake.parked
+JOIN intake.reference USING (kind, ref)
+JOIN intake.session_head USING (session_id)
+WHERE session_head.fault IS NULL
+ORDER BY reference.session_id
+LIMIT %s
+"""
+# The parked facts that these sessions claim; whoever takes one deletes it in the same transaction.
 _CLAIMED = """
 SELECT parked.kind, parked.ref, parked.type, parked.source, parked.id, parked.event_time, parked.data,
        (SELECT array_agg(reference.session_id) FROM intake.reference
         WHERE reference.kind = parked.kind AND reference.ref = parked.ref)
 FROM intake.parked
-WHERE EXISTS (SELECT FROM intake.reference WHERE reference.kind = parked.kind AND reference.ref = parked.ref)
+WHERE (kind, ref) IN (SELECT kind, ref FROM intake.reference WHERE session_id = ANY(%s))
 ORDER BY parked.event_time, parked.source, parked.id
-LIMIT %s
-FOR UPDATE OF parked SKIP LOCKED
+FOR UPDATE OF parked
 """
 _UNPARK = """
 DELETE FROM intake.parked USING unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
@@ -72,13 +81,18 @@ def add_references(cursor: Cursor[TupleRow], references: Sequence[tuple[str, str
     return bool(row and row[0])
 
 
-def take_claimed(cursor: Cursor[TupleRow], limit: int) -> list[tuple[str, RecordedFact]]:
-    """Take up to `limit` facts that sessions claim, each with its session id; they no longer wait."""
-    rows = cursor.execute(_CLAIMED, (limit,)).fetchall()
+def sessions_with_claims(cursor: Cursor[TupleRow], limit: int) -> list[str]:
+    """Sessions that claim facts which wait for them."""
+    return [row[0] for row in cursor.execute(_CLAIMING, (limit,)).fetchall()]
+
+
+def take_claimed(cursor: Cursor[TupleRow], session_ids: Sequence[str]) -> list[tuple[str, RecordedFact]]:
+    """Take the facts that sessions claim, each with its session id; they no longer wait."""
+    rows = cursor.execute(_CLAIMED, (list(session_ids),)).fetchall()
     if rows:
         cursor.execute(_UNPARK, [list(column) for column in zip(*(row[:5] for row in rows), strict=True)])
     return [
         (session_id, RecordedFact(type_, source, id_, time, orjson.loads(data)))
-        for _, _, type_, source, id_, time, data, session_ids in rows
-        for session_id in session_ids
+        for _, _, type_, source, id_, time, data, claimed_by in rows
+        for session_id in claimed_by
     ]

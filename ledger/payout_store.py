@@ -8,7 +8,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.bookings import ReserveReleased
-from domain.catalogue import Operator, Versions
+from domain.catalogue import Catalogue, Operator, Versions
 from domain.payout import (
     AWAITING_APPROVAL,
     RESERVE_RELEASE_KEY,
@@ -21,7 +21,7 @@ from domain.payout import (
     payout_stream,
     take_answers,
 )
-from domain.payout_run import OperatorDesk, fire_runs, release_day
+from domain.payout_run import OperatorDesk, fire_runs, last_closed, release_day
 from domain.session import Booked, Retracted, ShareReleased
 from ledger.codec import RecordedFact, decode
 from ledger.event_store import read_streams
@@ -35,6 +35,7 @@ INSERT INTO intake.run (operator_id, closed_through) VALUES (%s, '0001-01-01')
 ON CONFLICT (operator_id) DO UPDATE SET closed_through = run.closed_through
 RETURNING closed_through
 """
+_CLOSED_RUNS = "SELECT operator_id, closed_through FROM intake.run"
 _CLOSE_RUN = "UPDATE intake.run SET closed_through = %s WHERE operator_id = %s"
 _OPEN_PAYOUTS = """
 SELECT payout_id FROM intake.open_payout WHERE operator_id = %s AND (reserve_held OR failed) ORDER BY payout_id
@@ -44,6 +45,17 @@ INSERT INTO intake.open_payout (payout_id, operator_id, reserve_held, failed) VA
 ON CONFLICT (payout_id) DO UPDATE SET reserve_held = excluded.reserve_held, failed = excluded.failed
 """
 _NEVER = date(1, 1, 1)
+
+
+def operators_with_due_runs(cursor: Cursor[TupleRow], catalogue: Catalogue, until: datetime) -> list[str]:
+    """The operators who have a run that is due by `until` and was not fired yet."""
+    closed: dict[str, date] = dict(cursor.execute(_CLOSED_RUNS).fetchall())
+    due = []
+    for operator_id, versions in catalogue.operators.items():
+        last = last_closed(versions, until)
+        if last is not None and (operator_id not in closed or closed[operator_id] < last):
+            due.append(operator_id)
+    return sorted(due)
 
 
 def load_payouts(cursor: Cursor[TupleRow], payout_ids: Iterable[str]) -> dict[str, Payout]:

@@ -462,14 +462,21 @@ def deadletter_replay(
             raise ApplicationError(
                 f"dead letter {unsent[0]} was never sent, so it was not kept: publish its file again"
             )
+        contradicting = [str(letter.deadletter_id) for letter in letters if letter.partition is None and letter.topic]
+        if contradicting:
+            raise ApplicationError(
+                f"dead letter {contradicting[0]} was accepted before it showed that it contradicts its session: "
+                "the record is known, so send the right fact with an id of its own"
+            )
         records = [
             Outgoing(letter.topic, letter.key, letter.value or b"", tuple(letter.headers)) for letter in letters
         ]
-        published = publish_records(store, records)
+        # Marked first: a record that is refused again while this runs is listed again from then on.
         gateway = Gateway(store.dsn)
         with gateway.transaction() as cursor:
             quarantine.mark_replayed(cursor, [letter.deadletter_id for letter in letters])
         gateway.close()
+        published = publish_records(store, records)
     if json:
         print_json({"replayed": published})
     else:

@@ -65,7 +65,7 @@ class Store:
 @contextmanager
 def open_store(settings: Settings, *, needs_kafka: bool = True) -> Iterator[Store]:
     """The configured services, or embedded ones for as long as the block runs, with schema and topics in place."""
-    with services(settings, settings.data_dir) as running:
+    with services(settings, settings.data_dir, with_kafka=needs_kafka) as running:
         store = Store(
             running.dsn, {"bootstrap_servers": running.bootstrap, **settings.kafka_client_options()}, settings
         )

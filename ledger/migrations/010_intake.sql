@@ -69,7 +69,9 @@ CREATE TABLE intake.session_head (
     latest_at timestamptz NOT NULL DEFAULT '-infinity',
     settled boolean NOT NULL DEFAULT false,
     awaits_location text COLLATE "C",
-    presumed_at timestamptz
+    presumed_at timestamptz,
+    -- Why the session could not be judged, while it is set aside.
+    fault text
 ) WITH (fillfactor = 80);
 CREATE INDEX session_head_due_idx ON intake.session_head (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX session_head_stale_idx ON intake.session_head (session_id) WHERE stale;
@@ -78,6 +80,7 @@ CREATE INDEX session_head_waiting_idx ON intake.session_head (operator_id) WHERE
 CREATE INDEX session_head_location_idx ON intake.session_head (operator_id, awaits_location)
     WHERE awaits_location IS NOT NULL;
 CREATE INDEX session_head_presumed_idx ON intake.session_head (presumed_at) WHERE presumed_at IS NOT NULL;
+CREATE INDEX session_head_fault_idx ON intake.session_head (session_id) WHERE fault IS NOT NULL;
 CREATE INDEX session_head_partner_idx ON intake.session_head (partner, latest_at) WHERE partner IS NOT NULL;
 
 -- The last version of every other stream; its row is the lock that writers of the stream take.
@@ -93,6 +96,7 @@ CREATE TABLE intake.reference (
     session_id text COLLATE "C" NOT NULL,
     PRIMARY KEY (kind, ref, session_id)
 );
+CREATE INDEX reference_session_idx ON intake.reference (session_id);
 -- Facts about a payment or a CDR that no session claims yet.
 CREATE TABLE intake.parked (
     kind text COLLATE "C" NOT NULL,

@@ -34,18 +34,21 @@ class Services:
 
 
 @contextlib.contextmanager
-def services(settings: Settings, data_dir: Path) -> Iterator[Services]:
+def services(settings: Settings, data_dir: Path, *, with_kafka: bool = True) -> Iterator[Services]:
     """Gives the configured database and brokers, or starts embedded ones under `data_dir`, both at once.
 
     While the block runs, an embedded server that ends (or is killed) is started again on the same port. A second
     process with the same `data_dir` shares the servers of the first and takes them over when that one ends. They are
     stopped with the block, on SIGTERM and SIGINT too, and by the operating system should this process be killed.
 
+    Without Kafka no broker is started, and `bootstrap` is empty unless one is configured.
+
     Raises:
         ServiceError: a server cannot be started.
     """
     postgres = EmbeddedPostgres(data_dir) if settings.database_url is None else None
-    kafka = EmbeddedKafka(data_dir, settings.cache_dir) if settings.kafka_bootstrap is None else None
+    embeds_kafka = with_kafka and settings.kafka_bootstrap is None
+    kafka = EmbeddedKafka(data_dir, settings.cache_dir) if embeds_kafka else None
     servers: list[EmbeddedServer] = [server for server in (kafka, postgres) if server is not None]
     with _sigterm_unwinds(), contextlib.ExitStack() as stack:
         for server in servers:
@@ -54,7 +57,7 @@ def services(settings: Settings, data_dir: Path) -> Iterator[Services]:
         stack.enter_context(_watched(servers))
         yield Services(
             dsn=postgres.dsn if postgres is not None else str(settings.database_url),
-            bootstrap=kafka.bootstrap if kafka is not None else str(settings.kafka_bootstrap),
+            bootstrap=kafka.bootstrap if kafka is not None else settings.kafka_bootstrap or "",
             postgres=postgres,
             kafka=kafka,
         )
