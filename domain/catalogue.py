@@ -1,5 +1,6 @@
 """The catalogue: versions of operators, tariffs, locations and partners, and which of them rules at a moment."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
@@ -159,6 +160,11 @@ class Version(Generic[V]):
     effective_from: datetime
     value: V
 
+    @property
+    def order(self) -> tuple[datetime, str, str]:
+        """Versions at the same time are taken by (source, id)."""
+        return (self.time, self.source, self.id)
+
 
 @dataclass(slots=True)
 class Versions(Generic[V]):
@@ -168,38 +174,46 @@ class Versions(Generic[V]):
     `effective_from` and its event's time. So what is published after the fact rules only what starts after it.
     """
 
-    known: list[Version[V]] = field(default_factory=list)
     timeline: list[tuple[datetime, Version[V]]] = field(default_factory=list)
+    _keys: list[tuple[datetime, tuple[datetime, str, str]]] = field(default_factory=list)
+    _first: Version[V] | None = None
 
-    def add(self, version: Version[V]) -> datetime | None:
-        """Take in a version; the first moment at which another version rules than before, or None."""
-        before = self.timeline
-        self.known = sorted([*self.known, version], key=lambda each: (each.time, each.source, each.id))
-        first, *later = self.known
-        starts = [(first.effective_from, 0, first)]
-        starts += [(max(each.effective_from, each.time), rank, each) for rank, each in enumerate(later, 1)]
-        self.timeline = [(start, each) for start, _, each in sorted(starts, key=lambda item: item[:2])]
-        return _first_difference(before, self.timeline)
+    def __len__(self) -> int:
+        return len(self.timeline)
+
+    def add(self, version: Version[V]) -> datetime:
+        """Take in a version; the first moment at which another version may rule than before."""
+        former = self._first
+        if former is None or version.order < former.order:
+            self._first = version
+            changed_from = self._insert(version.effective_from, version)
+            if former is None:
+                return changed_from
+            # What was the first so far is a later version now, and counts from its event's time at the earliest.
+            self._remove(former)
+            self._insert(max(former.effective_from, former.time), former)
+            return min(changed_from, former.effective_from)
+        return self._insert(max(version.effective_from, version.time), version)
 
     def at(self, moment: datetime) -> V | None:
         """The version in effect at a moment, None before the first."""
-        found: V | None = None
-        for start, version in self.timeline:
-            if start > moment:
-                break
-            found = version.value
-        return found
+        place = bisect_right(self.timeline, moment, key=_start_of)
+        return self.timeline[place - 1][1].value if place else None
+
+    def _insert(self, start: datetime, version: Version[V]) -> datetime:
+        key = (start, version.order)
+        place = bisect_right(self._keys, key)
+        self._keys.insert(place, key)
+        self.timeline.insert(place, (start, version))
+        return start
+
+    def _remove(self, version: Version[V]) -> None:
+        place = next(index for index, (_, known) in enumerate(self.timeline) if known is version)
+        del self._keys[place], self.timeline[place]
 
 
-def _first_difference(
-    before: list[tuple[datetime, Version[V]]], after: list[tuple[datetime, Version[V]]]
-) -> datetime | None:
-    for old, new in zip(before, after, strict=False):
-        if old != new:
-            return min(old[0], new[0])
-    longer = after if len(after) > len(before) else before
-    shorter = min(len(before), len(after))
-    return longer[shorter][0] if len(longer) > shorter else None
+def _start_of(item: tuple[datetime, object]) -> datetime:
+    return item[0]
 
 
 @dataclass(slots=True)
@@ -246,7 +260,7 @@ class Publication:
     """What a catalogue event may have changed: sessions of an operator or a partner, from a moment on.
 
     `first` tells that nothing was known of the thing before, so that it concerns only sessions that waited for it;
-    `location_id` that it concerns only sessions at that location.
+    `location_id` that it concerns only sessions at that location; `by_start` that only their start matters to it.
     """
 
     operator_id: str | None
@@ -254,6 +268,7 @@ class Publication:
     changed_from: datetime | None
     first: bool = False
     location_id: str | None = None
+    by_start: bool = False
 
 
 def _publish_operator(
@@ -262,7 +277,7 @@ def _publish_operator(
     value = Operator.from_data(data)
     version = Version(time_, source, id_, instant(data["effective_from"]), value)
     versions = catalogue.operators.setdefault(value.operator_id, Versions())
-    return Publication(value.operator_id, None, versions.add(version), first=len(versions.known) == 1)
+    return Publication(value.operator_id, None, versions.add(version), first=len(versions) == 1)
 
 
 def _publish_tariff(
@@ -272,7 +287,7 @@ def _publish_tariff(
     version = Version(time_, source, id_, instant(data["effective_from"]), value)
     key = (value.operator_id, str(data["tariff"]["id"]).casefold())
     versions = catalogue.tariffs.setdefault(key, Versions())
-    return Publication(value.operator_id, None, versions.add(version), first=len(versions.known) == 1)
+    return Publication(value.operator_id, None, versions.add(version), len(versions) == 1, by_start=True)
 
 
 def _publish_location(
@@ -282,7 +297,7 @@ def _publish_location(
     versions = catalogue.locations.setdefault(key, Versions())
     # A location has no effective_from: its first version describes the place as it always was.
     changed = versions.add(Version(time_, source, id_, BEGINNING, Location(data["location"])))
-    return Publication(data["operator_id"], None, changed, len(versions.known) == 1, key[1])
+    return Publication(data["operator_id"], None, changed, len(versions) == 1, key[1], by_start=True)
 
 
 def _publish_partner(

@@ -1,7 +1,7 @@
 """The session aggregate: it collects facts in any order and decides what stands on the book because of them.
 
     facts      what sources reported (see `domain.facts`)
-    decisions  SessionAssessed, FactRejected, ShareReleased, Booked, Retracted, CdrIssued, CdrCredited
+    decisions  SessionAssessed, FactRejected, FactReadmitted, ShareReleased, Booked, Retracted, CdrIssued, CdrCredited
 
 `decide` compares what should stand, a function of the set of facts and the catalogue, with what does stand, and
 returns the decisions that close the gap; `evolve` folds one decision or fact into the state. What the clock drives
@@ -51,6 +51,7 @@ from domain.money import plain
 from domain.release import Release
 from domain.roaming_book import roaming_book
 
+CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
@@ -87,6 +88,14 @@ class FactRejected:
     id: str
     code: str
     sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class FactReadmitted:
+    """A rejected fact fits its session after all: the catalogue that said otherwise was not complete."""
+
+    source: str
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +150,9 @@ class CdrCredited:
     document: Mapping[str, Any]
 
 
-Decision: TypeAlias = SessionAssessed | FactRejected | ShareReleased | Booked | Retracted | CdrIssued | CdrCredited
+Decision: TypeAlias = (
+    SessionAssessed | FactRejected | FactReadmitted | ShareReleased | Booked | Retracted | CdrIssued | CdrCredited
+)
 
 
 @dataclass(slots=True)
@@ -208,6 +219,10 @@ def _on_fact_rejected(session: Session, event: FactRejected) -> None:
     session.rejected.add((event.source, event.id))
 
 
+def _on_fact_readmitted(session: Session, event: FactReadmitted) -> None:
+    session.rejected.discard((event.source, event.id))
+
+
 def _on_share_released(session: Session, event: ShareReleased) -> None:
     session.releases[event.share] = event
 
@@ -233,6 +248,7 @@ def _on_cdr_credited(session: Session, event: CdrCredited) -> None:
 _EVOLVE: dict[type, Callable[[Session, Any], None]] = {
     SessionAssessed: _on_assessed,
     FactRejected: _on_fact_rejected,
+    FactReadmitted: _on_fact_readmitted,
     ShareReleased: _on_share_released,
     Booked: _on_booked,
     Retracted: _on_retracted,
@@ -258,6 +274,7 @@ class Judgement:
     settled: bool
     awaits_location: str | None
     presumed_at: datetime | None
+    started_at: datetime | None
 
 
 def decide(session: Session, catalogue: Catalogue, clock: datetime | None) -> Judgement:
@@ -320,6 +337,7 @@ class _Verdict:
             settled=assessment.state == RATED,
             awaits_location=start.location_id.casefold() if start is not None and not known else None,
             presumed_at=self._presumed_at(),
+            started_at=start.at if start is not None else None,
         )
 
     def _presumed_at(self) -> datetime | None:
@@ -343,9 +361,12 @@ class _Verdict:
         payments = self.session.payments
         for facts in (payments.captures, payments.refunds, payments.disputes):
             for fact in facts:
-                if fact.currency != self.currency and (fact.source, fact.id) not in self.session.rejected:
+                is_rejected = (fact.source, fact.id) in self.session.rejected
+                if fact.currency == self.currency and is_rejected:
+                    self._decide(FactReadmitted(fact.source, fact.id))
+                elif fact.currency != self.currency and not is_rejected:
                     sentence = f"the payment is in {fact.currency}, its session in {self.currency}; send it in that"
-                    self._decide(FactRejected(fact.source, fact.id, "CURRENCY_MISMATCH", sentence))
+                    self._decide(FactRejected(fact.source, fact.id, CURRENCY_MISMATCH, sentence))
 
     def _accepted_payments(self) -> PaymentFacts:
         payments, rejected = self.session.payments, self.session.rejected

@@ -28,6 +28,10 @@ _MARK_OPERATOR = """
 UPDATE intake.session_head SET stale = true
 WHERE operator_id = %(operator_id)s AND latest_at >= %(changed_from)s AND NOT stale
 """
+_MARK_STARTED = """
+UPDATE intake.session_head SET stale = true
+WHERE operator_id = %(operator_id)s AND latest_at >= %(changed_from)s AND started_at >= %(changed_from)s AND NOT stale
+"""
 _MARK_WAITING = """
 UPDATE intake.session_head SET stale = true WHERE operator_id = %(operator_id)s AND NOT settled AND NOT stale
 """
@@ -89,5 +93,5 @@ def _statement(publication: Publication) -> LiteralString:
     if publication.partner is not None:
         return _MARK_PARTNER
     if not publication.first:
-        return _MARK_OPERATOR
+        return _MARK_STARTED if publication.by_start else _MARK_OPERATOR
     return _MARK_WAITING if publication.location_id is None else _MARK_AWAITING_LOCATION

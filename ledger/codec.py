@@ -23,6 +23,7 @@ from domain.session import (
     Booked,
     CdrCredited,
     CdrIssued,
+    FactReadmitted,
     FactRejected,
     Retracted,
     SessionAssessed,
@@ -44,6 +45,7 @@ class RecordedFact:
 _PLAIN_EVENTS: tuple[type, ...] = (
     SessionAssessed,
     FactRejected,
+    FactReadmitted,
     ShareReleased,
     CdrIssued,
     CdrCredited,

@@ -22,10 +22,11 @@ _SAVE_SESSION_HEADS = """
 UPDATE intake.session_head AS head
 SET version = new.version, due_at = new.due_at, stale = false, operator_id = new.operator_id,
     partner = new.partner, latest_at = new.latest_at, settled = new.settled, awaits_location = new.awaits_location,
-    presumed_at = new.presumed_at, fault = NULL
+    presumed_at = new.presumed_at, started_at = new.started_at, fault = NULL
 FROM unnest(%s::text[], %s::int[], %s::timestamptz[], %s::text[], %s::text[], %s::timestamptz[], %s::bool[],
-            %s::text[], %s::timestamptz[])
-    AS new (session_id, version, due_at, operator_id, partner, latest_at, settled, awaits_location, presumed_at)
+            %s::text[], %s::timestamptz[], %s::timestamptz[])
+    AS new (session_id, version, due_at, operator_id, partner, latest_at, settled, awaits_location, presumed_at,
+            started_at)
 WHERE head.session_id = new.session_id
 """
 _MAKE_STREAM_HEADS = """
@@ -67,6 +68,7 @@ class SessionHead:
     settled: bool
     awaits_location: str | None
     presumed_at: datetime | None
+    started_at: datetime | None
 
     @property
     def row(self) -> tuple[object, ...]:
@@ -81,6 +83,7 @@ class SessionHead:
             self.settled,
             self.awaits_location,
             self.presumed_at,
+            self.started_at,
         )
 
 

@@ -33,7 +33,6 @@ UPDATE intake.line AS line SET payout_id = new.payout_id
 FROM unnest(%s::uuid[], %s::text[]) AS new (entry_id, payout_id)
 WHERE line.entry_id = new.entry_id
 """
-_OPERATORS = "SELECT DISTINCT operator_id FROM intake.line WHERE payout_id IS NULL AND released_at IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +101,3 @@ def pay_lines(cursor: Cursor[TupleRow], paid: Iterable[tuple[UUID, str]]) -> Non
     pairs = sorted(paid)
     if pairs:
         cursor.execute(_PAY, ([entry for entry, _ in pairs], [payout for _, payout in pairs]))
-
-
-def operators_with_lines(cursor: Cursor[TupleRow]) -> set[str]:
-    """The operators who have anything released and unpaid."""
-    return {row[0] for row in cursor.execute(_OPERATORS).fetchall()}

@@ -1,11 +1,13 @@
 """Facts that were accepted and refused later, when it showed that they contradict their session."""
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.session import FactRejected, Judgement, session_stream
+from domain.session import CURRENCY_MISMATCH, FactReadmitted, FactRejected, Judgement, session_stream
 from ledger import positions, quarantine
 from ledger.codec import RecordedFact, decode, dump
 from ledger.event_store import StoredEvent, read_streams
@@ -18,7 +20,8 @@ _RECOUNTED = ("payments", -1)
 
 
 def reject_facts(cursor: Cursor[TupleRow], work: Work, session_id: str, judgement: Judgement) -> None:
-    """Dead-letter the facts that a judgement refused, and count them as such instead of as accepted."""
+    """Dead-letter the facts that a judgement refused, and count them as such; take back those that fit after all."""
+    _readmit(cursor, [decision for decision in judgement.decisions if isinstance(decision, FactReadmitted)])
     rejected = [decision for decision in judgement.decisions if isinstance(decision, FactRejected)]
     if not rejected:
         return
@@ -28,6 +31,19 @@ def reject_facts(cursor: Cursor[TupleRow], work: Work, session_id: str, judgemen
         work.send_deadletter(session_id, new_id)
     moved = len(rejected)
     positions.count(cursor, {_RECOUNTED: Tally(accepted=-moved, dead_lettered=moved)})
+
+
+def _readmit(cursor: Cursor[TupleRow], readmitted: Sequence[FactReadmitted]) -> None:
+    """What was refused counts as accepted again, and its dead letter as settled."""
+    if readmitted:
+        letters = [_letter_id(each.source, each.id, CURRENCY_MISMATCH) for each in readmitted]
+        quarantine.mark_replayed(cursor, letters)
+        moved = len(readmitted)
+        positions.count(cursor, {_RECOUNTED: Tally(accepted=moved, dead_lettered=-moved)})
+
+
+def _letter_id(source: str, id_: str, code: str) -> UUID:
+    return deadletter_id(f"{source}\0{id_}", code)
 
 
 def _facts(cursor: Cursor[TupleRow], work: Work, session_id: str) -> list[RecordedFact]:
@@ -49,7 +65,7 @@ def _letter(fact: RecordedFact, session_id: str, rejected: FactRejected) -> Dead
         "data": fact.data,
     }
     return DeadLetter(
-        deadletter_id=deadletter_id(f"{fact.source}\0{fact.id}", rejected.code),
+        deadletter_id=_letter_id(fact.source, fact.id, rejected.code),
         topic="payments",
         partition=None,
         offset=None,

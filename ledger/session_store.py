@@ -15,6 +15,7 @@ from domain.session import (
     CdrCredited,
     CdrIssued,
     Decision,
+    FactReadmitted,
     FactRejected,
     Judgement,
     Retracted,
@@ -113,6 +114,7 @@ def judge(work: Work, session: Session, catalogue: Catalogue, clock: datetime | 
         judgement.settled,
         judgement.awaits_location,
         judgement.presumed_at,
+        judgement.started_at,
     )
     return judgement
 
@@ -142,7 +144,7 @@ def _write_outcome(work: Work, session: Session, decision: SessionAssessed) -> N
         work.send("settlement.notifications", key, session_stream(session.session_id), session.version)
 
 
-def _write_rejection(work: Work, session: Session, decision: FactRejected) -> None:
+def _write_rejection(work: Work, session: Session, decision: FactRejected | FactReadmitted) -> None:
     """Rejected facts are quarantined by the intake, which has the record."""
 
 
@@ -154,4 +156,5 @@ _WRITERS: dict[type[Decision], Any] = {
     CdrCredited: _write_cdr,
     SessionAssessed: _write_outcome,
     FactRejected: _write_rejection,
+    FactReadmitted: _write_rejection,
 }

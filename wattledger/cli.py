@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.exceptions import TyperException
 
 app = typer.Typer(
     name="wattledger",
@@ -261,16 +262,29 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit status: 0 done, 1 refused or a discrepancy found, 2 wrong usage."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        app(args=given, prog_name="wattledger", standalone_mode=True)
+        return _status(app(args=given, prog_name="wattledger", standalone_mode=False))
     except SystemExit as leaving:
         return _status(leaving.code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         return 130
+    except TyperException as misuse:
+        return _misuse(misuse)
     except Exception as error:
         from wattledger.failures import report
 
         return report(error, debug="--debug" in given)
-    return 0
+
+
+def _misuse(error: TyperException) -> int:
+    """Wrong usage in one line; without any argument at all, the help."""
+    context: Any = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stderr.write(f"{error.format_message()}\n" if hasattr(error, "format_message") else f"{error}\n")
+        return 2
+    sentence = error.format_message() if hasattr(error, "format_message") else str(error)
+    path = context.command_path if context is not None else "wattledger"
+    sys.stderr.write(f"wattledger: {' '.join(sentence.split()).rstrip('.')}; see '{path} --help'\n")
+    return 2
 
 
 def _status(code: Any) -> int:

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +29,6 @@ from wattledger.settings import Settings, load_settings
 from wattledger.terminal import print_error, print_json, print_table, progress_report, set_up_logging
 
 _CLOCK_S = 1.0
-_RELAY_S = 0.5
 
 
 def _settings(data_dir: Path | None, *, debug: bool, live: bool = False) -> Settings:
@@ -55,7 +55,7 @@ def settle(
     from consumers.files import check_readable
 
     check_readable(files)
-    out.mkdir(parents=True, exist_ok=True)
+    _folder(out)
     with _store(data_dir, debug=debug) as store, progress_report() as progress:
         engine_settle(store, files, out, until, progress)
     summary = orjson.loads((out / "summary.json").read_bytes())
@@ -76,7 +76,7 @@ def demo(out: Path, data_dir: Path | None, sessions: int, seed: int, *, json: bo
     from wattledger.demo.show import demo_document, show_demo
 
     settings = _settings(data_dir or Path(".wattledger/demo"), debug=debug)
-    out.mkdir(parents=True, exist_ok=True)
+    _folder(out)
     events = out / "events.jsonl"
     with events.open("wb") as file:
         file.writelines(line.rstrip(b"\n") + b"\n" for line in network(seed=seed, sessions=sessions))
@@ -126,13 +126,16 @@ def project(data_dir: Path | None, *, debug: bool) -> None:
     from consumers.relay import run_relay
     from projections.runner import follow_forever
 
-    with _store(data_dir, debug=debug, live=True) as store, _stop_on_signals() as stop:
-        relay = threading.Thread(
-            target=lambda: asyncio.run(run_relay(store.kafka, store.dsn, stop)), name="relay", daemon=True
-        )
-        relay.start()
+    with (
+        _store(data_dir, debug=debug, live=True) as store,
+        _stop_on_signals() as stop,
+        ThreadPoolExecutor(max_workers=1, thread_name_prefix="relay") as threads,
+    ):
+        relay = threads.submit(lambda: asyncio.run(run_relay(store.kafka, store.dsn, stop)))
+        # Without the relay nothing leaves: its end, whatever the reason, is the end of both.
+        relay.add_done_callback(lambda _: stop.set())
         follow_forever(store.dsn, stop)
-        relay.join(timeout=10)
+        relay.result()
 
 
 @contextmanager
@@ -213,11 +216,15 @@ def payouts_run(data_dir: Path | None, until: datetime | None, *, watch: bool, j
 
 def _watch_clock(store: Store) -> None:
     from ledger.clock import Clock
+    from ledger.errors import RunsFailed
 
     clock = Clock(store.dsn)
     with _stop_on_signals() as stop:
         while not stop.wait(_CLOCK_S):
-            patiently(lambda: clock.advance(datetime.now(UTC)))
+            try:
+                patiently(lambda: clock.advance(datetime.now(UTC)))
+            except RunsFailed as failed:
+                print_error(str(failed))
     clock.close()
 
 
@@ -324,7 +331,7 @@ def export(data_dir: Path | None, directory: Path, *, json: bool, debug: bool) -
     from projections.export import export as write_files
     from wattledger.engine import count
 
-    directory.mkdir(parents=True, exist_ok=True)
+    _folder(directory)
     with _store(data_dir, debug=debug, needs_kafka=False) as store:
         began = time.monotonic()
         tally = count(store)
@@ -347,12 +354,32 @@ def schemas(directory: Path, *, json: bool, debug: bool) -> None:
     from contracts.schemas import write_schemas
 
     set_up_logging("DEBUG" if debug else "WARNING")
-    directory.mkdir(parents=True, exist_ok=True)
+    _folder(directory)
     written = [str(path) for path in write_schemas(directory)]
     if json:
         print_json(written)
     else:
         sys.stdout.write(f"{len(written)} files written to {directory}\n")
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    try:
+        document = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise ApplicationError(f"{path}: {(error.strerror or str(error)).lower()}; name a file of JSON") from error
+    except orjson.JSONDecodeError as error:
+        raise ApplicationError(f"{path}: not JSON ({error}); name a file that holds one OCPI object") from error
+    if not isinstance(document, dict):
+        raise ApplicationError(f"{path}: not a JSON object; name a file that holds one OCPI object")
+    return document
+
+
+def _folder(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ApplicationError(f"{path}: {(error.strerror or str(error)).lower()}; name another folder") from error
+    return path
 
 
 def price(cdr: Path, tariff: Path | None, time_zone: str, *, debug: bool) -> None:
@@ -366,9 +393,9 @@ def price(cdr: Path, tariff: Path | None, time_zone: str, *, debug: bool) -> Non
     from ledger.codec import dump
 
     set_up_logging("DEBUG" if debug else "WARNING")
-    document = orjson.loads(cdr.read_bytes())
+    document = _json_object(cdr)
     if tariff is not None:
-        chosen = orjson.loads(tariff.read_bytes())
+        chosen = _json_object(tariff)
     elif document.get("tariffs"):
         chosen = document["tariffs"][0]
     else:

@@ -48,7 +48,7 @@ class Session:
         start, end = _first(stream, "charging.session.started"), _first(stream, "charging.session.ended")
         operators = {fact.data["operator_id"] for fact in stream.facts.get("charging.session.started", ())}
         operator_id = operators.pop() if len(operators) == 1 else ""
-        outcomes, rejected = stream.decided("SessionAssessed"), stream.decided("FactRejected")
+        outcomes = stream.decided("SessionAssessed")
         catalogue = around.catalogue
         return cls(
             stream=stream,
@@ -60,7 +60,7 @@ class Session:
             outcome=outcomes[-1] if outcomes else None,
             partner=catalogue.partner_of(start.data.get("token"), start.at) if start else None,
             terms=catalogue.terms_at(operator_id, start.at) if start and operator_id else None,
-            rejected=frozenset((body["source"], body["id"]) for body in rejected),
+            rejected=_rejected(stream),
         )
 
     @property
@@ -224,3 +224,14 @@ SESSION_CHECKS: dict[str, Callable[[Session, Tally], None]] = {
     "prices": check_prices,
     "earnings": check_book,
 }
+
+
+def _rejected(stream: Stream) -> frozenset[tuple[str, str]]:
+    """The facts that were rejected and not taken back since."""
+    rejected: set[tuple[str, str]] = set()
+    for _, topic, body in stream.decisions:
+        if topic == "FactRejected":
+            rejected.add((body["source"], body["id"]))
+        elif topic == "FactReadmitted":
+            rejected.discard((body["source"], body["id"]))
+    return frozenset(rejected)

@@ -70,6 +70,7 @@ CREATE TABLE intake.session_head (
     settled boolean NOT NULL DEFAULT false,
     awaits_location text COLLATE "C",
     presumed_at timestamptz,
+    started_at timestamptz,
     -- Why the session could not be judged, while it is set aside.
     fault text
 ) WITH (fillfactor = 80);
@@ -155,5 +156,4 @@ GRANT INSERT, UPDATE ON intake.position, intake.tally, intake.session_head, inta
 GRANT INSERT ON intake.message, intake.catalogue, intake.reference TO wattledger_writer;
 GRANT INSERT, UPDATE (replayed_at) ON intake.deadletter TO wattledger_writer;
 GRANT INSERT, DELETE, UPDATE ON intake.parked, intake.outbox TO wattledger_writer;
-GRANT DELETE ON intake.open_payout TO wattledger_writer;
 GRANT USAGE ON SEQUENCE intake.catalogue_seq_seq, intake.outbox_outbox_id_seq TO wattledger_writer;

@@ -1,5 +1,12 @@
 """Cases that once broke the engine."""
 
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from domain.session import Judgement, Session, decide
+from ledger import session_store
 from tests.support.engine import Engine
 from tests.support.events import (
     TOKEN,
@@ -11,6 +18,7 @@ from tests.support.events import (
     money,
     operator,
     partner,
+    session,
     started,
     tariff,
 )
@@ -69,4 +77,71 @@ def test_a_payment_that_failed_is_written_off_when_a_correction_first_gives_the_
     free = ended(register_wh=0)
     engine.feed([operator(), tariff(), started(), free, failed, corrected("S-1", "2026-03-03T00:00:00Z", 20_000)])
     engine.advance()
+    assert "1105/S-1 EUR" not in engine.balances()
+
+
+def test_the_session_that_breaks_the_engine_is_set_aside_and_the_others_are_judged(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = [operator(), *session("S-bad"), *session("S-ok")]
+    engine.feed(waiting)
+    with monkeypatch.context() as broken:
+        broken.setattr(session_store, "decide", breaking_for("S-bad"))
+        engine.feed([tariff()])
+        engine.advance()
+        faults = "SELECT session_id, fault FROM intake.session_head WHERE fault IS NOT NULL"
+        assert engine.rows(faults) == [("S-bad", "ZeroDivisionError: S-bad")]
+        assert engine.journal_kinds("S-ok") == ["J01", "J02", "J01c", "J03", "J08"]
+        assert engine.journal_kinds("S-bad") == ["J01c", "J03"]
+    engine.intake.claim([(engine.topic, 1)])
+    engine.advance()
+    assert engine.journal_kinds("S-bad") == ["J01", "J02", "J01c", "J03", "J08"]
+
+
+def breaking_for(session_id: str) -> Callable[..., Judgement]:
+    """The real decision, but for a session that a defect of ours would break."""
+
+    def judge(state: Session, *others: Any, **more: Any) -> Judgement:
+        if state.session_id == session_id:
+            raise ZeroDivisionError(session_id)
+        return decide(state, *others, **more)
+
+    return judge
+
+
+def test_a_clock_tick_with_nothing_due_writes_nothing(engine: Engine) -> None:
+    engine.feed([operator(payout_delay_days=30), tariff(), *session("S-1")])
+    engine.advance("2026-03-05T10:00:00Z")
+    before = engine.rows("SELECT pg_current_xact_id()::text::bigint")[0][0]
+    engine.advance("2026-03-05T10:00:01Z")
+    after = engine.rows("SELECT pg_current_xact_id()::text::bigint")[0][0]
+    assert after == before + 1
+
+
+def test_a_settlement_told_twice_is_booked_as_first_told_in_any_order(engine: Engine) -> None:
+    item = {"payment_id": "P-S-1", "gross": money("12.10"), "fee": money("0.30")}
+    data = {"settlement_id": "X", "provider": "acme-psp", "settled_at": "2026-03-03T06:00:00Z", "items": [item]}
+    second = event("payment.settled", "X", "2026-03-03T06:00:00Z", data | {"net": money("11.70")}, id_="b")
+    first = event("payment.settled", "X", "2026-03-03T06:00:00Z", data | {"net": money("11.80")}, id_="a")
+    engine.feed([operator(), tariff(), *session("S-1"), second, first])
+    assert engine.balances()["1010 EUR"] == 1_180
+
+
+def test_a_payment_refused_for_its_currency_is_taken_when_the_operators_currency_was_another(engine: Engine) -> None:
+    paid = captured(amount="12.10", currency="USD")
+    dollars = operator(changed=True, time="2026-03-01T12:00:00Z", currency="USD")
+    in_dollars = tariff(time="2026-03-01T12:00:00Z", currency="USD")
+    engine.feed([operator(), tariff(), started(), ended(), paid])
+    assert engine.tally() == (4, 0, 0, 1)
+    engine.feed([dollars, in_dollars])
+    assert engine.tally() == (7, 0, 0, 0)
+    assert "1105/S-1 USD" not in engine.balances()
+    assert "1110/acme-psp USD" in engine.balances()
+
+
+def test_a_captured_bill_that_was_withdrawn_comes_back_at_most_as_it_was(engine: Engine) -> None:
+    backwards = corrected("S-1", "2026-03-03T00:00:00Z", 1_000)
+    upwards = corrected("S-1", "2026-03-04T00:00:00Z", 22_000)
+    engine.feed([operator(), tariff(), *session("S-1"), backwards, upwards])
+    engine.advance("2026-03-10T00:00:00Z")
     assert "1105/S-1 EUR" not in engine.balances()

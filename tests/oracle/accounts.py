@@ -43,6 +43,7 @@ class Account:
     shared_refunds: int = 0
     given_back: tuple[int, int] = (0, 0)
     given_by_disputes: tuple[int, int] = (0, 0)
+    withdrawn: Rating | None = None
     cdrs: list["IssuedCdr"] = field(default_factory=list)
 
     @property

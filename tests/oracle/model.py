@@ -116,6 +116,10 @@ class Settlement(PayoutRuns):
             account.billed = rating
             self._credit_and_replace(account, at)
             return
+        if known_again and account.withdrawn is not None and rating.gross > account.withdrawn.gross:
+            # A captured bill that was undone comes back at most as it was: nothing more can be captured.
+            rating = account.withdrawn
+        account.withdrawn = None
         paid = account.captures > 0 and account.captured >= account.billed.gross and not known_again
         if paid and rating.gross > account.billed.gross:
             self.notes.append(f"{account.judged.session_id} stays as billed")
@@ -134,6 +138,8 @@ class Settlement(PayoutRuns):
         """A correction made the session implausible: what was posted for it is mirrored, what was paid stays."""
         account.rated = False
         if account.judged.partner is None:
+            if account.captures > 0 and account.captured >= account.billed.gross:
+                account.withdrawn = account.billed
             self._set_failed(account, 0, at)
             self._bill(account, NOTHING, at, "J01")
         account.billed = NOTHING

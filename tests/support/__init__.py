@@ -1,0 +1,1 @@
+"""What tests of several areas share: builders of events, and the engine without Kafka."""
