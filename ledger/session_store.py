@@ -119,11 +119,6 @@ def judge(work: Work, session: Session, catalogue: Catalogue, clock: datetime | 
     return judgement
 
 
-def rejections(judgement: Judgement) -> list[FactRejected]:
-    """The facts that a judgement refused."""
-    return [decision for decision in judgement.decisions if isinstance(decision, FactRejected)]
-
-
 def _write_booking(work: Work, session: Session, decision: Booked | Retracted) -> None:
     release = session.releases.get(decision.booking.share)
     work.book(session_stream(session.session_id), session.version, decision, release)

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 from psycopg import OperationalError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
+from consumers.errors import MachineryFault
 from consumers.files import EventFiles, TooLarge
 from consumers.intake import Intake
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing, publish
@@ -69,7 +70,9 @@ def open_store(settings: Settings, *, needs_kafka: bool = True) -> Iterator[Stor
         store = Store(
             running.dsn, {"bootstrap_servers": running.bootstrap, **settings.kafka_client_options()}, settings
         )
-        prepare(store, needs_kafka=needs_kafka)
+        # Embedded servers come back by themselves when they are killed; others are their owner's to start.
+        ready = patiently if settings.embedded else _at_once
+        ready(lambda: prepare(store, needs_kafka=needs_kafka))
         yield store
 
 
@@ -80,10 +83,14 @@ def prepare(store: Store, *, needs_kafka: bool = True) -> None:
         asyncio.run(ensure_topics(store.kafka))
 
 
+def _at_once(step: Callable[[], T]) -> T:
+    return step()
+
+
 def patiently(step: Callable[[], T]) -> T:
-    """Do a step that can be repeated, and again while the database is away."""
+    """Do a step that can be repeated, and again while the database or the brokers are away."""
     retrying = Retrying(
-        retry=retry_if_exception_type((DatabaseUnavailable, OperationalError)),
+        retry=retry_if_exception_type((DatabaseUnavailable, MachineryFault, OperationalError)),
         wait=wait_exponential(multiplier=0.1, max=2),
         stop=stop_after_delay(_PATIENCE_S),
         reraise=True,

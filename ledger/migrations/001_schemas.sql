@@ -13,8 +13,9 @@ GRANT SELECT ON wattledger.migration
 ALTER DEFAULT PRIVILEGES IN SCHEMA event_store, book GRANT SELECT ON TABLES
     TO wattledger_writer, wattledger_projector, wattledger_auditor;
 ALTER DEFAULT PRIVILEGES IN SCHEMA book GRANT SELECT ON TABLES TO wattledger_reader;
+-- The reader sees nothing of the intake: messages and dead letters name drivers and bank accounts.
 ALTER DEFAULT PRIVILEGES IN SCHEMA intake GRANT SELECT ON TABLES
-    TO wattledger_writer, wattledger_projector, wattledger_reader, wattledger_auditor;
+    TO wattledger_writer, wattledger_projector, wattledger_auditor;
 ALTER DEFAULT PRIVILEGES IN SCHEMA projection GRANT SELECT ON TABLES
     TO wattledger_writer, wattledger_reader, wattledger_auditor;
 

@@ -151,9 +151,21 @@ CREATE TABLE intake.open_payout (
 );
 CREATE INDEX open_payout_operator_idx ON intake.open_payout (operator_id) WHERE reserve_held OR failed;
 
-GRANT INSERT, UPDATE ON intake.position, intake.tally, intake.session_head, intake.stream_head,
-    intake.line, intake.run, intake.open_payout TO wattledger_writer;
+GRANT INSERT ON intake.position, intake.tally, intake.session_head, intake.stream_head, intake.line, intake.run,
+    intake.open_payout TO wattledger_writer;
+GRANT UPDATE (next_offset, epoch, event_time) ON intake.position TO wattledger_writer;
+GRANT UPDATE (accepted, duplicates, conflicts, dead_lettered, extra_fields) ON intake.tally TO wattledger_writer;
+GRANT UPDATE (version, due_at, stale, operator_id, partner, latest_at, settled, awaits_location, presumed_at, started_at,
+    fault) ON intake.session_head TO wattledger_writer;
+GRANT UPDATE (version) ON intake.stream_head TO wattledger_writer;
+-- What a line is worth is never changed; only when it may be paid, and by which payout it is.
+GRANT UPDATE (released_at, available_on, payout_id) ON intake.line TO wattledger_writer;
+GRANT UPDATE (closed_through) ON intake.run TO wattledger_writer;
+GRANT UPDATE (reserve_held, failed) ON intake.open_payout TO wattledger_writer;
 GRANT INSERT ON intake.message, intake.catalogue, intake.reference TO wattledger_writer;
 GRANT INSERT, UPDATE (replayed_at) ON intake.deadletter TO wattledger_writer;
-GRANT INSERT, DELETE, UPDATE ON intake.parked, intake.outbox TO wattledger_writer;
+GRANT INSERT, DELETE ON intake.parked, intake.outbox TO wattledger_writer;
+-- Locking a row of them asks for a right to change it.
+GRANT UPDATE (event_time) ON intake.parked TO wattledger_writer;
+GRANT UPDATE (topic) ON intake.outbox TO wattledger_writer;
 GRANT USAGE ON SEQUENCE intake.catalogue_seq_seq, intake.outbox_outbox_id_seq TO wattledger_writer;

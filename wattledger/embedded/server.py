@@ -142,8 +142,7 @@ class EmbeddedServer(ABC):
             self._end_orphan()
             ports = self._ports()
             command = self._prepare(ports)
-            self._child = self._start_child(command, ports)
-            address = self._finish(ports)
+            address = self._start_and_finish(command, ports)
             self._folder.remember("endpoint.json", {"address": address, "port": ports[self.port_names[0]]})
         except (OSError, subprocess.SubprocessError) as error:
             self._end()
@@ -160,6 +159,19 @@ class EmbeddedServer(ABC):
             ports[name] = choose(remembered.get(name), taken=ports.values())
         self._folder.remember("ports.json", ports)
         return ports
+
+    def _start_and_finish(self, command: Command, ports: dict[str, int]) -> str:
+        """Starts the server and sets it up; once more when it is killed in between."""
+        for _ in range(_KILLS_WHILE_STARTING_MAX):
+            self._child = child = self._start_child(command, ports)
+            try:
+                return self._finish(ports)
+            except ServiceError:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(1.0)
+                if not child.killed():
+                    raise
+        raise ServiceError(f"{self.name} in {self._folder.path} is killed whenever it starts; see who does that")
 
     def _start_child(self, command: Command, ports: dict[str, int]) -> Child:
         deadline = time.monotonic() + _READY_SECONDS_MAX
