@@ -11,7 +11,7 @@ from consumers.publisher import RECORD_MAX_BYTES, Outgoing
 from contracts.outgoing import encode, raw_bytes
 from domain.money import format_minor
 from domain.payout import PayoutCreated, PayoutStatusChanged
-from domain.session import SessionAssessed
+from domain.session_events import SessionAssessed
 from ledger.codec import decode
 from ledger.outbox import PendingEvent, PendingLetter
 from ledger.quarantine import DeadLetter

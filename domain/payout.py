@@ -18,7 +18,7 @@ from domain.bookings import (
 )
 from domain.catalogue import instant
 from domain.facts import Fact
-from domain.session import Booked, Retracted
+from domain.session_events import Booked, Retracted
 
 AWAITING_APPROVAL, IN_TRANSIT, PAID = "AWAITING_APPROVAL", "IN_TRANSIT", "PAID"
 FAILED, RETURNED = "FAILED", "RETURNED"

@@ -10,9 +10,9 @@ returns the decisions that close the gap; `evolve` folds one decision or fact in
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from domain.assessment import (
@@ -29,7 +29,7 @@ from domain.assessment import (
 from domain.bookings import Booking, ShareMatured
 from domain.catalogue import Catalogue
 from domain.cdr import CdrSource, cdr_document, credit_document
-from domain.cdr_chain import CREDIT, ISSUE, BillKey, IssuedCdr, Step, cdr_id, next_steps, wanted_chain
+from domain.cdr_chain import CREDIT, ISSUE, IssuedCdr, Step, cdr_id, next_steps, wanted_chain
 from domain.driver_book import PaymentFacts, driver_book
 from domain.facts import (
     Captured,
@@ -50,6 +50,17 @@ from domain.facts import (
 from domain.money import plain
 from domain.release import Release
 from domain.roaming_book import roaming_book
+from domain.session_events import (
+    Booked,
+    CdrCredited,
+    CdrIssued,
+    Decision,
+    FactReadmitted,
+    FactRejected,
+    Retracted,
+    SessionAssessed,
+    ShareReleased,
+)
 
 CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
 BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -59,100 +70,6 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 def session_stream(session_id: str) -> UUID:
     """The id of a session's event stream."""
     return uuid5(NAMESPACE_URL, f"wattledger:stream:session:{session_id}")
-
-
-@dataclass(frozen=True, slots=True)
-class SessionAssessed:
-    """The outcome of a session changed; amounts in minor units, None unless RATED."""
-
-    session_id: str
-    operator_id: str
-    state: str
-    reason: str
-    energy_wh: str | None = None
-    currency: str | None = None
-    net: int | None = None
-    vat: int | None = None
-    gross: int | None = None
-    commission: int | None = None
-    commission_vat: int | None = None
-    operator_share: int | None = None
-    shortfall: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class FactRejected:
-    """A fact that was accepted turned out to contradict its session; it is dead-lettered."""
-
-    source: str
-    id: str
-    code: str
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class FactReadmitted:
-    """A rejected fact fits its session after all: the catalogue that said otherwise was not complete."""
-
-    source: str
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class ShareReleased:
-    """The payable lines of a share may be paid from `available_on`; all None when nothing releases them any more."""
-
-    share: str
-    operator_id: str
-    released_at: datetime | None
-    available_on: date | None
-    matures_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Booked:
-    """A booking stands on the book; `revision` counts the times its key was booked."""
-
-    booking: Booking
-    revision: int
-
-
-@dataclass(frozen=True, slots=True)
-class Retracted:
-    """A booking no longer stands: its entries are mirrored at their own effective time."""
-
-    booking: Booking
-    revision: int
-
-
-@dataclass(frozen=True, slots=True)
-class CdrIssued:
-    """A CDR went out; `key` is (energy in Wh, net, gross, commission, its VAT) in minor units."""
-
-    session_id: str
-    operator_id: str
-    number: int
-    cdr_id: str
-    issued_at: datetime
-    key: BillKey
-    document: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class CdrCredited:
-    """A CDR was taken back as a whole by its credit CDR."""
-
-    session_id: str
-    operator_id: str
-    number: int
-    cdr_id: str
-    credited_at: datetime
-    document: Mapping[str, Any]
-
-
-Decision: TypeAlias = (
-    SessionAssessed | FactRejected | FactReadmitted | ShareReleased | Booked | Retracted | CdrIssued | CdrCredited
-)
 
 
 @dataclass(slots=True)

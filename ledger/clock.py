@@ -7,7 +7,8 @@ from functools import partial
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.session import CdrIssued, Judgement, Session
+from domain.session import Judgement, Session
+from domain.session_events import CdrIssued
 from ledger.catalogue_store import KnownCatalogue
 from ledger.errors import ConcurrencyConflict, DatabaseUnavailable, RunsFailed
 from ledger.followup import FollowUp

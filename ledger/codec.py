@@ -19,7 +19,7 @@ from domain import bookings
 from domain.money import plain
 from domain.payout import PayoutCreated, PayoutStatusChanged, PayoutSuperseded
 from domain.posting import POSTING_RULES
-from domain.session import (
+from domain.session_events import (
     Booked,
     CdrCredited,
     CdrIssued,

@@ -22,7 +22,7 @@ from domain.payout import (
     take_answers,
 )
 from domain.payout_run import OperatorDesk, fire_runs, last_closed, release_day
-from domain.session import Booked, Retracted, ShareReleased
+from domain.session_events import Booked, Retracted, ShareReleased
 from ledger.codec import RecordedFact, decode
 from ledger.event_store import read_streams
 from ledger.heads import lock_streams

@@ -15,7 +15,7 @@ from psycopg.rows import TupleRow
 from domain.bookings import Booking, InvoicePaid, SettlementReceived
 from domain.catalogue import instant
 from domain.money import parse_minor
-from domain.session import Booked, Retracted
+from domain.session_events import Booked, Retracted
 from ledger.codec import RecordedFact, decode
 from ledger.event_store import read_streams
 from ledger.heads import lock_streams

@@ -7,7 +7,8 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.session import CURRENCY_MISMATCH, FactReadmitted, FactRejected, Judgement, session_stream
+from domain.session import CURRENCY_MISMATCH, Judgement, session_stream
+from domain.session_events import FactReadmitted, FactRejected
 from ledger import positions, quarantine
 from ledger.codec import RecordedFact, decode, dump
 from ledger.event_store import StoredEvent, read_streams

@@ -10,20 +10,17 @@ from psycopg.rows import TupleRow
 
 from domain.catalogue import Catalogue
 from domain.facts import parse_fact
-from domain.session import (
+from domain.session import Judgement, Session, decide, session_stream
+from domain.session_events import (
     Booked,
     CdrCredited,
     CdrIssued,
     Decision,
     FactReadmitted,
     FactRejected,
-    Judgement,
     Retracted,
-    Session,
     SessionAssessed,
     ShareReleased,
-    decide,
-    session_stream,
 )
 from ledger.codec import RecordedFact, decode
 from ledger.event_store import read_streams

@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow
 from domain.bookings import ReserveReleased
 from domain.journal import Entry
 from domain.posting import entries_of, mirrors_of, payable_effects
-from domain.session import Booked, Retracted, ShareReleased
+from domain.session_events import Booked, Retracted, ShareReleased
 from ledger.codec import encode
 from ledger.event_store import StoredEvent, append
 from ledger.heads import SessionHead, save_sessions, save_streams

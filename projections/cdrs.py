@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.session import CdrCredited, CdrIssued
+from domain.session_events import CdrCredited, CdrIssued
 from ledger.codec import UPCASTS, dump
 
 _ISSUED, _CREDITED = CdrIssued.__name__, CdrCredited.__name__

@@ -8,7 +8,7 @@ from psycopg.rows import TupleRow
 
 from domain.bookings import Booking
 from domain.posting import BANK, POSTING_RULES
-from domain.session import Booked, Retracted
+from domain.session_events import Booked, Retracted
 from ledger.codec import decode
 
 COLUMNS = ("pending", "available", "reserved", "disputed", "in_transit", "paid_out")

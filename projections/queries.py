@@ -11,7 +11,8 @@ from psycopg.rows import TupleRow, class_row
 
 from domain.journal import Entry, Posting
 from domain.posting import entries_of, mirrors_of
-from domain.session import Booked, Retracted, SessionAssessed, session_stream
+from domain.session import session_stream
+from domain.session_events import Booked, Retracted, SessionAssessed
 from ledger.codec import RecordedFact, decode
 from ledger.event_store import read_streams
 

@@ -7,7 +7,7 @@ from operator import attrgetter
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.session import SessionAssessed
+from domain.session_events import SessionAssessed
 from ledger.codec import decode
 
 _COLUMNS = (

@@ -16,7 +16,8 @@ from domain.money import parse_minor
 from domain.payout import Payout, parse_answer, payout_stream, take_answers
 from domain.payout_run import Line, OperatorDesk, fire_runs, release_day
 from domain.posting import entries_of, mirrors_of, payable_effects
-from domain.session import Booked, CdrIssued, Retracted, Session, decide, session_stream
+from domain.session import Session, decide, session_stream
+from domain.session_events import Booked, CdrIssued, Retracted
 
 
 @dataclass(slots=True)

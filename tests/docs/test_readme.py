@@ -9,7 +9,7 @@ from domain.catalogue import instant
 from domain.journal import Entry
 from domain.money import format_minor
 from domain.payout import Payout
-from domain.session import SessionAssessed
+from domain.session_events import SessionAssessed
 from tests.docs.dry_run import DryRun
 from tests.docs.pages import README, block, table
 from wattledger.demo import FOLLOWED_SESSION, network

@@ -29,7 +29,8 @@ from domain.facts import (
 )
 from domain.journal import Entry
 from domain.posting import entries_of
-from domain.session import Decision, Session, decide, session_stream
+from domain.session import Session, decide, session_stream
+from domain.session_events import Decision
 
 OPERATOR, SESSION, PARTNER, PSP, PAYMENT = "OP", "S-1", "DE-ABC", "psp", "P-1"
 CAUSE = UUID(int=7)

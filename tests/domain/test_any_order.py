@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from domain.catalogue import Catalogue
 from domain.facts import Fact, MeterCorrected
 from domain.posting import entries_of, mirrors_of
-from domain.session import Booked, Decision, Retracted, Session, ShareReleased, decide, session_stream
+from domain.session import Session, decide, session_stream
+from domain.session_events import Booked, Decision, Retracted, ShareReleased
 from tests.domain.builders import (
     CAUSE,
     LATE,

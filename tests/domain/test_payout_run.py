@@ -27,7 +27,7 @@ from domain.payout import (
 )
 from domain.payout_run import Line, OperatorDesk, RunsMade, fire_runs, fires_at, last_closed
 from domain.posting import entries_of
-from domain.session import Booked
+from domain.session_events import Booked
 from tests.domain.builders import CAUSE, OPERATOR, Amounts, amounts, at, operator
 
 NEW_ACCOUNT = {"holder": "Operator", "iban": "NL02ABNA0123456789"}

@@ -12,7 +12,8 @@ from domain.bookings import PaymentCaptured, PayoutInitiated, PayoutSettled, Ses
 from domain.journal import Entry
 from domain.payout import IN_TRANSIT, PAID, PayoutCreated, PayoutKey, PayoutStatusChanged, payout_stream
 from domain.posting import entries_of, mirrors_of
-from domain.session import Booked, CdrCredited, CdrIssued, Retracted, SessionAssessed, session_stream
+from domain.session import session_stream
+from domain.session_events import Booked, CdrCredited, CdrIssued, Retracted, SessionAssessed
 from ledger.codec import encode
 from ledger.event_store import StoredEvent, append
 from ledger.journal_store import write_entries

@@ -14,7 +14,8 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from domain.payout import AWAITING_APPROVAL, payout_stream
-from domain.session import Booked, Retracted, SessionAssessed, session_stream
+from domain.session import session_stream
+from domain.session_events import Booked, Retracted, SessionAssessed
 from ledger.database import Role, connect
 from projections import export as export_module
 from projections.export import export

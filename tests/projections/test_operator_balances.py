@@ -14,7 +14,8 @@ from psycopg.rows import TupleRow
 from domain import bookings
 from domain.bookings import Booking
 from domain.posting import POSTING_RULES
-from domain.session import Booked, Retracted, session_stream
+from domain.session import session_stream
+from domain.session_events import Booked, Retracted
 from projections.operator_balances import COLUMNS
 from projections.queries import operator_balances
 from projections.runner import catch_up

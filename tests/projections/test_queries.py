@@ -4,7 +4,8 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from domain.posting import entries_of
-from domain.session import Booked, Retracted, session_stream
+from domain.session import session_stream
+from domain.session_events import Booked, Retracted
 from ledger.codec import RecordedFact
 from projections.queries import session_story, totals
 from projections.runner import catch_up

@@ -12,7 +12,8 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, dict_row
 
 from domain.payout import FAILED, PayoutStatusChanged, payout_stream
-from domain.session import Booked, Retracted, SessionAssessed, session_stream
+from domain.session import session_stream
+from domain.session_events import Booked, Retracted, SessionAssessed
 from ledger.codec import RecordedFact
 from ledger.database import Role, connect
 from projections import feed

@@ -1,0 +1,103 @@
+"""What a session decides, as stored: outcomes, bookings and their retractions, releases, CDRs; past tense."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, TypeAlias
+
+from domain.bookings import Booking
+from domain.cdr_chain import BillKey
+
+
+@dataclass(frozen=True, slots=True)
+class SessionAssessed:
+    """The outcome of a session changed; amounts in minor units, None unless RATED."""
+
+    session_id: str
+    operator_id: str
+    state: str
+    reason: str
+    energy_wh: str | None = None
+    currency: str | None = None
+    net: int | None = None
+    vat: int | None = None
+    gross: int | None = None
+    commission: int | None = None
+    commission_vat: int | None = None
+    operator_share: int | None = None
+    shortfall: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FactRejected:
+    """A fact that was accepted turned out to contradict its session; it is dead-lettered."""
+
+    source: str
+    id: str
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class FactReadmitted:
+    """A rejected fact fits its session after all: the catalogue that said otherwise was not complete."""
+
+    source: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShareReleased:
+    """The payable lines of a share may be paid from `available_on`; all None when nothing releases them any more."""
+
+    share: str
+    operator_id: str
+    released_at: datetime | None
+    available_on: date | None
+    matures_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A booking stands on the book; `revision` counts the times its key was booked."""
+
+    booking: Booking
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retracted:
+    """A booking no longer stands: its entries are mirrored at their own effective time."""
+
+    booking: Booking
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class CdrIssued:
+    """A CDR went out; `key` is (energy in Wh, net, gross, commission, its VAT) in minor units."""
+
+    session_id: str
+    operator_id: str
+    number: int
+    cdr_id: str
+    issued_at: datetime
+    key: BillKey
+    document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CdrCredited:
+    """A CDR was taken back as a whole by its credit CDR."""
+
+    session_id: str
+    operator_id: str
+    number: int
+    cdr_id: str
+    credited_at: datetime
+    document: Mapping[str, Any]
+
+
+Decision: TypeAlias = (
+    SessionAssessed | FactRejected | FactReadmitted | ShareReleased | Booked | Retracted | CdrIssued | CdrCredited
+)
