@@ -223,13 +223,11 @@ class _Walk:
     # Ratings ---------------------------------------------------------------------------------------------------
 
     def _bill_changes(self, change: BillChange) -> None:
-        old, new = self.bill, change.bill
+        old = self.bill
         if not self.billed:
             self._first_bill(change)
-        elif old is None and new is not None and self.withdrawn is not None:
-            self._bill_again(self.withdrawn, change, new)
-        elif old is not None and new is not None and self._captures_reached(old):
-            self._re_rate_captured(old, change, new)
+        elif self.withdrawn is not None or (old is not None and self._captures_reached(old)):
+            self._re_rate_captured(old, change)
         else:
             self._re_rate(old, change)
 
@@ -246,21 +244,10 @@ class _Walk:
         if self.failed is not None and self.captures_seen == 0:
             self._write_off(change.at)
 
-    def _bill_again(self, withdrawn: Bill, change: BillChange, new: Bill) -> None:
-        """A captured bill that was withdrawn comes back: at most as it was, since no more can be captured."""
-        self.withdrawn = None
-        if new.gross > withdrawn.gross:
-            self.shortfall = new.gross - withdrawn.gross
-            change = replace(change, bill=withdrawn)
-        self._re_rate(None, change)
-
     def _re_rate(self, old: Bill | None, change: BillChange) -> None:
         new = change.bill
-        if old is not None and new is None and self._captures_reached(old):
-            self.withdrawn = old
         self._set_bill(change)
-        before = (old.gross, old.commission, old.commission_vat) if old else NO_BILL
-        after = (new.gross, new.commission, new.commission_vat) if new else NO_BILL
+        before, after = _amounts(old), _amounts(new)
         if before != after:
             key = f"re-rating:{change.source}:{change.id}"
             booking = self._book(SessionReRated, key, change.at, **_old_and_new(before, after))
@@ -270,23 +257,29 @@ class _Walk:
             self._book_write_off(f"write-off:{change.source}:{change.id}", change.at, after[0] - written_off)
             self.written_off = after[0]
 
-    def _re_rate_captured(self, old: Bill, change: BillChange, new: Bill) -> None:
-        """What was captured cannot be raised without a new authorisation; a lower price is due back (J59)."""
-        if new.gross > old.gross:
-            self.shortfall = new.gross - old.gross
+    def _re_rate_captured(self, old: Bill | None, change: BillChange) -> None:
+        """What was captured cannot be raised without a new authorisation; a lower price is due back (J59).
+
+        A bill that is withdrawn is a price of nothing; it comes back, at most as it was, out of what is still due.
+        """
+        payment_id, new = self.captures[0].payment_id, change.bill
+        ceiling = old.gross if old is not None else self.refunds_due[payment_id]
+        billable = new
+        if new is not None and self.withdrawn is not None and new.gross > self.withdrawn.gross:
+            billable = self.withdrawn
+        self.shortfall = new.gross - ceiling if new is not None and new.gross > ceiling else 0
+        if billable is not None and billable.gross > ceiling:
             return
-        self.shortfall = 0
-        self._set_bill(change)
-        before = (old.gross, old.commission, old.commission_vat)
-        after = (new.gross, new.commission, new.commission_vat)
+        self.withdrawn = old if billable is None else None
+        self._set_bill(replace(change, bill=billable))
+        before, after = _amounts(old), _amounts(billable)
         if before == after:
             return
-        payment_id = self.captures[0].payment_id
         key = f"re-rating:{change.source}:{change.id}"
         amounts = _old_and_new(before, after)
         booking = self._book(CapturedSessionReRated, key, change.at, payment_id=payment_id, **amounts)
         self._move_pending(booking, _share(after) - _share(before))
-        self.refunds_due[payment_id] += old.gross - new.gross
+        self.refunds_due[payment_id] += before[0] - after[0]
 
     def _set_bill(self, change: BillChange) -> None:
         self.bill = change.bill
@@ -486,6 +479,10 @@ class _Walk:
                 amount=self.pending,
             )
         )
+
+
+def _amounts(bill: Bill | None) -> tuple[int, int, int]:
+    return (bill.gross, bill.commission, bill.commission_vat) if bill else NO_BILL
 
 
 def _share(amounts: tuple[int, int, int]) -> int:

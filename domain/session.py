@@ -273,15 +273,15 @@ class _Verdict:
 
     def _reject_other_currencies(self) -> None:
         """A payment in another currency than its session's is refused, also when that shows only later."""
-        if self.currency is None:
-            return
         payments = self.session.payments
         for facts in (payments.captures, payments.refunds, payments.disputes):
             for fact in facts:
                 is_rejected = (fact.source, fact.id) in self.session.rejected
-                if fact.currency == self.currency and is_rejected:
+                # While no currency is known, payments are posted as they are.
+                fits = self.currency is None or fact.currency == self.currency
+                if fits and is_rejected:
                     self._decide(FactReadmitted(fact.source, fact.id))
-                elif fact.currency != self.currency and not is_rejected:
+                elif not fits and not is_rejected:
                     sentence = f"the payment is in {fact.currency}, its session in {self.currency}; send it in that"
                     self._decide(FactRejected(fact.source, fact.id, CURRENCY_MISMATCH, sentence))
 

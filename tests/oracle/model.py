@@ -116,10 +116,15 @@ class Settlement(PayoutRuns):
             account.billed = rating
             self._credit_and_replace(account, at)
             return
-        if known_again and account.withdrawn is not None and rating.gross > account.withdrawn.gross:
-            # A captured bill that was undone comes back at most as it was: nothing more can be captured.
-            rating = account.withdrawn
-        account.withdrawn = None
+        if known_again and account.withdrawn is not None:
+            # A captured bill that was undone comes back at most as it was, out of what is still owed to the driver.
+            rating = min(rating, account.withdrawn, key=lambda each: each.gross)
+            if rating.gross <= account.owed_back:
+                account.withdrawn = None
+                account.owed_back -= rating.gross
+                self._bill(account, rating, at, "J59", "2080")
+                self._credit_and_replace(account, at)
+            return
         paid = account.captures > 0 and account.captured >= account.billed.gross and not known_again
         if paid and rating.gross > account.billed.gross:
             self.notes.append(f"{account.judged.session_id} stays as billed")
@@ -140,6 +145,8 @@ class Settlement(PayoutRuns):
         if account.judged.partner is None:
             if account.captures > 0 and account.captured >= account.billed.gross:
                 account.withdrawn = account.billed
+                account.owed_back += account.billed.gross
+                self._bill(account, NOTHING, at, "J59", "2080")
             self._set_failed(account, 0, at)
             self._bill(account, NOTHING, at, "J01")
         account.billed = NOTHING
