@@ -63,6 +63,8 @@ from domain.session_events import (
 )
 
 CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
+# A CDR has to fit into one Kafka record with room to spare.
+SIGNED_CHARS_MAX = 65_536
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
@@ -356,7 +358,7 @@ class _Verdict:
         if contract is None:
             raise ValueError(f"session {self.session.session_id} has a bill and no contract")
         start, operator = contract.start, contract.operator
-        signed = sorted((fact for fact in self.session.meter.readings if fact.signed_value), key=lambda f: f.order)
+        signed = _signed_values(self.session.meter)
         return cdr_document(
             CdrSource(
                 cdr_id=cdr_id(self.session.session_id, step.number),
@@ -375,7 +377,7 @@ class _Verdict:
                 net_minor=bill.net,
                 gross_minor=bill.gross,
                 issued_at=step.at,
-                signed_values=tuple(fact.signed_value for fact in signed if fact.signed_value),
+                signed_values=signed,
             )
         )
 
@@ -430,3 +432,12 @@ class _Verdict:
             return True
         self.moments.append(booking.effective_at)
         return False
+
+
+def _signed_values(meter: MeterFacts) -> tuple[str, ...]:
+    """The meter's signed records in time order; the first and the last where all of them would swell the CDR."""
+    readings = sorted(meter.readings, key=lambda fact: fact.order)
+    signed = [fact.signed_value for fact in readings if fact.signed_value]
+    if sum(map(len, signed)) > SIGNED_CHARS_MAX:
+        signed = [signed[0], signed[-1]]
+    return tuple(signed)

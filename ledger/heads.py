@@ -52,6 +52,7 @@ _PRESUMING = "SELECT session_id FROM intake.session_head WHERE presumed_at > %s 
 _SET_ASIDE = """
 UPDATE intake.session_head SET fault = %s, stale = false, due_at = NULL, presumed_at = NULL WHERE session_id = %s
 """
+_FAULTS = "SELECT session_id, fault FROM intake.session_head WHERE fault IS NOT NULL ORDER BY session_id"
 _TAKE_BACK = "UPDATE intake.session_head SET fault = NULL, stale = true WHERE fault IS NOT NULL"
 
 
@@ -136,6 +137,11 @@ def presuming_sessions(cursor: Cursor[TupleRow], until: datetime, limit: int) ->
 def set_aside(cursor: Cursor[TupleRow], session_id: str, fault: str) -> None:
     """Note that a session cannot be judged, and why; nothing chooses it until it is taken back."""
     cursor.execute(_SET_ASIDE, (fault, session_id))
+
+
+def faults(cursor: Cursor[TupleRow]) -> list[tuple[str, str]]:
+    """The sessions that are set aside, each with what it did to us."""
+    return cursor.execute(_FAULTS).fetchall()
 
 
 def take_back_set_aside(cursor: Cursor[TupleRow]) -> None:

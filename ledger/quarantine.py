@@ -27,7 +27,9 @@ WHERE (%(all)s OR replayed_at IS NULL) AND (%(code)s::text IS NULL OR code = %(c
 ORDER BY recorded_at, deadletter_id LIMIT %(limit)s
 """  # noqa: S608 (the columns are a constant)
 _SHOW = f"SELECT {_COLUMNS} FROM intake.deadletter WHERE deadletter_id::text LIKE %s || '%%'"  # noqa: S608
-_MARK_REPLAYED = "UPDATE intake.deadletter SET replayed_at = clock_timestamp() WHERE deadletter_id = ANY(%s)"
+_MARK_REPLAYED = """
+UPDATE intake.deadletter SET replayed_at = CASE WHEN %s THEN clock_timestamp() END WHERE deadletter_id = ANY(%s)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +97,9 @@ def show(cursor: Cursor[TupleRow], id_prefix: str) -> list[DeadLetter]:
     return [_letter(row) for row in cursor.execute(_SHOW, (id_prefix.lower(),)).fetchall()]
 
 
-def mark_replayed(cursor: Cursor[TupleRow], ids: Sequence[UUID]) -> None:
-    """Note that dead letters were sent again."""
-    cursor.execute(_MARK_REPLAYED, (list(ids),))
+def mark_replayed(cursor: Cursor[TupleRow], ids: Sequence[UUID], *, replayed: bool = True) -> None:
+    """Note that dead letters were sent again, or were not after all."""
+    cursor.execute(_MARK_REPLAYED, (replayed, list(ids)))
 
 
 def _letter(row: TupleRow) -> DeadLetter:

@@ -1,0 +1,28 @@
+"""What each command does, with what it prints; loaded only when a command runs."""
+
+from wattledger.commands.deadletters import deadletter_list, deadletter_replay, deadletter_show
+from wattledger.commands.live import consume, migrate, payouts_run, project, up
+from wattledger.commands.reading import balances, export, payouts_list, price, rebuild, schemas, session, verify
+from wattledger.commands.settling import demo, publish, settle
+
+__all__ = [
+    "balances",
+    "consume",
+    "deadletter_list",
+    "deadletter_replay",
+    "deadletter_show",
+    "demo",
+    "export",
+    "migrate",
+    "payouts_list",
+    "payouts_run",
+    "price",
+    "project",
+    "publish",
+    "rebuild",
+    "schemas",
+    "session",
+    "settle",
+    "up",
+    "verify",
+]
