@@ -5,8 +5,8 @@ outcome is a function of the set of facts and not of the order in which they arr
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,22 +29,11 @@ from domain.bookings import (
 from domain.catalogue import Catalogue
 from domain.facts import Captured, DisputeClosed, Disputed, Fact, Failed, Refunded, Settled
 from domain.money import largest_remainder
+from domain.payment_facts import PaymentFacts, first_of_each, settled_captures
 from domain.release import Release, release, release_at_once
 
 SESSION_SHARE = "session"
 NO_BILL = (0, 0, 0)
-
-
-@dataclass(slots=True)
-class PaymentFacts:
-    """All that was reported about a session's payments, in any order."""
-
-    captures: list[Captured] = field(default_factory=list)
-    failures: list[Failed] = field(default_factory=list)
-    settled: list[Settled] = field(default_factory=list)
-    refunds: list[Refunded] = field(default_factory=list)
-    disputes: list[Disputed] = field(default_factory=list)
-    closes: list[DisputeClosed] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +44,6 @@ class SessionBook:
     releases: dict[str, Release | None]
     billed: tuple[BillChange, ...]
     shortfall: int = 0
-
-
-def first_of_each(facts: Iterable[Any], key: Callable[[Any], Any]) -> list[Any]:
-    """Facts in their order, of each business id only the first."""
-    seen: dict[Any, Any] = {}
-    for fact in sorted(facts, key=lambda fact: fact.order):
-        seen.setdefault(key(fact), fact)
-    return list(seen.values())
 
 
 def driver_book(
@@ -170,21 +151,10 @@ class _Walk:
         return steps
 
     def _settlement_steps(self) -> list[_Step]:
-        """Match the items of settlements to the captures they pay, one by one in their order."""
-        items_of: dict[str, list[Settled]] = defaultdict(list)
-        for item in first_of_each(self.payments.settled, lambda fact: (fact.settlement_id, fact.item)):
-            items_of[item.payment_id].append(item)
-        captures_of: dict[str, list[Captured]] = defaultdict(list)
-        for capture in self.captures:
-            captures_of[capture.payment_id].append(capture)
-        steps = []
-        for payment_id, captures in captures_of.items():
-            items = items_of.get(payment_id, [])
-            groups = [captures] if len(items) == 1 else [[capture] for capture in captures]
-            for item, group in zip(items, groups, strict=False):
-                at = max([item.at, *(capture.at for capture in group)])
-                steps.append(_Step(at, 0, item.source, item.id, self._settle, (at, item, group)))
-        return steps
+        return [
+            _Step(at, 0, item.source, item.id, self._settle, (at, item, captures))
+            for at, item, captures in settled_captures(self.captures, self.payments.settled)
+        ]
 
     def _book(
         self, kind: type[Booking], key: str, at: datetime, currency: str | None = None, **amounts: Any

@@ -30,7 +30,7 @@ from domain.bookings import Booking, ShareMatured
 from domain.catalogue import Catalogue
 from domain.cdr import CdrSource, cdr_document, credit_document
 from domain.cdr_chain import CREDIT, ISSUE, IssuedCdr, Step, cdr_id, next_steps, wanted_chain
-from domain.driver_book import PaymentFacts, driver_book
+from domain.driver_book import driver_book
 from domain.facts import (
     Captured,
     CdrAnswered,
@@ -48,6 +48,7 @@ from domain.facts import (
     StateChanged,
 )
 from domain.money import plain
+from domain.payment_facts import PaymentFacts
 from domain.release import Release
 from domain.roaming_book import roaming_book
 from domain.session_events import (
