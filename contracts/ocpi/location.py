@@ -1,7 +1,8 @@
 """The OCPI Location that operators publish: what rating, plausibility and CDRs need of it (mod_locations).
 
 Parts that no price and no CDR depends on (`Any` below) are known and not judged, so that a partner with newer or
-sloppier values there keeps its location. Lengths are those of OCPI 2.2.1.
+sloppier values there keeps its location. What a location leaves out is `#NA` on its CDRs, and its operator's time
+zone rules where it names none: refusing it would leave its sessions without either. Lengths are those of OCPI 2.2.1.
 """
 
 from typing import Annotated, Any
@@ -9,18 +10,18 @@ from typing import Annotated, Any
 from pydantic import StringConstraints
 
 from contracts.ocpi.values import DateTime, GeoLocation, OcpiId, OcpiText, OcpiWord, Whole
-from contracts.values import AtLeastOne, Many, OcpiCountry, PartyId, TimeZone, Wire
+from contracts.values import Many, OcpiCountry, PartyId, TimeZone, Wire
 
 
 class Connector(Wire):
     """A plug; its voltage, current and power bound what a session can plausibly have drawn."""
 
     id: OcpiId
-    standard: OcpiWord
-    format: OcpiWord
-    power_type: OcpiWord
-    max_voltage: Whole
-    max_amperage: Whole
+    standard: OcpiWord | None = None
+    format: OcpiWord | None = None
+    power_type: OcpiWord | None = None
+    max_voltage: Whole | None = None
+    max_amperage: Whole | None = None
     max_electric_power: Whole | None = None
     tariff_ids: Many[OcpiId] | None = None
     terms_and_conditions: Any = None
@@ -35,7 +36,7 @@ class Evse(Wire):
     status: OcpiText | None = None
     status_schedule: Any = None
     capabilities: Any = None
-    connectors: AtLeastOne[Connector]
+    connectors: Many[Connector] | None = None
     floor_level: Any = None
     coordinates: Any = None
     physical_reference: Any = None
@@ -54,12 +55,12 @@ class Location(Wire):
     publish: Any = None
     publish_allowed_to: Any = None
     name: OcpiText | None = None
-    address: OcpiText
-    city: OcpiText
+    address: OcpiText | None = None
+    city: OcpiText | None = None
     postal_code: OcpiText | None = None
     state: OcpiText | None = None
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$")]
-    coordinates: GeoLocation
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$")] | None = None
+    coordinates: GeoLocation | None = None
     related_locations: Any = None
     parking_type: Any = None
     evses: Many[Evse] | None = None
@@ -68,7 +69,7 @@ class Location(Wire):
     suboperator: Any = None
     owner: Any = None
     facilities: Any = None
-    time_zone: TimeZone
+    time_zone: TimeZone | None = None
     opening_times: Any = None
     charging_when_closed: Any = None
     images: Any = None

@@ -166,7 +166,6 @@ BAD: list[tuple[str, str, Any, RefusalCode]] = [
     (PARTNER, "data.funding", "LATER", C.BAD_VALUE),
     (PARTNER, "data.fee.per_session", "0.001", C.BAD_VALUE),
     (PARTNER, "data.payment_terms_days", -1, C.BAD_VALUE),
-    (LOCATION, "data.location.time_zone", ABSENT, C.MISSING_FIELD),
     (LOCATION, "data.location.country", "NL", C.BAD_VALUE),
     (LOCATION, "data.location.coordinates.latitude", 52.3, C.WRONG_TYPE),
     (LOCATION, "data.location.evses.0.uid", ABSENT, C.MISSING_FIELD),
