@@ -21,8 +21,10 @@ _COLUMNS = """
 deadletter_id, topic, partition, record_offset, record_key, record_headers, record_value, code, path, sentence,
 event_source, event_id, event_type, recorded_at, replayed_at
 """
+# Without the records themselves, which may be a megabyte each.
+_LISTED_COLUMNS = _COLUMNS.replace("record_value", "NULL::bytea")
 _LIST = f"""
-SELECT {_COLUMNS} FROM intake.deadletter
+SELECT {_LISTED_COLUMNS} FROM intake.deadletter
 WHERE (%(all)s OR replayed_at IS NULL) AND (%(code)s::text IS NULL OR code = %(code)s)
 ORDER BY recorded_at, deadletter_id LIMIT %(limit)s
 """  # noqa: S608 (the columns are a constant)
@@ -86,7 +88,7 @@ def add(cursor: Cursor[TupleRow], letters: Sequence[DeadLetter]) -> set[UUID]:
 def listed(
     cursor: Cursor[TupleRow], *, code: str | None = None, include_replayed: bool = False, limit: int = 1_000
 ) -> Iterator[DeadLetter]:
-    """Dead letters in the order in which they were refused."""
+    """Dead letters in the order in which they were refused, each without its record: `show` has it."""
     cursor.execute(_LIST, {"all": include_replayed, "code": code, "limit": limit})
     for row in cursor:
         yield _letter(row)

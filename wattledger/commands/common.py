@@ -35,13 +35,16 @@ def read(store: Store, query: Callable[[Any], Any]) -> Any:
         return query(cursor)
 
 
-def show_rows(title: str, rows: list[dict[str, Any]], right: Sequence[str], *, json: bool) -> None:
+def show_rows(
+    title: str, rows: list[dict[str, Any]], right: Sequence[str], *, json: bool, whole: Sequence[str] = ()
+) -> None:
+    """Rows as JSON or as a table; columns in `right` are numbers, those in `whole` are never folded."""
     if json:
         print_json(rows)
     elif not rows:
         sys.stdout.write(f"{title}: none\n")
     else:
-        print_table(title, list(rows[0]), [list(row.values()) for row in rows], right)
+        print_table(title, list(rows[0]), [list(row.values()) for row in rows], right, whole)
 
 
 def make_folder(path: Path) -> Path:

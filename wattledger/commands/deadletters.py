@@ -8,7 +8,9 @@ from typing import Any
 from wattledger.commands.common import read, show_rows, the_store
 from wattledger.engine import Store, publish_records
 from wattledger.errors import ApplicationError
-from wattledger.terminal import print_json, print_table
+from wattledger.terminal import print_error, print_json, print_table
+
+_LISTED_MAX = 1_000
 
 
 def deadletter_list(data_dir: Path | None, code: str | None, *, replayed: bool, json: bool, debug: bool) -> None:
@@ -16,7 +18,13 @@ def deadletter_list(data_dir: Path | None, code: str | None, *, replayed: bool, 
     from ledger import quarantine
 
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        letters = read(store, lambda c: list(quarantine.listed(c, code=code, include_replayed=replayed)))
+        found = read(
+            store,
+            lambda cursor: list(
+                quarantine.listed(cursor, code=code, include_replayed=replayed, limit=_LISTED_MAX + 1)
+            ),
+        )
+    letters = found[:_LISTED_MAX]
     rows = [
         {
             "id": str(letter.deadletter_id),
@@ -28,7 +36,14 @@ def deadletter_list(data_dir: Path | None, code: str | None, *, replayed: bool, 
         }
         for letter in letters
     ]
-    show_rows("Dead letters", rows, (), json=json)
+    if json:
+        print_json(rows)
+    else:
+        # People copy the id: it stays on one line, and `show` tells the rest.
+        shown = [{name: row[name] for name in ("id", "code", "sentence")} for row in rows]
+        show_rows("Dead letters", shown, (), json=False, whole=("id", "code"))
+    if len(found) > len(letters):
+        print_error(f"only the first {_LISTED_MAX} are listed; narrow them by --code")
 
 
 def deadletter_show(data_dir: Path | None, deadletter_id: str, *, json: bool, debug: bool) -> None:
@@ -93,7 +108,8 @@ def deadletter_replay(
     with the_store(data_dir, debug=debug) as store:
         letters = [_one_letter(store, each) for each in ids]
         if code is not None:
-            letters += read(store, lambda cursor: list(quarantine.listed(cursor, code=code, limit=100_000)))
+            of_code = read(store, lambda cursor: list(quarantine.listed(cursor, code=code, limit=_LISTED_MAX)))
+            letters += [_one_letter(store, str(each.deadletter_id)) for each in of_code]
         unsent = [str(letter.deadletter_id) for letter in letters if not letter.topic]
         if unsent:
             raise ApplicationError(
