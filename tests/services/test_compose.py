@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -58,7 +57,6 @@ def test_every_variable_it_sets_is_a_setting_of_the_engine() -> None:
     assert tls_and_sasl <= set(ENGINE["consume"]["environment"])
 
 
-@pytest.mark.skipif(find_spec("wattledger.cli") is None, reason="the command line is not part of this tree yet")
 @pytest.mark.parametrize("name", sorted(ENGINE))
 def test_its_commands_are_commands_of_the_engine(name: str) -> None:
     program, *words = ENGINE[name]["command"]
