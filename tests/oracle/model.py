@@ -141,9 +141,9 @@ class Settlement(PayoutRuns):
 
     def _unrate(self, account: Account, at: datetime) -> None:
         """A correction made the session implausible: what was posted for it is mirrored, what was paid stays."""
-        account.rated = False
+        was_billed, account.rated = account.rated, False
         if account.judged.partner is None:
-            if account.captures > 0 and account.captured >= account.billed.gross:
+            if was_billed and account.captures > 0 and account.captured >= account.billed.gross:
                 account.withdrawn = account.billed
                 account.owed_back += account.billed.gross
                 self._bill(account, NOTHING, at, "J59", "2080")
