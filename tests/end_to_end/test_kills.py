@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 import orjson
 import pytest
 
-from tests.end_to_end.comparing import MENDING_APART, difference
+from tests.end_to_end.comparing import BYTE_EQUAL, MENDING_APART, difference
 from tests.end_to_end.conftest import Settled
 from tests.end_to_end.progress import progress
 from tests.end_to_end.running import Home, Process, counts_add_up
@@ -29,6 +29,7 @@ Victim: TypeAlias = Literal["kafka", "postgresql", "command", "everything"]
 VICTIMS: tuple[Victim, ...] = ("kafka", "postgresql", "command", "everything")
 
 _STALLED_SECONDS_MAX = 180
+KILLS_OF_REAL_SESSIONS = 8
 
 
 @dataclass(slots=True)
@@ -109,16 +110,10 @@ def moments(chance: random.Random, kills: int, end: int) -> list[tuple[int, Vict
     return list(zip(thresholds, victims, strict=True))
 
 
-@pytest.mark.parametrize("number", range(ROUNDS))
-def test_whatever_is_killed_and_whenever_the_files_are_those_of_an_undisturbed_run(
-    network_settled: Settled, tmp_path: Path, number: int
-) -> None:
-    kills = KILLS // ROUNDS + (number < KILLS % ROUNDS)
-    plan = moments(random.Random(SEED + number), kills, network_settled.progress)
-    told = f"WATTLEDGER_TEST_KILL_SEED={SEED} WATTLEDGER_TEST_KILLS={KILLS}, round {number}: {plan}"
-    print(told)  # noqa: T201 (shown by pytest when the test fails)
+def settle_under_fire(undisturbed: Settled, folder: Path, plan: list[tuple[int, Victim]], batch: int) -> Settling:
+    """Settle the events of an undisturbed run while victims are killed by plan; its counts are those of that run."""
     # Small batches, so that there are many moments between which something can be lost.
-    settling = Settling(Home(tmp_path, BATCH_MAX_RECORDS="100"), network_settled.events, tmp_path / "out")
+    settling = Settling(Home(folder, BATCH_MAX_RECORDS=str(batch)), undisturbed.events, folder / "out")
     try:
         for threshold, victim in plan:
             settling.await_progress(threshold)
@@ -128,12 +123,33 @@ def test_whatever_is_killed_and_whenever_the_files_are_those_of_an_undisturbed_r
         if settling.process is not None:
             settling.process.kill()
             settling.process.wait()
-    assert settling.killed.total() == kills
-    summary = orjson.loads((tmp_path / "out" / "summary.json").read_bytes())
+    assert settling.killed.total() == len(plan)
+    summary = orjson.loads((folder / "out" / "summary.json").read_bytes())
     assert counts_add_up(summary)
     totals = ("sessions_rated", "sessions_open", "sessions_in_suspense", "cdrs", "payouts")
-    assert {name: summary[name] for name in totals} == {name: network_settled.summary[name] for name in totals}
+    assert {name: summary[name] for name in totals} == {name: undisturbed.summary[name] for name in totals}
+    return settling
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_whatever_is_killed_and_whenever_the_files_are_those_of_an_undisturbed_run(
+    network_settled: Settled, tmp_path: Path, number: int
+) -> None:
+    kills = KILLS // ROUNDS + (number < KILLS % ROUNDS)
+    plan = moments(random.Random(SEED + number), kills, network_settled.progress)
+    told = f"WATTLEDGER_TEST_KILL_SEED={SEED} WATTLEDGER_TEST_KILLS={KILLS}, round {number}: {plan}"
+    print(told)  # noqa: T201 (shown by pytest when the test fails)
+    settling = settle_under_fire(network_settled, tmp_path, plan, batch=100)
     assert difference(network_settled.out, tmp_path / "out", MENDING_APART) == "", told
     refused = [folder / "deadletter.jsonl" for folder in (network_settled.out, tmp_path / "out")]
     assert refused[0].read_bytes() == refused[1].read_bytes()
+    assert settling.home.json("verify")["passed"] is True
+
+
+def test_real_sessions_come_out_byte_for_byte_whatever_is_killed(real_settled: Settled, tmp_path: Path) -> None:
+    plan = moments(random.Random(SEED), KILLS_OF_REAL_SESSIONS, real_settled.progress)
+    told = f"WATTLEDGER_TEST_KILL_SEED={SEED}, real sessions: {plan}"
+    print(told)  # noqa: T201 (shown by pytest when the test fails)
+    settling = settle_under_fire(real_settled, tmp_path, plan, batch=1_000)
+    assert difference(real_settled.out, tmp_path / "out", BYTE_EQUAL) == "", told
     assert settling.home.json("verify")["passed"] is True
