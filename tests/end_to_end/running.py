@@ -31,6 +31,8 @@ class Home:
         self.log = folder / "command.log"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
         settings = {"CACHE_DIR": str(default_cache_dir()), "DATA_DIR": str(self.data_dir)} | variables
+        # A command that is made to end with SIGABRT writes its stacks to the log.
+        inherited["PYTHONFAULTHANDLER"] = "1"
         self.environment = inherited | {f"{ENV_PREFIX}{name}": value for name, value in settings.items()}
 
     @property

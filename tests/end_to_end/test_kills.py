@@ -6,6 +6,7 @@ WATTLEDGER_TEST_KILLS says how many kills there are in all, WATTLEDGER_TEST_KILL
 import os
 import random
 import signal
+import subprocess
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +29,7 @@ Victim: TypeAlias = Literal["kafka", "postgresql", "command", "everything"]
 # Each round has all kinds of victims, whatever is drawn beyond that.
 VICTIMS: tuple[Victim, ...] = ("kafka", "postgresql", "command", "everything")
 
-_STALLED_SECONDS_MAX = 180
+_STALLED_SECONDS_MAX = 120
 KILLS_OF_REAL_SESSIONS = 8
 
 
@@ -41,6 +42,7 @@ class Settling:
     out: Path
     killed: Counter[Victim] = field(default_factory=Counter)
     process: Process | None = None
+    stalls: int = 0
 
     def await_progress(self, wanted: int) -> None:
         """Returns once the store has come that far; the command runs then, or has just ended."""
@@ -83,11 +85,21 @@ class Settling:
     def end(self) -> bool:
         """Awaits the end of the command, if it runs: True when it did all, False when it was killed.
 
-        That a server was killed is no reason for it to give up.
+        That a server was killed is no reason for it to give up. One that stands still is made to say where (its stacks
+        go to the log), and is run again as its user would; twice in a row is a failure.
         """
         if self.process is None:
             return False
-        status = self.process.wait(_STALLED_SECONDS_MAX)
+        try:
+            status = self.process.wait(_STALLED_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait()
+            self.process = None
+            self.stalls += 1
+            print(f"settle stood still:\n{self.said()}")  # noqa: T201 (shown by pytest when the test fails)
+            assert self.stalls == 1, f"settle stood still twice\n{self.said()}"
+            return False
         self.process = None
         assert status in (0, -signal.SIGKILL), f"settle ended with {status}\n{self.said()}"
         return status == 0
