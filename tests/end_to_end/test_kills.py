@@ -85,8 +85,8 @@ class Settling:
     def end(self) -> bool:
         """Awaits the end of the command, if it runs: True when it did all, False when it was killed.
 
-        That a server was killed is no reason for it to give up. One that stands still is made to say where (its stacks
-        go to the log), and is run again as its user would; twice in a row is a failure.
+        That a server was killed is no reason for it to give up. One that stands still is made to say where (its
+        stacks go to the log), and is run again as its user would; twice is a failure.
         """
         if self.process is None:
             return False
