@@ -8,6 +8,8 @@ from psycopg.rows import TupleRow
 
 from ledger.errors import UnsafeDatabase
 
+CONNECT_TIMEOUT_S = 10
+
 _DURABLE_SETTINGS = ("fsync", "full_page_writes", "synchronous_commit")
 
 # One look at the settings this session runs with; a role or a database may override the server's own.
@@ -36,9 +38,13 @@ def connect(dsn: str, role: Role | str, *, autocommit: bool = False) -> Connecti
     The role is set when the session starts, so RESET ROLE, RESET ALL and DISCARD ALL come back to it.
     Raises UnsafeDatabase when the server may lose commits, psycopg.OperationalError when it cannot be reached.
     """
-    given = conninfo_to_dict(dsn).get("options") or ""
-    options = f"{given} -c role={Role(role).value} -c TimeZone=UTC".strip()
-    connection: Connection[TupleRow] = Connection.connect(dsn, options=options, autocommit=True)
+    given = conninfo_to_dict(dsn)
+    options = f"{given.get('options') or ''} -c role={Role(role).value} -c TimeZone=UTC".strip()
+    # A server that dies while it lets us in may leave us waiting for an answer that nobody gives.
+    timeout_s = int(given.get("connect_timeout") or CONNECT_TIMEOUT_S)
+    connection: Connection[TupleRow] = Connection.connect(
+        dsn, options=options, connect_timeout=timeout_s, autocommit=True
+    )
     try:
         refuse_unsafe_settings(connection)
     except BaseException:
