@@ -13,6 +13,7 @@ from hashlib import blake2b
 from typing import Any, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from consumers.files import ORIGIN_HEADER
 from consumers.ports import Claim, MachineryFault, PartitionLost, Record
 from contracts.decode import Message, decode
 from contracts.refusal import Refusal, RefusalCode
@@ -31,11 +32,10 @@ from ledger.payout_store import take_payout_answers
 from ledger.positions import Partition, Tally
 from ledger.quarantine import DeadLetter
 from ledger.receipts import INVOICE, SETTLEMENT, take_receipts
-from ledger.refused_facts import reject_facts
-from ledger.session_store import SessionStore, judge, record_fact
+from ledger.refused_facts import judge_and_refuse
+from ledger.session_store import SessionStore, record_fact
 from ledger.work import Work
 
-ORIGIN_HEADER = "wattledger_origin"
 T = TypeVar("T")
 
 CDR_ANSWERS = ("roaming.cdr_accepted", "roaming.cdr_rejected")
@@ -253,8 +253,7 @@ class Intake:
                 record_fact(work, session, _fact(message))
                 if message.type == "payment.captured":
                     captures.append(("payment", message.data["payment_id"], session_id))
-            judgement = judge(work, session, self._known.catalogue, clock=None)
-            reject_facts(cursor, work, session_id, judgement)
+            judge_and_refuse(cursor, work, session, self._known.catalogue, clock=None)
         return add_references(cursor, captures)
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from fractions import Fraction
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from domain.catalogue import Catalogue, Location, Operator, Partner, PublishedTariff
 from domain.errors import ImplausibleSession, UnsupportedTariff
-from domain.facts import Ended, Fact, MeterCorrected, Metered, Started, StateChanged
+from domain.facts import Ended, MeterCorrected, Metered, Started, StateChanged
 from domain.money import percent_of, plain, to_minor_half_up
 from domain.periods import split
 from domain.pricing import price
@@ -301,8 +301,3 @@ def single_operator(facts: MeterFacts) -> str:
     """The operator all starts agree on, "" while there is none."""
     named: set[str] = {start.operator_id for start in facts.starts}
     return named.pop() if len(named) == 1 else ""
-
-
-def latest(facts: list[Fact]) -> datetime:
-    """The latest time among facts."""
-    return max((fact.at for fact in facts), default=datetime.min.replace(tzinfo=UTC))

@@ -1,6 +1,5 @@
 """Journal entries: balanced sets of postings in one currency, frozen once made."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -43,9 +42,3 @@ class Entry:
         total = sum([posting.amount_minor for posting in self.postings])
         if total:
             raise UnbalancedEntry(f"entry {self.kind} {self.entry_id} is out of balance by {total} {self.currency}")
-
-
-def effect_on(accounts: Iterable[str], entry: Entry) -> int:
-    """Credit-positive sum of the entry's postings on the given accounts, in minor units."""
-    wanted = set(accounts)
-    return -sum(posting.amount_minor for posting in entry.postings if posting.account in wanted)

@@ -17,9 +17,9 @@ from ledger.heads import due_sessions, presuming_sessions
 from ledger.parking import add_references
 from ledger.payout_store import fire_operator_runs, operators_with_due_runs
 from ledger.positions import horizon
-from ledger.refused_facts import reject_facts
+from ledger.refused_facts import judge_and_refuse
 from ledger.session_sets import SESSIONS_PER_SET, SessionSets
-from ledger.session_store import SessionStore, judge
+from ledger.session_store import SessionStore
 from ledger.work import Work
 
 # One clock at a time moves the store.
@@ -56,7 +56,7 @@ class Clock:
         try:
             self._follow_up.run()
             for query in (due_sessions, presuming_sessions):
-                while chosen := self._sets.choose(lambda cursor, query=query: query(cursor, until, SESSIONS_PER_SET)):  # type: ignore[misc]
+                while chosen := self._sets.choose(partial(query, until=until, limit=SESSIONS_PER_SET)):
                     self._sets.do(chosen, partial(self._advance_sessions, until))
                     report("sessions", len(chosen))
                     self._follow_up.run()
@@ -71,8 +71,7 @@ class Clock:
     ) -> None:
         issued: list[tuple[str, str, str]] = []
         for session in self._sessions.lock(cursor, session_ids).values():
-            judgement = judge(work, session, self._known.catalogue, clock=until)
-            reject_facts(cursor, work, session.session_id, judgement)
+            judgement = judge_and_refuse(cursor, work, session, self._known.catalogue, clock=until)
             issued += _references(session, judgement)
         add_references(cursor, issued)
 

@@ -15,9 +15,9 @@ from ledger.codec import RecordedFact
 from ledger.gateway import Gateway
 from ledger.heads import stale_sessions, take_back_set_aside
 from ledger.parking import sessions_with_claims, take_claimed
-from ledger.refused_facts import reject_facts
+from ledger.refused_facts import judge_and_refuse
 from ledger.session_sets import SESSIONS_PER_SET, SessionSets
-from ledger.session_store import SessionStore, judge, record_fact
+from ledger.session_store import SessionStore, record_fact
 from ledger.work import Work
 
 
@@ -58,5 +58,4 @@ class FollowUp:
             self._judge(cursor, work, session)
 
     def _judge(self, cursor: Cursor[TupleRow], work: Work, session: Session) -> None:
-        judgement = judge(work, session, self._known.catalogue, clock=None)
-        reject_facts(cursor, work, session.session_id, judgement)
+        judge_and_refuse(cursor, work, session, self._known.catalogue, clock=None)

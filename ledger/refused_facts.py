@@ -1,26 +1,38 @@
 """Facts that were accepted and refused later, when it showed that they contradict their session."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.session import CURRENCY_MISMATCH, Judgement, session_stream
+from domain.catalogue import Catalogue
+from domain.session import CURRENCY_MISMATCH, Judgement, Session, session_stream
 from domain.session_events import FactReadmitted, FactRejected
 from ledger import positions, quarantine
 from ledger.codec import RecordedFact, decode, dump
 from ledger.event_store import StoredEvent, read_streams
 from ledger.positions import Tally
 from ledger.quarantine import DeadLetter, deadletter_id
+from ledger.session_store import judge
 from ledger.work import Work
 
 # Not a Kafka partition: what was counted as accepted there is counted as dead-lettered from here on.
 _RECOUNTED = ("payments", -1)
 
 
-def reject_facts(cursor: Cursor[TupleRow], work: Work, session_id: str, judgement: Judgement) -> None:
+def judge_and_refuse(
+    cursor: Cursor[TupleRow], work: Work, session: Session, catalogue: Catalogue, clock: datetime | None
+) -> Judgement:
+    """Let a session decide, and dead-letter what it refuses: the one way in which sessions are judged."""
+    judgement = judge(work, session, catalogue, clock)
+    _reject_facts(cursor, work, session.session_id, judgement)
+    return judgement
+
+
+def _reject_facts(cursor: Cursor[TupleRow], work: Work, session_id: str, judgement: Judgement) -> None:
     """Dead-letter the facts that a judgement refused, and count them as such; take back those that fit after all."""
     _readmit(cursor, [decision for decision in judgement.decisions if isinstance(decision, FactReadmitted)])
     rejected = [decision for decision in judgement.decisions if isinstance(decision, FactRejected)]

@@ -99,7 +99,7 @@ def patiently(step: Callable[[], T]) -> T:
 
 
 def publish_records(store: Store, records: Iterable[Outgoing]) -> int:
-    """Publish records that were made here; how many were sent. Raises RecordTooLarge before one is cut short."""
+    """Publish records that were made here; how many were sent. Raises ApplicationError when some are too large."""
     refused: list[Outgoing] = []
     sent, _ = asyncio.run(publish(store.kafka, records, refused.append))
     if refused:
