@@ -23,7 +23,6 @@ FLOORS: Mapping[str, float] = {"end to end": 3_000}
 # How far the history grows when memory is what is looked at.
 MEMORY_EVENTS = 1_000_000
 
-_OUTPUT = Path("bench-out/bench.json")
 _err = Console(stderr=True)
 
 

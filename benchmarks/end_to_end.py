@@ -15,8 +15,6 @@ from ledger.clock import Clock
 from ledger.migrate import migrate
 from projections.runner import catch_up
 
-PHASES = ("intake", "clock", "projections")
-
 _ROWS = """
 SELECT (SELECT count(*) FROM intake.message), (SELECT count(*) FROM event_store.stored_events),
        (SELECT count(*) FROM book.entry), (SELECT count(*) FROM book.posting),

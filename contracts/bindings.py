@@ -10,7 +10,6 @@ from contracts.refusal import RefusalCode
 
 # Kafka brokers take records of up to 1,048,588 bytes unless told otherwise; some of it is headers and framing.
 MAX_VALUE_BYTES = 1_000_000
-STRUCTURED_CONTENT_TYPE = "application/cloudevents+json"
 
 _ATTRIBUTE_PREFIX = "ce_"
 _BINARY_MARKS = frozenset({"ce_specversion", "ce_id", "ce_source", "ce_type"})

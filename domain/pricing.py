@@ -29,7 +29,6 @@ from domain.tariff_restrictions import Moment
 _ZERO = Fraction(0)
 _FREE = Price(_ZERO, _ZERO)
 _US_PER_SECOND = 1_000_000
-_STEP_UNIT = {ENERGY: 1, TIME: _US_PER_SECOND, PARKING_TIME: _US_PER_SECOND}
 _DECIMALS = 4
 
 
