@@ -20,12 +20,10 @@ from contracts.refusal import Refusal, RefusalCode
 from domain.catalogue import CATALOGUE_TYPES
 from domain.facts import INVOICE_ITEM, SETTLED_ITEM
 from ledger import messages, positions, quarantine
-from ledger.catalogue_store import KnownCatalogue
 from ledger.codec import RecordedFact
 from ledger.collector import collector_paused
 from ledger.errors import ConcurrencyConflict, DatabaseUnavailable
 from ledger.followup import FollowUp
-from ledger.gateway import Gateway
 from ledger.heads import lock_streams
 from ledger.parking import Parked, add_references, park
 from ledger.payout_store import take_payout_answers
@@ -33,8 +31,9 @@ from ledger.positions import Partition, Tally
 from ledger.quarantine import DeadLetter
 from ledger.receipts import INVOICE, SETTLEMENT, take_receipts
 from ledger.refused_facts import judge_and_refuse
-from ledger.session_store import SessionStore, record_fact
+from ledger.session_store import record_fact
 from ledger.work import Work
+from ledger.working_set import WorkingSet
 
 T = TypeVar("T")
 
@@ -94,11 +93,12 @@ _SINGLE_LISTS: dict[str, Callable[[Batch], list[Message]]] = {
 class Intake:
     """Takes batches of records into the store; one per consumer process, used by one thread at a time."""
 
-    def __init__(self, dsn: str) -> None:
-        self._gateway = Gateway(dsn)
-        self._known = KnownCatalogue()
-        self._sessions = SessionStore()
-        self._follow_up = FollowUp(self._gateway, self._known, self._sessions)
+    def __init__(self, source: str | WorkingSet) -> None:
+        """`source` is the DSN of the database, or what this process holds of it already."""
+        self._working_set = WorkingSet.of(source)
+        self._gateway, self._known = self._working_set.gateway, self._working_set.known
+        self._sessions = self._working_set.sessions
+        self._follow_up = FollowUp(self._working_set)
 
     def claim(self, partitions: Sequence[Partition]) -> dict[Partition, Claim]:
         """Become the owner of partitions; whoever owned them before can write nothing from here on."""
@@ -138,21 +138,17 @@ class Intake:
 
     def close(self) -> None:
         """Give the connection back."""
-        self._gateway.close()
+        self._working_set.close()
 
     def _guarded(self, attempt: Callable[[], T]) -> T:
         try:
             return attempt()
         except (DatabaseUnavailable, ConcurrencyConflict) as fault:
-            self._forget()
+            self._working_set.forget()
             raise MachineryFault(str(fault)) from fault
         except BaseException:
-            self._forget()
+            self._working_set.forget()
             raise
-
-    def _forget(self) -> None:
-        self._known.forget()
-        self._sessions.forget()
 
     def _process(self, taken: Sequence[Taken], epochs: Mapping[Partition, int]) -> bool:
         """One transaction; whether something is to be followed up."""

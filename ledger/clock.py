@@ -3,24 +3,25 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from typing import TypeAlias
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.session import Judgement, Session
 from domain.session_events import CdrIssued
-from ledger.catalogue_store import KnownCatalogue
 from ledger.errors import ConcurrencyConflict, DatabaseUnavailable, RunsFailed
 from ledger.followup import FollowUp
-from ledger.gateway import Gateway
-from ledger.heads import due_sessions, presuming_sessions
+from ledger.heads import due_among, due_sessions, presuming_sessions
 from ledger.parking import add_references
 from ledger.payout_store import fire_operator_runs, operators_with_due_runs
 from ledger.positions import horizon
 from ledger.refused_facts import judge_and_refuse
-from ledger.session_sets import SESSIONS_PER_SET, SessionSets
-from ledger.session_store import SessionStore
+from ledger.session_sets import SESSIONS_PER_SET, Query, SessionSets
 from ledger.work import Work
+from ledger.working_set import WorkingSet
+
+OnProgress: TypeAlias = Callable[[str, int], None]
 
 # One clock at a time moves the store.
 _LOCK = "SELECT pg_advisory_xact_lock(7403)"
@@ -29,23 +30,24 @@ _LOCK = "SELECT pg_advisory_xact_lock(7403)"
 class Clock:
     """Moves the store to a moment, set by set; each set is one transaction and can be interrupted anywhere."""
 
-    def __init__(self, dsn: str) -> None:
-        self._gateway = Gateway(dsn)
-        self._known = KnownCatalogue()
-        self._sessions = SessionStore()
-        self._follow_up = FollowUp(self._gateway, self._known, self._sessions)
-        self._sets = SessionSets(self._gateway, self._known, self._sessions)
+    def __init__(self, source: str | WorkingSet) -> None:
+        """`source` is the DSN of the database, or what this process holds of it already."""
+        self._working_set = WorkingSet.of(source)
+        self._gateway, self._known = self._working_set.gateway, self._working_set.known
+        self._sessions = self._working_set.sessions
+        self._follow_up = FollowUp(self._working_set)
+        self._sets = SessionSets(self._working_set)
 
     def close(self) -> None:
         """Give the connection back."""
-        self._gateway.close()
+        self._working_set.close()
 
     def event_time(self) -> datetime | None:
         """The latest envelope time of the accepted events; None while there are none."""
         with self._gateway.transaction() as cursor:
             return horizon(cursor)
 
-    def advance(self, until: datetime, on_progress: Callable[[str, int], None] | None = None) -> int:
+    def advance(self, until: datetime, on_progress: OnProgress | None = None) -> int:
         """Do everything the clock drives up to `until` (inclusive); how many payouts were made.
 
         Sessions first: what they issue, earn and mature depends on no run. Then each operator's runs in their order.
@@ -54,28 +56,49 @@ class Clock:
         """
         report = on_progress or _silent
         try:
-            self._follow_up.run()
-            for query in (due_sessions, presuming_sessions):
-                while chosen := self._sets.choose(partial(query, until=until, limit=SESSIONS_PER_SET)):
-                    self._sets.do(chosen, partial(self._advance_sessions, until))
-                    report("sessions", len(chosen))
-                    self._follow_up.run()
+            self._advance_all_sessions(until, report)
             return self._fire_runs(until, report)
         except BaseException:
-            self._known.forget()
-            self._sessions.forget()
+            self._working_set.forget()
             raise
 
-    def _advance_sessions(
-        self, until: datetime, cursor: Cursor[TupleRow], work: Work, session_ids: Sequence[str]
-    ) -> None:
+    def advance_sessions(self, until: datetime, on_progress: OnProgress | None = None) -> None:
+        """A share of the sessions' part of `advance`: what no other process has in hand, warm sessions first.
+
+        Any number of processes may do this at once. `advance` afterwards finds what one of them left behind.
+        """
+        try:
+            self._advance_all_sessions(until, on_progress or _silent)
+        except BaseException:
+            self._working_set.forget()
+            raise
+
+    def _advance_all_sessions(self, until: datetime, report: OnProgress) -> None:
+        self._follow_up.run()
+        warm = self._sessions.warm_ids()
+        for first in range(0, len(warm), SESSIONS_PER_SET):
+            some = warm[first : first + SESSIONS_PER_SET]
+            self._advance_next(partial(due_among, session_ids=some, until=until), until, report)
+        for query in (due_sessions, presuming_sessions):
+            while self._advance_next(partial(query, until=until, limit=SESSIONS_PER_SET), until, report):
+                pass
+
+    def _advance_next(self, query: Query, until: datetime, report: OnProgress) -> int:
+        """One set; how many sessions it had."""
+        count = self._sets.do_next(query, partial(self._advance_set, until))
+        if count:
+            report("sessions", count)
+            self._follow_up.run()
+        return count
+
+    def _advance_set(self, until: datetime, cursor: Cursor[TupleRow], work: Work, session_ids: Sequence[str]) -> None:
         issued: list[tuple[str, str, str]] = []
         for session in self._sessions.lock(cursor, session_ids).values():
             judgement = judge_and_refuse(cursor, work, session, self._known.catalogue, clock=until)
             issued += _references(session, judgement)
         add_references(cursor, issued)
 
-    def _fire_runs(self, until: datetime, report: Callable[[str, int], None]) -> int:
+    def _fire_runs(self, until: datetime, report: OnProgress) -> int:
         made, failures = 0, []
         with self._gateway.transaction() as cursor:
             self._known.lock(cursor, to_publish=False)

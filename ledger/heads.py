@@ -42,12 +42,23 @@ UPDATE intake.stream_head AS head SET version = new.version
 FROM unnest(%s::uuid[], %s::int[]) AS new (stream_id, version)
 WHERE head.stream_id = new.stream_id
 """
-# Sessions that are to be judged again because the catalogue changed under them.
-_STALE = "SELECT session_id FROM intake.session_head WHERE stale ORDER BY session_id LIMIT %s"
+# Sessions that are to be judged again because the catalogue changed under them. Here and below, what another process
+# has in hand is left to it.
+_STALE = """
+SELECT session_id FROM intake.session_head WHERE stale ORDER BY session_id LIMIT %s FOR UPDATE SKIP LOCKED
+"""
 # Sessions for which the clock has something to do by a moment.
-_DUE = "SELECT session_id FROM intake.session_head WHERE due_at <= %s ORDER BY due_at, session_id LIMIT %s"
+_DUE = """
+SELECT session_id FROM intake.session_head WHERE due_at <= %s
+ORDER BY due_at, session_id LIMIT %s FOR UPDATE SKIP LOCKED
+"""
+_DUE_AMONG = """
+SELECT session_id FROM intake.session_head WHERE session_id = ANY(%s) AND due_at <= %s FOR UPDATE SKIP LOCKED
+"""
 # Sessions on whose book something takes a maturing for granted that a clock which stops here does not reach.
-_PRESUMING = "SELECT session_id FROM intake.session_head WHERE presumed_at > %s ORDER BY session_id LIMIT %s"
+_PRESUMING = """
+SELECT session_id FROM intake.session_head WHERE presumed_at > %s ORDER BY session_id LIMIT %s FOR UPDATE SKIP LOCKED
+"""
 # A session that breaks us waits for its next fact, or for the next start.
 _SET_ASIDE = """
 UPDATE intake.session_head SET fault = %s, stale = false, due_at = NULL, presumed_at = NULL WHERE session_id = %s
@@ -120,17 +131,22 @@ def save_streams(cursor: Cursor[TupleRow], versions: dict[UUID, int]) -> None:
 
 
 def stale_sessions(cursor: Cursor[TupleRow], limit: int) -> list[str]:
-    """Sessions that are to be judged again."""
+    """Sessions that are to be judged again, locked; without those that another transaction has locked."""
     return [row[0] for row in cursor.execute(_STALE, (limit,)).fetchall()]
 
 
 def due_sessions(cursor: Cursor[TupleRow], until: datetime, limit: int) -> list[str]:
-    """Sessions for which the clock has something to do by `until`, the earliest first."""
+    """Sessions for which the clock has something to do by `until`, the earliest first; locked, without the locked."""
     return [row[0] for row in cursor.execute(_DUE, (until, limit)).fetchall()]
 
 
+def due_among(cursor: Cursor[TupleRow], session_ids: Sequence[str], until: datetime) -> list[str]:
+    """Which of these the clock has something to do for by `until`; locked, without the locked."""
+    return [row[0] for row in cursor.execute(_DUE_AMONG, (list(session_ids), until)).fetchall()]
+
+
 def presuming_sessions(cursor: Cursor[TupleRow], until: datetime, limit: int) -> list[str]:
-    """Sessions whose book presumes a maturing after `until`."""
+    """Sessions whose book presumes a maturing after `until`; locked, without the locked."""
     return [row[0] for row in cursor.execute(_PRESUMING, (until, limit)).fetchall()]
 
 

@@ -2,70 +2,84 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from ledger.catalogue_store import KnownCatalogue
 from ledger.errors import ConcurrencyConflict, DatabaseUnavailable
-from ledger.gateway import Gateway
 from ledger.heads import set_aside
-from ledger.session_store import SessionStore
 from ledger.work import Work
+from ledger.working_set import WorkingSet
 
 SESSIONS_PER_SET = 1_000
 _REASON_CHARS_MAX = 300
 
 _log = logging.getLogger(__name__)
 
+Query: TypeAlias = Callable[[Cursor[TupleRow]], list[str]]
 Step: TypeAlias = Callable[[Cursor[TupleRow], Work, Sequence[str]], None]
 
 
 class SessionSets:
     """Does a step for sets of sessions. What one session does to us must not hold up the money of the others."""
 
-    def __init__(self, gateway: Gateway, known: KnownCatalogue, sessions: SessionStore) -> None:
-        self._gateway, self._known, self._sessions = gateway, known, sessions
+    def __init__(self, working_set: WorkingSet) -> None:
+        self._working_set = working_set
 
-    def choose(self, query: Callable[[Cursor[TupleRow]], list[str]]) -> list[str]:
-        """The sessions that a query names."""
-        with self._gateway.transaction() as cursor:
-            return query(cursor)
+    def do_next(self, query: Query, step: Step) -> int:
+        """Choose sessions and do the step for them, in one transaction; how many they were.
 
-    def do(self, session_ids: Sequence[str], step: Step) -> None:
-        """One transaction for all; where it breaks, one for each half, down to the session that breaks it.
-
+        Where it breaks, one transaction for each half, down to the session that breaks it. A query that leaves out
+        what others have locked (SKIP LOCKED) lets several processes share the work.
         Raises DatabaseUnavailable and ConcurrencyConflict, which say nothing about any session: try again.
         """
-        reached_sessions = False
+        chosen: list[str] = []
+
+        def choose(cursor: Cursor[TupleRow]) -> list[str]:
+            chosen[:] = query(cursor)
+            return chosen
+
         try:
-            with self._gateway.transaction() as cursor:
-                self._known.lock(cursor, to_publish=False)
-                reached_sessions = True
-                work = Work(self._gateway.shard)
+            self._attempt(choose, step)
+        except BaseException as error:
+            self._recover(chosen, step, error)
+        return len(chosen)
+
+    def _attempt(self, choose: Callable[[Cursor[TupleRow]], Sequence[str]], step: Step) -> None:
+        """One transaction."""
+        gateway = self._working_set.gateway
+        with gateway.transaction() as cursor:
+            self._working_set.known.lock(cursor, to_publish=False)
+            if session_ids := choose(cursor):
+                work = Work(gateway.shard)
                 step(cursor, work, session_ids)
                 work.write(cursor)
+
+    def _recover(self, session_ids: Sequence[str], step: Step, error: BaseException) -> None:
+        """Find the session that is at fault by halves; raises the error again where none can be."""
+        self._working_set.forget()
+        if not session_ids or not _is_about_sessions(error):
+            raise error
+        if len(session_ids) == 1:
+            self._set_aside(session_ids[0], error)
             return
-        except BaseException as error:
-            self._known.forget()
-            self._sessions.forget()
-            if not reached_sessions or not _is_about_sessions(error):
-                raise
-            if len(session_ids) == 1:
-                self._set_aside(session_ids[0], error)
-                return
         middle = len(session_ids) // 2
-        self.do(session_ids[:middle], step)
-        self.do(session_ids[middle:], step)
+        for half in (session_ids[:middle], session_ids[middle:]):
+            self.do_next(partial(_these, half), step)
 
     def _set_aside(self, session_id: str, error: BaseException) -> None:
         reason = f"{type(error).__name__}: {error}"[:_REASON_CHARS_MAX]
         _log.error(
             "session %s cannot be judged (%s): it is set aside until its next fact or start", session_id, reason
         )
-        with self._gateway.transaction() as cursor:
+        with self._working_set.gateway.transaction() as cursor:
             set_aside(cursor, session_id, reason)
+
+
+def _these(session_ids: Sequence[str], _: Cursor[TupleRow]) -> list[str]:
+    return list(session_ids)
 
 
 def _is_about_sessions(error: BaseException) -> bool:

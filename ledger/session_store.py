@@ -47,6 +47,10 @@ class SessionStore:
         """Drop everything from memory: after a rollback it may be ahead of the store."""
         self._kept.clear()
 
+    def warm_ids(self) -> list[str]:
+        """The sessions in memory, the least recently used first."""
+        return list(self._kept)
+
     def lock(self, cursor: Cursor[TupleRow], session_ids: Iterable[str]) -> dict[str, Session]:
         """Lock sessions for this transaction and load those that are not warm, all in one query."""
         versions = lock_sessions(cursor, session_ids)

@@ -1,0 +1,33 @@
+"""What one process holds between its transactions: its way to the database, the catalogue, and its warm sessions.
+
+The intake and the clock of a process may share one, so that the clock finds warm what the intake has just judged.
+"""
+
+from dataclasses import dataclass, field
+
+from ledger.catalogue_store import KnownCatalogue
+from ledger.gateway import Gateway
+from ledger.session_store import SessionStore
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingSet:
+    """For one thread at a time: nothing in it is locked."""
+
+    gateway: Gateway
+    known: KnownCatalogue = field(default_factory=KnownCatalogue)
+    sessions: SessionStore = field(default_factory=SessionStore)
+
+    @staticmethod
+    def of(source: "str | WorkingSet") -> "WorkingSet":
+        """A new one for a database (by its DSN), or the one that is given."""
+        return WorkingSet(Gateway(source)) if isinstance(source, str) else source
+
+    def forget(self) -> None:
+        """Drop catalogue and sessions from memory: after a rollback they may be ahead of the store."""
+        self.known.forget()
+        self.sessions.forget()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self.gateway.close()
