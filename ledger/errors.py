@@ -5,6 +5,7 @@ LedgerError
 ├── DatabaseUnavailable   the server is gone or broke off the transaction: nothing was written, try again
 ├── EntryRefused          the book does not take these entries
 │   └── EntryExists       an entry with this id, or another reversal of the same entry, is in the book already
+├── GroupCommitClosed     an entry came after the group committer was closed: it was not taken
 ├── MigrationFailed       the database does not take the text of a migration
 ├── MigrationRefused      the schema in the database and the migrations of this version do not fit together
 ├── RunsFailed            the payout runs of an operator break; those of the others are made
@@ -32,6 +33,10 @@ class EntryRefused(LedgerError):
 
 class EntryExists(EntryRefused):
     """An entry is in the book already, or what it reverses has been reversed already."""
+
+
+class GroupCommitClosed(LedgerError):
+    """The group committer takes no more entries; this one was not taken and is not in the book."""
 
 
 class MigrationRefused(LedgerError):
