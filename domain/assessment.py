@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from fractions import Fraction
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from domain.catalogue import Catalogue, Location, Operator, Partner, PublishedTariff
 from domain.errors import ImplausibleSession, UnsupportedTariff
+from domain.exact import Exact
 from domain.facts import Ended, MeterCorrected, Metered, Started, StateChanged
 from domain.money import percent_of, plain, to_minor_half_up
 from domain.periods import split
 from domain.pricing import price
-from domain.rating import ChargingPeriod, Phase, Rating
+from domain.rating import US_PER_HOUR, ChargingPeriod, Phase, Rating, microseconds
 
 # No session costs as much; it also keeps every sum of amounts far within the 64 bits of the book.
 MAX_AMOUNT_MINOR = 10**13
@@ -46,7 +46,7 @@ class MeterFacts:
 class Bill:
     """One price of a session: amounts in minor units, with the exact rating behind them."""
 
-    energy_wh: Fraction
+    energy_wh: Exact
     net: int
     gross: int
     commission: int
@@ -190,7 +190,7 @@ def _rate_over_time(facts: MeterFacts, contract: Contract) -> Assessment:
 
 def _registers_over_time(
     facts: MeterFacts, contract: Contract
-) -> Iterator[tuple[datetime, str, str, tuple[Fraction, Fraction]]]:
+) -> Iterator[tuple[datetime, str, str, tuple[Exact, Exact]]]:
     start_wh, stop_wh = contract.start.register_wh, contract.end.register_wh
     end = contract.end
     pending = sorted(facts.corrections, key=lambda fact: fact.order)
@@ -203,14 +203,14 @@ def _registers_over_time(
         yield fact.at, fact.source, fact.id, (start_wh, stop_wh)
 
 
-def _corrected(fact: MeterCorrected, start_wh: Fraction, stop_wh: Fraction) -> tuple[Fraction, Fraction]:
+def _corrected(fact: MeterCorrected, start_wh: Exact, stop_wh: Exact) -> tuple[Exact, Exact]:
     return (
         start_wh if fact.start_wh is None else fact.start_wh,
         stop_wh if fact.stop_wh is None else fact.stop_wh,
     )
 
 
-def _bill(facts: MeterFacts, contract: Contract, start_wh: Fraction, stop_wh: Fraction) -> Bill:
+def _bill(facts: MeterFacts, contract: Contract, start_wh: Exact, stop_wh: Exact) -> Bill:
     started_at, ended_at = contract.start.at, contract.end.at
     if ended_at < started_at:
         raise ImplausibleSession("ENDS_BEFORE_START", "the session ends before it starts")
@@ -226,7 +226,7 @@ def _bill(facts: MeterFacts, contract: Contract, start_wh: Fraction, stop_wh: Fr
     return bill
 
 
-def _check_registers(registers: list[tuple[datetime, Fraction]]) -> None:
+def _check_registers(registers: list[tuple[datetime, Exact]]) -> None:
     if registers[-1][1] < registers[0][1]:
         raise ImplausibleSession("END_BELOW_START", "the register at the end is below the one at the start")
     for (_, earlier), (_, later) in pairwise(registers):
@@ -234,35 +234,26 @@ def _check_registers(registers: list[tuple[datetime, Fraction]]) -> None:
             raise ImplausibleSession("REGISTER_FALLS", "a cumulative register fell during the session")
 
 
-def _check_power(inside: list[Metered], contract: Contract, energy_wh: Fraction) -> None:
+def _check_power(inside: list[Metered], contract: Contract, energy_wh: Exact) -> None:
     """Judge power against the connector, where one was published with its maximum (OCPI Connector)."""
     limit_w = _connector_power_w(contract)
     if limit_w is None:
         return
     if any(fact.power_w is not None and fact.power_w > limit_w for fact in inside):
         raise ImplausibleSession("POWER_ABOVE_CONNECTOR", "a reading shows more power than the connector can give")
-    duration = contract.end.at - contract.start.at
-    seconds = Fraction(duration.days * 86400 + duration.seconds) + Fraction(duration.microseconds, 1_000_000)
-    if energy_wh * 3600 > limit_w * seconds:
+    if energy_wh * US_PER_HOUR > limit_w * microseconds(contract.end.at - contract.start.at):
         raise ImplausibleSession("POWER_ABOVE_CONNECTOR", "the energy needs more power than the connector can give")
 
 
-def _connector_power_w(contract: Contract) -> Fraction | None:
+def _connector_power_w(contract: Contract) -> Exact | None:
     if contract.location is None:
         return None
-    evse_uid, connector_id = contract.start.evse_uid.casefold(), contract.start.connector_id.casefold()
-    for evse in contract.location.document.get("evses") or ():
-        if str(evse.get("uid", "")).casefold() != evse_uid:
-            continue
-        for connector in evse.get("connectors") or ():
-            power = connector.get("max_electric_power")
-            if str(connector.get("id", "")).casefold() == connector_id and power:
-                return Fraction(str(power))
-    return None
+    start = contract.start
+    return contract.location.connector_power_w.get((start.evse_uid.casefold(), start.connector_id.casefold()))
 
 
 def _periods(
-    facts: MeterFacts, contract: Contract, registers: list[tuple[datetime, Fraction]], inside: list[Metered]
+    facts: MeterFacts, contract: Contract, registers: list[tuple[datetime, Exact]], inside: list[Metered]
 ) -> tuple[ChargingPeriod, ...]:
     started_at, ended_at = contract.start.at, contract.end.at
     states = sorted((fact for fact in facts.states if fact.at <= ended_at), key=lambda fact: fact.order)

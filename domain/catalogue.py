@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from domain.calendar import zone
 from domain.errors import UnsupportedTariff
+from domain.exact import Exact, exact
 from domain.money import parse_minor
 from domain.tariff import Tariff
 
@@ -123,6 +124,17 @@ class Location:
         """The zone that rules local times of tariffs there; None when the location names none."""
         name = self.document.get("time_zone")
         return zone(name) if name else None
+
+    @cached_property
+    def connector_power_w(self) -> Mapping[tuple[str, str], Exact]:
+        """The most a connector can give, by EVSE uid and connector id in lower case, where it was published."""
+        found: dict[tuple[str, str], Exact] = {}
+        for evse in self.document.get("evses") or ():
+            for connector in evse.get("connectors") or ():
+                key = (str(evse.get("uid", "")).casefold(), str(connector.get("id", "")).casefold())
+                if connector.get("max_electric_power"):
+                    found.setdefault(key, exact(connector["max_electric_power"]))
+        return found
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from domain.cdr_location import cdr_location
 from domain.cdr_periods import charging_periods
 from domain.cdr_text import NOT_AVAILABLE, datetime_text, short_id
 from domain.errors import DomainError
-from domain.pricing import ocpi_totals
+from domain.pricing import ocpi_volumes
 from domain.rating import Rating
 
 UNKNOWN_TOKEN_TYPE = "OTHER"  # noqa: S105 - an OCPI TokenType
@@ -63,7 +63,7 @@ def cdr_document(source: CdrSource) -> dict[str, Any]:
     each is rounded by itself, since OCPI does not scale them. total_time includes parking and reservation.
     """
     rating, periods = source.rating, source.rating.periods
-    totals = ocpi_totals(rating)
+    volumes = ocpi_volumes(rating)
     document = {
         "country_code": source.country_code,
         "party_id": source.party_id,
@@ -83,9 +83,9 @@ def cdr_document(source: CdrSource) -> dict[str, Any]:
         "signed_data": _signed_data(source.signed_values),
         "total_cost": price_of(source.net_minor, source.gross_minor, source.currency),
         **cost_fields(rating, source.net_minor, source.gross_minor, source.currency),
-        "total_energy": totals["total_energy"],
-        "total_time": totals["total_time"],
-        "total_parking_time": totals["total_parking_time"] if rating.parking_time_us else None,
+        "total_energy": volumes["total_energy"],
+        "total_time": volumes["total_time"],
+        "total_parking_time": volumes["total_parking_time"] if rating.parking_time_us else None,
         "last_updated": datetime_text(source.issued_at),
     }
     return {name: value for name, value in document.items() if value is not None}

@@ -6,6 +6,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from domain.errors import AmountError
+from domain.exact import Exact, half_up
 
 _EXPONENTS = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
@@ -57,21 +58,19 @@ def _power_of_ten(exponent: int) -> int:
     return int(10**exponent)
 
 
-def round_half_up(value: Fraction) -> int:
+def round_half_up(value: Exact) -> int:
     """The nearest integer, halves away from zero; the remainder is dropped by the caller's rule."""
-    numerator, denominator = abs(value.numerator), value.denominator
-    rounded = (2 * numerator + denominator) // (2 * denominator)
-    return rounded if value >= 0 else -rounded
+    return half_up(value.numerator, value.denominator)
 
 
-def to_minor_half_up(value: Fraction, currency: str) -> int:
+def to_minor_half_up(value: Exact, currency: str) -> int:
     """An exact amount in major units, rounded once, half-up, to minor units."""
-    return round_half_up(value * _power_of_ten(currency_exponent(currency)))
+    return half_up(value.numerator * _power_of_ten(currency_exponent(currency)), value.denominator)
 
 
-def percent_of(amount_minor: int, percent: Fraction) -> int:
+def percent_of(amount_minor: int, percent: Exact) -> int:
     """`percent` of an amount, rounded half-up to a minor unit."""
-    return round_half_up(amount_minor * percent / 100)
+    return half_up(amount_minor * percent.numerator, 100 * percent.denominator)
 
 
 def largest_remainder(total_minor: int, weights: Sequence[int]) -> tuple[int, ...]:
@@ -93,7 +92,7 @@ def largest_remainder(total_minor: int, weights: Sequence[int]) -> tuple[int, ..
     return tuple(parts)
 
 
-def plain(value: Fraction | Decimal | int) -> str:
+def plain(value: Exact | Decimal) -> str:
     """Shortest decimal text of a terminating decimal: `1432`, `0.5`; never an exponent."""
     if isinstance(value, Fraction):
         value = Decimal(value.numerator) / Decimal(value.denominator)

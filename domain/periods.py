@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from domain.errors import AmountError, DomainError, ImplausibleSession
+from domain.exact import Exact
 from domain.rating import US_PER_HOUR, WH_PER_KWH, ChargingPeriod, Phase, microseconds
 from domain.tariff import Menu, Tariff
 from domain.tariff_document import exact_number, utc_instant
@@ -17,7 +18,7 @@ from domain.wall_clock import wall_clock_instants
 
 _ZERO = Fraction(0)
 
-Reading = tuple[datetime, Fraction]
+Reading = tuple[datetime, Exact]
 StateChange = tuple[datetime, Phase | str]
 
 
@@ -155,7 +156,7 @@ def _tiers_within(trace: SessionTrace, menu: Menu) -> Iterable[Fraction]:
     return (tier for tier in menu.edges.energy_wh if 0 < tier < total_wh)
 
 
-def tier_reached_at(registers: Sequence[Reading], tier_wh: Fraction) -> datetime:
+def tier_reached_at(registers: Sequence[Reading], tier_wh: Exact) -> datetime:
     """When the session's energy reaches a tier, interpolated between registers (OCPI mod_cdrs, CDR object).
 
     The exact instant is rounded to the nearest microsecond here and nowhere else; the energy at it stays exact.
@@ -163,11 +164,11 @@ def tier_reached_at(registers: Sequence[Reading], tier_wh: Fraction) -> datetime
     target_wh = registers[0][1] + tier_wh
     later = next(index for index, (_, register_wh) in enumerate(registers) if register_wh >= target_wh)
     (start, low_wh), (end, high_wh) = registers[later - 1], registers[later]
-    share = (target_wh - low_wh) / (high_wh - low_wh)
+    share = Fraction(target_wh - low_wh, high_wh - low_wh)
     return start + timedelta(microseconds=round(share * microseconds(end - start)))
 
 
-def _register_at(registers: Sequence[Reading], at: datetime) -> Fraction:
+def _register_at(registers: Sequence[Reading], at: datetime) -> Exact:
     """The register at an instant within the session, linear between readings."""
     later = bisect_right(registers, at, key=_time_of)
     start, low_wh = registers[later - 1]
@@ -199,14 +200,14 @@ def _power_curve(trace: SessionTrace) -> Sequence[Reading]:
     first = trace.powers[0][0] if trace.powers else trace.ended_at
     pairs = pairwise(trace.registers)
     means = [
-        (start, (high_wh - low_wh) * US_PER_HOUR / microseconds(end - start))
+        (start, Fraction((high_wh - low_wh) * US_PER_HOUR, microseconds(end - start)))
         for (start, low_wh), (end, high_wh) in pairs
         if start < end and start < first
     ]
     return [*means, *trace.powers]
 
 
-def _level_at(curve: Sequence[Reading], at: datetime) -> Fraction | None:
+def _level_at(curve: Sequence[Reading], at: datetime) -> Exact | None:
     if not curve:
         return None
     index = bisect_right(curve, at, key=_time_of) - 1
@@ -258,7 +259,7 @@ def _read_period(volumes: Mapping[str, Fraction], start: datetime, end: datetime
     ]
 
 
-def _times(value: Fraction | None, factor: int) -> Fraction | None:
+def _times(value: Exact | None, factor: int) -> Exact | None:
     return None if value is None else value * factor
 
 

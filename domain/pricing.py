@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from domain.errors import DomainError
+from domain.exact import Exact, half_even
 from domain.rating import (
     ENERGY,
     FLAT,
@@ -29,7 +30,7 @@ from domain.tariff_restrictions import Moment
 _ZERO = Fraction(0)
 _FREE = Price(_ZERO, _ZERO)
 _US_PER_SECOND = 1_000_000
-_DECIMALS = 4
+DECIMALS = 4
 
 
 class _Use(NamedTuple):
@@ -37,8 +38,8 @@ class _Use(NamedTuple):
 
     period_index: int
     component: Component
-    volume: Fraction | int
-    surplus: Fraction | int = 0
+    volume: Exact
+    surplus: Exact = 0
 
 
 class _Uses(NamedTuple):
@@ -81,11 +82,11 @@ def price(tariff: Tariff, periods: Sequence[ChargingPeriod], time_zone: ZoneInfo
     )
 
 
-def _collect(tariff: Tariff, periods: Sequence[ChargingPeriod], time_zone: ZoneInfo) -> tuple[_Uses, Fraction]:
+def _collect(tariff: Tariff, periods: Sequence[ChargingPeriod], time_zone: ZoneInfo) -> tuple[_Uses, Exact]:
     uses = _Uses([], [], [], [], [], [])
     reserved = tariff.expired if reservation_expired(periods) else tariff.reserved
     reserved_from, started_at = duration_origins(periods)
-    energy_wh = _ZERO  # Of the session so far, which is what tiers look at.
+    energy_wh: Exact = 0  # Of the session so far, which is what tiers look at.
     for index, period in enumerate(periods):
         if period.phase is Phase.RESERVED:
             moment = _moment(reserved, period, energy_wh, reserved_from, time_zone)
@@ -93,11 +94,11 @@ def _collect(tariff: Tariff, periods: Sequence[ChargingPeriod], time_zone: ZoneI
         else:
             moment = _moment(tariff.charging, period, energy_wh, started_at, time_zone)
             _use_connected(uses, tariff.charging, moment, index)
-        energy_wh = energy_wh + period.energy_wh if index else period.energy_wh
+        energy_wh += period.energy_wh
     return uses, energy_wh
 
 
-def _moment(menu: Menu, period: ChargingPeriod, energy_wh: Fraction, since: datetime, time_zone: ZoneInfo) -> Moment:
+def _moment(menu: Menu, period: ChargingPeriod, energy_wh: Exact, since: datetime, time_zone: ZoneInfo) -> Moment:
     if not menu.restricted:
         return Moment(period.start, 0, energy_wh, 0, period)
     local = period.start.astimezone(time_zone) if menu.edges.clock_minutes else period.start
@@ -175,11 +176,13 @@ def parking_takes_the_step(parking: Sequence[_Use]) -> bool:
     return any(use.volume for use in parking)
 
 
-def _total(volumes: Sequence[Fraction | int]) -> Fraction | int:
+def _total(volumes: Sequence[Exact]) -> Exact:
     """The sum, over one common denominator instead of one addition of fractions after another."""
     if len(volumes) == 1:
         return volumes[0]
     common = lcm(*[volume.denominator for volume in volumes])
+    if common == 1:
+        return sum(volumes)
     return Fraction(sum([volume.numerator * (common // volume.denominator) for volume in volumes]), common)
 
 
@@ -198,7 +201,7 @@ def _rounded_up(uses: list[_Use], step_unit: int) -> list[_Use]:
     missing = -total.numerator % (step * total.denominator)
     if not missing or total.numerator < 0:
         return uses
-    surplus = Fraction(missing, total.denominator)
+    surplus = missing if total.denominator == 1 else Fraction(missing, total.denominator)
     raised = _Use(last.period_index, last.component, last.volume + surplus, surplus)
     return [*uses[:position], raised, *uses[position + 1 :]]
 
@@ -231,7 +234,7 @@ def _cost(uses: list[_Use]) -> Price | None:
     """Volumes are summed per component before they are multiplied, which is the same sum with less arithmetic."""
     if not uses:
         return None
-    volumes: dict[int, list[Fraction | int]] = {}
+    volumes: dict[int, list[Exact]] = {}
     components: dict[int, Component] = {}
     for use in uses:
         key = id(use.component)
@@ -278,9 +281,14 @@ def _line(use: _Use, reservation: bool) -> Line:
     )
 
 
-def four_decimals(value: Fraction) -> Decimal:
-    """A published OCPI number: 4 decimals, half-even, each from its own exact sum (OCPI types, number)."""
-    return Decimal(round(value * 10**_DECIMALS)).scaleb(-_DECIMALS)
+def ten_thousandths(value: Exact, per: int = 1) -> int:
+    """`value / per` in units of the last decimal of an OCPI number, half-even (OCPI types, number)."""
+    return half_even(value.numerator * 10**DECIMALS, value.denominator * per)
+
+
+def four_decimals(value: Exact, per: int = 1) -> Decimal:
+    """`value / per` as a published OCPI number, each from its own exact sum."""
+    return Decimal(ten_thousandths(value, per)).scaleb(-DECIMALS)
 
 
 def ocpi_totals(rating: Rating, *, credit: bool = False) -> dict[str, Any]:
@@ -292,16 +300,26 @@ def ocpi_totals(rating: Rating, *, credit: bool = False) -> dict[str, Any]:
     total = _published(rating.total)
     if credit and total is not None:
         total = {side: -amount for side, amount in total.items()}
+    volumes = ocpi_volumes(rating)
     return {
         "total_cost": total,
         "total_fixed_cost": _published(rating.fixed),
-        "total_energy": four_decimals(rating.energy_wh / WH_PER_KWH),
+        "total_energy": volumes["total_energy"],
         "total_energy_cost": _published(rating.energy),
-        "total_time": four_decimals(Fraction(rating.time_us, US_PER_HOUR)),
+        "total_time": volumes["total_time"],
         "total_time_cost": _published(rating.time),
-        "total_parking_time": four_decimals(Fraction(rating.parking_time_us, US_PER_HOUR)),
+        "total_parking_time": volumes["total_parking_time"],
         "total_parking_cost": _published(rating.parking),
         "total_reservation_cost": _published(rating.reservation),
+    }
+
+
+def ocpi_volumes(rating: Rating) -> dict[str, Decimal]:
+    """The kWh and hours among the totals of an OCPI 2.2.1 CDR."""
+    return {
+        "total_energy": four_decimals(rating.energy_wh, WH_PER_KWH),
+        "total_time": four_decimals(rating.time_us, US_PER_HOUR),
+        "total_parking_time": four_decimals(rating.parking_time_us, US_PER_HOUR),
     }
 
 

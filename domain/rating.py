@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from domain.errors import DomainError
+from domain.exact import Exact
 
 ENERGY = "ENERGY"
 FLAT = "FLAT"
@@ -45,11 +46,11 @@ class ChargingPeriod:
     start: datetime
     end: datetime
     phase: Phase
-    energy_wh: Fraction
-    min_power_w: Fraction | None = None
-    max_power_w: Fraction | None = None
-    min_current_a: Fraction | None = None
-    max_current_a: Fraction | None = None
+    energy_wh: Exact
+    min_power_w: Exact | None = None
+    max_power_w: Exact | None = None
+    min_current_a: Exact | None = None
+    max_current_a: Exact | None = None
     metered: bool = True
 
     def __post_init__(self) -> None:
@@ -83,8 +84,8 @@ class Line(NamedTuple):
     period_index: int
     dimension: str
     reservation: bool
-    volume: Fraction | int
-    surplus: Fraction | int
+    volume: Exact
+    surplus: Exact
     step_size: int
     price: Fraction
     vat: Fraction | None
@@ -117,7 +118,7 @@ class Rating:
     time: Price | None
     parking: Price | None
     reservation: Price | None
-    energy_wh: Fraction
+    energy_wh: Exact
     time_us: int
     parking_time_us: int
     reservation_time_us: int

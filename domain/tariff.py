@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from domain.errors import UnsupportedTariff
+from domain.exact import Exact
 from domain.rating import DIMENSIONS, FLAT, TIME, VOLUME_PER_UNIT, Price
 from domain.tariff_document import Part, as_part, restrictions
 from domain.tariff_restrictions import Edges, Moment, Restriction
@@ -42,7 +43,7 @@ class Component:
         gross = self.price * (100 + self.vat) / 100 if self.vat else self.price
         object.__setattr__(self, "gross_price", gross)
 
-    def cost_of(self, volume: Fraction | int) -> Price:
+    def cost_of(self, volume: Exact) -> Price:
         """What a volume in Wh, microseconds or 1 costs, exactly; reduced to lowest terms only once, for speed."""
         numerator, denominator = volume.numerator, volume.denominator * VOLUME_PER_UNIT[self.dimension]
         price, gross = self.price, self.gross_price

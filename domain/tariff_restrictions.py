@@ -9,6 +9,7 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import NamedTuple
 
+from domain.exact import Exact
 from domain.rating import ChargingPeriod
 
 MINUTES_PER_DAY = 24 * 60
@@ -20,7 +21,7 @@ class Moment(NamedTuple):
 
     local: datetime
     minute: int
-    energy_wh: Fraction
+    energy_wh: Exact
     elapsed_us: int
     period: ChargingPeriod
 
@@ -180,7 +181,7 @@ class CurrentBand(Restriction):
 
 
 def range_within(
-    lowest: Fraction | None, highest: Fraction | None, minimum: Fraction | None, maximum: Fraction | None
+    lowest: Exact | None, highest: Exact | None, minimum: Fraction | None, maximum: Fraction | None
 ) -> bool:
     """Whether a period's measured range meets a power or current restriction (OCPI mod_cdrs, CdrDimensionType).
 
@@ -192,5 +193,5 @@ def range_within(
     return maximum is None or lowest is None or lowest < maximum
 
 
-def _within(value: Fraction, minimum: Fraction | None, maximum: Fraction | None) -> bool:
+def _within(value: Exact, minimum: Fraction | None, maximum: Fraction | None) -> bool:
     return (minimum is None or value >= minimum) and (maximum is None or value < maximum)

@@ -96,7 +96,7 @@ def cut(period: ChargingPeriod, share: Fraction) -> list[ChargingPeriod]:
     if not period.start < at < period.end:
         return [period]
     levels = (period.min_power_w, period.max_power_w, period.min_current_a, period.max_current_a, period.metered)
-    early_wh = period.energy_wh * microseconds(at - period.start) / period.length_us
+    early_wh = Fraction(period.energy_wh * microseconds(at - period.start), period.length_us)
     return [
         ChargingPeriod(period.start, at, period.phase, early_wh, *levels),
         ChargingPeriod(at, period.end, period.phase, period.energy_wh - early_wh, *levels),
@@ -124,6 +124,23 @@ def test_periods_follow_each_other_and_carry_all_time_and_energy(
     assert all(early.end == late.start for early, late in pairwise(periods))
     assert sum(period.energy_wh for period in periods) == session["registers"][-1][1] - session["registers"][0][1]
     assert all(period.energy_wh >= 0 for period in periods)
+
+
+def whole(value: Any) -> Any:
+    """A fraction as an int where it is whole, as facts are read."""
+    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
+
+
+@settings(max_examples=200, deadline=None)
+@given(TARIFFS, facts(), ZONES)
+def test_whole_numbers_are_priced_as_fractions_are(terms: Tariff, session: dict[str, Any], zone: ZoneInfo) -> None:
+    quick = session | {name: [(at, whole(value)) for at, value in session[name]] for name in ("registers", "powers")}
+    periods = split(tariff=terms, time_zone=zone, **quick)
+    assert periods == split(tariff=terms, time_zone=zone, **session)
+    rating = price(terms, periods, zone)
+    assert rating == price(terms, split(tariff=terms, time_zone=zone, **session), zone)
+    numbers = [rating.energy_wh, *(line.volume for line in rating.lines), *(p.energy_wh for p in periods)]
+    assert all(isinstance(number, int | Fraction) for number in numbers)
 
 
 @given(facts(), PRICES, st.sampled_from([None, 0, 21]))

@@ -1,0 +1,27 @@
+"""Exact numbers: what is whole stays an int, with which Python calculates ten times as fast as with a Fraction."""
+
+from fractions import Fraction
+from typing import TypeAlias
+
+# Never divide two of them by `/`, which makes a float of ints: a quotient is `Fraction(numerator, denominator)`.
+Exact: TypeAlias = int | Fraction
+
+
+def exact(value: int | float | str) -> Exact:
+    """What a checked JSON number or decimal text says, exactly; a float means its shortest decimal text."""
+    if type(value) is int:
+        return value
+    number = Fraction(str(value))
+    return number.numerator if number.denominator == 1 else number
+
+
+def half_up(numerator: int, denominator: int) -> int:
+    """The integer nearest to a quotient, halves away from zero; the denominator is above zero."""
+    rounded = (2 * abs(numerator) + denominator) // (2 * denominator)
+    return rounded if numerator >= 0 else -rounded
+
+
+def half_even(numerator: int, denominator: int) -> int:
+    """The integer nearest to a quotient, halves to the even one; the denominator is above zero."""
+    whole, rest = divmod(numerator, denominator)
+    return whole + (2 * rest > denominator or (2 * rest == denominator and whole % 2))
