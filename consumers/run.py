@@ -6,13 +6,13 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from consumers.app import BATCH_MAX_RECORDS, Consumption
 from consumers.errors import MachineryFault, Stalled
 from consumers.ports import Intake, Partition
-from consumers.topics import inbound_partitions
+from consumers.topics import inbound_partitions, partition_bounds
 
 _log = logging.getLogger(__name__)
 
@@ -46,11 +46,26 @@ async def _forever(client_options: Mapping[str, Any], intake: Intake, group_id: 
             await consumption.run(stop)
 
 
+def backlog(client_options: Mapping[str, Any], next_offsets: Mapping[Partition, int]) -> dict[Partition, int]:
+    """How many offsets each inbound partition holds behind the next one to take; those with none are left out.
+
+    Raises MachineryFault when the brokers do not answer.
+    """
+    return asyncio.run(_backlog(client_options, next_offsets))
+
+
+async def _backlog(client_options: Mapping[str, Any], next_offsets: Mapping[Partition, int]) -> dict[Partition, int]:
+    bounds = await partition_bounds(client_options, await inbound_partitions(client_options))
+    waiting = {home: end - max(first, next_offsets.get(home, first)) for home, (first, end) in bounds.items()}
+    return {home: count for home, count in waiting.items() if count > 0}
+
+
 def run_until_caught_up(
     client_options: Mapping[str, Any],
     intake_factory: Callable[[], Intake],
     *,
     group_id: str,
+    partitions: Collection[Partition] | None = None,
     on_progress: OnProgress | None = None,
     max_records: int = BATCH_MAX_RECORDS,
     patience_seconds: float | None = None,
@@ -61,6 +76,7 @@ def run_until_caught_up(
             client_options,
             intake_factory(),
             group_id=group_id,
+            partitions=partitions,
             on_progress=on_progress,
             max_records=max_records,
             patience_seconds=patience_seconds,
@@ -73,18 +89,20 @@ async def consume_until_caught_up(
     intake: Intake,
     *,
     group_id: str,
+    partitions: Collection[Partition] | None = None,
     on_progress: OnProgress | None = None,
     max_records: int = BATCH_MAX_RECORDS,
     patience_seconds: float | None = None,
 ) -> int:
     """Takes in everything that the inbound topics hold at the time of the call; answers how many offsets that were.
 
-    It reads all partitions itself, so that it starts at once and no member of the group that was killed holds it up;
-    running members notice and carry on afterwards. `on_progress` is told offsets done and in total. A killed broker
-    or database is waited for: for as long as it takes, or until nothing moved for `patience_seconds`, which raises
-    Stalled. Raises LogReplaced when Kafka and the database do not belong together.
+    It reads all partitions itself (or those that are named), so that it starts at once and no member of the group
+    that was killed holds it up; running members notice and carry on afterwards. `on_progress` is told offsets done
+    and in total. A killed broker or database is waited for: for as long as it takes, or until nothing moved for
+    `patience_seconds`, which raises Stalled. Raises LogReplaced when Kafka and the database do not belong together.
     """
-    partitions = await _waiting(lambda: inbound_partitions(client_options), patience_seconds)
+    if partitions is None:
+        partitions = await _waiting(lambda: inbound_partitions(client_options), patience_seconds)
     if not partitions:
         return 0
     consumption = Consumption(client_options, intake, group_id=group_id, max_records=max_records, alone=partitions)

@@ -1,9 +1,10 @@
 """The topics that are read and written, and how they are made."""
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
@@ -12,13 +13,25 @@ from consumers.ports import Partition
 from contracts.inbound import INBOUND_TOPICS
 from contracts.outgoing import OUTBOUND_TOPIC_OF
 
-__all__ = ["DEFAULT_PARTITIONS", "INBOUND_TOPICS", "OUTBOUND_TOPICS", "ensure_topics", "inbound_partitions"]
+__all__ = [
+    "CATALOGUE_TOPIC",
+    "DEFAULT_PARTITIONS",
+    "INBOUND_TOPICS",
+    "OUTBOUND_TOPICS",
+    "ensure_topics",
+    "inbound_partitions",
+    "partition_bounds",
+]
 
 OUTBOUND_TOPICS: tuple[str, ...] = tuple(dict.fromkeys(OUTBOUND_TOPIC_OF.values()))
+# What everything else is judged by.
+CATALOGUE_TOPIC = "catalogue"
 DEFAULT_PARTITIONS = 6
 
 # Every version of an operator or a tariff counts for the sessions of its time, so none is ever dropped or compacted.
-_CONFIGURATION: Mapping[str, Mapping[str, str]] = {"catalogue": {"retention.ms": "-1", "cleanup.policy": "delete"}}
+_CONFIGURATION: Mapping[str, Mapping[str, str]] = {
+    CATALOGUE_TOPIC: {"retention.ms": "-1", "cleanup.policy": "delete"}
+}
 _REPLICAS_MAX = 3
 
 
@@ -47,6 +60,22 @@ async def inbound_partitions(client_options: Mapping[str, Any]) -> list[Partitio
         described = await admin.describe_topics()
     found = {topic["topic"]: [each["partition"] for each in topic["partitions"]] for topic in described}
     return [(topic, number) for topic in INBOUND_TOPICS for number in sorted(found.get(topic, ()))]
+
+
+async def partition_bounds(
+    client_options: Mapping[str, Any], partitions: Collection[Partition]
+) -> dict[Partition, tuple[int, int]]:
+    """The first offset of each partition and the one behind its last; raises MachineryFault as the others do."""
+    asked = {TopicPartition(*home): home for home in partitions}
+    consumer = AIOKafkaConsumer(**client_options, enable_auto_commit=False)
+    try:
+        await consumer.start()
+        firsts, ends = await consumer.beginning_offsets(asked), await consumer.end_offsets(asked)
+    except (KafkaError, OSError) as error:
+        raise MachineryFault(f"Kafka does not say where its partitions end ({error})") from error
+    finally:
+        await consumer.stop()
+    return {home: (firsts[tp], ends[tp]) for tp, home in asked.items()}
 
 
 @contextlib.asynccontextmanager

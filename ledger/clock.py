@@ -12,7 +12,7 @@ from domain.session import Judgement, Session
 from domain.session_events import CdrIssued
 from ledger.errors import ConcurrencyConflict, DatabaseUnavailable, RunsFailed
 from ledger.followup import FollowUp
-from ledger.heads import due_among, due_sessions, presuming_sessions
+from ledger.heads import count_due_sessions, due_among, due_sessions, presuming_sessions
 from ledger.parking import add_references
 from ledger.payout_store import fire_operator_runs, operators_with_due_runs
 from ledger.positions import horizon
@@ -46,6 +46,11 @@ class Clock:
         """The latest envelope time of the accepted events; None while there are none."""
         with self._gateway.transaction() as cursor:
             return horizon(cursor)
+
+    def count_due(self, until: datetime, at_most: int) -> int:
+        """For how many sessions the clock has something to do by `until`, counted up to `at_most`."""
+        with self._gateway.transaction() as cursor:
+            return count_due_sessions(cursor, until, at_most)
 
     def advance(self, until: datetime, on_progress: OnProgress | None = None) -> int:
         """Do everything the clock drives up to `until` (inclusive); how many payouts were made.

@@ -52,6 +52,7 @@ _DUE = """
 SELECT session_id FROM intake.session_head WHERE due_at <= %s
 ORDER BY due_at, session_id LIMIT %s FOR UPDATE SKIP LOCKED
 """
+_COUNT_DUE = "SELECT count(*) FROM (SELECT FROM intake.session_head WHERE due_at <= %s LIMIT %s) AS due"
 _DUE_AMONG = """
 SELECT session_id FROM intake.session_head WHERE session_id = ANY(%s) AND due_at <= %s FOR UPDATE SKIP LOCKED
 """
@@ -138,6 +139,12 @@ def stale_sessions(cursor: Cursor[TupleRow], limit: int) -> list[str]:
 def due_sessions(cursor: Cursor[TupleRow], until: datetime, limit: int) -> list[str]:
     """Sessions for which the clock has something to do by `until`, the earliest first; locked, without the locked."""
     return [row[0] for row in cursor.execute(_DUE, (until, limit)).fetchall()]
+
+
+def count_due_sessions(cursor: Cursor[TupleRow], until: datetime, at_most: int) -> int:
+    """For how many sessions the clock has something to do by `until`; it counts no further than `at_most`."""
+    row = cursor.execute(_COUNT_DUE, (until, at_most)).fetchone()
+    return int(row[0]) if row else 0
 
 
 def due_among(cursor: Cursor[TupleRow], session_ids: Sequence[str], until: datetime) -> list[str]:

@@ -24,6 +24,7 @@ FROM intake.position
 JOIN unnest(%s::text[], %s::int[]) AS mine (topic, partition) USING (topic, partition)
 ORDER BY topic, partition FOR UPDATE OF position
 """
+_NEXT_OFFSETS = "SELECT topic, partition, next_offset FROM intake.position WHERE next_offset >= 0"
 _ADVANCE = """
 UPDATE intake.position
 SET next_offset = new.next_offset, event_time = greatest(position.event_time, new.event_time)
@@ -85,6 +86,11 @@ def lock(cursor: Cursor[TupleRow], epochs: Mapping[Partition, int]) -> dict[Part
     if any(epochs[topic, number] != epoch for topic, number, epoch, _ in rows) or len(rows) != len(epochs):
         return None
     return {(topic, number): next_offset for topic, number, _, next_offset in rows}
+
+
+def next_offsets(cursor: Cursor[TupleRow]) -> dict[Partition, int]:
+    """The next offset to take of each partition that was read before."""
+    return {(topic, number): next_offset for topic, number, next_offset in cursor.execute(_NEXT_OFFSETS).fetchall()}
 
 
 def advance(cursor: Cursor[TupleRow], moves: Mapping[Partition, tuple[int, datetime | None]]) -> None:

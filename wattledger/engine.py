@@ -4,72 +4,45 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
-from psycopg import OperationalError
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
-
-from consumers.errors import MachineryFault
 from consumers.files import EventFiles, TooLarge
-from consumers.intake import Intake
+from consumers.ports import Partition
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing, publish
 from consumers.relay import drain
-from consumers.run import run_until_caught_up
-from consumers.topics import ensure_topics
+from consumers.run import backlog
+from consumers.topics import CATALOGUE_TOPIC, ensure_topics, inbound_partitions
 from ledger import positions
-from ledger.clock import Clock
-from ledger.errors import DatabaseUnavailable
 from ledger.gateway import Gateway
 from ledger.migrate import migrate
 from ledger.positions import Tally
 from ledger.too_large import refuse_too_large
-from projections.bank_file import PlatformAccount
+from projections.catalogue import PROJECTIONS
 from projections.export import export
-from projections.runner import catch_up
+from wattledger.crew import Crew, OnProgress
 from wattledger.embedded import services
 from wattledger.errors import ApplicationError
+from wattledger.patience import patiently
 from wattledger.settings import Settings
+from wattledger.shares import AdvanceSessions, Consume, Project, by_partition
+from wattledger.store import Store
 
 T = TypeVar("T")
-OnProgress: TypeAlias = Callable[[str, int, int | None], None]
 
-# A server that was killed is back within seconds; one that is not after this long needs somebody to look.
-_PATIENCE_S = 120
-_CONSUMING_PATIENCE_S = 600
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """Where the engine works: the database, how clients reach the brokers, and the settings."""
-
-    dsn: str
-    kafka: dict[str, Any]
-    settings: Settings
-
-    @property
-    def platform(self) -> PlatformAccount:
-        """The account that pays."""
-        s = self.settings
-        return PlatformAccount(
-            name=s.platform_name,
-            iban=s.platform_iban,
-            bic=s.platform_bic,
-            account_number=s.platform_account_number,
-            routing_code=s.platform_routing_code,
-        )
+# A session that the clock looks at is as much work as this many records.
+_RECORDS_PER_DUE_SESSION = 5
+# Less than this is judged twice, if need be, sooner than the catalogue is read by itself.
+_BACKLOG_WORTH_ORDER = 4_000
 
 
 @contextmanager
 def open_store(settings: Settings, *, needs_kafka: bool = True) -> Iterator[Store]:
     """The configured services, or embedded ones for as long as the block runs, with schema and topics in place."""
     with services(settings, settings.data_dir, with_kafka=needs_kafka) as running:
-        store = Store(
-            running.dsn, {"bootstrap_servers": running.bootstrap, **settings.kafka_client_options()}, settings
-        )
+        store = Store.at(running.dsn, running.bootstrap, settings)
         # Embedded servers come back by themselves when they are killed; others are their owner's to start.
         ready = patiently if settings.embedded else _at_once
         ready(lambda: prepare(store, needs_kafka=needs_kafka))
@@ -87,17 +60,6 @@ def _at_once(step: Callable[[], T]) -> T:
     return step()
 
 
-def patiently(step: Callable[[], T]) -> T:
-    """Do a step that can be repeated, and again while the database or the brokers are away."""
-    retrying = Retrying(
-        retry=retry_if_exception_type((DatabaseUnavailable, MachineryFault, OperationalError)),
-        wait=wait_exponential(multiplier=0.1, max=2),
-        stop=stop_after_delay(_PATIENCE_S),
-        reraise=True,
-    )
-    return retrying(step)
-
-
 def publish_records(store: Store, records: Iterable[Outgoing]) -> int:
     """Publish records that were made here; how many were sent. Raises ApplicationError when some are too large."""
     refused: list[Outgoing] = []
@@ -112,63 +74,68 @@ def publish_files(store: Store, files: Sequence[str], on_progress: OnProgress) -
     too_large: list[TooLarge] = []
     events = EventFiles(files, too_large.append)
     asyncio.run(publish(store.kafka, _told(events, on_progress)))
-    gateway = Gateway(store.dsn)
-    try:
+    with _gateway(store) as gateway:
         for line in too_large:
             where, digest = f"line {line.line} of {Path(line.file).name}", f"{line.sha256}:{line.nth}"
             patiently(partial(refuse_too_large, gateway, where, line.size_bytes, digest, RECORD_MAX_BYTES))
-    finally:
-        gateway.close()
     return events.lines
 
 
-def consume_all(store: Store, on_progress: OnProgress) -> None:
-    """Take in everything that is published by now."""
-    made: list[Intake] = []
-
-    def intake() -> Intake:
-        made.append(Intake(store.dsn))
-        return made[-1]
-
-    try:
-        run_until_caught_up(
-            store.kafka,
-            intake,
-            group_id=store.settings.group_id,
-            on_progress=lambda done, total: on_progress("consuming", done, total),
-            max_records=store.settings.batch_max_records,
-            patience_seconds=_CONSUMING_PATIENCE_S,
-        )
-    finally:
-        for each in made:
-            each.close()
+def consume_all(crew: Crew, on_progress: OnProgress) -> None:
+    """Take in everything that is published by now, the catalogue first: what is read after it is judged once."""
+    waiting = patiently(lambda: _backlog(crew.store))
+    total = sum(waiting.values())
+    if total >= _BACKLOG_WORTH_ORDER and (catalogue := [home for home in waiting if home[0] == CATALOGUE_TOPIC]):
+        crew.do([Consume(tuple(catalogue))], "reading the catalogue", on_progress)
+    partitions = patiently(lambda: asyncio.run(inbound_partitions(crew.store.kafka)))
+    crew.do(by_partition(partitions, _processes_for(crew, total)), "consuming", on_progress)
 
 
-def advance_clock(store: Store, until: datetime | None, on_progress: OnProgress) -> datetime | None:
+def _backlog(store: Store) -> dict[Partition, int]:
+    with _gateway(store) as gateway, gateway.transaction() as cursor:
+        known = positions.next_offsets(cursor)
+    return backlog(store.kafka, known)
+
+
+def _processes_for(crew: Crew, records: int) -> int:
+    """How many processes share so much work; those that are there already cost nothing."""
+    settings = crew.store.settings
+    return max(crew.size, min(settings.processes, records // settings.backlog_per_process))
+
+
+def advance_clock(crew: Crew, until: datetime | None, on_progress: OnProgress) -> datetime | None:
     """Do what the clock drives, up to `until` or the latest event time; the moment it was moved to."""
-    clock = Clock(store.dsn)
-    done = 0
+    clock = crew.hands.clock
+    moment = until or patiently(clock.event_time)
+    if moment is None:
+        return None
+    settings = crew.store.settings
+    enough = settings.backlog_per_process * settings.processes // _RECORDS_PER_DUE_SESSION + 1
+    due = patiently(lambda: clock.count_due(moment, enough))
+    processes = _processes_for(crew, due * _RECORDS_PER_DUE_SESSION)
+    crew.do([AdvanceSessions(moment)] * processes, "clock: sessions", on_progress)
+    patiently(lambda: clock.advance(moment, lambda stage, done: on_progress(f"clock: {stage}", done, None)))
+    return moment
 
-    def report(stage: str, count: int) -> None:
-        nonlocal done
-        done += count
-        on_progress(f"clock: {stage}", done, None)
 
-    try:
-        moment = until or patiently(clock.event_time)
-        if moment is not None:
-            patiently(lambda: clock.advance(moment, report))
-        return moment
-    finally:
-        clock.close()
+def project_all(crew: Crew, on_progress: OnProgress) -> None:
+    """Bring all projections to the end of the event store."""
+    names = sorted(PROJECTIONS)
+    shares = [Project(tuple(names[number :: crew.size])) for number in range(min(crew.size, len(names)))]
+    crew.do(shares, "projecting", on_progress)
 
 
 def count(store: Store) -> Tally:
     """How all records of the store were taken."""
+    with _gateway(store) as gateway, gateway.transaction() as cursor:
+        return positions.totals(cursor)
+
+
+@contextmanager
+def _gateway(store: Store) -> Iterator[Gateway]:
     gateway = Gateway(store.dsn)
     try:
-        with gateway.transaction() as cursor:
-            return positions.totals(cursor)
+        yield gateway
     finally:
         gateway.close()
 
@@ -181,13 +148,14 @@ def settle(
     Whatever an interrupted call left in Kafka is taken in first, and does not count. The summary of this call.
     """
     began = time.monotonic()
-    consume_all(store, on_progress)
-    before = patiently(lambda: count(store))
-    events_in = publish_files(store, files, on_progress)
-    consume_all(store, on_progress)
-    taken = patiently(lambda: count(store)) - before
-    advance_clock(store, until, on_progress)
-    patiently(lambda: catch_up(store.dsn))
+    with Crew(store) as crew:
+        consume_all(crew, on_progress)
+        before = patiently(lambda: count(store))
+        events_in = publish_files(store, files, on_progress)
+        consume_all(crew, on_progress)
+        taken = patiently(lambda: count(store)) - before
+        advance_clock(crew, until, on_progress)
+        project_all(crew, on_progress)
     drain(store.kafka, store.dsn)
     seconds = time.monotonic() - began
     summary = {

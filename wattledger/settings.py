@@ -17,6 +17,9 @@ ENV_PREFIX = "WATTLEDGER_"
 _EXAMPLE_IBAN = "DE89370400440532013000"
 _EXAMPLE_BIC = "COBADEFFXXX"
 
+# Events are appended by one transaction at a time, so that more processes than this wait for each other.
+_PROCESSES_MAX = 4
+
 
 class SecurityProtocol(StrEnum):
     """How clients talk to the brokers, by Kafka's own names."""
@@ -79,6 +82,11 @@ def _broker_addresses(text: str) -> str:
     return text.replace(" ", "")
 
 
+def _processors() -> int:
+    """As many as this machine has, but no more than one committing writer of events keeps busy."""
+    return min(os.cpu_count() or 1, _PROCESSES_MAX)
+
+
 class Settings(BaseSettings):
     """Everything that can be set; each field is the variable of that name behind `WATTLEDGER_`."""
 
@@ -99,6 +107,9 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".wattledger")
     cache_dir: Path = Field(default_factory=default_cache_dir)
     batch_max_records: int = Field(default=2000, ge=1, le=100_000)
+    processes: int = Field(default_factory=_processors, ge=1, le=64)
+    # A process of its own takes most of a second to start, which is worth it for this many records.
+    backlog_per_process: int = Field(default=10_000, ge=1)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     platform_name: str = Field(default="WattLedger Demo Platform", min_length=1, max_length=70)

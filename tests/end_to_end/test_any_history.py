@@ -20,8 +20,8 @@ from projections.export import export
 from tests.end_to_end.comparing import MENDING_APART, difference
 from tests.support.engine import Engine
 from tests.support.histories import UNTIL, Event, disordered, history
-from wattledger.engine import Store as EngineStore
 from wattledger.settings import Settings
+from wattledger.store import Store as EngineStore
 
 EXAMPLES = int(os.environ.get("WATTLEDGER_TEST_HISTORIES", "20"))
 TEMPLATE = "empty_store"

@@ -16,8 +16,11 @@ from wattledger.commands.common import (
     tell_faults,
     the_store,
 )
-from wattledger.engine import Store, advance_clock, patiently
+from wattledger.crew import Crew
+from wattledger.engine import advance_clock
 from wattledger.errors import ApplicationError
+from wattledger.patience import patiently
+from wattledger.store import Store
 from wattledger.terminal import print_error, print_json, progress_report
 
 _CLOCK_S = 1.0
@@ -121,8 +124,8 @@ def payouts_run(data_dir: Path | None, until: datetime | None, *, watch: bool, j
             _watch_clock(store)
             return
         moment = until or datetime.now(UTC)
-        with progress_report() as progress:
-            advance_clock(store, moment, progress)
+        with Crew(store) as crew, progress_report() as progress:
+            advance_clock(crew, moment, progress)
         status = tell_faults(store)
     if json:
         print_json({"until": moment.isoformat()})

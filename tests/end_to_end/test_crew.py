@@ -1,0 +1,117 @@
+"""A command that shares its work among processes leaves the files of one that does it alone, whoever is killed."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic, sleep
+
+import psutil
+import pytest
+
+from consumers.errors import LogReplaced
+from projections.export import export
+from tests.end_to_end.comparing import MENDING_APART, difference
+from tests.end_to_end.conftest import Settled
+from tests.end_to_end.running import Home, counts_add_up
+from wattledger.crew import Crew
+from wattledger.embedded import services
+from wattledger.engine import advance_clock, consume_all, count, prepare, project_all, publish_files
+from wattledger.settings import Settings, default_cache_dir
+from wattledger.shares import Consume, Hands, OnShare, Share
+from wattledger.store import Store
+
+# Small enough that the invented network is worth three processes.
+SHARED = {"PROCESSES": "3", "BACKLOG_PER_PROCESS": "500", "BATCH_MAX_RECORDS": "100"}
+
+
+def members_of(pid: int) -> list[psutil.Process]:
+    """The processes that share the work of a command."""
+    try:
+        children = psutil.Process(pid).children(recursive=True)
+        return [child for child in children if "wattledger.crew_member" in child.cmdline()]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def wait_until(condition: Callable[[], bool], seconds_max: float = 60) -> None:
+    deadline = monotonic() + seconds_max
+    while not condition():
+        assert monotonic() < deadline, "it did not come to that in time"
+        sleep(0.01)
+
+
+def test_three_processes_that_share_the_work_give_the_same_files_as_one(
+    network_settled: Settled, tmp_path: Path
+) -> None:
+    summary = Home(tmp_path, **SHARED).settle(tmp_path / "out", network_settled.events)
+
+    assert counts_add_up(summary)
+    assert difference(network_settled.out, tmp_path / "out", MENDING_APART) == ""
+
+
+def test_the_share_of_a_process_that_is_killed_is_done_by_the_others(
+    network_settled: Settled, tmp_path: Path
+) -> None:
+    settings = Settings(
+        data_dir=tmp_path, cache_dir=default_cache_dir(), processes=3, backlog_per_process=500, batch_max_records=100
+    )
+    killed: list[int] = []
+
+    def kill_one(stage: str, done: int, _total: int | None) -> None:
+        if stage == "consuming" and done > 0 and not killed:
+            victim = members_of(os.getpid())[0]
+            victim.kill()
+            killed.append(victim.pid)
+
+    with services(settings, tmp_path) as running:
+        store = Store.at(running.dsn, running.bootstrap, settings)
+        prepare(store)
+        records = publish_files(store, [str(network_settled.events)], lambda *_: None)
+        with Crew(store) as crew:
+            consume_all(crew, kill_one)
+            assert crew.size == 2
+            advance_clock(crew, None, lambda *_: None)
+            project_all(crew, lambda *_: None)
+        tally = count(store)
+        (tmp_path / "out").mkdir()
+        export(store.dsn, tmp_path / "out", store.platform, network_settled.summary)
+
+    assert killed
+    assert members_of(os.getpid()) == []
+    assert tally.accepted == network_settled.summary["accepted"]
+    assert tally.accepted + tally.duplicates + tally.conflicts + tally.dead_lettered == records
+    assert difference(network_settled.out, tmp_path / "out", MENDING_APART) == ""
+
+
+def test_a_command_that_is_killed_takes_the_processes_along_that_share_its_work(
+    network_settled: Settled, tmp_path: Path
+) -> None:
+    home = Home(tmp_path, **SHARED)
+    command = home.start("settle", network_settled.events, "--out", tmp_path / "out")
+    try:
+        wait_until(lambda: len(members_of(command.pid)) == 2)
+        members = members_of(command.pid)
+    finally:
+        command.send_signal(signal.SIGKILL)
+        command.wait()
+
+    wait_until(lambda: not any(member.is_running() for member in members))
+
+
+def test_what_a_share_raises_in_another_process_is_raised_here(tmp_path: Path) -> None:
+    nowhere = Store("postgresql://nobody@127.0.0.1:9/none", {"bootstrap_servers": "127.0.0.1:9"}, Settings())
+    shares: list[Share] = [Consume(()), Refusing("the log was replaced")]
+
+    with Crew(nowhere) as crew, pytest.raises(LogReplaced, match="the log was replaced"):
+        crew.do(shares, "refusing", lambda *_: None)
+
+
+class Refusing:
+    """A share that cannot be done."""
+
+    def __init__(self, sentence: str) -> None:
+        self.sentence = sentence
+
+    def do(self, hands: Hands, on_share: OnShare) -> None:
+        raise LogReplaced(self.sentence)

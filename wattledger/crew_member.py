@@ -1,0 +1,64 @@
+"""A process that shares the work of a command: it does what it is told through a socket, and ends with its teller.
+
+Run as `python -m wattledger.crew_member FD`, where FD is its end of a socket pair.
+"""
+
+import logging
+import os
+import pickle
+import queue
+import sys
+import threading
+from multiprocessing.connection import Connection
+from typing import Any
+
+from wattledger.shares import Hands
+from wattledger.store import Store
+from wattledger.terminal import set_up_logging
+
+
+def main(descriptor: int) -> None:
+    """Does one share after the other until the line is cut."""
+    line = Connection(descriptor)
+    dsn, bootstrap, settings, level = line.recv()
+    set_up_logging(logging.getLevelName(level))
+    told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(line, told), name="line", daemon=True).start()
+    hands = Hands(Store.at(dsn, bootstrap, settings))
+
+    def tell(kind: str, content: Any) -> None:
+        try:
+            line.send((kind, content))
+        except OSError:
+            os._exit(0)
+
+    while True:
+        share = told.get()
+        try:
+            share.do(hands, lambda done, total: tell("progress", (done, total)))
+        except Exception as error:  # The teller judges it; this process is there for the next share.
+            tell("failed", _sendable(error))
+        else:
+            tell("done", None)
+
+
+def _listen(line: Connection, told: "queue.SimpleQueue[Any]") -> None:
+    """Hands over what is told; the end of the line is the end of the process, even in the middle of a share."""
+    while True:
+        try:
+            told.put(line.recv())
+        except (EOFError, OSError):
+            os._exit(0)
+
+
+def _sendable(error: Exception) -> Exception:
+    """The error, or its words where it cannot go over the line."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - what was pickled here a moment ago
+    except Exception:  # Whatever an error does when it is pickled.
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,100 @@
+"""Shares of the engine's work, each for one process: partitions to consume, sessions to advance, projections."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+from consumers.intake import Intake
+from consumers.ports import Partition
+from consumers.run import run_until_caught_up
+from ledger.clock import Clock
+from ledger.working_set import WorkingSet
+from projections.runner import catch_up
+from wattledger.patience import patiently
+from wattledger.store import Store
+
+# What is done so far, and of how much, where that is known.
+OnShare: TypeAlias = Callable[[int, int | None], None]
+
+_CONSUMING_PATIENCE_S = 600
+
+
+class Hands:
+    """What one process works with; intake and clock share what is warm, so that the clock need not load it again."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._working_set = WorkingSet.of(store.dsn)
+        self.intake, self.clock = Intake(self._working_set), Clock(self._working_set)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._working_set.close()
+
+
+class Share(Protocol):
+    """Something that one process does while others do the rest; it can be done again at any time."""
+
+    def do(self, hands: Hands, on_share: OnShare) -> None:
+        """Do all of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Consume:
+    """Take in what these partitions hold by now."""
+
+    partitions: tuple[Partition, ...]
+
+    def do(self, hands: Hands, on_share: OnShare) -> None:
+        """Raises Stalled when nothing moves for long, and LogReplaced."""
+        run_until_caught_up(
+            hands.store.kafka,
+            lambda: hands.intake,
+            group_id=hands.store.settings.group_id,
+            partitions=self.partitions,
+            on_progress=on_share,
+            max_records=hands.store.settings.batch_max_records,
+            patience_seconds=_CONSUMING_PATIENCE_S,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AdvanceSessions:
+    """Do for sessions what the clock drives up to a moment, beside others who do it, too."""
+
+    until: datetime
+
+    def do(self, hands: Hands, on_share: OnShare) -> None:
+        """Raises DatabaseUnavailable when the database stays away."""
+        done = 0
+
+        def report(_stage: str, count: int) -> None:
+            nonlocal done
+            done += count
+            on_share(done, None)
+
+        patiently(lambda: hands.clock.advance_sessions(self.until, report))
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Bring these projections to the end of the event store."""
+
+    names: tuple[str, ...]
+
+    def do(self, hands: Hands, on_share: OnShare) -> None:
+        """Raises UnknownProjection, and OperationalError when the database stays away."""
+        patiently(lambda: catch_up(hands.store.dsn, self.names))
+
+
+def by_partition(partitions: Sequence[Partition], shares: int) -> list[Consume]:
+    """Partitions in shares: those with one number go together, since topics with one key put it into one number.
+
+    So the messages of a session and of its payments meet in one process, which has the session warm.
+    """
+    found: list[list[Partition]] = [[] for _ in range(shares)]
+    for topic, number in sorted(partitions):
+        found[number % shares].append((topic, number))
+    return [Consume(tuple(each)) for each in found if each]

@@ -1,0 +1,33 @@
+"""Where the engine works: the database, the brokers and the settings, as every verb of it gets them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from projections.bank_file import PlatformAccount
+from wattledger.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The DSN of the database, how clients reach the brokers, and the settings."""
+
+    dsn: str
+    kafka: dict[str, Any]
+    settings: Settings
+
+    @classmethod
+    def at(cls, dsn: str, bootstrap: str, settings: Settings) -> "Store":
+        """The store with these addresses, and with the clients' options from the settings."""
+        return cls(dsn, {"bootstrap_servers": bootstrap, **settings.kafka_client_options()}, settings)
+
+    @property
+    def platform(self) -> PlatformAccount:
+        """The account that pays."""
+        s = self.settings
+        return PlatformAccount(
+            name=s.platform_name,
+            iban=s.platform_iban,
+            bic=s.platform_bic,
+            account_number=s.platform_account_number,
+            routing_code=s.platform_routing_code,
+        )
