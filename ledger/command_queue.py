@@ -5,6 +5,7 @@ from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import ceil
 from threading import Condition, Lock
 from uuid import UUID
 
@@ -28,17 +29,19 @@ class Command:
 
 
 class CommandQueue:
-    """At most `queue_max` commands; any number of threads put, one takes."""
+    """At most `queue_max` commands; any number of threads put, `takers` take sets of at most `set_max`."""
 
-    def __init__(self, queue_max: int, set_max: int, gather_s_max: float) -> None:
-        if queue_max < 1 or set_max < 1 or gather_s_max < 0:
-            raise ValueError("a queue holds at least one command, a set too, and gathering takes no negative time")
+    def __init__(self, queue_max: int, set_max: int, gather_s_max: float, takers: int) -> None:
+        if min(queue_max, set_max, takers) < 1 or gather_s_max < 0:
+            raise ValueError("a queue has room for at least one command, as a set has, and at least one taker")
         self._queue_max, self._set_max, self._gather_s_max = queue_max, set_max, gather_s_max
+        self._takers = takers
         lock = Lock()
         self._room, self._work = Condition(lock), Condition(lock)
         self._waiting: deque[Command] = deque()
-        # The taker sleeps until so many wait, so that it is not woken for each of them.
-        self._wanted = 1
+        self._in_flight = 0
+        # How many waiting commands wake a taker, for each that sleeps: it is not woken for each of them.
+        self._wanted: list[int] = []
         self._closed = False
 
     def put(self, command: Command, patience_s: float) -> None:
@@ -51,21 +54,25 @@ class CommandQueue:
             if self._closed:
                 raise GroupCommitClosed(f"entry {command.entry.entry_id} came after the close and was not taken")
             self._waiting.append(command)
-            if len(self._waiting) >= self._wanted:
-                self._work.notify()
+            if len(self._waiting) in self._wanted:
+                self._work.notify_all()
 
-    def take(self, expected: int) -> list[Command]:
+    def take(self, answered: int) -> list[Command]:
         """The next set in the order of arrival; waits for a first command, and is empty once closed and done.
 
-        When fewer than `expected` wait, it waits a moment for more. No two of a set have the same id: the set ends
-        before the second one, whose answer depends on what becomes of the first. What its caller has cancelled is
-        left out.
+        `answered` is the size of the taker's last set, 0 at first. Callers that are answered tend to come back: a
+        moment is spent waiting until a fair share of all who were active is there. No two of a set have the same id:
+        it ends before the second one, whose answer depends on what becomes of the first. What its caller has
+        cancelled is left out.
         """
         with self._work:
+            share = ceil((len(self._waiting) + self._in_flight) / self._takers)
+            self._in_flight -= answered
             while self._waiting or not self._closed:
                 self._wait_for(1, None)
-                self._wait_for(min(expected, self._set_max, self._queue_max), self._gather_s_max)
+                self._wait_for(min(share, self._set_max, self._queue_max), self._gather_s_max)
                 if taken := self._pop_set():
+                    self._in_flight += len(taken)
                     return taken
             return []
 
@@ -87,9 +94,9 @@ class CommandQueue:
 
     def _wait_for(self, wanted: int, patience_s: float | None) -> None:
         """Sleep until so many wait, or all that ever will, or the patience ends."""
-        self._wanted = wanted
+        self._wanted.append(wanted)
         self._work.wait_for(lambda: self._closed or len(self._waiting) >= wanted, patience_s)
-        self._wanted = 1
+        self._wanted.remove(wanted)
 
     def _pop_set(self) -> list[Command]:
         taken: dict[UUID, Command] = {}

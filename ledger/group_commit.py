@@ -25,6 +25,8 @@ __all__ = ["AsyncGroupCommit", "GroupCommit", "Outcome"]
 
 QUEUE_MAX = 10_000
 SET_MAX = 1_000
+# Two overlap Python's part of a set with the database's; more make the sets smaller and win nothing.
+WRITERS = 2
 # Callers that were just answered need about so long to come back with their next entry, 32 of them in one process.
 GATHER_S_MAX = 0.002
 PATIENCE_S = 30.0
@@ -34,12 +36,12 @@ _STORED = "SELECT entry_id, hash_version, hash FROM book.entry WHERE entry_id = 
 
 
 class GroupCommit:
-    """Posts single entries for any number of threads, through one connection and one thread of its own.
+    """Posts single entries for any number of threads, through a connection of each of its writers.
 
     At most `queue_max` entries wait; more callers wait for room. At most `set_max` are written in one transaction.
-    After a set of n the next one is waited for until n callers are back, `gather_s_max` seconds at most, so that sets
-    do not fall apart; a caller who is alone waits for nobody. Nobody waits longer than `patience_s` for an outcome.
-    Use it as a context manager, or close it.
+    While one of the `writers` waits for the database, another one makes the next set. A writer that has answered
+    its callers gives them `gather_s_max` seconds to come back, so that sets do not fall apart; a caller who is alone
+    waits for nobody. Nobody waits longer than `patience_s` for an outcome. Use it as a context manager, or close it.
     """
 
     def __init__(
@@ -48,14 +50,19 @@ class GroupCommit:
         *,
         queue_max: int = QUEUE_MAX,
         set_max: int = SET_MAX,
+        writers: int = WRITERS,
         gather_s_max: float = GATHER_S_MAX,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        self._queue = CommandQueue(queue_max, set_max, gather_s_max)
+        self._queue = CommandQueue(queue_max, set_max, gather_s_max, writers)
         self._patience_s = patience_s
-        # A daemon, so that a program that forgot to close still ends.
-        self._thread = Thread(target=_SetWriter(dsn, self._queue).run, name="group-commit", daemon=True)
-        self._thread.start()
+        # Daemons, so that a program that forgot to close still ends.
+        self._threads = [
+            Thread(target=_SetWriter(dsn, self._queue).run, name=f"group-commit-{number}", daemon=True)
+            for number in range(1, writers + 1)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def post(self, entry: Entry) -> Outcome:
         """Write an entry; returns when it is durable, or when the same entry was in the book before.
@@ -71,10 +78,7 @@ class GroupCommit:
         except TimeoutError:
             # Not one of the server's: those are DatabaseUnavailable by now.
             answer.cancel()
-            raise DatabaseUnavailable(
-                f"entry {entry.kind} {entry.entry_id} has no outcome after {self._patience_s} s and may be written "
-                "yet; post it again to learn of it"
-            ) from None
+            raise _no_outcome(entry, self._patience_s) from None
 
     def submit(self, entry: Entry) -> Future[Outcome]:
         """Queue an entry; the future gives what `post` returns or raises. Waits for room when the queue is full.
@@ -88,7 +92,8 @@ class GroupCommit:
     def close(self) -> None:
         """Take no more entries, write what is queued, answer every caller; may be called again."""
         self._queue.close()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def __enter__(self) -> Self:
         return self
@@ -102,13 +107,23 @@ class GroupCommit:
 class AsyncGroupCommit:
     """The same for the tasks of an event loop, which is never blocked; closed with `async with` or `aclose`."""
 
-    def __init__(self, dsn: str, *, queue_max: int = QUEUE_MAX, set_max: int = SET_MAX) -> None:
+    def __init__(
+        self, dsn: str, *, queue_max: int = QUEUE_MAX, set_max: int = SET_MAX, patience_s: float = PATIENCE_S
+    ) -> None:
         self._inner = GroupCommit(dsn, queue_max=queue_max, set_max=set_max)
         # Counted until its answer is there, so that the queue below always has room and putting never waits.
         self._room = asyncio.Semaphore(queue_max)
+        self._patience_s = patience_s
 
     async def post(self, entry: Entry) -> Outcome:
         """As GroupCommit.post. A task cancelled meanwhile learns no outcome; posting the entry again tells it."""
+        try:
+            async with asyncio.timeout(self._patience_s):
+                return await asyncio.wrap_future(await self._submit(entry))
+        except TimeoutError:
+            raise _no_outcome(entry, self._patience_s) from None
+
+    async def _submit(self, entry: Entry) -> Future[Outcome]:
         loop = asyncio.get_running_loop()
         await self._room.acquire()
         try:
@@ -117,7 +132,7 @@ class AsyncGroupCommit:
             self._room.release()
             raise
         answer.add_done_callback(lambda _: loop.call_soon_threadsafe(self._room.release))
-        return await asyncio.wrap_future(answer)
+        return answer
 
     async def aclose(self) -> None:
         """As GroupCommit.close."""
@@ -217,8 +232,15 @@ def _answer_unavailable(commands: Sequence[Command], fault: DatabaseUnavailable)
         command.answer.set_exception(told)
 
 
+def _no_outcome(entry: Entry, patience_s: float) -> DatabaseUnavailable:
+    return DatabaseUnavailable(
+        f"entry {entry.kind} {entry.entry_id} has no outcome after {patience_s} s and may be written yet; "
+        "post it again to learn of it"
+    )
+
+
 def _for_one(entry: Entry, refusal: Exception) -> Exception:
-    """What the caller of a refused entry is told: EntryRefused for whatever the database or its columns do not take."""
+    """What the caller of a refused entry is told: EntryRefused for whatever the database does not take."""
     if not isinstance(refusal, (psycopg.Error, OverflowError)):
         return refusal
     told = EntryRefused(f"the book does not take entry {entry.kind} {entry.entry_id}: {refusal}".strip())

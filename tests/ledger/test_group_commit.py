@@ -91,13 +91,26 @@ def test_entries_that_come_while_a_set_is_written_are_the_next_set(
     book: str, transfers: Callable[[int], list[Entry]]
 ) -> None:
     first, *others = transfers(32)
-    with GroupCommit(book) as ledger:
+    with GroupCommit(book, writers=1) as ledger:
         with held_back(book, first):
             answers = [ledger.submit(first)]
             blocked_writer(book)
             answers += map(ledger.submit, others)
         assert {outcome_of(answer) for answer in answers} == {Outcome.POSTED}
     assert sets_in(book) == [1, 31]
+
+
+def test_a_writer_that_waits_for_a_lock_does_not_hold_up_the_others(
+    book: str, transfers: Callable[[int], list[Entry]]
+) -> None:
+    stuck, *others = transfers(20)
+    with GroupCommit(book, writers=2) as ledger:
+        with held_back(book, stuck):
+            answer = ledger.submit(stuck)
+            blocked_writer(book)
+            assert [ledger.post(entry) for entry in others] == [Outcome.POSTED] * len(others)
+            assert not answer.done()
+        assert outcome_of(answer) is Outcome.POSTED
 
 
 def test_32_callers_at_once_need_far_fewer_transactions_than_entries(
@@ -114,7 +127,7 @@ def test_32_callers_at_once_need_far_fewer_transactions_than_entries(
 
 def test_a_set_is_never_larger_than_its_limit(book: str, transfers: Callable[[int], list[Entry]]) -> None:
     first, *others = transfers(12)
-    with GroupCommit(book, set_max=4) as ledger:
+    with GroupCommit(book, set_max=4, writers=1) as ledger:
         with held_back(book, first):
             answers = [ledger.submit(first)]
             blocked_writer(book)
@@ -162,7 +175,7 @@ def test_bad_entries_do_not_fail_their_neighbours(
     }
     mixed = [*good, *(entry for entry, _ in bad.values()), known]
     random.Random(4).shuffle(mixed)
-    with GroupCommit(book) as ledger:
+    with GroupCommit(book, writers=1) as ledger:
         ledger.post(known)
         with held_back(book, first):
             answer = ledger.submit(first)
@@ -186,7 +199,7 @@ def test_of_two_reversals_of_an_entry_the_first_to_come_is_posted(
 ) -> None:
     blocked, reversed_, one, two, neighbour = transfers(5)
     one, two = (replace(each, reverses=reversed_.entry_id) for each in (one, two))
-    with GroupCommit(book) as ledger:
+    with GroupCommit(book, writers=1) as ledger:
         with held_back(book, blocked):
             ledger.submit(blocked)
             blocked_writer(book)
@@ -202,7 +215,7 @@ def test_a_backend_that_is_terminated_is_told_to_all_of_its_set_and_the_next_one
     book: str, transfers: Callable[[int], list[Entry]]
 ) -> None:
     entries = transfers(8)
-    with GroupCommit(book) as ledger:
+    with GroupCommit(book, writers=1) as ledger:
         with held_back(book, entries[0]), psycopg.connect(book, autocommit=True) as server:
             answers = [ledger.submit(entries[0])]
             server.execute("SELECT pg_terminate_backend(%s, 10000)", [blocked_writer(book)])
@@ -269,7 +282,7 @@ def test_a_caller_whose_entry_is_not_written_in_time_is_told_and_it_is_not_writt
     book: str, transfers: Callable[[int], list[Entry]]
 ) -> None:
     stuck, late = transfers(2)
-    with GroupCommit(book, patience_s=0.2) as ledger:
+    with GroupCommit(book, patience_s=0.2, writers=1) as ledger:
         with held_back(book, stuck):
             taken = ledger.submit(stuck)
             blocked_writer(book)
@@ -281,7 +294,7 @@ def test_a_caller_whose_entry_is_not_written_in_time_is_told_and_it_is_not_writt
 
 def test_a_caller_who_finds_no_room_in_time_is_told(book: str, transfers: Callable[[int], list[Entry]]) -> None:
     stuck, queued, no_room = transfers(3)
-    with GroupCommit(book, queue_max=1, patience_s=0.2) as ledger:
+    with GroupCommit(book, queue_max=1, writers=1, patience_s=0.2) as ledger:
         with held_back(book, stuck):
             answers = [ledger.submit(stuck)]
             blocked_writer(book)
@@ -294,7 +307,7 @@ def test_a_caller_who_finds_no_room_in_time_is_told(book: str, transfers: Callab
 
 def test_callers_wait_for_room_in_a_full_queue(book: str, transfers: Callable[[int], list[Entry]]) -> None:
     blocked, *others = transfers(40)
-    with GroupCommit(book, queue_max=3) as ledger, ThreadPoolExecutor(40) as callers:
+    with GroupCommit(book, queue_max=3, writers=1) as ledger, ThreadPoolExecutor(40) as callers:
         with held_back(book, blocked):
             answers = [callers.submit(ledger.post, blocked)]
             blocked_writer(book)
@@ -305,7 +318,7 @@ def test_callers_wait_for_room_in_a_full_queue(book: str, transfers: Callable[[i
 
 def test_closing_writes_what_is_queued_and_takes_no_more(book: str, transfers: Callable[[int], list[Entry]]) -> None:
     blocked, *queued = transfers(50)
-    ledger = GroupCommit(book)
+    ledger = GroupCommit(book, writers=1)
     with ThreadPoolExecutor(1) as closer:
         with held_back(book, blocked):
             answers = [ledger.submit(blocked)]
@@ -324,7 +337,7 @@ def test_a_committer_that_was_never_used_closes(book: str) -> None:
     GroupCommit(book).close()
 
 
-@pytest.mark.parametrize("limits", [{"queue_max": 0}, {"set_max": 0}, {"gather_s_max": -1.0}])
+@pytest.mark.parametrize("limits", [{"queue_max": 0}, {"set_max": 0}, {"writers": 0}, {"gather_s_max": -1.0}])
 def test_limits_that_mean_nothing_are_refused(book: str, limits: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="at least one"):
         GroupCommit(book, **limits)  # type: ignore[arg-type]
@@ -345,14 +358,25 @@ async def test_tasks_of_an_event_loop_share_sets_and_learn_of_their_own_entries(
         await ledger.post(entries[0])
 
 
+async def test_a_task_whose_entry_is_not_written_in_time_is_told(
+    book: str, transfers: Callable[[int], list[Entry]]
+) -> None:
+    stuck, late = transfers(2)
+    async with AsyncGroupCommit(book, patience_s=0.3) as ledger:
+        with held_back(book, stuck):
+            answers = await asyncio.gather(ledger.post(stuck), ledger.post(late), return_exceptions=True)
+            assert {type(answer) for answer in answers} == {DatabaseUnavailable}
+        assert await ledger.post(stuck) in Outcome
+
+
 # A command of the random test: the number of its id, of its content, and whether the book can take it.
 COMMANDS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1), st.integers(0, 9).map(bool)), max_size=40)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(commands=COMMANDS, callers_count=st.sampled_from([1, 4, 16]))
+@given(commands=COMMANDS, callers_count=st.sampled_from([1, 4, 16]), writers=st.integers(1, 3))
 def test_whatever_is_posted_by_whomever_each_id_is_posted_once_and_all_hear_the_truth(
-    book: str, make_entry: MakeEntry, commands: list[tuple[int, int, bool]], callers_count: int
+    book: str, make_entry: MakeEntry, commands: list[tuple[int, int, bool]], callers_count: int, writers: int
 ) -> None:
     example = next(_numbers)
     entries = [
@@ -365,7 +389,7 @@ def test_whatever_is_posted_by_whomever_each_id_is_posted_once_and_all_hear_the_
         )
         for number, content, valid in commands
     ]
-    with GroupCommit(book, set_max=7) as ledger, ThreadPoolExecutor(callers_count) as callers:
+    with GroupCommit(book, set_max=7, writers=writers) as ledger, ThreadPoolExecutor(callers_count) as callers:
         told = [outcome_of(answer) for answer in [callers.submit(ledger.post, entry) for entry in entries]]
     in_book = {entry.entry_id: entry for entry in entries_in(book) if entry.entry_id in {e.entry_id for e in entries}}
     for entry, outcome in zip(entries, told, strict=True):
