@@ -1,8 +1,6 @@
-"""The command: `python -m benchmarks` measures, prints a table, writes JSON and checks the floors."""
+"""The command: `python -m benchmarks` measures, prints tables, writes JSON and the page, and checks the limits."""
 
 import argparse
-import json
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,101 +9,126 @@ from typing import TypeAlias
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import consumer_memory, pipeline
+from benchmarks import (
+    consumer_memory,
+    growth,
+    hot_accounts,
+    latency,
+    payout_runs,
+    pipeline,
+    posting,
+    projections_alone,
+    rating,
+    slow_projection,
+    two_consumers,
+    verify_alone,
+)
 from benchmarks.figures import Figure
+from benchmarks.limits import limit_of, missed, text
+from benchmarks.record import Measured, fill_page, write
 from benchmarks.stage import Stage, open_stage
 
 Measure: TypeAlias = Callable[[Stage, int, Callable[[str], None]], list[Figure]]
 
-MEASURES: Mapping[str, Measure] = {"pipeline": pipeline.measure, "memory": consumer_memory.measure}
-# What a figure's median must not fall below.
-FLOORS: Mapping[str, float] = {"end to end": 3_000}
-# How far the history grows when memory is what is looked at.
-MEMORY_EVENTS = 1_000_000
+# In this order, whatever order they are asked for in: the last ones add to the topics.
+MEASURES: Mapping[str, Measure] = {
+    "pipeline": pipeline.measure,
+    "rating": rating.measure,
+    "posting": posting.measure,
+    "hot accounts": hot_accounts.measure,
+    "projections": projections_alone.measure,
+    "verify": verify_alone.measure,
+    "payout runs": payout_runs.measure,
+    "slow projection": slow_projection.measure,
+    "two consumers": two_consumers.measure,
+    "memory": consumer_memory.measure,
+    "latency": latency.measure,
+}
+EVENTS, ROUNDS, HISTORY = 200_000, 3, (100_000, 1_000_000, 10_000_000)
+QUICK_EVENTS, QUICK_HISTORY = 10_000, (10_000, 20_000)
+
+PROJECT = Path(__file__).resolve().parent.parent
+PAGE, RECORD = PROJECT / "docs" / "performance.md", PROJECT / "docs" / "performance.json"
+SCRATCH = PROJECT / "bench-out" / "performance.json"
 
 _err = Console(stderr=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure as the arguments say; 1 when a floor was missed, else 0."""
+    """Measure as the arguments say; 1 when a limit was missed, else 0."""
     options = _parser().parse_args(arguments)
-    events, names = options.events, options.only or list(MEASURES)
-    if options.memory:
-        events, names = max(events, MEMORY_EVENTS), ["memory"]
-    found: dict[str, list[Figure]] = {}
-    _report(f"publishing {events:,} events")
+    events = options.events or (QUICK_EVENTS if options.quick else EVENTS)
+    rounds = options.rounds or (1 if options.quick else ROUNDS)
+    history = tuple(options.history or (QUICK_HISTORY if options.quick else HISTORY))
+    # A small run says nothing that should stand on the page.
+    at_full_size = (events, rounds) == (EVENTS, ROUNDS) and (not options.growth or history == HISTORY)
+    found: list[Measured] = []
     with open_stage(events) as stage:
-        for name in names:
-            found[name] = MEASURES[name](stage, options.rounds, _report)
-            _print(name, found[name])
-        published = stage.events
-    missed = _missed(found)
-    _write(options.json, published, options.rounds, found, missed)
-    for sentence in missed:
+        for name, measure in _chosen(options.only, history if options.growth else None).items():
+            _report(name)
+            figures = tuple(measure(stage, rounds, _report))
+            found.append(Measured(name, events, rounds, figures))
+            _print(name, figures)
+    _write(options.json or (RECORD if at_full_size else SCRATCH), found, to_page=at_full_size and not options.json)
+    sentences = missed({each.name: each.figures for each in found})
+    for sentence in sentences:
         _err.print(f"[bold red]{sentence}")
-    return 1 if missed else 0
+    return 1 if sentences else 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m benchmarks", description="Measure the engine on this machine.")
-    parser.add_argument("--events", type=_positive, default=200_000, help="session events (default 200000)")
-    parser.add_argument("--rounds", type=_positive, default=3, help="rounds, each on a fresh database (default 3)")
+    parser.add_argument("--events", type=_positive, help=f"session events (default {EVENTS})")
+    parser.add_argument("--rounds", type=_positive, help=f"rounds, each on a fresh database (default {ROUNDS})")
     parser.add_argument("--only", action="append", choices=list(MEASURES), help="measure just this; may be repeated")
-    parser.add_argument("--memory", action="store_true", help=f"only the memory, over {MEMORY_EVENTS:,} events")
+    parser.add_argument("--quick", action="store_true", help=f"one round of {QUICK_EVENTS} events: whether it runs")
+    parser.add_argument("--growth", action="store_true", help="measure on top of histories of growing size instead")
     parser.add_argument(
-        "--json", type=Path, default=Path("bench.json"), help="the file to write (default bench.json)"
+        "--history", type=_positive, nargs="+", help=f"events that are stored before (default {HISTORY})"
+    )
+    parser.add_argument(
+        "--json",
+        type=Path,
+        help=f"the file to write; by default {RECORD.name} beside {PAGE.name}, both of which only a run of full size "
+        "writes, and else a file under bench-out",
     )
     return parser
 
 
-def _positive(text: str) -> int:
-    number = int(text)
+def _positive(given: str) -> int:
+    number = int(given)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
     return number
+
+
+def _chosen(only: Sequence[str] | None, history: Sequence[int] | None) -> dict[str, Measure]:
+    if history is not None:
+        return {"growth": lambda stage, rounds, report: growth.measure(stage, rounds, report, history)}
+    return {name: measure for name, measure in MEASURES.items() if not only or name in only}
 
 
 def _report(sentence: str) -> None:
     _err.print(f"[dim]{sentence}")
 
 
-def _print(name: str, measured: Sequence[Figure]) -> None:
+def _print(name: str, figures: Sequence[Figure]) -> None:
     table = Table(title=name, title_justify="left", header_style="bold")
-    for column in ("figure", "median", "lowest", "highest", "unit"):
+    for column in ("figure", "median", "lowest", "highest", "unit", "target"):
         table.add_column(column, justify="right" if column in ("median", "lowest", "highest") else "left")
-    for figure in measured:
+    for figure in figures:
         low, high = figure.spread
-        table.add_row(figure.name, *(_text(value) for value in (figure.median, low, high)), figure.unit)
+        numbers = (text(value) for value in (figure.median, low, high))
+        table.add_row(figure.name, *numbers, figure.unit, limit_of(name, figure))
     Console().print(table)
 
 
-def _text(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def _missed(found: Mapping[str, Sequence[Figure]]) -> list[str]:
-    return [
-        f"{figure.name}: {figure.median:,.0f} {figure.unit} is below the floor of {FLOORS[figure.name]:,.0f}"
-        for measured in found.values()
-        for figure in measured
-        if figure.name in FLOORS and figure.median < FLOORS[figure.name]
-    ]
-
-
-def _write(
-    path: Path, events: int, rounds: int, found: Mapping[str, Sequence[Figure]], missed: Sequence[str]
-) -> None:
-    document = {
-        "events": events,
-        "rounds": rounds,
-        "processors": os.cpu_count(),
-        "measures": {name: {each.name: each.document() for each in measured} for name, measured in found.items()},
-        "floors": dict(FLOORS),
-        "missed": list(missed),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+def _write(path: Path, found: Sequence[Measured], *, to_page: bool) -> None:
+    kept = write(path, found)
     _report(f"wrote {path}")
+    if to_page:
+        fill_page(PAGE, kept)
+        _report(f"wrote {PAGE}")
 
 
 if __name__ == "__main__":

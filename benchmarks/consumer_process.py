@@ -3,6 +3,7 @@
 import json
 import resource
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -15,16 +16,17 @@ _STATUS = Path("/proc/self/status")
 
 
 def main() -> None:
-    """Take everything in, telling [events, resident MiB, peak MiB so far] every `step` events and at the end."""
+    """Take everything in, telling [events, resident MiB, peak MiB so far, seconds] first, each `step`, and last."""
     order = json.loads(sys.stdin.read())
     intake, process, step = Intake(order["dsn"]), psutil.Process(), order["step"]
-    next_look = step
+    next_look = 1
 
     def look(done: int, total: int) -> None:
         nonlocal next_look
         if done >= next_look or done == total:
             next_look = (done // step + 1) * step
-            print(json.dumps([done, process.memory_info().rss / _MIB, _peak_mib()]), flush=True)
+            resident = process.memory_info().rss / _MIB
+            print(json.dumps([done, resident, _peak_mib(), time.monotonic()]), flush=True)
 
     try:
         run_until_caught_up(order["kafka"], lambda: intake, group_id=order["group"], on_progress=look)

@@ -1,30 +1,26 @@
 """End to end: from topics full of events to a caught-up ledger and caught-up projections."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 
 from benchmarks.processor_time import ProcessorTime, processor_time
-from benchmarks.stage import Stage
 from consumers.intake import Intake
 from consumers.run import run_until_caught_up
 from ledger.clock import Clock
-from ledger.migrate import migrate
 from projections.runner import catch_up
 
 _ROWS = """
 SELECT (SELECT count(*) FROM intake.message), (SELECT count(*) FROM event_store.stored_events),
        (SELECT count(*) FROM book.entry), (SELECT count(*) FROM book.posting),
-       (SELECT count(*) FROM projection.cdrs), (SELECT count(*) FROM projection.payouts),
-       (SELECT coalesce(sum(octet_length(state)), 0)::bigint FROM event_store.stored_events)
+       (SELECT count(*) FROM projection.cdrs), (SELECT count(*) FROM projection.payouts)
 """
-_OUTCOME = """
-SELECT (SELECT coalesce(sum(accepted), 0)::bigint FROM intake.tally),
-       (SELECT count(*) FROM projection.sessions WHERE state <> 'RATED')
-"""
+_ACCEPTED = "SELECT coalesce(sum(accepted), 0)::bigint FROM intake.tally"
+_UNRATED = "SELECT count(*) FROM projection.sessions WHERE state <> 'RATED'"
 
 
 class WrongOutcome(Exception):
@@ -33,7 +29,7 @@ class WrongOutcome(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RowsWritten:
-    """How many rows of each kind a round wrote, and the bytes of all its events."""
+    """How many rows of each kind a round wrote."""
 
     keys: int
     events: int
@@ -41,17 +37,15 @@ class RowsWritten:
     postings: int
     cdrs: int
     payouts: int
-    event_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class EndToEnd:
-    """One round: seconds by phase, processor time by who spent it, and the rows that were written."""
+    """One round: seconds by phase, and processor time by who spent it."""
 
     events: int
     phase_s: dict[str, float]
     spent: ProcessorTime
-    rows: RowsWritten
 
     @property
     def seconds(self) -> float:
@@ -64,23 +58,44 @@ class EndToEnd:
         return self.events / self.seconds
 
 
-def run(stage: Stage) -> EndToEnd:
-    """Take everything in, move the clock to the last event time and project, on a fresh database.
+def run(dsn: str, kafka: Mapping[str, Any], group: str, events: int) -> EndToEnd:
+    """Take everything in, move the clock to the last event time and project, on a migrated database.
 
-    Raises WrongOutcome when events were refused or sessions not rated.
+    `events` is how many there are to be taken in. Raises WrongOutcome when some were refused or sessions not rated.
     """
-    with stage.database() as dsn:
-        migrate(dsn)
-        before = processor_time()
-        phase_s: dict[str, float] = {}
-        with _timed(phase_s, "intake"), _open_intake(dsn) as make:
-            run_until_caught_up(stage.kafka, make, group_id=stage.group())
-        with _timed(phase_s, "clock"):
-            _advance(dsn)
-        with _timed(phase_s, "projections"):
-            catch_up(dsn)
-        spent = processor_time() - before
-        return EndToEnd(stage.events, phase_s, spent, _check(dsn, stage.events))
+    accepted, before = _number(dsn, _ACCEPTED), processor_time()
+    phase_s: dict[str, float] = {}
+    with _timed(phase_s, "intake"), _open_intake(dsn) as make:
+        run_until_caught_up(kafka, make, group_id=group)
+    with _timed(phase_s, "clock"):
+        _advance(dsn)
+    with _timed(phase_s, "projections"):
+        catch_up(dsn)
+    spent = processor_time() - before
+    check(dsn, accepted + events)
+    return EndToEnd(events, phase_s, spent)
+
+
+def check(dsn: str, accepted: int) -> None:
+    """Raises WrongOutcome unless so many events were accepted in all, and every session is rated."""
+    found, unrated = _number(dsn, _ACCEPTED), _number(dsn, _UNRATED)
+    if found != accepted or unrated:
+        raise WrongOutcome(
+            f"{found} of {accepted} events were accepted and {unrated} sessions are not rated: mend the engine or "
+            "the events before measuring"
+        )
+
+
+def rows_written(dsn: str) -> RowsWritten:
+    """What a database holds."""
+    with psycopg.connect(dsn) as connection:
+        return RowsWritten(*(connection.execute(_ROWS).fetchone() or ()))
+
+
+def _number(dsn: str, query: str) -> int:
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute(query.encode()).fetchone()
+        return int(row[0]) if row else 0
 
 
 @contextmanager
@@ -107,15 +122,3 @@ def _advance(dsn: str) -> None:
             clock.advance(moment)
     finally:
         clock.close()
-
-
-def _check(dsn: str, events: int) -> RowsWritten:
-    with psycopg.connect(dsn) as connection:
-        accepted, unrated = connection.execute(_OUTCOME).fetchone() or (0, 0)
-        rows = RowsWritten(*(connection.execute(_ROWS).fetchone() or ()))
-    if accepted != events or unrated:
-        raise WrongOutcome(
-            f"{accepted} of {events} events were accepted and {unrated} sessions are not rated: mend the engine or "
-            "the events before measuring"
-        )
-    return rows

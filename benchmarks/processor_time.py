@@ -1,9 +1,16 @@
-"""Processor time by who spent it: this process, the database's and the broker's."""
+"""Processor time and memory by who uses them: the engine's processes, the database's and the broker's."""
 
+import resource
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psutil
+
+_MIB = 1024 * 1024
+_LOOK_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +32,69 @@ class ProcessorTime:
 
 
 def processor_time() -> ProcessorTime:
-    """What was spent so far by this process and the servers that it started."""
-    by_name = {"postgres": 0.0, "java": 0.0}
+    """What was spent so far by this process, the processes of the engine below it, and the servers it started."""
+    spent = {"python": _own_seconds(), "postgres": 0.0, "kafka": 0.0}
+    for child, who in _children():
+        try:
+            times = child.cpu_times()
+        except psutil.Error:
+            # One that ended just now; its time is in its parent's count of its children.
+            continue
+        spent[who] += times.user + times.system + times.children_user + times.children_system
+    return ProcessorTime(spent["python"], spent["postgres"], spent["kafka"])
+
+
+def _own_seconds() -> float:
+    """Of this process and of those that it started and that have ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
+
+
+def _children() -> Iterator[tuple[psutil.Process, str]]:
     for child in psutil.Process().children(recursive=True):
         try:
-            name, spent = child.name(), child.cpu_times()
+            name = child.name()
         except psutil.Error:
-            # A backend that ended just now; its time is in the postmaster's count of its children.
             continue
-        if name in by_name:
-            by_name[name] += spent.user + spent.system + spent.children_user + spent.children_system
-    return ProcessorTime(time.process_time(), by_name["postgres"], by_name["java"])
+        if name.startswith("python"):
+            yield child, "python"
+        elif name in ("postgres", "java"):
+            yield child, "postgres" if name == "postgres" else "kafka"
+
+
+class MemoryWatch:
+    """The most that any one process had resident, by who it is, while the `with` block ran."""
+
+    def __init__(self) -> None:
+        self._peaks: dict[str, int] = {}
+        self._ended = threading.Event()
+
+    def named(self) -> list[tuple[str, float]]:
+        """(who, MiB) pairs; pages that PostgreSQL's processes share are not counted."""
+        return [(who, peak / _MIB) for who, peak in sorted(self._peaks.items())]
+
+    @contextmanager
+    def watching(self) -> Iterator["MemoryWatch"]:
+        """Look a few times a second for as long as the block runs."""
+        thread = threading.Thread(target=self._watch, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._ended.set()
+            thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_LOOK_SECONDS):
+            self._look(psutil.Process(), "python")
+            for child, who in _children():
+                self._look(child, who)
+
+    def _look(self, process: psutil.Process, who: str) -> None:
+        try:
+            memory = process.memory_info()
+        except psutil.Error:
+            return
+        # Shared buffers are in every backend's resident size and are no growth of its own.
+        resident = memory.rss - getattr(memory, "shared", 0) if who == "postgres" else memory.rss
+        self._peaks[who] = max(self._peaks.get(who, 0), resident)

@@ -4,16 +4,20 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from benchmarks import end_to_end
+from benchmarks.load_parts import more_sessions
+from consumers.ports import Partition
 from consumers.publisher import Outgoing, publish
-from consumers.topics import ensure_topics
+from consumers.topics import ensure_topics, inbound_partitions
+from ledger.migrate import migrate
 from wattledger.demo.load import load
 from wattledger.embedded import EmbeddedKafka, EmbeddedPostgres
 from wattledger.settings import default_cache_dir
@@ -23,48 +27,108 @@ MESSAGES_PER_SESSION = 10
 OPERATORS = 10
 
 
-@dataclass(slots=True)
 class Stage:
-    """Running servers and how many `events` the inbound topics hold; each round asks for a database of its own."""
+    """Running servers. Whatever costs time is made when it is first asked for: broker, topics, a filled store."""
 
-    server_dsn: str
-    kafka: Mapping[str, Any]
-    events: int
-    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    def __init__(self, server_dsn: str, folder: Path, wanted: int, servers: ExitStack) -> None:
+        self.server_dsn = server_dsn
+        self._folder, self._wanted, self._servers = folder, wanted, servers
+        self._kafka: dict[str, Any] = {}
+        self._events = 0
+        self._filled = ""
+        self._numbers = itertools.count(1)
+
+    @property
+    def wanted(self) -> int:
+        """The size of the load that was asked for, in events; a measure that needs no topics goes by it."""
+        return self._wanted
+
+    @property
+    def kafka(self) -> Mapping[str, Any]:
+        """How clients reach the broker, whose topics are there; it is started when this is first asked for."""
+        if not self._kafka:
+            broker = self._servers.enter_context(EmbeddedKafka(self._folder, default_cache_dir()))
+            self._kafka = {"bootstrap_servers": broker.bootstrap}
+            asyncio.run(ensure_topics(self._kafka))
+        return self._kafka
+
+    @property
+    def events(self) -> int:
+        """How many session events the inbound topics hold; published when this is first asked for."""
+        if not self._events:
+            sessions = max(1, self._wanted // MESSAGES_PER_SESSION)
+            self._events = self._publish(load(sessions, MESSAGES_PER_SESSION, operators=OPERATORS))
+        return self._events
+
+    def add_events(self, events: int, mark: str) -> int:
+        """Publish about so many more events, of sessions whose names begin with `mark`, without a catalogue."""
+        sent = self._publish(more_sessions(events, MESSAGES_PER_SESSION, OPERATORS, mark))
+        self._events += sent
+        return sent
+
+    def ends(self) -> dict[Partition, int]:
+        """The offset behind the last record of each inbound partition."""
+        return asyncio.run(_ends(self.kafka))
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """The DSN of a fresh, empty database, dropped after the block so that no round works on another's pages."""
+    def database(self, template: str = "template1") -> Iterator[str]:
+        """The DSN of a fresh database, dropped after the block so that no round works on another's pages.
+
+        It is empty, or a copy of the database `template` to which nobody is connected.
+        """
         name = f"bench_{next(self._numbers)}"
         with psycopg.connect(self.server_dsn, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-            # The URI ends with its database's name, which is replaced.
-            yield f"{self.server_dsn.rpartition('/')[0]}/{name}"
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY".encode())
+            yield self.dsn_of(name)
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
             # The pages of a round that is over are written out before the next one begins.
             connection.execute("CHECKPOINT")
+
+    def dsn_of(self, database: str) -> str:
+        """The DSN of a database of the server."""
+        # The URI ends with its database's name, which is replaced.
+        return f"{self.server_dsn.rpartition('/')[0]}/{database}"
+
+    def filled(self) -> str:
+        """The database in which the engine has settled all that is in the topics; to be copied, not changed."""
+        if not self._filled:
+            events = self.events
+            with psycopg.connect(self.server_dsn, autocommit=True) as connection:
+                connection.execute("CREATE DATABASE bench_filled")
+            migrate(self.dsn_of("bench_filled"))
+            end_to_end.run(self.dsn_of("bench_filled"), self.kafka, self.group(), events)
+            self._filled = "bench_filled"
+        return self._filled
 
     def group(self) -> str:
         """A consumer group that nobody was in before."""
         return f"bench-group-{next(self._numbers)}"
 
+    def _publish(self, made: Iterator[tuple[str, bytes, bytes]]) -> int:
+        sent, _ = asyncio.run(publish(self.kafka, (Outgoing(topic, key, value) for topic, key, value in made)))
+        return sent
+
 
 @contextmanager
 def open_stage(events: int) -> Iterator[Stage]:
-    """Servers under a temporary folder, removed afterwards, and about `events` session events in the topics."""
+    """A database server under a temporary folder, removed afterwards, and what else the stage is asked for.
+
+    `events` is how many session events are to be in the topics, about, when a measure wants them there.
+    """
     for noisy in ("aiokafka", "faststream", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
-    with TemporaryDirectory(prefix="wattledger-bench-") as folder:
+    with TemporaryDirectory(prefix="wattledger-bench-") as folder, ExitStack() as servers:
         data_dir = Path(folder) / "data"
-        with EmbeddedPostgres(data_dir) as postgres, EmbeddedKafka(data_dir, default_cache_dir()) as broker:
-            options = {"bootstrap_servers": broker.bootstrap}
-            published = asyncio.run(_fill(options, events))
-            yield Stage(postgres.dsn, options, published)
+        postgres = servers.enter_context(EmbeddedPostgres(data_dir))
+        yield Stage(postgres.dsn, data_dir, events, servers)
 
 
-async def _fill(options: Mapping[str, Any], events: int) -> int:
-    await ensure_topics(options)
-    sessions = max(1, events // MESSAGES_PER_SESSION)
-    made = load(sessions, MESSAGES_PER_SESSION, operators=OPERATORS)
-    sent, _ = await publish(options, (Outgoing(topic, key, value) for topic, key, value in made))
-    return sent
+async def _ends(kafka: Mapping[str, Any]) -> dict[Partition, int]:
+    consumer = AIOKafkaConsumer(**kafka)
+    await consumer.start()
+    try:
+        partitions = await inbound_partitions(kafka)
+        ends = await consumer.end_offsets([TopicPartition(*home) for home in partitions])
+        return {home: ends[TopicPartition(*home)] for home in partitions}
+    finally:
+        await consumer.stop()

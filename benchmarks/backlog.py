@@ -1,0 +1,62 @@
+"""A backlog without a broker: records in memory, taken in by one intake or by several processes side by side."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from zlib import crc32
+
+from benchmarks.crew import CrewRun, run_crew
+from benchmarks.load_parts import more_sessions
+from benchmarks.stage import MESSAGES_PER_SESSION, OPERATORS
+from consumers.app import BATCH_MAX_RECORDS
+from consumers.intake import Intake
+from consumers.ports import Record
+from ledger.migrate import migrate
+from wattledger.demo.load import CATALOGUE_TOPIC, load
+
+_TOPIC = "charging.sessions"
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """The part of a backlog that one member takes in: the sessions whose names fall to it."""
+
+    dsn: str
+    events: int
+    member: int
+    members: int
+    mark: str
+
+
+def prepare(dsn: str) -> None:
+    """Make the schema and take in the catalogue of the load."""
+    migrate(dsn)
+    intake = Intake(dsn)
+    try:
+        home = (CATALOGUE_TOPIC, 0)
+        claim = intake.claim([home])[home]
+        values = [value for _, _, value in load(0, operators=OPERATORS)]
+        intake.process([Record(*home, n, None, value) for n, value in enumerate(values)], {home: claim.epoch})
+    finally:
+        intake.close()
+
+
+def take_in(dsn: str, events: int, members: int, mark: str = "B") -> float:
+    """Events a second that so many intakes take in together, each in a process of its own with its own partition."""
+    run: CrewRun[int] = run_crew(_take_in, [_Order(dsn, events, member, members, mark) for member in range(members)])
+    return sum(run.answers) / run.seconds
+
+
+def _take_in(order: _Order, ready: Callable[[], None]) -> int:
+    home = (_TOPIC, order.member)
+    made = more_sessions(order.events, MESSAGES_PER_SESSION, OPERATORS, order.mark)
+    values = [value for _, key, value in made if crc32(key) % order.members == order.member]
+    records = [Record(*home, offset, None, value) for offset, value in enumerate(values)]
+    intake = Intake(order.dsn)
+    epochs = {home: intake.claim([home])[home].epoch}
+    ready()
+    try:
+        for start in range(0, len(records), BATCH_MAX_RECORDS):
+            intake.process(records[start : start + BATCH_MAX_RECORDS], epochs)
+    finally:
+        intake.close()
+    return len(records)

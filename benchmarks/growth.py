@@ -1,0 +1,98 @@
+"""Measures growth: the same slice of events on top of histories of growing size, which was loaded once for each."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+
+from benchmarks import end_to_end
+from benchmarks.disk import bytes_per_session, other_choices
+from benchmarks.entry_sets import post
+from benchmarks.figures import Figure
+from benchmarks.history import load_history
+from benchmarks.positions import read_from_the_end
+from benchmarks.processor_time import MemoryWatch
+from benchmarks.stage import MESSAGES_PER_SESSION, Stage
+
+# Of a larger history no copy is made for each round: its slices go on top of each other, and are little beside it.
+_COPIED_MAX = 2_000_000
+_ENTRIES_PER_EVENT = 0.2
+
+
+@dataclass(slots=True)
+class _Level:
+    """What was found on top of one history: values of each round by name, all rates a second."""
+
+    events: int
+    rates: dict[str, list[float]] = field(default_factory=dict)
+    memory: dict[str, list[float]] = field(default_factory=dict)
+    others: list[Figure] = field(default_factory=list)
+
+
+def measure(
+    stage: Stage,
+    rounds: int,
+    report: Callable[[str], None],
+    history: Sequence[int] = (100_000, 1_000_000, 10_000_000),
+) -> list[Figure]:
+    """Rates on top of each history, slowest to fastest, memory by process, and what a session takes on disk."""
+    levels = [_level(stage, rounds, report, events) for events in sorted(history)]
+    made: list[Figure] = []
+    for name in levels[0].rates:
+        made += [Figure(f"{name}, on {each.events:,}", "a second", tuple(each.rates[name])) for each in levels]
+    for name in levels[0].rates:
+        medians = [Figure(name, "", tuple(each.rates[name])).median for each in levels]
+        made.append(Figure(f"slowest to fastest, {name}", "", (max(medians) / min(medians),)))
+    for name in levels[0].memory:
+        made += [Figure(f"memory of {name}, on {each.events:,}", "MiB", tuple(each.memory[name])) for each in levels]
+    return [*made, *(figure for level in levels for figure in level.others)]
+
+
+def _level(stage: Stage, rounds: int, report: Callable[[str], None], events: int) -> _Level:
+    name = f"history_{events}"
+    with psycopg.connect(stage.server_dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        dsn, began = stage.dsn_of(name), time.perf_counter()
+        loaded = load_history(stage, dsn, events)
+        seconds = time.perf_counter() - began
+        report(f"loaded a history of {loaded:,} events in {seconds:.0f} s")
+        level = _Level(events)
+        level.others.append(Figure(f"loading of the history of {events:,}", "s", (seconds,)))
+        sizes = bytes_per_session(dsn, loaded // MESSAGES_PER_SESSION)
+        level.others += [Figure(f"{each.name}, of {events:,}", each.unit, each.values) for each in sizes]
+        if events <= _COPIED_MAX:
+            level.others += [Figure(f"{e.name}, of {events:,}", e.unit, e.values) for e in other_choices(dsn)]
+        for number in range(1, rounds + 1):
+            with _ground(stage, name, events) as ground:
+                report(f"round {number} of {rounds} on {events:,} events")
+                _round(stage, ground, level, f"S{events}x{number}")
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+        connection.execute("CHECKPOINT")
+    return level
+
+
+@contextmanager
+def _ground(stage: Stage, name: str, events: int) -> Iterator[str]:
+    if events > _COPIED_MAX:
+        yield stage.dsn_of(name)
+    else:
+        with stage.database(name) as dsn:
+            yield dsn
+
+
+def _round(stage: Stage, dsn: str, level: _Level, mark: str) -> None:
+    read_from_the_end(dsn, stage.ends())
+    events = stage.add_events(stage.wanted, mark)
+    watch = MemoryWatch()
+    with watch.watching():
+        found = end_to_end.run(dsn, stage.kafka, stage.group(), events)
+    rates = {"events end to end": found.events_per_second}
+    rates |= {f"events of {name} alone": events / seconds for name, seconds in found.phase_s.items()}
+    seed = sum(map(len, level.rates.values())) + level.events
+    rates["entries posted"] = post(dsn, int(stage.wanted * _ENTRIES_PER_EVENT), 1, seed=seed)
+    for name, value in rates.items():
+        level.rates.setdefault(name, []).append(value)
+    for name, value in watch.named():
+        level.memory.setdefault(name, []).append(value)

@@ -1,0 +1,209 @@
+"""Loads a history: any number of sessions that are over and paid, through the stores of the engine and its guards.
+
+Copies of templates are written by two processes in sets of one commit each, day by day; then the engine's own clock
+fires the payout runs, and the projections stand where a projector would have brought them.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+from psycopg.sql import SQL, Identifier, Literal
+
+from benchmarks.crew import run_crew
+from benchmarks.history_templates import PARTITION, Template, Templates, advance, make_templates, take_in
+from benchmarks.stage import MESSAGES_PER_SESSION, Stage
+from domain.cdr_chain import cdr_id
+from domain.journal import Entry, Posting
+from domain.posting import entry_id
+from domain.session import session_stream
+from ledger import messages, positions
+from ledger.database import Role
+from ledger.event_store import StoredEvent, append
+from ledger.gateway import Gateway
+from ledger.journal_store import write_entries
+from ledger.migrate import migrate
+from ledger.positions import Tally
+from ledger.work import event_id
+from projections.runner import catch_up
+from wattledger.demo.messages import FIRST_DAY
+
+WRITERS = 2
+SESSIONS_PER_SET = 500
+
+_READ_MODELS = "projection."
+_PLACE_PROJECTIONS = """
+UPDATE projection.generation SET position = (SELECT max(notification_id) FROM event_store.stored_events) WHERE live
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What one writer loads: every `writers`-th set of `copies` copies of each template."""
+
+    dsn: str
+    templates: Templates
+    copies: int
+    writer: int
+    writers: int
+
+
+def load_history(stage: Stage, dsn: str, events: int, *, paid: bool = True, days: int = 50, a_day: int = 20) -> int:
+    """Load about so many events of sessions into an empty database; how many it became.
+
+    Unless they are to be `paid` no run is fired, and all lines of the operators still wait for one.
+    """
+    with stage.database() as scratch:
+        templates = make_templates(scratch, days, a_day)
+    copies = max(1, round(events / MESSAGES_PER_SESSION / templates.sessions))
+    migrate(dsn)
+    take_in(dsn, templates.catalogue)
+    run_crew(_load, [_Order(dsn, templates, copies, number, WRITERS) for number in range(WRITERS)])
+    _place_projections(dsn, templates, copies)
+    if paid:
+        advance(dsn, FIRST_DAY)
+        catch_up(dsn)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("VACUUM (ANALYZE)")
+        connection.execute("CHECKPOINT")
+    return copies * templates.sessions * MESSAGES_PER_SESSION
+
+
+def _load(order: _Order, ready: Callable[[], None]) -> int:
+    writer, projector = Gateway(order.dsn), Gateway(order.dsn, Role.PROJECTOR)
+    ready()
+    sessions = _copies(order.templates, order.copies)
+    number = 0
+    try:
+        while some := list(islice(sessions, SESSIONS_PER_SET)):
+            if number % order.writers == order.writer:
+                rows = _write(writer, some, order.templates.columns)
+                _write_projections(projector, rows, order.templates.columns)
+            number += 1
+    finally:
+        writer.close()
+        projector.close()
+    return number
+
+
+def _copies(templates: Templates, copies: int) -> Iterator[tuple[Template, str]]:
+    """Templates with the names of their copies, day by day."""
+    number = 0
+    for day in templates.days:
+        for _ in range(copies):
+            for template in day:
+                yield template, f"H{number:09d}"
+                number += 1
+
+
+def _write(
+    writer: Gateway, sessions: Sequence[tuple[Template, str]], columns: dict[str, str]
+) -> dict[str, list[bytes]]:
+    """One transaction: the keys, all rows, the entries with their balances, and the events last."""
+    events: list[StoredEvent] = []
+    entries: list[Entry] = []
+    rows: dict[str, list[bytes]] = {table: [] for table in columns}
+    keys: dict[bytes, bytes] = {}
+    for template, name in sessions:
+        copy = _Copy(template, name)
+        events += copy.events()
+        entries += copy.entries()
+        keys |= copy.keys()
+        copy.add_rows(rows)
+    with writer.transaction() as cursor:
+        messages.remember(cursor, keys)
+        positions.count(cursor, {PARTITION: Tally(accepted=len(keys))})
+        for table in sorted(rows):
+            if not table.startswith(_READ_MODELS):
+                _copy_in(cursor, table, columns[table], rows[table])
+        write_entries(cursor, entries, writer.shard)
+        append(cursor, events)
+    return rows
+
+
+def _write_projections(projector: Gateway, rows: dict[str, list[bytes]], columns: dict[str, str]) -> None:
+    with projector.transaction() as cursor:
+        for table in sorted(rows):
+            if table.startswith(_READ_MODELS):
+                _copy_in(cursor, table, columns[table], rows[table])
+
+
+def _copy_in(cursor: Cursor[TupleRow], table: str, columns: str, rows: Sequence[bytes]) -> None:
+    with cursor.copy(f"COPY {table} ({columns}) FROM STDIN".encode()) as copy:
+        copy.write(b"".join(rows))
+
+
+class _Copy:
+    """A template under another name."""
+
+    def __init__(self, template: Template, name: str) -> None:
+        self._template, self._name = template, name
+        self._stream_id = session_stream(name)
+        self._old, self._new = template.session_id.encode(), name.encode()
+        numbered = enumerate(template.cdr_ids, 1)
+        self._cdr_ids = [(old.encode(), cdr_id(name, number).encode()) for number, old in numbered]
+        self._entry_ids: list[tuple[bytes, bytes]] = []
+
+    def events(self) -> Iterator[StoredEvent]:
+        """The stream."""
+        for event in self._template.events:
+            yield StoredEvent(self._stream_id, event.version, event.topic, self._renamed(event.state))
+
+    def entries(self) -> Iterator[Entry]:
+        """The entries, with ids and causes of their own."""
+        old, new = self._template.session_id, self._name
+        causes: dict[int, UUID] = {}
+        for named in self._template.entries:
+            entry, version = named.entry, named.cause_version
+            if version not in causes:
+                causes[version] = event_id(self._stream_id, version)
+            new_id = entry_id(self._stream_id, named.key.replace(old, new), named.revision, named.index, named.mirror)
+            self._entry_ids.append((str(entry.entry_id).encode(), str(new_id).encode()))
+            postings = tuple([Posting(each.account.replace(old, new), each.amount_minor) for each in entry.postings])
+            yield Entry(new_id, entry.kind, entry.effective_at, entry.currency, postings, causes[version], new)
+
+    def keys(self) -> dict[bytes, bytes]:
+        """The deduplication keys of the messages; what stands for the digests are hashes as well."""
+        old, new = self._template.session_id, self._name
+        made = [messages.message_key(source, id_.replace(old, new)) for source, id_ in self._template.messages]
+        return {key: blake2b(key, digest_size=16).digest() for key in made}
+
+    def add_rows(self, rows: dict[str, list[bytes]]) -> None:
+        """Add its rows of the other tables; its entries were made before."""
+        for table, found in self._template.rows.items():
+            text = self._renamed(found)
+            if table == "intake.line":
+                text = text.replace(
+                    str(session_stream(self._template.session_id)).encode(), str(self._stream_id).encode()
+                )
+                for old_id, new_id in self._entry_ids:
+                    text = text.replace(old_id, new_id)
+            rows[table].append(text)
+
+    def _renamed(self, text: bytes) -> bytes:
+        text = text.replace(self._old, self._new)
+        for old_id, new_id in self._cdr_ids:
+            text = text.replace(old_id, new_id)
+        return text
+
+
+def _place_projections(dsn: str, templates: Templates, copies: int) -> None:
+    """Say that all projections have followed to the end; their rows are there, but for the sums of operators."""
+    with psycopg.connect(dsn) as connection:
+        for row in templates.balances:
+            made: dict[str, Any] = {
+                name: value * copies if isinstance(value, int) and name != "generation" else value
+                for name, value in row.items()
+            }
+            names = SQL(", ").join(map(Identifier, made))
+            values = SQL(", ").join(map(Literal, made.values()))
+            connection.execute(
+                SQL("INSERT INTO projection.operator_balance_row ({}) VALUES ({})").format(names, values)
+            )
+        connection.execute(_PLACE_PROJECTIONS)

@@ -1,0 +1,29 @@
+"""Measures hot accounts: entries that all touch one platform account, beside the same entries spread over many."""
+
+from collections.abc import Callable
+
+from benchmarks.entry_sets import COUNTERPARTS, ENTRIES_PER_SET, post
+from benchmarks.figures import Figure, figures
+from benchmarks.stage import Stage
+from ledger.migrate import migrate
+
+_ENTRIES_PER_EVENT = 0.2
+_CONNECTIONS = 2
+
+
+def measure(stage: Stage, rounds: int, report: Callable[[str], None]) -> list[Figure]:
+    """Entries a second through two connections, all on one account and spread, and the ratio of each round."""
+    entries = max(ENTRIES_PER_SET * _CONNECTIONS, int(stage.wanted * _ENTRIES_PER_EVENT))
+    speeds, ratios = [], []
+    for number in range(1, rounds + 1):
+        report(f"round {number} of {rounds}: hot and spread")
+        hot, spread = _posted(stage, entries, 1), _posted(stage, entries, COUNTERPARTS)
+        speeds.append([("all on one account", hot), (f"spread over {COUNTERPARTS:,} accounts", spread)])
+        ratios.append([("ratio of hot to spread", hot / spread)])
+    return [*figures("entries/s", speeds), *figures("", ratios)]
+
+
+def _posted(stage: Stage, entries: int, counterparts: int) -> float:
+    with stage.database() as dsn:
+        migrate(dsn)
+        return post(dsn, entries, _CONNECTIONS, counterparts)

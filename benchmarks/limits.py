@@ -1,0 +1,81 @@
+"""Limits: what the figures of a measurement must reach; a figure that misses one is named, and the command fails."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from benchmarks.figures import Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What the median of each figure whose name fits `figure` has to reach: a floor, or else a ceiling.
+
+    `figure` is a pattern as file names have them: `*` stands for anything.
+    """
+
+    measure: str
+    figure: str
+    floor: float | None = None
+    ceiling: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.floor is None) == (self.ceiling is None):
+            raise ValueError(f"the limit of {self.figure} is a floor or a ceiling: give one of them")
+
+    def concerns(self, measure: str, figure: Figure) -> bool:
+        """Whether a figure has this limit."""
+        return measure == self.measure and fnmatchcase(figure.name, self.figure)
+
+    def miss(self, figure: Figure) -> str | None:
+        """A sentence when the figure misses the limit."""
+        bound = self.floor if self.floor is not None else self.ceiling or 0.0
+        if figure.median >= bound if self.floor is not None else figure.median <= bound:
+            return None
+        side = "below the floor" if self.floor is not None else "above the limit"
+        median, unit = text(figure.median), f" {figure.unit}" if figure.unit else ""
+        return f"{self.measure}, {figure.name}: {median}{unit} is {side} of {text(bound)}"
+
+    def __str__(self) -> str:
+        return f"at least {text(self.floor)}" if self.floor is not None else f"at most {text(self.ceiling or 0.0)}"
+
+
+# On two processors that broker, database and engine share.
+LIMITS: tuple[Limit, ...] = (
+    Limit("pipeline", "end to end", floor=10_000),
+    Limit("pipeline", "ratio to the bare pipeline", floor=0.3),
+    Limit("posting", "one connection", floor=10_000),
+    Limit("posting", "two connections", floor=10_000),
+    Limit("projections", "*, from zero", floor=20_000),
+    Limit("balances", "*p99*", ceiling=1.0),
+    Limit("commands", "ratio*", floor=0.5),
+    Limit("latency", "*, p99", ceiling=1_000.0),
+    Limit("hot accounts", "ratio of hot to spread", floor=0.9),
+    Limit("two consumers", "ratio of two to one, database alone", floor=1.4),
+    Limit("slow projection", "ratio of intake beside*", floor=0.95),
+    Limit("memory", "ratio of the last part to the first", floor=1 / 1.2),
+    Limit("growth", "slowest to fastest, *", ceiling=1.2),
+)
+
+
+def text(value: float) -> str:
+    """A number as people read it: whole from 100 on, three digits below."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def missed(found: Mapping[str, Sequence[Figure]], limits: Sequence[Limit] = LIMITS) -> list[str]:
+    """A sentence for each figure that misses a limit."""
+    return list(_misses(found, limits))
+
+
+def _misses(found: Mapping[str, Sequence[Figure]], limits: Sequence[Limit]) -> Iterator[str]:
+    for measure, figures in found.items():
+        for figure in figures:
+            for limit in limits:
+                if limit.concerns(measure, figure) and (sentence := limit.miss(figure)):
+                    yield sentence
+
+
+def limit_of(measure: str, figure: Figure, limits: Sequence[Limit] = LIMITS) -> str:
+    """The limit of a figure in words; empty when it has none."""
+    return "; ".join(str(limit) for limit in limits if limit.concerns(measure, figure))

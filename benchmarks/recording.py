@@ -1,0 +1,81 @@
+"""Everything the engine wrote in a round, row by row as PostgreSQL's binary COPY has it, to be written again bare."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import TupleRow
+from psycopg.sql import SQL, Composed, Identifier
+
+SCHEMAS = ("intake", "event_store", "book", "projection")
+
+# Tables with their columns in order; what PostgreSQL generates itself is not copied.
+_TABLES = """
+SELECT ns.nspname, class.relname,
+       array_agg(attribute.attname ORDER BY attribute.attnum) FILTER (WHERE attribute.attgenerated = '')
+FROM pg_class AS class
+JOIN pg_namespace AS ns ON ns.oid = class.relnamespace
+JOIN pg_attribute AS attribute ON attribute.attrelid = class.oid AND attnum > 0 AND NOT attisdropped
+WHERE ns.nspname = ANY(%s) AND class.relkind IN ('r', 'p') AND NOT class.relispartition
+GROUP BY ns.nspname, class.relname
+ORDER BY ns.nspname, class.relname
+"""
+
+# The frame around the rows of a binary COPY: signature, flags and an empty extension; the mark of the end.
+COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+COPY_TRAILER = b"\xff\xff"
+
+
+@dataclass(frozen=True, slots=True)
+class TableRows:
+    """The rows of a table: one piece a commit, each a whole binary COPY; a piece without rows is empty."""
+
+    schema: str
+    name: str
+    columns: tuple[str, ...]
+    rows: int
+    pieces: tuple[bytes, ...]
+
+    def copy_in(self, schema: str | None = None) -> Composed:
+        """The statement that takes a piece, into the table of that name in another schema if one is named."""
+        columns = SQL(", ").join(map(Identifier, self.columns))
+        return SQL("COPY {}.{} ({}) FROM STDIN (FORMAT BINARY)").format(
+            Identifier(schema or self.schema), Identifier(self.name), columns
+        )
+
+
+def record(dsn: str, pieces: int, only: Collection[str] = ()) -> list[TableRows]:
+    """The rows of all tables of the engine (or of those named `schema.table`), each split into so many pieces."""
+    with psycopg.connect(dsn) as connection:
+        tables = connection.execute(_TABLES, (list(SCHEMAS),)).fetchall()
+        return [
+            _rows(connection, schema, name, tuple(columns), pieces)
+            for schema, name, columns in tables
+            if not only or f"{schema}.{name}" in only
+        ]
+
+
+def _rows(
+    connection: Connection[TupleRow], schema: str, name: str, columns: tuple[str, ...], pieces: int
+) -> TableRows:
+    statement = SQL("COPY {}.{} ({}) TO STDOUT (FORMAT BINARY)").format(
+        Identifier(schema), Identifier(name), SQL(", ").join(map(Identifier, columns))
+    )
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        rows = list(_unframed(bytes(block) for block in copy))
+    return TableRows(schema, name, columns, len(rows), tuple(_split(rows, pieces)))
+
+
+def _unframed(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The rows alone: the server sends one a message, the first behind the header, the trailer by itself."""
+    for number, block in enumerate(blocks):
+        row = block.removeprefix(COPY_HEADER) if number == 0 else block
+        if row and row != COPY_TRAILER:
+            yield row
+
+
+def _split(rows: Sequence[bytes], pieces: int) -> Iterator[bytes]:
+    for number in range(pieces):
+        some = rows[len(rows) * number // pieces : len(rows) * (number + 1) // pieces]
+        yield b"".join((COPY_HEADER, *some, COPY_TRAILER)) if some else b""
