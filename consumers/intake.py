@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from consumers.files import ORIGIN_HEADER
@@ -40,8 +40,7 @@ T = TypeVar("T")
 CDR_ANSWERS = ("roaming.cdr_accepted", "roaming.cdr_rejected")
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """A record with what decoding made of it; `key` tells messages apart and is empty for a refusal."""
 
     record: Record

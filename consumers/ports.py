@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from consumers.errors import MachineryFault, PartitionLost
 
@@ -11,9 +11,8 @@ __all__ = ["Claim", "Intake", "MachineryFault", "Partition", "PartitionLost", "R
 Partition: TypeAlias = tuple[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A record as Kafka gave it, with where it lies."""
+class Record(NamedTuple):
+    """A record as Kafka gave it, with where it lies; a tuple, since there are thousands in a batch."""
 
     topic: str
     partition: int

@@ -14,6 +14,7 @@ from domain.money import percent_of, plain, to_minor_half_up
 from domain.periods import split
 from domain.pricing import price
 from domain.rating import US_PER_HOUR, ChargingPeriod, Phase, Rating, microseconds
+from domain.values import value
 
 # No session costs as much; it also keeps every sum of amounts far within the 64 bits of the book.
 MAX_AMOUNT_MINOR = 10**13
@@ -42,7 +43,7 @@ class MeterFacts:
         return min(self.ends, key=lambda fact: fact.order, default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Bill:
     """One price of a session: amounts in minor units, with the exact rating behind them."""
 
@@ -69,7 +70,7 @@ class Bill:
         return (plain(self.energy_wh), self.net, self.gross, self.commission, self.commission_vat)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BillChange:
     """From `at` the session's price is `bill`, or it has none; `source` and `id` are of the fact behind it."""
 
@@ -79,7 +80,7 @@ class BillChange:
     bill: Bill | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Contract:
     """Everything that rules one session, as in effect at its start."""
 
@@ -96,7 +97,7 @@ class Contract:
         return (self.location.time_zone if self.location else None) or self.operator.time_zone
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Assessment:
     """The outcome: state and reason, what rules the session, and its bills over time (empty when never rateable).
 

@@ -5,11 +5,12 @@ A booking states everything its entries need, so that the book can be derived fr
 operator's share had matured, so that the payable is 2010 and not 2011.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from domain.values import named_value
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@named_value
 class Booking:
     """The head of every booking; `share` names the release its payable lines follow ("" when it has none)."""
 
@@ -23,7 +24,7 @@ class Booking:
     matured: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class SessionRated(Booking):
     """A session was priced and the driver pays: J01 and J02."""
 
@@ -32,7 +33,7 @@ class SessionRated(Booking):
     commission_vat: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class SessionReRated(Booking):
     """A correction changed the price before the captures reached it: J01 and J02 mirrored and posted anew.
 
@@ -47,7 +48,7 @@ class SessionReRated(Booking):
     commission_vat: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class CapturedSessionReRated(Booking):
     """A correction lowered the price after it was captured: J59 against 2080 of the payment."""
 
@@ -60,7 +61,7 @@ class CapturedSessionReRated(Booking):
     commission_vat: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class PaymentCaptured(Booking):
     """A driver's payment was captured: J01c, and J03 for the provider's fee."""
 
@@ -70,7 +71,7 @@ class PaymentCaptured(Booking):
     fee: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class PspFeeCorrected(Booking):
     """The settlement shows another fee than the capture did: J03 for the difference, which may be negative."""
 
@@ -79,7 +80,7 @@ class PspFeeCorrected(Booking):
     fee: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class PspFeeRecharged(Booking):
     """The provider's fee is the operator's to bear: J04; negative gives some of it back."""
 
@@ -87,14 +88,14 @@ class PspFeeRecharged(Booking):
     fee: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class PaymentWrittenOff(Booking):
     """The payment failed for good and the operator bears it: J01f; negative when a later capture mirrors it."""
 
     gross: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class PaymentRefunded(Booking):
     """A refund left the provider: J59r for what was due to the driver, then J25 (and J26), or 5060."""
 
@@ -109,7 +110,7 @@ class PaymentRefunded(Booking):
     commission_vat_back: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class DisputeOpened(Booking):
     """A cardholder disputes a payment: J27 for the amount, J28 for the fee."""
 
@@ -119,7 +120,7 @@ class DisputeOpened(Booking):
     fee: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class DisputeWon(Booking):
     """The dispute was decided for the operator: J29."""
 
@@ -128,7 +129,7 @@ class DisputeWon(Booking):
     amount: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class DisputeLost(Booking):
     """The dispute was decided for the cardholder: J30, with the commission given back."""
 
@@ -139,7 +140,7 @@ class DisputeLost(Booking):
     commission_vat_back: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class CdrAccepted(Booking):
     """A partner accepted a CDR: J13 and J14."""
 
@@ -150,7 +151,7 @@ class CdrAccepted(Booking):
     commission_vat: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class CdrInvoicePaid(Booking):
     """An invoice that bills this CDR was paid: J16 for the CDR's gross."""
 
@@ -160,7 +161,7 @@ class CdrInvoicePaid(Booking):
     gross: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class AcceptedCdrCredited(Booking):
     """An accepted CDR was taken back: J21, against 1210 when it was invoiced and 1200 when not."""
 
@@ -172,14 +173,14 @@ class AcceptedCdrCredited(Booking):
     commission_vat: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class ShareMatured(Booking):
     """A share became available: J08 for all that was pending of it."""
 
     amount: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class SettlementReceived(Booking):
     """A provider's money is on our bank account: J09."""
 
@@ -188,7 +189,7 @@ class SettlementReceived(Booking):
     amount: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class InvoicePaid(Booking):
     """A partner paid an invoice: J17 for the amount paid."""
 
@@ -197,49 +198,49 @@ class InvoicePaid(Booking):
     amount: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class ReserveHeld(Booking):
     """Part of a payout was kept as reserve: J31."""
 
     amount: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class ReserveReleased(Booking):
     """A reserve came back to the operator: J32."""
 
     amount: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class PayoutInitiated(Booking):
     """A payout was handed off to the bank: J35."""
 
     amount: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class PayoutReissued(Booking):
     """A failed or returned payout was handed off again to another account: J40."""
 
     amount: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class PayoutSettled(Booking):
     """The bank executed a payout: J36."""
 
     amount: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class PayoutFailed(Booking):
     """The bank rejected a payout before execution: J38."""
 
     amount: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class PayoutReturned(Booking):
     """A payout came back after execution: J39."""
 

@@ -6,7 +6,6 @@ is carried along (the tariff, a location's texts) stays as it came.
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,12 +16,13 @@ from domain.cdr_text import NOT_AVAILABLE, datetime_text, short_id
 from domain.errors import DomainError
 from domain.pricing import ocpi_volumes
 from domain.rating import Rating
+from domain.values import value
 
 UNKNOWN_TOKEN_TYPE = "OTHER"  # noqa: S105 - an OCPI TokenType
 _SIGNED_DATA_MAX = 5000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CdrSource:
     """All that a CDR says: the session, its rating, and the posted amounts in minor units.
 

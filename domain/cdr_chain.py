@@ -5,19 +5,21 @@ the standing CDR as a whole and issues a new one (OCPI mod_cdrs, Credit CDRs).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TypeAlias
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL
 
 from domain.assessment import Assessment, Bill, BillChange
 from domain.facts import CdrAnswered
+from domain.named_ids import named_id
+from domain.values import value
 
 BillKey: TypeAlias = tuple[str, int, int, int, int]
 ISSUE, CREDIT = "issue", "credit"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Step:
     """One step of the chain: CDR `number` (from 1) is issued for a bill, or credited, at a moment."""
 
@@ -32,7 +34,7 @@ class Step:
         return (self.act, self.number, self.bill.key if self.bill else None)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class IssuedCdr:
     """A CDR that went out, and the moment at which it was credited, if it was."""
 
@@ -43,9 +45,10 @@ class IssuedCdr:
     credited_at: datetime | None = None
 
 
+@lru_cache(maxsize=1024)
 def cdr_id(session_id: str, number: int) -> str:
     """The id of a session's CDR: UUIDv5 in the URL name space, counted from 1."""
-    return str(uuid5(NAMESPACE_URL, f"wattledger:cdr:{session_id}:{number}"))
+    return str(named_id(NAMESPACE_URL, f"wattledger:cdr:{session_id}:{number}"))
 
 
 def wanted_chain(
@@ -96,7 +99,7 @@ class _Chain:
 
     def credit_if_rejected(self, before: datetime | None) -> None:
         """Credit the standing CDR when its partner took its acceptance back."""
-        if self.standing is None:
+        if self.standing is None or not self.rejections:
             return
         rejected = self.rejections.get(cdr_id(self.session_id, self.standing))
         if rejected is not None and (before is None or rejected < before):

@@ -6,9 +6,9 @@ outcome is a function of the set of facts and not of the order in which they arr
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.assessment import Assessment, Bill, BillChange
 from domain.bookings import (
@@ -31,12 +31,13 @@ from domain.facts import Captured, DisputeClosed, Disputed, Fact, Failed, Refund
 from domain.money import largest_remainder
 from domain.payment_facts import PaymentFacts, first_of_each, settled_captures
 from domain.release import Release, release, release_at_once
+from domain.values import value
 
 SESSION_SHARE = "session"
 NO_BILL = (0, 0, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SessionBook:
     """What is to stand on the book for a session, its releases by share, and the bills that were really charged."""
 
@@ -56,12 +57,13 @@ def driver_book(
     clock: datetime | None = None,
 ) -> SessionBook:
     """The book of a session the driver pays, or of payments whose session is not (yet) rated, as of a clock."""
+    if not assessment.changes and not payments:
+        return SessionBook((), {}, ())
     walk = _Walk(session_id, operator_id, currency, assessment, payments, catalogue, clock)
     return walk.run()
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     at: datetime
     rank: int
     source: str

@@ -1,16 +1,16 @@
 """Facts about a session, as sources reported them: each acts at its own time, whenever it arrives."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from domain.catalogue import instant, partner_key
 from domain.exact import Exact, exact
 from domain.money import parse_minor
+from domain.values import named_value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class Fact:
     """The head of every fact: when it acts, and who said so; facts at the same time are taken by (source, id)."""
 
@@ -24,7 +24,7 @@ class Fact:
         return (self.at, self.source, self.id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class Started(Fact):
     """`charging.session.started`; `partner` is set when the token belongs to a party (it may be a roaming one)."""
 
@@ -40,7 +40,7 @@ class Started(Fact):
     reserved_from: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class Metered(Fact):
     """`charging.session.metered`: a cumulative register, with power and current where they were read."""
 
@@ -50,21 +50,21 @@ class Metered(Fact):
     signed_value: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class StateChanged(Fact):
     """`charging.session.state_changed`: CHARGING or IDLE from here on."""
 
     state: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class Ended(Fact):
     """`charging.session.ended`."""
 
     register_wh: Exact
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class MeterCorrected(Fact):
     """`charging.session.meter_corrected`: the later truth about one or both registers."""
 
@@ -72,7 +72,7 @@ class MeterCorrected(Fact):
     stop_wh: Exact | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class Captured(Fact):
     """`payment.captured`; amounts in minor units."""
 
@@ -83,14 +83,14 @@ class Captured(Fact):
     fee: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class Failed(Fact):
     """`payment.failed`."""
 
     payment_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class Refunded(Fact):
     """`payment.refunded`."""
 
@@ -101,7 +101,7 @@ class Refunded(Fact):
     borne_by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class Disputed(Fact):
     """`payment.disputed`."""
 
@@ -112,7 +112,7 @@ class Disputed(Fact):
     fee: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class DisputeClosed(Fact):
     """`payment.dispute_closed`: WON or LOST."""
 
@@ -120,7 +120,7 @@ class DisputeClosed(Fact):
     outcome: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class Settled(Fact):
     """One item of a `payment.settled` that names a payment of this session."""
 
@@ -132,7 +132,7 @@ class Settled(Fact):
     fee: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class CdrAnswered(Fact):
     """`roaming.cdr_accepted` or `roaming.cdr_rejected` about a CDR of this session."""
 
@@ -141,7 +141,7 @@ class CdrAnswered(Fact):
     accepted: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class CdrPaid(Fact):
     """A `roaming.invoice_paid` that bills a CDR of this session."""
 

@@ -1,24 +1,24 @@
 """Journal entries: balanced sets of postings in one currency, frozen once made."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from domain.errors import UnbalancedEntry
+from domain.values import value
 
 MIN_POSTINGS = 2
 MAX_POSTINGS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(NamedTuple):
     """One line of an entry: an account (`CODE` or `CODE/DIMENSION`) and minor units, debit positive."""
 
     account: str
     amount_minor: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Entry:
     """A balanced journal entry; `kind` is its posting number (J01, J02, ...), `cause` the stored event behind it.
 

@@ -1,7 +1,7 @@
 """All that was reported about a session's payments, and which captures its settlements pay."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,9 +20,14 @@ class PaymentFacts:
     disputes: list[Disputed] = field(default_factory=list)
     closes: list[DisputeClosed] = field(default_factory=list)
 
+    def __bool__(self) -> bool:
+        return bool(self.captures or self.failures or self.settled or self.refunds or self.disputes or self.closes)
 
-def first_of_each(facts: Iterable[Any], key: Callable[[Any], Any]) -> list[Any]:
+
+def first_of_each(facts: Sequence[Any], key: Callable[[Any], Any]) -> list[Any]:
     """Facts in their order, of each business id only the first."""
+    if not facts:
+        return []
     seen: dict[Any, Any] = {}
     for fact in sorted(facts, key=lambda fact: fact.order):
         seen.setdefault(key(fact), fact)
@@ -30,12 +35,14 @@ def first_of_each(facts: Iterable[Any], key: Callable[[Any], Any]) -> list[Any]:
 
 
 def settled_captures(
-    captures: Sequence[Captured], settled: Iterable[Settled]
+    captures: Sequence[Captured], settled: Sequence[Settled]
 ) -> Iterator[tuple[datetime, Settled, list[Captured]]]:
     """Match the items of settlements to the captures they pay, one by one in their order.
 
     A single item pays all captures of its payment; each match is from the moment at which both sides are known.
     """
+    if not captures or not settled:
+        return
     items_of: dict[str, list[Settled]] = defaultdict(list)
     for item in first_of_each(settled, lambda fact: (fact.settlement_id, fact.item)):
         items_of[item.payment_id].append(item)

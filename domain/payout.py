@@ -19,13 +19,14 @@ from domain.bookings import (
 from domain.catalogue import instant
 from domain.facts import Fact
 from domain.session_events import Booked, Retracted
+from domain.values import named_value, value
 
 AWAITING_APPROVAL, IN_TRANSIT, PAID = "AWAITING_APPROVAL", "IN_TRANSIT", "PAID"
 FAILED, RETURNED = "FAILED", "RETURNED"
 RESERVE_KEY, RESERVE_RELEASE_KEY = "reserve", "reserve-release"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PayoutKey:
     """What a payout is about: one operator, currency and business date, and the attempt, counted from 1 (P7, P13)."""
 
@@ -54,7 +55,7 @@ def payout_stream(payout_id: str) -> UUID:
     return uuid5(NAMESPACE_URL, f"wattledger:stream:payout:{payout_id}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@named_value
 class PayoutAnswered(Fact):
     """`payout.accepted`, `payout.paid`, `payout.failed` or `payout.returned`; `answer` is the last word of it."""
 
@@ -68,7 +69,7 @@ def parse_answer(type_: str, data: Mapping[str, Any], source: str, id_: str) -> 
     return PayoutAnswered(at=instant(data["at"]), source=source, id=id_, answer=answer, reason=data.get("reason"))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PayoutCreated:
     """A run made a payout; `entry_ids` are the entries it pays, `reissue_of` the failed payout it repeats."""
 
@@ -89,7 +90,7 @@ class PayoutCreated:
     reissue_of: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PayoutStatusChanged:
     """The bank's answers changed a payout's status; `reason` is an ISO 20022 code where one was given."""
 
@@ -100,7 +101,7 @@ class PayoutStatusChanged:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PayoutSuperseded:
     """A failed or returned payout was paid again by another attempt; at most one attempt is alive (P18)."""
 

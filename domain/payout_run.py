@@ -28,9 +28,10 @@ from domain.payout import (
     supersede,
 )
 from domain.posting import entry_id
+from domain.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Line:
     """An entry's effect on an operator's payable that may be paid: minor units, positive in the operator's favour."""
 

@@ -2,7 +2,6 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
@@ -14,6 +13,7 @@ from domain.exact import Exact
 from domain.rating import US_PER_HOUR, WH_PER_KWH, ChargingPeriod, Phase, microseconds
 from domain.tariff import Menu, Tariff
 from domain.tariff_document import exact_number, utc_instant
+from domain.values import value
 from domain.wall_clock import wall_clock_instants
 
 _ZERO = Fraction(0)
@@ -22,7 +22,7 @@ Reading = tuple[datetime, Exact]
 StateChange = tuple[datetime, Phase | str]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SessionTrace:
     """What is known of a raw session: times in UTC, cumulative register in Wh, power in W, current in A.
 

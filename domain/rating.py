@@ -1,6 +1,5 @@
 """What a rating is made of: charging periods, priced lines and exact totals."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from fractions import Fraction
@@ -8,6 +7,7 @@ from typing import NamedTuple
 
 from domain.errors import DomainError
 from domain.exact import Exact
+from domain.values import value
 
 ENERGY = "ENERGY"
 FLAT = "FLAT"
@@ -34,7 +34,7 @@ class Phase(Enum):
     RESERVED = "RESERVED"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChargingPeriod:
     """A stretch of a session in which nothing that matters to the price changes (OCPI ChargingPeriod).
 
@@ -63,7 +63,7 @@ class ChargingPeriod:
         return microseconds(self.end - self.start)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Price:
     """An exact amount in major units of the tariff's currency, without and with VAT (OCPI Price)."""
 
@@ -102,7 +102,7 @@ class Line(NamedTuple):
         return Price(excl_vat, excl_vat * (100 + self.vat) / 100 if self.vat else excl_vat)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Rating:
     """The exact price of a session and everything that explains it; None where no such component was active.
 

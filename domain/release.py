@@ -1,13 +1,13 @@
 """Releases: when an operator's share may be paid, and when it moves from pending to available."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from domain.calendar import add_days, business_date, opens_at
 from domain.catalogue import Catalogue
+from domain.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Release:
     """A share was released; its lines may be paid from the business date `available_on`, J08 is at `matures_at`."""
 

@@ -62,6 +62,7 @@ from domain.session_events import (
     SessionAssessed,
     ShareReleased,
 )
+from domain.values import value
 
 CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
 # A CDR has to fit into one Kafka record with room to spare.
@@ -177,7 +178,7 @@ _EVOLVE: dict[type, Callable[[Session, Any], None]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Judgement:
     """The decisions to store, the next moment at which the clock matters, and what the session depends on.
 

@@ -1,15 +1,15 @@
 """What a session decides, as stored: outcomes, bookings and their retractions, releases, CDRs; past tense."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
 from domain.bookings import Booking
 from domain.cdr_chain import BillKey
+from domain.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SessionAssessed:
     """The outcome of a session changed; amounts in minor units, None unless RATED."""
 
@@ -28,7 +28,7 @@ class SessionAssessed:
     shortfall: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FactRejected:
     """A fact that was accepted turned out to contradict its session; it is dead-lettered."""
 
@@ -38,7 +38,7 @@ class FactRejected:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FactReadmitted:
     """A rejected fact fits its session after all: the catalogue that said otherwise was not complete."""
 
@@ -46,7 +46,7 @@ class FactReadmitted:
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ShareReleased:
     """The payable lines of a share may be paid from `available_on`; all None when nothing releases them any more."""
 
@@ -57,7 +57,7 @@ class ShareReleased:
     matures_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Booked:
     """A booking stands on the book; `revision` counts the times its key was booked."""
 
@@ -65,7 +65,7 @@ class Booked:
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Retracted:
     """A booking no longer stands: its entries are mirrored at their own effective time."""
 
@@ -73,7 +73,7 @@ class Retracted:
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CdrIssued:
     """A CDR went out; `key` is (energy in Wh, net, gross, commission, its VAT) in minor units."""
 
@@ -86,7 +86,7 @@ class CdrIssued:
     document: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CdrCredited:
     """A CDR was taken back as a whole by its credit CDR."""
 

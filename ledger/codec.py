@@ -6,11 +6,11 @@ events go through `UPCASTS`, so that an event class may change and what was stor
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
 from types import UnionType
-from typing import Any, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, Union, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import orjson
@@ -31,8 +31,7 @@ from domain.session_events import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedFact:
+class RecordedFact(NamedTuple):
     """A message as it was accepted: `type`, `source`, `id` and `time` of its envelope, and its data."""
 
     type: str
@@ -53,8 +52,6 @@ _PLAIN_EVENTS: tuple[type, ...] = (
     PayoutStatusChanged,
     PayoutSuperseded,
 )
-_BOOKINGS: dict[str, type[bookings.Booking]] = {kind.__name__: kind for kind in POSTING_RULES}
-_WRAPPERS: dict[str, type[Booked] | type[Retracted]] = {"Booked": Booked, "Retracted": Retracted}
 
 # A CDR that was sent is repeated to the last digit in its credit CDR, so its numbers are read as decimals.
 _DOCUMENT_TOPICS = frozenset({CdrIssued.__name__, CdrCredited.__name__})
@@ -92,11 +89,9 @@ def decode(topic: str, state: bytes) -> Any:
     body = json.loads(state, parse_float=Decimal) if topic in _DOCUMENT_TOPICS else orjson.loads(state)
     if topic in UPCASTS:
         body = UPCASTS[topic](body)
-    if topic in _READERS:
-        return _READERS[topic](body)
-    wrapper, _, booking = topic.partition(".")
-    if wrapper in _WRAPPERS:
-        return _WRAPPERS[wrapper](_BOOKING_READERS[booking](body["booking"]), body["revision"])
+    read = _READERS.get(topic)
+    if read is not None:
+        return read(body)
     return RecordedFact(topic, body["source"], body["id"], datetime.fromisoformat(body["time"]), body["data"])
 
 
@@ -129,5 +124,13 @@ def _converter(hint: Any) -> Callable[[Any], Any] | None:
     return None
 
 
-_READERS = {kind.__name__: _reader(kind) for kind in _PLAIN_EVENTS}
-_BOOKING_READERS = {name: _reader(kind) for name, kind in _BOOKINGS.items()}
+def _booking_reader(wrapper: type[Booked] | type[Retracted], kind: type[bookings.Booking]) -> Callable[..., Any]:
+    read_booking = _reader(kind)
+    return lambda body: wrapper(read_booking(body["booking"]), body["revision"])
+
+
+_READERS = {kind.__name__: _reader(kind) for kind in _PLAIN_EVENTS} | {
+    f"{wrapper.__name__}.{kind.__name__}": _booking_reader(wrapper, kind)
+    for wrapper in (Booked, Retracted)
+    for kind in POSTING_RULES
+}

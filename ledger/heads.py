@@ -1,12 +1,13 @@
 """Heads of streams: the last version of each, locked in sorted order by whoever is about to append to it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
+
+from domain.values import value
 
 # New sessions get their row first, then all rows are locked in the order of their keys, so that two writers wait
 # for each other and never deadlock.
@@ -68,7 +69,7 @@ _FAULTS = "SELECT session_id, fault FROM intake.session_head WHERE fault IS NOT 
 _TAKE_BACK = "UPDATE intake.session_head SET fault = NULL, stale = true WHERE fault IS NOT NULL"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SessionHead:
     """What a session's row says: version of its stream, when the clock matters next, and what it depends on."""
 

@@ -1,7 +1,6 @@
 """Payable lines: each entry's effect on what an operator is owed, until a payout pays it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.payout_run import Line
+from domain.values import value
 
 _COPY_LINES = """
 COPY intake.line (entry_id, stream_id, share, operator_id, currency, amount, released_at, available_on,
@@ -35,7 +35,7 @@ WHERE line.entry_id = new.entry_id
 """
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NewLine:
     """A line as it is first written; `amount` in minor units, positive in the operator's favour."""
 
@@ -51,7 +51,7 @@ class NewLine:
     payout_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MovedRelease:
     """The release of a share as it is now."""
 

@@ -1,12 +1,12 @@
 """Facts about a payment or a CDR that wait until a session claims it, and the references that tell which one does."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import orjson
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from domain.values import value
 from ledger.codec import RecordedFact
 
 _PARK = """
@@ -53,7 +53,7 @@ WHERE parked.kind = taken.kind AND parked.ref = taken.ref AND parked.type = take
 """
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Parked:
     """A fact about a payment or a CDR (`kind`), by its id (`ref`)."""
 
