@@ -19,6 +19,7 @@ def datetime_text(moment: datetime) -> str:
 
     Cutting, not rounding, keeps a moment on its side of every window's edge.
     """
-    text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    fraction = f"{moment.microsecond:06d}"[:4].rstrip("0")
+    # Six decimals where there are microseconds, none where there are not.
+    text, _, fraction = moment.astimezone(UTC).replace(tzinfo=None).isoformat().partition(".")
+    fraction = fraction[:4].rstrip("0")
     return f"{text}.{fraction}Z" if fraction else f"{text}Z"

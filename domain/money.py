@@ -94,7 +94,9 @@ def largest_remainder(total_minor: int, weights: Sequence[int]) -> tuple[int, ..
 
 def plain(value: Exact | Decimal) -> str:
     """Shortest decimal text of a terminating decimal: `1432`, `0.5`; never an exponent."""
+    if isinstance(value, int):
+        return str(value)
     if isinstance(value, Fraction):
         value = Decimal(value.numerator) / Decimal(value.denominator)
-    text = format(Decimal(value), "f")
+    text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text

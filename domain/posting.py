@@ -5,7 +5,7 @@ Postings carry minor units, debit positive. A leg of zero is left out, and an en
 
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from domain.bookings import (
     AcceptedCdrCredited,
@@ -35,6 +35,7 @@ from domain.bookings import (
     ShareMatured,
 )
 from domain.journal import Entry, Posting
+from domain.named_ids import named_id
 
 BANK = "1010"
 OUTPUT_VAT = "2110"
@@ -263,7 +264,7 @@ POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
 
 def entry_id(stream_id: UUID, key: str, revision: int, index: int, mirror: bool = False) -> UUID:
     """The id of an entry from business keys alone: UUIDv5 in its stream's name space."""
-    return uuid5(stream_id, f"{key}#{revision}#{index}{'-' if mirror else ''}")
+    return named_id(stream_id, f"{key}#{revision}#{index}{'-' if mirror else ''}")
 
 
 def entries_of(booking: Booking, stream_id: UUID, revision: int, cause: UUID) -> list[Entry]:

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.bookings import ReserveReleased
 from domain.journal import Entry
+from domain.named_ids import named_id
 from domain.posting import entries_of, mirrors_of, payable_effects
 from domain.session_events import Booked, Retracted, ShareReleased
 from ledger.codec import encode
@@ -26,7 +27,7 @@ SELECT * FROM unnest(%s::text[], %s::text[], %s::uuid[], %s::int[], %s::uuid[])
 
 def event_id(stream_id: UUID, version: int) -> UUID:
     """The id of a stored event, as entries name their cause."""
-    return uuid5(stream_id, f"event:{version}")
+    return named_id(stream_id, f"event:{version}")
 
 
 @dataclass(slots=True)
