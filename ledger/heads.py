@@ -8,6 +8,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.values import value
+from ledger.arrays import array, columns
 
 # New sessions get their row first, then all rows are locked in the order of their keys, so that two writers wait
 # for each other and never deadlock.
@@ -17,7 +18,7 @@ SELECT session_id FROM unnest(%s::text[]) AS session_id ORDER BY session_id
 ON CONFLICT (session_id) DO NOTHING
 """
 _LOCK_SESSION_HEADS = """
-SELECT session_id, version FROM intake.session_head WHERE session_id = ANY(%s) ORDER BY session_id FOR UPDATE
+SELECT session_id, version FROM intake.session_head WHERE session_id = ANY(%s::text[]) ORDER BY session_id FOR UPDATE
 """
 _SAVE_SESSION_HEADS = """
 UPDATE intake.session_head AS head
@@ -106,15 +107,15 @@ def lock_sessions(cursor: Cursor[TupleRow], session_ids: Iterable[str]) -> dict[
     wanted = sorted(set(session_ids))
     if not wanted:
         return {}
-    cursor.execute(_MAKE_SESSION_HEADS, (wanted,))
-    return dict(cursor.execute(_LOCK_SESSION_HEADS, (wanted,)).fetchall())
+    ids = array(wanted)
+    cursor.execute(_MAKE_SESSION_HEADS, (ids,))
+    return dict(cursor.execute(_LOCK_SESSION_HEADS, (ids,)).fetchall())
 
 
 def save_sessions(cursor: Cursor[TupleRow], heads: Sequence[SessionHead]) -> None:
     """Write the heads of sessions whose locks this transaction holds."""
     if heads:
-        columns = zip(*(head.row for head in heads), strict=True)
-        cursor.execute(_SAVE_SESSION_HEADS, [list(column) for column in columns])
+        cursor.execute(_SAVE_SESSION_HEADS, columns([head.row for head in heads]))
 
 
 def lock_streams(cursor: Cursor[TupleRow], stream_ids: Iterable[UUID]) -> dict[UUID, int]:

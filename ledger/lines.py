@@ -9,6 +9,7 @@ from psycopg.rows import TupleRow
 
 from domain.payout_run import Line
 from domain.values import value
+from ledger.arrays import columns
 
 _COPY_LINES = """
 COPY intake.line (entry_id, stream_id, share, operator_id, currency, amount, released_at, available_on,
@@ -87,8 +88,8 @@ def add_lines(cursor: Cursor[TupleRow], lines: Sequence[NewLine]) -> None:
 def move_releases(cursor: Cursor[TupleRow], moved: Sequence[MovedRelease]) -> None:
     """Bring the unpaid lines of shares in step with their releases."""
     if moved:
-        columns = zip(*((m.stream_id, m.share, m.released_at, m.available_on) for m in moved), strict=True)
-        cursor.execute(_MOVE_RELEASES, [list(column) for column in columns])
+        rows = [(m.stream_id, m.share, m.released_at, m.available_on) for m in moved]
+        cursor.execute(_MOVE_RELEASES, columns(rows))
 
 
 def payable_lines(cursor: Cursor[TupleRow], operator_id: str) -> list[Line]:

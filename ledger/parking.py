@@ -7,6 +7,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.values import value
+from ledger.arrays import columns
 from ledger.codec import RecordedFact
 
 _PARK = """
@@ -75,7 +76,7 @@ def add_references(cursor: Cursor[TupleRow], references: Sequence[tuple[str, str
     """Note (kind, ref, session id); whether any parked fact waits for one of them."""
     if not references:
         return False
-    kinds, refs, sessions = (list(column) for column in zip(*references, strict=True))
+    kinds, refs, sessions = columns(references)
     cursor.execute(_REFER, (kinds, refs, sessions))
     row = cursor.execute(_AWAITED, (kinds, refs)).fetchone()
     return bool(row and row[0])

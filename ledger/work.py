@@ -13,6 +13,7 @@ from domain.journal import Entry
 from domain.named_ids import named_id
 from domain.posting import entries_of, mirrors_of, payable_effects
 from domain.session_events import Booked, Retracted, ShareReleased
+from ledger.arrays import columns
 from ledger.codec import encode
 from ledger.event_store import StoredEvent, append
 from ledger.heads import SessionHead, save_sessions, save_streams
@@ -108,4 +109,4 @@ def _write_outbox(
 ) -> None:
     rows = list(outbox)
     if rows:
-        cursor.execute(_ADD_TO_OUTBOX, [list(column) for column in zip(*rows, strict=True)])
+        cursor.execute(_ADD_TO_OUTBOX, columns(rows))
