@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import (
+    commands,
     consumer_memory,
     growth,
     hot_accounts,
@@ -43,6 +44,7 @@ MEASURES: Mapping[str, Measure] = {
     "two consumers": two_consumers.measure,
     "memory": consumer_memory.measure,
     "latency": latency.measure,
+    "commands": commands.measure,
 }
 EVENTS, ROUNDS, HISTORY = 200_000, 3, (100_000, 1_000_000, 10_000_000)
 QUICK_EVENTS, QUICK_HISTORY = 10_000, (10_000, 20_000)

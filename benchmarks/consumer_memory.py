@@ -1,12 +1,11 @@
 """Measures a consumer process that drains a long backlog: its memory, and whether it keeps its speed."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from benchmarks.consumer_process import start_consumer
 from benchmarks.end_to_end import WrongOutcome
 from benchmarks.figures import Figure
 from benchmarks.processor_time import MemoryWatch
@@ -60,13 +59,8 @@ def _run(stage: Stage, dsn: str) -> Iterator[Look]:
         "group": stage.group(),
         "step": max(1, stage.events // _STEPS),
     }
-    command = [sys.executable, "-m", "benchmarks.consumer_process"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        if process.stdin is None or process.stdout is None:
-            raise WrongOutcome("the consumer process has no standard streams")
-        with process.stdin as told:
-            told.write(json.dumps(order))
-        for line in process.stdout:
+    with start_consumer(order) as process:
+        for line in process.stdout or ():
             yield Look(*json.loads(line))
     if process.returncode:
         raise WrongOutcome(f"the consumer process ended with status {process.returncode}; see what it wrote")

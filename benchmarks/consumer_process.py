@@ -1,23 +1,47 @@
-"""A consumer in a process of its own: reads what to do from standard input, tells of its memory as lines of JSON."""
+"""A consumer in a process of its own: reads what to do from standard input, tells of itself as lines of JSON."""
 
 import json
 import resource
+import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from consumers.intake import Intake
-from consumers.run import run_until_caught_up
+from consumers.run import run_forever, run_until_caught_up
 
 _MIB = 1024 * 1024
 _STATUS = Path("/proc/self/status")
 
 
+def start_consumer(order: Mapping[str, Any]) -> "subprocess.Popen[str]":
+    """A consumer with the `dsn`, the `kafka` options and the `group` of an order.
+
+    It takes everything in that there is, telling [events, resident MiB, peak MiB so far, seconds] at first, each
+    `step` events and at the end; with no `step` it shares the topics with its group until it is terminated.
+    """
+    command = [sys.executable, "-m", "benchmarks.consumer_process"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    if process.stdin is not None:
+        with process.stdin as told:
+            told.write(json.dumps(order))
+    return process
+
+
 def main() -> None:
-    """Take everything in, telling [events, resident MiB, peak MiB so far, seconds] first, each `step`, and last."""
+    """Do what the order says."""
     order = json.loads(sys.stdin.read())
+    if order["step"] is None:
+        run_forever(order["kafka"], lambda: Intake(order["dsn"]), group_id=order["group"])
+    else:
+        _catch_up(order)
+
+
+def _catch_up(order: Mapping[str, Any]) -> None:
     intake, process, step = Intake(order["dsn"]), psutil.Process(), order["step"]
     next_look = 1
 

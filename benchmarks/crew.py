@@ -1,20 +1,18 @@
 """A crew: the same work in several processes that prepare by themselves and start at the same moment."""
 
-import multiprocessing
+import pickle
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Barrier
-from typing import Any, Generic, TypeVar
+from typing import IO, Any, Generic, TypeVar
 
 Order = TypeVar("Order")
 Answer = TypeVar("Answer")
 
-# Prepares by an order, calls what it was given once it is ready, works, and answers.
-Work = Callable[[Order, Callable[[], None]], Answer]
-
-_PATIENCE_SECONDS = 1_800
+_READY, _GO = b"ready\n", b"go\n"
 
 
 class CrewFailed(Exception):
@@ -32,47 +30,58 @@ class CrewRun(Generic[Answer]):
 def run_crew(work: Callable[[Order, Callable[[], None]], Answer], orders: Sequence[Order]) -> CrewRun[Answer]:
     """Do the work of each order in a process of its own; `work` is a function of a module.
 
-    Raises CrewFailed when a process ended without an answer.
+    It prepares, calls what it was given once it is ready, works, and answers. Raises CrewFailed when a process ended
+    without an answer.
     """
-    context = multiprocessing.get_context("spawn")
-    start = context.Barrier(len(orders))
-    members = []
-    for order in orders:
-        ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_member, args=(work, order, start, theirs))
-        process.start()
-        theirs.close()
-        members.append((process, ours))
-    found = [_answer(ours) for _, ours in members]
-    for process, _ in members:
-        process.join()
-    ended = [each for each in found if each is not None]
-    if len(ended) < len(orders):
-        raise CrewFailed(f"{len(orders) - len(ended)} of {len(orders)} processes failed; see what they wrote")
-    began = min(began for began, _, _ in ended)
-    return CrewRun(tuple(answer for _, _, answer in ended), max(end for _, end, _ in ended) - began)
+    with ExitStack() as members:
+        streams = [_start(members, work, order) for order in orders]
+        for _, told in streams:
+            if told.readline() != _READY:
+                raise CrewFailed("a process ended before it was ready; see what it wrote")
+        for asked, _ in streams:
+            asked.write(_GO)
+            asked.flush()
+        try:
+            found: list[tuple[float, float, Answer]] = [pickle.load(told) for _, told in streams]
+        except EOFError as error:
+            raise CrewFailed("a process ended without an answer; see what it wrote") from error
+    began = min(each[0] for each in found)
+    return CrewRun(tuple(answer for _, _, answer in found), max(end for _, end, _ in found) - began)
 
 
-def _answer(connection: "Connection[Any, Any]") -> tuple[float, float, Any] | None:
-    try:
-        found: tuple[float, float, Any] = connection.recv()
-        return found
-    except EOFError:
-        return None
+def _start(members: ExitStack, work: Callable[..., Any], order: object) -> tuple[IO[bytes], IO[bytes]]:
+    """A process with its order; the streams to ask it and to be told by it. It is ended with the crew."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.crew"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    members.enter_context(process)
+    members.callback(process.kill)
+    if process.stdin is None or process.stdout is None:
+        raise CrewFailed("a process has no standard streams")
+    pickle.dump((work, order), process.stdin)
+    process.stdin.flush()
+    return process.stdin, process.stdout
 
 
-def _member(work: Callable[[Any, Callable[[], None]], Any], order: Any, start: Barrier, told: Any) -> None:
+def _be_a_member() -> None:
+    asked, told = sys.stdin.buffer, sys.stdout.buffer
+    # What the work prints is for people; the stream is for the crew.
+    sys.stdout = sys.stderr
+    work, order = pickle.load(asked)
     began = 0.0
 
     def ready() -> None:
         nonlocal began
-        start.wait(_PATIENCE_SECONDS)
+        told.write(_READY)
+        told.flush()
+        asked.readline()
         # The monotonic clock is one for all processes of a machine.
         began = time.monotonic()
 
-    try:
-        answer = work(order, ready)
-        told.send((began, time.monotonic(), answer))
-    except BaseException:
-        start.abort()
-        raise
+    answer = work(order, ready)
+    pickle.dump((began, time.monotonic(), answer), told)
+    told.flush()
+
+
+if __name__ == "__main__":
+    _be_a_member()

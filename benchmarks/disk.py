@@ -127,18 +127,22 @@ def other_choices(dsn: str) -> list[Figure]:
         sizes = _sizes(connection)
         for choice in _CHOICES:
             now = sum(sizes.get(name, 0) for name in choice.instead_of)
-            if now:
-                made.append(Figure(f"{choice.name}: ratio to now", "", (_tried(connection, choice) / now,)))
+            size = _tried(connection, choice) if now else None
+            if size is not None:
+                made.append(Figure(f"{choice.name}: ratio to now", "", (size / now,)))
     return made
 
 
-def _tried(connection: Connection[TupleRow], choice: Choice) -> int:
+def _tried(connection: Connection[TupleRow], choice: Choice) -> int | None:
+    """How large it would be; None when this server was built without what the choice needs."""
     connection.execute("CREATE SCHEMA trial")
     try:
         for statement in choice.statements:
             connection.execute(statement.encode())
         row = connection.execute("SELECT pg_table_size('trial.kept')").fetchone()
         return int(row[0]) if row else 0
+    except psycopg.errors.FeatureNotSupported:
+        return None
     finally:
         connection.execute("DROP SCHEMA trial CASCADE")
 

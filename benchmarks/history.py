@@ -17,7 +17,15 @@ from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier, Literal
 
 from benchmarks.crew import run_crew
-from benchmarks.history_templates import PARTITION, Template, Templates, advance, make_templates, take_in
+from benchmarks.history_templates import (
+    HISTORY_DAYS,
+    PARTITION,
+    Template,
+    Templates,
+    advance,
+    make_templates,
+    take_in,
+)
 from benchmarks.stage import MESSAGES_PER_SESSION, Stage
 from domain.cdr_chain import cdr_id
 from domain.journal import Entry, Posting
@@ -36,6 +44,7 @@ from wattledger.demo.messages import FIRST_DAY
 
 WRITERS = 2
 SESSIONS_PER_SET = 500
+SESSIONS_PER_DAY, SESSIONS_PER_DAY_OF_A_SMALL_ONE, _SMALL = 20, 2, 100_000
 
 _READ_MODELS = "projection."
 _PLACE_PROJECTIONS = """
@@ -54,11 +63,12 @@ class _Order:
     writers: int
 
 
-def load_history(stage: Stage, dsn: str, events: int, *, paid: bool = True, days: int = 50, a_day: int = 20) -> int:
-    """Load about so many events of sessions into an empty database; how many it became.
+def load_history(stage: Stage, dsn: str, events: int, *, paid: bool = True, days: int = HISTORY_DAYS) -> int:
+    """Load about so many events of sessions over so many days into an empty database; how many it became.
 
     Unless they are to be `paid` no run is fired, and all lines of the operators still wait for one.
     """
+    a_day = SESSIONS_PER_DAY if events >= _SMALL else SESSIONS_PER_DAY_OF_A_SMALL_ONE
     with stage.database() as scratch:
         templates = make_templates(scratch, days, a_day)
     copies = max(1, round(events / MESSAGES_PER_SESSION / templates.sessions))

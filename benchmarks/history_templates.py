@@ -36,7 +36,7 @@ from wattledger.demo.messages import FIRST_DAY, ONE_DAY
 
 # The history ends this long before the first day, so that all of it has matured by then and waits for nothing.
 _QUIET_DAYS = 12
-HISTORY_DAYS, SESSIONS_PER_DAY, OPERATORS = 50, 20, 10
+HISTORY_DAYS, OPERATORS = 50, 10
 PARTITION = ("charging.sessions", 0)
 
 # No run pays a template: the copies are paid by runs of their own.
@@ -135,7 +135,7 @@ def advance(dsn: str, until: datetime) -> int:
         clock.close()
 
 
-def make_templates(dsn: str, days: int = HISTORY_DAYS, sessions_per_day: int = SESSIONS_PER_DAY) -> Templates:
+def make_templates(dsn: str, days: int, sessions_per_day: int) -> Templates:
     """Settle sessions on an empty database by the engine and read what it wrote for each."""
     migrate(dsn)
     take_in(dsn, history_catalogue(days, _NEVER_PAID))

@@ -27,7 +27,7 @@ from benchmarks.positions import read_from_the_end
 from benchmarks.stage import Stage
 from ledger.migrate import migrate
 
-_SECONDS, _SECONDS_OF_A_SMALL_RUN, _SMALL = 20.0, 4.0, 50_000
+_SECONDS, _SECONDS_OF_A_SMALL_RUN, _SMALL = 20.0, 3.0, 50_000
 _LOOK_SECONDS = 0.01
 _PATIENCE_SECONDS = 120
 _LINGER_MS = 2

@@ -71,14 +71,15 @@ class Stage:
         return asyncio.run(_ends(self.kafka))
 
     @contextmanager
-    def database(self, template: str = "template1") -> Iterator[str]:
+    def database(self, template: str = "") -> Iterator[str]:
         """The DSN of a fresh database, dropped after the block so that no round works on another's pages.
 
         It is empty, or a copy of the database `template` to which nobody is connected.
         """
+        source = f" TEMPLATE {template} STRATEGY FILE_COPY" if template else ""
         name = f"bench_{next(self._numbers)}"
         with psycopg.connect(self.server_dsn, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY".encode())
+            connection.execute(f"CREATE DATABASE {name}{source}".encode())
             yield self.dsn_of(name)
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
             # The pages of a round that is over are written out before the next one begins.

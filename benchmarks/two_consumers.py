@@ -1,18 +1,15 @@
 """Measures two consumer processes beside one: with the database alone, and with the broker on the same processors."""
 
-import multiprocessing
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import psycopg
 
 from benchmarks import backlog
+from benchmarks.consumer_process import start_consumer
 from benchmarks.end_to_end import WrongOutcome
 from benchmarks.figures import Figure, figures
 from benchmarks.stage import Stage
-from consumers.intake import Intake
-from consumers.run import run_forever
 from ledger.migrate import migrate
 
 _ACCEPTED = "SELECT coalesce(sum(accepted), 0)::bigint FROM intake.tally"
@@ -54,23 +51,18 @@ def _without_broker(stage: Stage, members: int) -> float:
 
 def _with_broker(stage: Stage, members: int) -> float:
     events, group = stage.events, stage.group()
-    context = multiprocessing.get_context("spawn")
     with stage.database() as dsn:
         migrate(dsn)
-        processes = [context.Process(target=_consume, args=(dict(stage.kafka), dsn, group)) for _ in range(members)]
-        for process in processes:
-            process.start()
+        order = {"dsn": dsn, "kafka": dict(stage.kafka), "group": group, "step": None}
+        processes = [start_consumer(order) for _ in range(members)]
         try:
-            return _watched(dsn, events, lambda: all(process.is_alive() for process in processes))
+            return _watched(dsn, events, lambda: all(process.poll() is None for process in processes))
         finally:
             for process in processes:
                 process.terminate()
             for process in processes:
-                process.join()
-
-
-def _consume(kafka: Mapping[str, Any], dsn: str, group: str) -> None:
-    run_forever(kafka, lambda: Intake(dsn), group_id=group)
+                with process:
+                    process.wait()
 
 
 def _watched(dsn: str, events: int, alive: Callable[[], bool]) -> float:
