@@ -95,12 +95,16 @@ class Session:
     rejected: set[tuple[str, str]] = field(default_factory=set)
     # The last assessment with the catalogue it rests on; not state, only saved work.
     assessed: tuple[Catalogue, int, Assessment] | None = field(default=None, compare=False, repr=False)
+    # The same of the last judgement, while the session charges and nothing but readings came after it.
+    charging: "tuple[Catalogue, int, Judgement] | None" = field(default=None, compare=False, repr=False)
 
     def learn(self, fact: Fact) -> None:
         """Take in a fact."""
         _FACT_LISTS[type(fact)](self).append(fact)
         if isinstance(fact, _METER_FACTS):
             self.assessed = None
+        if not isinstance(fact, _READINGS):
+            self.charging = None
 
     def assess(self, catalogue: Catalogue) -> Assessment:
         """What the session is worth; rated anew only when metering or catalogue changed, since that is dear."""
@@ -114,7 +118,16 @@ class Session:
         _EVOLVE[type(decision)](self, decision)
 
 
+    @property
+    def has_consequences(self) -> bool:
+        """Whether it may be worth something by now: an end, a payment, or anything that was decided before."""
+        decided = self.standing or self.releases or self.issued or self.rejected
+        return bool(self.meter.ends or self.payments or decided)
+
+
 _METER_FACTS = (Started, Ended, Metered, StateChanged, MeterCorrected)
+# Until there is an end nothing follows from these.
+_READINGS = (Metered, StateChanged)
 _FACT_LISTS: dict[type[Fact], Callable[[Session], list[Any]]] = {
     Started: lambda session: session.meter.starts,
     Ended: lambda session: session.meter.ends,
@@ -203,7 +216,13 @@ def decide(session: Session, catalogue: Catalogue, clock: datetime | None) -> Ju
 
     Without a clock nothing that the clock drives is begun; what it began before is kept in step with the facts.
     """
-    return _Verdict(session, catalogue, clock).judge()
+    known = session.charging
+    if known is not None and known[0] is catalogue and known[1] == catalogue.revision:
+        return known[2]
+    judgement = _Verdict(session, catalogue, clock).judge()
+    if not session.has_consequences:
+        session.charging = (catalogue, catalogue.revision, replace(judgement, decisions=()))
+    return judgement
 
 
 class _Verdict:

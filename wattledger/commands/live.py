@@ -73,11 +73,8 @@ def up(data_dir: Path | None, *, debug: bool) -> None:
     """`wattledger up`: the pieces of a live system as processes of their own, started again when one ends."""
     with the_store(data_dir, debug=debug, live=True) as store, _stop_on_signals() as stop:
         environment = _environment(store)
-        pieces = {
-            "consume": ["consume"],
-            "project": ["project"],
-            "clock": ["payouts", "run", "--watch"],
-        }
+        consumers = {f"consume {number}": ["consume"] for number in range(1, store.settings.processes + 1)}
+        pieces = consumers | {"project": ["project"], "clock": ["payouts", "run", "--watch"]}
         running = {name: _start_piece(words, environment, debug=debug) for name, words in pieces.items()}
         sys.stderr.write(
             f"WattLedger is up: Kafka at {store.kafka['bootstrap_servers']}; stop it with Ctrl-C. Other commands "
