@@ -21,10 +21,11 @@ from benchmarks.simulation.model import Book, Machine, Outcome, Work, percentile
 SEED = 20260318
 # A run is so long that it has about this many messages, a few seconds at least, and never longer than two readings
 # are apart.
-MESSAGES_A_RUN, SECONDS_MIN = 60_000, 2.5
+MESSAGES_A_RUN, SECONDS_MIN = 60_000, 4.0
 UTILISATIONS = (0.3, 0.5, 0.7, 0.9, 1.2)
+LOCK_UTILISATIONS = (0.5, 0.9, 1.2)
 # A backlog that grows steadily doubles from the half of a run to its end.
-GROWTH_MAX = 1.5
+GROWTH_MAX = 1.4
 # So many that their work outside the lock is never what limits.
 MANY_CONSUMERS = 24
 # More than two and fewer than three, so that two are one too few.
@@ -124,7 +125,7 @@ def under_load(inputs: Inputs, costs: Costs, consumers: int) -> Iterator[Row]:
 def under_lock_load(inputs: Inputs, costs: Costs) -> Iterator[Row]:
     """A book with more consumers than it has use for, at shares of what the append lock lets through."""
     most = largest_rates(inputs, costs)
-    for share in UTILISATIONS:
+    for share in LOCK_UTILISATIONS:
         rates = Rates(most.sessions_s * share, most.messages_s * share)
         yield run_at(
             inputs, costs, rates, MANY_CONSUMERS, f"{share * 100:.0f} % of the lock, {_counted(MANY_CONSUMERS)}"
