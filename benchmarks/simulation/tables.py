@@ -99,7 +99,7 @@ def limits_table(inputs: Inputs, costs: Costs) -> str:
         rows += [
             (title if first else "", number(each.charge_points), each.gives_out, each.step)
             for each, first in zip(met, (True, *(False for _ in met)), strict=False)
-        ] or [(title, "", "nothing: `wattledger up` on a laptop, one process of each kind", "")]
+        ] or [(title, "", "nothing: `wattledger up` on a laptop will do", "")]
         above = up_to
     return _table(("growing", "reached at", "what gives out in one book", "the step that removes it"), rows, "lrll")
 
