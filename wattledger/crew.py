@@ -49,14 +49,18 @@ class Crew:
         """How many processes there are now, this one included."""
         return 1 + len(self._members)
 
+    def grow(self, size: int) -> None:
+        """Start processes until there are so many; they get ready while this one goes on."""
+        while self.size < size:
+            self._members.append(_Member(self.store))
+
     def do(self, shares: Sequence[Share], stage: str, on_progress: OnProgress) -> None:
         """Do all shares, each in a process of its own; raises what the first one that failed raised."""
         if not shares:
             return
         own, *others = shares
         progress = _Progress(stage, on_progress)
-        while len(self._members) < len(others):
-            self._members.append(_Member(self.store))
+        self.grow(len(shares))
         working = dict(zip(self._members, others, strict=False))
         for number, (member, share) in enumerate(working.items(), 1):
             member.begin(share, progress.of(number))

@@ -85,10 +85,11 @@ def consume_all(crew: Crew, on_progress: OnProgress) -> None:
     """Take in everything that is published by now, the catalogue first: what is read after it is judged once."""
     waiting = patiently(lambda: _backlog(crew.store))
     total = sum(waiting.values())
+    crew.grow(_processes_for(crew, total))
     if total >= _BACKLOG_WORTH_ORDER and (catalogue := [home for home in waiting if home[0] == CATALOGUE_TOPIC]):
         crew.do([Consume(tuple(catalogue))], "reading the catalogue", on_progress)
     partitions = patiently(lambda: asyncio.run(inbound_partitions(crew.store.kafka)))
-    crew.do(by_partition(partitions, _processes_for(crew, total)), "consuming", on_progress)
+    crew.do(by_partition(partitions, crew.size), "consuming", on_progress)
 
 
 def _backlog(store: Store) -> dict[Partition, int]:
