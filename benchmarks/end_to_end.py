@@ -1,7 +1,7 @@
 """End to end: from topics full of events to a caught-up ledger and caught-up projections."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +9,10 @@ from typing import Any
 import psycopg
 
 from benchmarks.processor_time import ProcessorTime, processor_time
-from consumers.intake import Intake
-from consumers.run import run_until_caught_up
-from ledger.clock import Clock
-from projections.runner import catch_up
+from wattledger.crew import Crew
+from wattledger.engine import advance_clock, consume_all, project_all
+from wattledger.settings import load_settings
+from wattledger.store import Store
 
 _ROWS = """
 SELECT (SELECT count(*) FROM intake.message), (SELECT count(*) FROM event_store.stored_events),
@@ -58,20 +58,23 @@ class EndToEnd:
         return self.events / self.seconds
 
 
-def run(dsn: str, kafka: Mapping[str, Any], group: str, events: int) -> EndToEnd:
-    """Take everything in, move the clock to the last event time and project, on a migrated database.
+def run(dsn: str, kafka: Mapping[str, Any], group: str, events: int, processes: int | None = None) -> EndToEnd:
+    """Take everything in, move the clock to the last event time and project, on a migrated database, as `settle` does.
 
-    `events` is how many there are to be taken in. Raises WrongOutcome when some were refused or sessions not rated.
+    `events` is how many there are to be taken in, `processes` how many may share the work (by default as the settings
+    say). The start of those processes is a part of the time. Raises WrongOutcome when some were refused or sessions not rated.
     """
     accepted, before = _number(dsn, _ACCEPTED), processor_time()
     phase_s: dict[str, float] = {}
-    with _timed(phase_s, "intake"), _open_intake(dsn) as make:
-        run_until_caught_up(kafka, make, group_id=group)
-    with _timed(phase_s, "clock"):
-        _advance(dsn)
-    with _timed(phase_s, "projections"):
-        catch_up(dsn)
-    spent = processor_time() - before
+    store = Store(dsn, dict(kafka), load_settings(group_id=group, processes=processes))
+    with Crew(store) as crew:
+        with _timed(phase_s, "intake"):
+            consume_all(crew, _tell_nobody)
+        with _timed(phase_s, "clock"):
+            advance_clock(crew, None, _tell_nobody)
+        with _timed(phase_s, "projections"):
+            project_all(crew, _tell_nobody)
+        spent = processor_time() - before
     check(dsn, accepted + events)
     return EndToEnd(events, phase_s, spent)
 
@@ -105,20 +108,5 @@ def _timed(phase_s: dict[str, float], name: str) -> Iterator[None]:
     phase_s[name] = time.perf_counter() - began
 
 
-@contextmanager
-def _open_intake(dsn: str) -> Iterator[Callable[[], Intake]]:
-    intake = Intake(dsn)
-    try:
-        yield lambda: intake
-    finally:
-        intake.close()
-
-
-def _advance(dsn: str) -> None:
-    clock = Clock(dsn)
-    try:
-        moment = clock.event_time()
-        if moment is not None:
-            clock.advance(moment)
-    finally:
-        clock.close()
+def _tell_nobody(_stage: str, _done: int, _total: int | None) -> None:
+    """What is measured is watched by nobody."""
