@@ -59,10 +59,11 @@ class EndToEnd:
 
 
 def run(dsn: str, kafka: Mapping[str, Any], group: str, events: int, processes: int | None = None) -> EndToEnd:
-    """Take everything in, move the clock to the last event time and project, on a migrated database, as `settle` does.
+    """Take everything in, move the clock to the last event time and project, as `settle` does.
 
-    `events` is how many there are to be taken in, `processes` how many may share the work (by default as the settings
-    say). The start of those processes is a part of the time. Raises WrongOutcome when some were refused or sessions not rated.
+    The database is migrated; `events` is how many there are to be taken in, `processes` how many may share the work
+    (by default as the settings say). Their start is a part of the time. Raises WrongOutcome when events were refused
+    or sessions not rated.
     """
     accepted, before = _number(dsn, _ACCEPTED), processor_time()
     phase_s: dict[str, float] = {}
