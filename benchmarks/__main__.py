@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -66,10 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     at_full_size = (events, rounds) == (EVENTS, ROUNDS) and (not options.growth or history == HISTORY)
     found: list[Measured] = []
     with open_stage(events) as stage:
-        for name, measure in _chosen(options.only, history if options.growth else None).items():
-            _report(name)
-            figures = tuple(measure(stage, rounds, _report))
-            found.append(Measured(name, events, rounds, figures))
+        for name, figures in _measured(stage, rounds, options.only, history if options.growth else None):
+            found.append(Measured(name, events, rounds, tuple(figures)))
             _print(name, figures)
     _write(options.json or (RECORD if at_full_size else SCRATCH), found, to_page=at_full_size and not options.json)
     sentences = missed({each.name: each.figures for each in found})
@@ -104,10 +102,16 @@ def _positive(given: str) -> int:
     return number
 
 
-def _chosen(only: Sequence[str] | None, history: Sequence[int] | None) -> dict[str, Measure]:
+def _measured(
+    stage: Stage, rounds: int, only: Sequence[str] | None, history: Sequence[int] | None
+) -> Iterator[tuple[str, list[Figure]]]:
     if history is not None:
-        return {"growth": lambda stage, rounds, report: growth.measure(stage, rounds, report, history)}
-    return {name: measure for name, measure in MEASURES.items() if not only or name in only}
+        yield from growth.measure(stage, rounds, _report, history).items()
+        return
+    for name, measure in MEASURES.items():
+        if not only or name in only:
+            _report(name)
+            yield name, measure(stage, rounds, _report)
 
 
 def _report(sentence: str) -> None:

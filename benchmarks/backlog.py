@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from zlib import crc32
 
-from benchmarks.crew import CrewRun, run_crew
 from benchmarks.load_parts import more_sessions
+from benchmarks.side_by_side import Run, side_by_side
 from benchmarks.stage import MESSAGES_PER_SESSION, OPERATORS
 from consumers.app import BATCH_MAX_RECORDS
 from consumers.intake import Intake
@@ -42,7 +42,7 @@ def prepare(dsn: str) -> None:
 
 def take_in(dsn: str, events: int, members: int, mark: str = "B") -> float:
     """Events a second that so many intakes take in together, each in a process of its own with its own partition."""
-    run: CrewRun[int] = run_crew(_take_in, [_Order(dsn, events, member, members, mark) for member in range(members)])
+    run: Run[int] = side_by_side(_take_in, [_Order(dsn, events, member, members, mark) for member in range(members)])
     return sum(run.answers) / run.seconds
 
 

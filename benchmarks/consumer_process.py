@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from consumers.intake import Intake
-from consumers.run import run_forever, run_until_caught_up
+from consumers.run import run_until_caught_up
 
 _MIB = 1024 * 1024
 _STATUS = Path("/proc/self/status")
@@ -22,7 +22,7 @@ def start_consumer(order: Mapping[str, Any]) -> "subprocess.Popen[str]":
     """A consumer with the `dsn`, the `kafka` options and the `group` of an order.
 
     It takes everything in that there is, telling [events, resident MiB, peak MiB so far, seconds] at first, each
-    `step` events and at the end; with no `step` it shares the topics with its group until it is terminated.
+    `step` events and at the end.
     """
     command = [sys.executable, "-m", "benchmarks.consumer_process"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -35,13 +35,6 @@ def start_consumer(order: Mapping[str, Any]) -> "subprocess.Popen[str]":
 def main() -> None:
     """Do what the order says."""
     order = json.loads(sys.stdin.read())
-    if order["step"] is None:
-        run_forever(order["kafka"], lambda: Intake(order["dsn"]), group_id=order["group"])
-    else:
-        _catch_up(order)
-
-
-def _catch_up(order: Mapping[str, Any]) -> None:
     intake, process, step = Intake(order["dsn"]), psutil.Process(), order["step"]
     next_look = 1
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import UUID
 
-from benchmarks.crew import CrewRun, run_crew
+from benchmarks.side_by_side import Run, side_by_side
 from domain.journal import Entry, Posting
 from ledger.gateway import Gateway
 from ledger.journal_store import write_entries
@@ -36,7 +36,7 @@ def post(dsn: str, entries: int, connections: int, counterparts: int = 0, seed: 
     """Entries a second that so many connections post together, each from a process of its own."""
     sets = max(1, entries // ENTRIES_PER_SET // connections)
     orders = [PostingOrder(dsn, sets, seed * 100 + number, counterparts) for number in range(connections)]
-    run: CrewRun[int] = run_crew(_post, orders)
+    run: Run[int] = side_by_side(_post, orders)
     return sum(run.answers) / run.seconds
 
 

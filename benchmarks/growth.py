@@ -28,17 +28,21 @@ class _Level:
     events: int
     rates: dict[str, list[float]] = field(default_factory=dict)
     memory: dict[str, list[float]] = field(default_factory=dict)
-    others: list[Figure] = field(default_factory=list)
+    loading_s: float = 0.0
+    disk: list[Figure] = field(default_factory=list)
+    choices: list[Figure] = field(default_factory=list)
 
 
 def measure(
-    stage: Stage,
-    rounds: int,
-    report: Callable[[str], None],
-    history: Sequence[int] = (100_000, 1_000_000, 10_000_000),
-) -> list[Figure]:
-    """Rates on top of each history, slowest to fastest, memory by process, and what a session takes on disk."""
-    levels = [_level(stage, rounds, report, events) for events in sorted(history)]
+    stage: Stage, rounds: int, report: Callable[[str], None], history: Sequence[int]
+) -> dict[str, list[Figure]]:
+    """Figures by measure: `growth`, what was measured on top of each history, and `disk`, what histories take.
+
+    Growth is flat when the slowest is near the fastest; memory is of the largest process of each kind.
+    """
+    # Trying other choices makes copies of tables, which a history of middle size is enough for.
+    choices_at = max([events for events in history if events <= _COPIED_MAX], default=0)
+    levels = [_level(stage, rounds, report, events, choices_at) for events in sorted(history)]
     made: list[Figure] = []
     for name in levels[0].rates:
         made += [Figure(f"{name}, on {each.events:,}", "a second", tuple(each.rates[name])) for each in levels]
@@ -47,23 +51,25 @@ def measure(
         made.append(Figure(f"slowest to fastest, {name}", "", (max(medians) / min(medians),)))
     for name in levels[0].memory:
         made += [Figure(f"memory of {name}, on {each.events:,}", "MiB", tuple(each.memory[name])) for each in levels]
-    return [*made, *(figure for level in levels for figure in level.others)]
+    made += [Figure(f"loading of {each.events:,}", "s", (each.loading_s,)) for each in levels]
+    in_all = [
+        Figure(f"in all, of {each.events:,}", size.unit, size.values) for each in levels for size in each.disk[:1]
+    ]
+    tried = [choice for each in levels for choice in each.choices]
+    return {"growth": made, "disk": [*in_all, *levels[-1].disk[1:], *tried]}
 
 
-def _level(stage: Stage, rounds: int, report: Callable[[str], None], events: int) -> _Level:
+def _level(stage: Stage, rounds: int, report: Callable[[str], None], events: int, choices_at: int) -> _Level:
     name = f"history_{events}"
     with psycopg.connect(stage.server_dsn, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
         dsn, began = stage.dsn_of(name), time.perf_counter()
         loaded = load_history(stage, dsn, events)
-        seconds = time.perf_counter() - began
-        report(f"loaded a history of {loaded:,} events in {seconds:.0f} s")
-        level = _Level(events)
-        level.others.append(Figure(f"loading of the history of {events:,}", "s", (seconds,)))
-        sizes = bytes_per_session(dsn, loaded // MESSAGES_PER_SESSION)
-        level.others += [Figure(f"{each.name}, of {events:,}", each.unit, each.values) for each in sizes]
-        if events <= _COPIED_MAX:
-            level.others += [Figure(f"{e.name}, of {events:,}", e.unit, e.values) for e in other_choices(dsn)]
+        level = _Level(events, loading_s=time.perf_counter() - began)
+        report(f"loaded a history of {loaded:,} events in {level.loading_s:.0f} s")
+        level.disk = bytes_per_session(dsn, loaded // MESSAGES_PER_SESSION)
+        if events == choices_at:
+            level.choices = other_choices(dsn)
         for number in range(1, rounds + 1):
             with _ground(stage, name, events) as ground:
                 report(f"round {number} of {rounds} on {events:,} events")

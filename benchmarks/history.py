@@ -16,7 +16,6 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier, Literal
 
-from benchmarks.crew import run_crew
 from benchmarks.history_templates import (
     HISTORY_DAYS,
     PARTITION,
@@ -26,6 +25,7 @@ from benchmarks.history_templates import (
     make_templates,
     take_in,
 )
+from benchmarks.side_by_side import side_by_side
 from benchmarks.stage import MESSAGES_PER_SESSION, Stage
 from domain.cdr_chain import cdr_id
 from domain.journal import Entry, Posting
@@ -74,7 +74,7 @@ def load_history(stage: Stage, dsn: str, events: int, *, paid: bool = True, days
     copies = max(1, round(events / MESSAGES_PER_SESSION / templates.sessions))
     migrate(dsn)
     take_in(dsn, templates.catalogue)
-    run_crew(_load, [_Order(dsn, templates, copies, number, WRITERS) for number in range(WRITERS)])
+    side_by_side(_load, [_Order(dsn, templates, copies, number, WRITERS) for number in range(WRITERS)])
     _place_projections(dsn, templates, copies)
     if paid:
         advance(dsn, FIRST_DAY)

@@ -1,4 +1,4 @@
-"""A crew: the same work in several processes that prepare by themselves and start at the same moment."""
+"""The same work in several processes side by side: each prepares by itself, and all start at the same moment."""
 
 import pickle
 import subprocess
@@ -15,57 +15,57 @@ Answer = TypeVar("Answer")
 _READY, _GO = b"ready\n", b"go\n"
 
 
-class CrewFailed(Exception):
-    """A member of the crew ended without an answer; what it had to say is on the standard error stream."""
+class ProcessFailed(Exception):
+    """A process ended without an answer; what it had to say is on the standard error stream."""
 
 
 @dataclass(frozen=True, slots=True)
-class CrewRun(Generic[Answer]):
-    """What the members answered, and the seconds from the common start to the last one's end."""
+class Run(Generic[Answer]):
+    """What the processes answered, and the seconds from the common start to the last one's end."""
 
     answers: tuple[Answer, ...]
     seconds: float
 
 
-def run_crew(work: Callable[[Order, Callable[[], None]], Answer], orders: Sequence[Order]) -> CrewRun[Answer]:
+def side_by_side(work: Callable[[Order, Callable[[], None]], Answer], orders: Sequence[Order]) -> Run[Answer]:
     """Do the work of each order in a process of its own; `work` is a function of a module.
 
-    It prepares, calls what it was given once it is ready, works, and answers. Raises CrewFailed when a process ended
+    It prepares, calls what it was given once it is ready, works, and answers. Raises ProcessFailed when a process ended
     without an answer.
     """
-    with ExitStack() as members:
-        streams = [_start(members, work, order) for order in orders]
+    with ExitStack() as processes:
+        streams = [_start(processes, work, order) for order in orders]
         for _, told in streams:
             if told.readline() != _READY:
-                raise CrewFailed("a process ended before it was ready; see what it wrote")
+                raise ProcessFailed("a process ended before it was ready; see what it wrote")
         for asked, _ in streams:
             asked.write(_GO)
             asked.flush()
         try:
             found: list[tuple[float, float, Answer]] = [pickle.load(told) for _, told in streams]
         except EOFError as error:
-            raise CrewFailed("a process ended without an answer; see what it wrote") from error
+            raise ProcessFailed("a process ended without an answer; see what it wrote") from error
     began = min(each[0] for each in found)
-    return CrewRun(tuple(answer for _, _, answer in found), max(end for _, end, _ in found) - began)
+    return Run(tuple(answer for _, _, answer in found), max(end for _, end, _ in found) - began)
 
 
-def _start(members: ExitStack, work: Callable[..., Any], order: object) -> tuple[IO[bytes], IO[bytes]]:
-    """A process with its order; the streams to ask it and to be told by it. It is ended with the crew."""
+def _start(processes: ExitStack, work: Callable[..., Any], order: object) -> tuple[IO[bytes], IO[bytes]]:
+    """A process with its order; the streams to ask it and to be told by it. It is ended with the others."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.crew"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", "benchmarks.side_by_side"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    members.enter_context(process)
-    members.callback(process.kill)
+    processes.enter_context(process)
+    processes.callback(process.kill)
     if process.stdin is None or process.stdout is None:
-        raise CrewFailed("a process has no standard streams")
+        raise ProcessFailed("a process has no standard streams")
     pickle.dump((work, order), process.stdin)
     process.stdin.flush()
     return process.stdin, process.stdout
 
 
-def _be_a_member() -> None:
+def _be_one() -> None:
     asked, told = sys.stdin.buffer, sys.stdout.buffer
-    # What the work prints is for people; the stream is for the crew.
+    # What the work prints is for people; the stream is for whoever started us.
     sys.stdout = sys.stderr
     work, order = pickle.load(asked)
     began = 0.0
@@ -84,4 +84,4 @@ def _be_a_member() -> None:
 
 
 if __name__ == "__main__":
-    _be_a_member()
+    _be_one()
