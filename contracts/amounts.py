@@ -38,6 +38,8 @@ def parse_decimal_text(value: object) -> Decimal:
 
 def parse_register_wh(value: object) -> Decimal:
     """Watt-hours of a meter register: an integer or a decimal string, not negative, never a JSON float."""
+    if type(value) is int and 0 <= value < _MAGNITUDE_LIMIT:
+        return Decimal(value)
     if type(value) is int:
         energy_wh = Decimal(value)
     elif type(value) is str:
@@ -51,6 +53,8 @@ def parse_register_wh(value: object) -> Decimal:
 
 def parse_number(value: object) -> Decimal:
     """A finite number: a JSON number taken as its shortest decimal text, or a decimal string."""
+    if type(value) is int and -_MAGNITUDE_LIMIT < value < _MAGNITUDE_LIMIT:
+        return Decimal(value)
     if type(value) is str:
         return parse_decimal_text(value)
     if type(value) is not int and type(value) is not float:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from domain.catalogue import Catalogue, Location, Operator, Partner, PublishedTariff
 from domain.errors import ImplausibleSession, UnsupportedTariff
 from domain.exact import Exact
-from domain.facts import Ended, MeterCorrected, Metered, Started, StateChanged
+from domain.facts import Ended, MeterCorrected, Metered, Started, StateChanged, in_order
 from domain.money import percent_of, plain, to_minor_half_up
 from domain.periods import split
 from domain.pricing import price
@@ -36,11 +36,11 @@ class MeterFacts:
 
     def first_start(self) -> Started | None:
         """The start that is taken when several say the same."""
-        return min(self.starts, key=lambda fact: fact.order, default=None)
+        return min(self.starts, key=in_order, default=None)
 
     def first_end(self) -> Ended | None:
         """The end that is taken when several say the same."""
-        return min(self.ends, key=lambda fact: fact.order, default=None)
+        return min(self.ends, key=in_order, default=None)
 
 
 @value
@@ -194,7 +194,7 @@ def _registers_over_time(
 ) -> Iterator[tuple[datetime, str, str, tuple[Exact, Exact]]]:
     start_wh, stop_wh = contract.start.register_wh, contract.end.register_wh
     end = contract.end
-    pending = sorted(facts.corrections, key=lambda fact: fact.order)
+    pending = sorted(facts.corrections, key=in_order)
     early = [fact for fact in pending if fact.at <= end.at]
     for fact in early:
         start_wh, stop_wh = _corrected(fact, start_wh, stop_wh)
@@ -216,7 +216,7 @@ def _bill(facts: MeterFacts, contract: Contract, start_wh: Exact, stop_wh: Exact
     if ended_at < started_at:
         raise ImplausibleSession("ENDS_BEFORE_START", "the session ends before it starts")
     inside = [fact for fact in facts.readings if started_at <= fact.at <= ended_at]
-    inside.sort(key=lambda fact: fact.order)
+    inside.sort(key=in_order)
     registers = [(started_at, start_wh), *((fact.at, fact.register_wh) for fact in inside), (ended_at, stop_wh)]
     _check_registers(registers)
     _check_power(inside, contract, stop_wh - start_wh)
@@ -257,7 +257,7 @@ def _periods(
     facts: MeterFacts, contract: Contract, registers: list[tuple[datetime, Exact]], inside: list[Metered]
 ) -> tuple[ChargingPeriod, ...]:
     started_at, ended_at = contract.start.at, contract.end.at
-    states = sorted((fact for fact in facts.states if fact.at <= ended_at), key=lambda fact: fact.order)
+    states = sorted((fact for fact in facts.states if fact.at <= ended_at), key=in_order)
     return split(
         tariff=contract.published.tariff,
         started_at=started_at,

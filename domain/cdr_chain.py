@@ -11,7 +11,7 @@ from typing import TypeAlias
 from uuid import NAMESPACE_URL
 
 from domain.assessment import Assessment, Bill, BillChange
-from domain.facts import CdrAnswered
+from domain.facts import CdrAnswered, in_order
 from domain.named_ids import named_id
 from domain.values import value
 
@@ -79,7 +79,7 @@ def rejections_after_acceptance(answers: Iterable[CdrAnswered]) -> dict[str, dat
     """Of each CDR that was accepted and then rejected, the moment of that rejection."""
     found: dict[str, datetime] = {}
     accepted: set[str] = set()
-    for answer in sorted(answers, key=lambda fact: fact.order):
+    for answer in sorted(answers, key=in_order):
         if answer.accepted:
             accepted.add(answer.cdr_id)
         elif answer.cdr_id in accepted:

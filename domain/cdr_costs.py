@@ -34,8 +34,9 @@ def cost_fields(rating: Rating, net_minor: int, gross_minor: int, currency: str)
     Tariff object: parts are not scaled).
     """
     costs = [(name, cost) for name, of in _PARTS if (cost := of(rating)) is not None]
-    nets = _allocate(net_minor, [cost.excl_vat for _, cost in costs], rating.total == rating.subtotal, currency)
-    grosses = _allocate(gross_minor, [cost.incl_vat for _, cost in costs], rating.total == rating.subtotal, currency)
+    adds_up = rating.total == rating.subtotal
+    nets = _allocate(net_minor, [cost.excl_vat for _, cost in costs], adds_up, currency)
+    grosses = _allocate(gross_minor, [cost.incl_vat for _, cost in costs], adds_up, currency)
     found = {name: price_of(net, gross, currency) for (name, _), net, gross in zip(costs, nets, grosses, strict=True)}
     return {name: found.get(name) for name, _ in _PARTS}
 

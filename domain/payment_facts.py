@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from domain.facts import Captured, DisputeClosed, Disputed, Failed, Refunded, Settled
+from domain.facts import Captured, DisputeClosed, Disputed, Failed, Refunded, Settled, in_order
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ def first_of_each(facts: Sequence[Any], key: Callable[[Any], Any]) -> list[Any]:
     if not facts:
         return []
     seen: dict[Any, Any] = {}
-    for fact in sorted(facts, key=lambda fact: fact.order):
+    for fact in sorted(facts, key=in_order):
         seen.setdefault(key(fact), fact)
     return list(seen.values())
 

@@ -139,8 +139,10 @@ def _points(trace: SessionTrace, menu: Menu, time_zone: ZoneInfo, state_cuts: li
         cuts -= {at for at, _ in tiers}
     if not cuts and not tiers:
         return [first, last]
+    # Each cut is another instant; only tiers may be reached at one instant, the first or the last among them.
     inner = [(at, _register_at(registers, at)) for at in cuts if trace.started_at < at < trace.ended_at]
-    return [first, *sorted(point for point in {*inner, *tiers} if point not in (first, last)), last]
+    inner += {tier for tier in tiers if tier not in (first, last)}
+    return [first, *sorted(inner), last]
 
 
 def _time_cuts(start: datetime, end: datetime, menu: Menu, time_zone: ZoneInfo) -> set[datetime]:

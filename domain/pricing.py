@@ -159,11 +159,13 @@ def duration_origins(periods: Sequence[ChargingPeriod]) -> tuple[datetime, datet
 def _round_up_steps(uses: _Uses) -> _Uses:
     """Applies step_size once for energy, once for time and parking together, once for a reservation's time."""
     rounds_parking = parking_takes_the_step(uses.parking)
-    return uses._replace(
+    return _Uses(
         energy=_rounded_up(uses.energy, 1),
         time=uses.time if rounds_parking else _rounded_up(uses.time, _US_PER_SECOND),
         parking=_rounded_up(uses.parking, _US_PER_SECOND) if rounds_parking else uses.parking,
+        flat=uses.flat,
         reservation_time=_rounded_up(uses.reservation_time, _US_PER_SECOND),
+        reservation_flat=uses.reservation_flat,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from domain.bookings import AcceptedCdrCredited, Booking, CdrAccepted, CdrInvoicePaid, ShareMatured
 from domain.catalogue import Catalogue, Partner
 from domain.cdr_chain import IssuedCdr
-from domain.facts import CdrAnswered, CdrPaid
+from domain.facts import CdrAnswered, CdrPaid, in_order
 from domain.release import Release, release, release_at_once
 
 
@@ -55,7 +55,7 @@ def _accepted_at(cdr: IssuedCdr, partner: Partner, answers: Iterable[CdrAnswered
 def _invoice(cdr: IssuedCdr, partner: Partner, paid: Iterable[CdrPaid]) -> CdrPaid | None:
     """The first paid invoice that bills the CDR, unless it had been credited by then."""
     facts = [fact for fact in paid if fact.cdr_id == cdr.cdr_id and fact.partner == partner.partner]
-    first = min(facts, key=lambda fact: fact.order, default=None)
+    first = min(facts, key=in_order, default=None)
     if first is None or (cdr.credited_at is not None and first.at >= cdr.credited_at):
         return None
     return first

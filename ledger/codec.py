@@ -53,6 +53,8 @@ _PLAIN_EVENTS: tuple[type, ...] = (
     PayoutSuperseded,
 )
 
+_WRAPPERS = (Booked, Retracted)
+
 # A CDR that was sent is repeated to the last digit in its credit CDR, so its numbers are read as decimals.
 _DOCUMENT_TOPICS = frozenset({CdrIssued.__name__, CdrCredited.__name__})
 
@@ -79,7 +81,7 @@ def encode(event: Any) -> tuple[str, bytes]:
         body = {"source": event.source, "id": event.id, "time": event.time, "data": event.data}
         return event.type, dump(body)
     name = type(event).__name__
-    if isinstance(event, Booked | Retracted):
+    if isinstance(event, _WRAPPERS):
         return f"{name}.{type(event.booking).__name__}", dump(event)
     return name, dump(event)
 
@@ -131,6 +133,6 @@ def _booking_reader(wrapper: type[Booked] | type[Retracted], kind: type[bookings
 
 _READERS = {kind.__name__: _reader(kind) for kind in _PLAIN_EVENTS} | {
     f"{wrapper.__name__}.{kind.__name__}": _booking_reader(wrapper, kind)
-    for wrapper in (Booked, Retracted)
+    for wrapper in _WRAPPERS
     for kind in POSTING_RULES
 }
