@@ -66,6 +66,8 @@ java.util.logging.SimpleFormatter.format=%1$tFT%1$tT.%1$tLZ %4$s %3$s %5$s%6$s%n
 
 _JVM_OPTIONS = (
     *("-Xms256m", "-Xmx768m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true"),
+    # The quick compiler only: a broker that lives for minutes spends more on the thorough one than it gets back.
+    "-XX:TieredStopAtLevel=1",
     *("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"),
     *("-Djava.util.logging.config.file=logging.properties", "-Djava.io.tmpdir=tmp"),
 )
