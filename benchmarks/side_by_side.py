@@ -30,7 +30,7 @@ class Run(Generic[Answer]):
 def side_by_side(work: Callable[[Order, Callable[[], None]], Answer], orders: Sequence[Order]) -> Run[Answer]:
     """Do the work of each order in a process of its own; `work` is a function of a module.
 
-    It prepares, calls what it was given once it is ready, works, and answers. Raises ProcessFailed when a process ended
+    It prepares, calls what it was given once it is ready, works, and answers. Raises ProcessFailed when one ended
     without an answer.
     """
     with ExitStack() as processes:

@@ -121,3 +121,14 @@ def test_a_figure_that_misses_its_target_says_so_on_the_page(tmp_path: Path) -> 
     fill_page(page, [Measured("posting", 1_000, 3, (figure("one connection", 9_000),))])
 
     assert "**missed**: at least 10,000" in page.read_text("utf-8")
+
+
+def test_every_measure_has_its_table_on_the_page() -> None:
+    marked = [line[len("<!-- figures: ") : -len(" -->")] for line in _lines_that_begin("<!-- figures: ")]
+
+    assert sorted(marked) == sorted({*command.MEASURES, "growth", "disk", "balances"})
+    assert len(_lines_that_begin("<!-- end of figures -->")) == len(marked)
+
+
+def _lines_that_begin(words: str) -> list[str]:
+    return [line for line in command.PAGE.read_text("utf-8").splitlines() if line.startswith(words)]
