@@ -54,7 +54,7 @@ def test_growth_is_measured_on_top_of_histories_and_tells_what_a_session_takes_o
     assert growth["slowest to fastest, events end to end"]["median"] >= 1
     assert disk["event_store.stored_events"]["median"] > 1_000
     assert disk["in all, of 2,000"]["median"] > disk["event_store.stored_events"]["median"]
-    assert disk["events by pglz from 128 bytes on: ratio to now"]["median"] < 1
+    assert disk["states of events by zlib with a dictionary: ratio to now"]["median"] < 1
 
 
 def test_a_figure_gives_the_middle_value_and_the_outer_ones() -> None:
