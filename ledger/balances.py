@@ -1,22 +1,18 @@
-"""Balances kept with the postings: added to in the transaction that posts, read by one look-up."""
+"""Balances kept with the postings, as of now and of any moment: added to in the transaction that posts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.journal import Entry
+from ledger.buckets import add_to_buckets
+from ledger.spans import Movement, span_of
 
-# Adds a set of movements to one shard. The arrays come sorted by account and currency, so that all writers lock rows
-# in one order; an account's row is made when it is first posted to.
-_ADD = """
-INSERT INTO book.balance AS kept (account, currency, shard, debits, credits)
-SELECT moved.account, moved.currency, %s, moved.debits, moved.credits
-FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[]) AS moved (account, currency, debits, credits)
-ON CONFLICT (account, currency, shard) DO UPDATE
-SET debits = kept.debits + excluded.debits, credits = kept.credits + excluded.credits
-"""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 # One account: a few rows next to each other in the primary key.
 _ONE = """
@@ -25,13 +21,50 @@ FROM book.balance
 WHERE account = %s AND currency = %s
 """
 
-# Every account that was ever posted to.
+# One account at a moment, from its history.
+_ONE_AT = "SELECT debits, credits FROM book.balance_at(%s, %s, %s)"
+
+# The currencies of one account.
+_CURRENCIES = "SELECT DISTINCT currency FROM book.balance WHERE account = %s ORDER BY currency"
+
+# Every account that was ever posted to, or those of one code.
 _ALL = """
 SELECT currency, account, sum(debits)::bigint, sum(credits)::bigint
 FROM book.balance
+WHERE %(code)s::text IS NULL OR account = %(code)s OR starts_with(account, %(code)s || '/')
 GROUP BY currency, account
 ORDER BY currency, account
 """
+
+# The same at a moment: what book.balance_at reads of one account, read of all of them in one pass over the buckets.
+_ALL_AT = """
+WITH span AS (
+    SELECT * FROM (VALUES
+        (0, NULL, NULL), (1, '-infinity', %(month)s), (2, %(month)s, %(day)s), (3, %(day)s, %(hour)s),
+        (4, %(hour)s, %(minute)s), (5, %(minute)s, %(second)s),
+        (6, %(second)s, %(at)s::timestamptz + interval '1 microsecond')
+    ) AS spans (level, since, around)
+), bucket AS (
+    SELECT account, currency, 0 AS level, NULL::timestamptz AS start, 0::bigint AS debits, 0::bigint AS credits,
+           listed
+    FROM book.balance
+    UNION ALL
+    SELECT account, currency, level, start, debits, credits, listed FROM book.balance_history
+), part AS (
+    SELECT account, currency, debits, credits FROM bucket JOIN span USING (level)
+    WHERE start >= since AND start < around
+    UNION ALL
+    SELECT account, currency, greatest(listed[number][2], 0), greatest(-listed[number][2], 0)
+    FROM bucket JOIN span USING (level), generate_subscripts(listed, 1) AS number
+    WHERE start IS NOT DISTINCT FROM around AND listed[number][1] <= %(at_us)s
+)
+SELECT currency, account, sum(debits)::bigint, sum(credits)::bigint
+FROM part
+WHERE %(code)s::text IS NULL OR account = %(code)s OR starts_with(account, %(code)s || '/')
+GROUP BY currency, account
+ORDER BY currency, account
+"""
+_NAMES = ("month", "day", "hour", "minute", "second")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,29 +86,67 @@ def balance(cursor: Cursor[TupleRow], account: str, currency: str) -> Balance:
     return Balance(*row) if row else Balance(0, 0)
 
 
-def trial_balance(cursor: Cursor[TupleRow]) -> dict[str, dict[str, tuple[int, int]]]:
-    """`{currency: {account: (debits, credits)}}` of every account, sorted by currency and account."""
+def balance_at(cursor: Cursor[TupleRow], account: str, currency: str, at: datetime) -> Balance:
+    """What is posted to one account with an effective time up to and including `at`, whenever it was recorded.
+
+    A few hundred rows are read by their keys, however much was posted to the account. Raises ValueError when `at` has
+    no offset.
+    """
+    row = cursor.execute(_ONE_AT, (account, currency, _with_offset(at))).fetchone()
+    return Balance(*row) if row else Balance(0, 0)
+
+
+def trial_balance(
+    cursor: Cursor[TupleRow], at: datetime | None = None, code: str | None = None
+) -> dict[str, dict[str, tuple[int, int]]]:
+    """`{currency: {account: (debits, credits)}}`, sorted by currency and account, of all that is posted.
+
+    With `at`, which is inclusive, of what is effective by then. With `code`, only accounts of this code: for `2010`
+    itself and `2010/OP-1`. Raises ValueError when `at` has no offset.
+    """
+    if at is None:
+        rows = cursor.execute(_ALL, {"code": code})
+    else:
+        rows = cursor.execute(_ALL_AT, {"code": code, **_spans(at)})
     result: dict[str, dict[str, tuple[int, int]]] = {}
-    for currency, account, debits, credits in cursor.execute(_ALL):
+    for currency, account, debits, credits in rows:
         result.setdefault(currency, {})[account] = (debits, credits)
     return result
 
 
-def add_to_balances(cursor: Cursor[TupleRow], entries: Iterable[Entry], shard: int) -> None:
-    """Add what the entries move to the balances of one shard, in the cursor's transaction."""
-    moved: dict[tuple[str, str], list[int]] = {}
-    for entry in entries:
+def currencies_of(cursor: Cursor[TupleRow], account: str) -> list[str]:
+    """The currencies in which an account was ever posted to, sorted; none when it never was."""
+    return [currency for (currency,) in cursor.execute(_CURRENCIES, (account,))]
+
+
+def _with_offset(at: datetime) -> datetime:
+    if at.tzinfo is None:
+        raise ValueError(f"{at} is no moment without an offset: give it one")
+    return at
+
+
+def _spans(at: datetime) -> dict[str, object]:
+    """A moment, and where the spans begin that it is in."""
+    at_us = (_with_offset(at) - _EPOCH) // _MICROSECOND
+    starts = {name: _EPOCH + span_of(level, at_us)[0] * _MICROSECOND for level, name in enumerate(_NAMES, start=1)}
+    return {"at": at, "at_us": at_us, **starts}
+
+
+def add_to_balances(
+    cursor: Cursor[TupleRow], entries: Iterable[Entry], moments_us: Iterable[int], shard: int
+) -> None:
+    """Add what entries move to the balances of one shard and their history, in the cursor's transaction.
+
+    `moments_us` are the effective times of the entries, in microseconds since 1970 UTC.
+    """
+    moved: dict[tuple[str, str], list[Movement]] = {}
+    for entry, moment_us in zip(entries, moments_us, strict=True):
+        currency = entry.currency
         for posting in entry.postings:
-            sums = moved.setdefault((posting.account, entry.currency), [0, 0])
-            if posting.amount_minor > 0:
-                sums[0] += posting.amount_minor
+            key = (posting.account, currency)
+            movement = (moment_us, posting.amount_minor)
+            if key in moved:
+                moved[key].append(movement)
             else:
-                sums[1] -= posting.amount_minor
-    keys = sorted(moved)
-    columns = (
-        [account for account, _ in keys],
-        [currency for _, currency in keys],
-        [moved[key][0] for key in keys],
-        [moved[key][1] for key in keys],
-    )
-    cursor.execute(_ADD, (shard, *columns), binary=False)
+                moved[key] = [movement]
+    add_to_buckets(cursor, moved, shard)

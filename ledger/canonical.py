@@ -25,7 +25,7 @@ def canonical_bytes(entry: Entry) -> bytes:
         "wattledger-entry-1",
         entry.entry_id.hex,
         entry.kind,
-        str(_microseconds(entry)),
+        str(effective_us(entry)),
         entry.currency,
         entry.session_id or "",
         entry.payout_id or "",
@@ -46,7 +46,8 @@ def entry_hash(entry: Entry) -> bytes:
     return hashlib.sha256(canonical_bytes(entry)).digest()
 
 
-def _microseconds(entry: Entry) -> int:
+def effective_us(entry: Entry) -> int:
+    """The effective time in microseconds since 1970 UTC; raises EntryRefused when it has no offset."""
     if entry.effective_at.tzinfo is None:
         raise EntryRefused(f"entry {entry.kind} {entry.entry_id} has an effective time without an offset")
     return (entry.effective_at - _EPOCH) // _MICROSECOND

@@ -1,4 +1,4 @@
-"""Checks of the book against itself: balances against postings, entries against their lines and their hashes.
+"""Checks of the book against itself: balances and their history against postings, entries against lines and hashes.
 
 Each check returns one sentence for each thing that is wrong, none when the book is sound, and reads only. They run in
 the caller's transaction; make it REPEATABLE READ when others write meanwhile.
@@ -39,6 +39,35 @@ ORDER BY account, currency
 LIMIT %s
 """
 
+# Spans of one level in which the history of an account is not the sum of its postings: what buckets of the level
+# keep, and what coarser ones list and so did not hand down.
+_HISTORY_DIFFERENCES = """
+WITH kept AS (
+    SELECT account, currency, start AS at, debits, credits FROM book.balance_history WHERE level = %(level)s
+    UNION ALL
+    SELECT account, currency, date_trunc(%(span)s, timestamptz 'epoch' + listed[number][1] * interval '1 microsecond',
+                                         'UTC'),
+           greatest(listed[number][2], 0), greatest(-listed[number][2], 0)
+    FROM (
+        SELECT account, currency, listed FROM book.balance
+        UNION ALL
+        SELECT account, currency, listed FROM book.balance_history WHERE level < %(level)s
+    ) AS coarser, generate_subscripts(listed, 1) AS number
+    UNION ALL
+    SELECT account, posting.currency, date_trunc(%(span)s, effective_at, 'UTC'),
+           -greatest(amount_minor, 0), -greatest(-amount_minor, 0)
+    FROM book.posting
+    JOIN book.entry USING (entry_id)
+)
+SELECT account, currency, at, sum(debits), sum(credits)
+FROM kept
+GROUP BY account, currency, at
+HAVING sum(debits) <> 0 OR sum(credits) <> 0
+ORDER BY account, currency, at
+LIMIT %(limit)s
+"""
+_SPANS = ("month", "day", "hour", "minute", "second", "microseconds")
+
 # Entries whose lines are not as stated, and lines that have no entry.
 _ENTRY_DIFFERENCES = """
 WITH lines AS (
@@ -70,6 +99,19 @@ def check_balances(cursor: Cursor[TupleRow]) -> list[str]:
         f"its postings sum to {debits or 0} and {credits or 0}"
         for account, currency, kept_debits, kept_credits, debits, credits in cursor
     ]
+
+
+def check_history(cursor: Cursor[TupleRow]) -> list[str]:
+    """Accounts whose history is not the sum of their postings in some month, day, hour, minute, second or moment."""
+    findings: list[str] = []
+    for level, span in enumerate(_SPANS, start=1):
+        cursor.execute(_HISTORY_DIFFERENCES, {"level": level, "span": span, "limit": MAX_FINDINGS - len(findings)})
+        findings += [
+            f"history of {account} in {currency} has {debits} debit and {credits} credit too much "
+            f"in the {span.removesuffix('s')} from {at}"
+            for account, currency, at, debits, credits in cursor
+        ]
+    return findings
 
 
 def check_entries(cursor: Cursor[TupleRow]) -> list[str]:

@@ -1,6 +1,6 @@
 """The journal store: writes entries with the balances they move, and reads the journal in its order."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import count
 from typing import LiteralString, NamedTuple
@@ -12,19 +12,13 @@ from psycopg.rows import TupleRow, tuple_row
 
 from domain.journal import Entry, Posting
 from ledger.balances import add_to_balances
-from ledger.canonical import HASH_VERSION, entry_hash
+from ledger.canonical import HASH_VERSION, effective_us, entry_hash
+from ledger.copy_rows import ENTRY_COLUMNS, POSTING_COLUMNS, entry_rows, posting_rows
 from ledger.errors import EntryExists, EntryRefused
 
-# Postings go in before their entries: the entry row seals them.
-_COPY_POSTINGS = "COPY book.posting (entry_id, line, account, currency, amount_minor) FROM STDIN (FORMAT BINARY)"
-_POSTING_TYPES = ("uuid", "int2", "text", "text", "int8")
-
-# The trigger on this table checks the whole set once.
-_COPY_ENTRIES = """
-COPY book.entry (entry_id, kind, effective_at, currency, posting_count, hash_version, session_id, payout_id,
-                 reverses, cause, hash) FROM STDIN (FORMAT BINARY)
-"""
-_ENTRY_TYPES = ("uuid", "text", "timestamptz", "text", "int2", "int2", "text", "text", "uuid", "uuid", "bytea")
+# Postings go in before their entries: the entry row seals them. The trigger on entries checks the whole set once.
+_COPY_POSTINGS = f"COPY book.posting ({POSTING_COLUMNS}) FROM STDIN (FORMAT BINARY)"
+_COPY_ENTRIES = f"COPY book.entry ({ENTRY_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 
 # Looks for lines without an entry now, not at commit, where the event store's lock would be held meanwhile.
 _CHECK_LINES_NOW = """
@@ -95,10 +89,11 @@ def write_entries(cursor: Cursor[TupleRow], entries: Sequence[Entry], shard: int
     # Every writer inserts in the order of ids, so that two with entries in common wait and do not deadlock.
     ordered = sorted(entries, key=_by_id)
     _refuse_zero_amounts(ordered)
-    rows = [_entry_row(entry) for entry in ordered]
+    hashes = [entry_hash(entry) for entry in ordered]
+    moments_us = [effective_us(entry) for entry in ordered]
     try:
-        _copy(cursor, _COPY_POSTINGS, _POSTING_TYPES, _posting_rows(ordered))
-        _copy(cursor, _COPY_ENTRIES, _ENTRY_TYPES, rows)
+        _copy(cursor, _COPY_POSTINGS, posting_rows(ordered))
+        _copy(cursor, _COPY_ENTRIES, entry_rows(ordered, moments_us, hashes, HASH_VERSION))
         cursor.execute(_CHECK_LINES_NOW)
     except UniqueViolation as error:
         raise EntryExists(f"the book has it already: {error.diag.message_detail}; roll back") from error
@@ -106,7 +101,7 @@ def write_entries(cursor: Cursor[TupleRow], entries: Sequence[Entry], shard: int
         if error.diag.constraint_name == "posting_entry_sealed":
             raise EntryExists(f"{error.diag.message_primary}: it was written before; roll back") from error
         raise EntryRefused(f"the book refuses the entries: {error.diag.message_primary}; roll back") from error
-    add_to_balances(cursor, ordered, shard)
+    add_to_balances(cursor, ordered, moments_us, shard)
 
 
 def journal(cursor: Cursor[TupleRow]) -> Iterator[Entry]:
@@ -141,33 +136,6 @@ def _refuse_zero_amounts(entries: Sequence[Entry]) -> None:
                 )
 
 
-def _posting_rows(entries: Sequence[Entry]) -> Iterator[tuple[object, ...]]:
-    for entry in entries:
-        entry_id, currency = entry.entry_id, entry.currency
-        for line, posting in enumerate(entry.postings, start=1):
-            yield entry_id, line, posting.account, currency, posting.amount_minor
-
-
-def _entry_row(entry: Entry) -> tuple[object, ...]:
-    return (
-        entry.entry_id,
-        entry.kind,
-        entry.effective_at,
-        entry.currency,
-        len(entry.postings),
-        HASH_VERSION,
-        entry.session_id,
-        entry.payout_id,
-        entry.reverses,
-        entry.cause,
-        entry_hash(entry),
-    )
-
-
-def _copy(
-    cursor: Cursor[TupleRow], statement: LiteralString, types: Sequence[str], rows: Iterable[tuple[object, ...]]
-) -> None:
+def _copy(cursor: Cursor[TupleRow], statement: LiteralString, rows: bytes) -> None:
     with cursor.copy(statement) as copy:
-        copy.set_types(types)
-        for row in rows:
-            copy.write_row(row)
+        copy.write(rows)

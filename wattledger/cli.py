@@ -30,7 +30,7 @@ Files = Annotated[
 Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="RFC 3339 with an offset; inclusive.")]
 
 
-def moment(text: str | None) -> datetime | None:
+def moment(text: str | None, option: str = "--until") -> datetime | None:
     """A UTC instant from an option; raises typer.BadParameter when it is no RFC 3339 time with an offset."""
     if text is None:
         return None
@@ -39,7 +39,7 @@ def moment(text: str | None) -> datetime | None:
     except ValueError:
         parsed = None
     if parsed is None or parsed.tzinfo is None:
-        raise typer.BadParameter(f"{text!r} is not a time such as 2026-03-01T00:00:00Z", param_hint="--until")
+        raise typer.BadParameter(f"{text!r} is not a time such as 2026-03-01T00:00:00Z", param_hint=option)
     return parsed.astimezone(UTC)
 
 
@@ -148,6 +148,25 @@ def balances(data_dir: DataDir = None, json: Json = False, debug: Debug = False)
     from wattledger import commands
 
     commands.balances(data_dir, json=json, debug=debug)
+
+
+@app.command()
+def balance(
+    account: Annotated[
+        str, typer.Argument(metavar="ACCOUNT", help="2010/OP-1, or 2010 for all accounts of the code.")
+    ],
+    currency: Annotated[str | None, typer.Option("--currency", help="Only this currency.")] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="TIME", help="As of then: RFC 3339 with an offset; inclusive.")
+    ] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show what was posted to an account of the book, now or by the effective time TIME."""
+    from wattledger import commands
+
+    commands.balance(data_dir, account, currency, moment(at, "--at"), json=json, debug=debug)
 
 
 @app.command()

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import psycopg
 
-from ledger.audit import payouts, sums
+from ledger.audit import history, payouts, sums
 from ledger.audit.catalogue import read_catalogue
 from ledger.audit.cdrs import check_chain
 from ledger.audit.derivation import derive
@@ -30,6 +30,7 @@ _WAITING = "SELECT session_id, stale FROM intake.session_head WHERE stale OR due
 SENTENCES: dict[str, str] = {
     "entries": "Every entry has the postings it states, they add up to zero, and its hash is that of its content.",
     "balances": "Every kept balance is the sum of the postings to its account.",
+    "balance_history": "Every bucket of an account's history is the sum of the postings that are effective in it.",
     "trial_balance": "All accounts of a currency add up to zero.",
     "streams": "The events of every stream are numbered from 1 without a gap, and can be read.",
     "decisions": "What is booked did not stand before, and only what stands is taken back.",
@@ -55,6 +56,7 @@ NOTICES = ("cover", "receivables")
 
 SNAPSHOT_CHECKS: dict[str, Callable[[Snapshot, Tally], None]] = {
     "balances": sums.check_balances,
+    "balance_history": history.check_history,
     "trial_balance": sums.check_trial_balance,
     "streams": sums.check_versions,
     "payout_sums": payouts.check_sums,

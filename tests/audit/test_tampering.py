@@ -87,7 +87,7 @@ TAMPERING: dict[str, tuple[str, set[str]]] = {
     "an entry is deleted without its postings": (f"DELETE FROM book.entry WHERE {_J01}", {"entries", "journal"}),
     "an entry is moved in time": (
         f"UPDATE book.entry SET effective_at = effective_at + interval '1 day' WHERE {_J01}",
-        {"entries", "journal"},
+        {"entries", "journal", "balance_history"},
     ),
     "an entry no longer says what it reverses": (
         f"UPDATE book.entry SET reverses = NULL WHERE {_one('book.entry', 'reverses IS NOT NULL')}",
@@ -104,6 +104,62 @@ TAMPERING: dict[str, tuple[str, set[str]]] = {
         {"balances"},
     ),
     "a balance is deleted": ("DELETE FROM book.balance WHERE account = '4010'", {"balances", "trial_balance"}),
+    "a bucket of the history is raised on both sides": (
+        (
+            "UPDATE book.balance_history SET debits = debits + 5, credits = credits + 5 "
+            "WHERE ctid = (SELECT ctid FROM book.balance_history WHERE level = 2 LIMIT 1)"
+        ),
+        {"balance_history"},
+    ),
+    "a bucket of the history is deleted": (
+        (
+            "DELETE FROM book.balance_history WHERE ctid = "
+            "(SELECT ctid FROM book.balance_history ORDER BY level LIMIT 1)"
+        ),
+        {"balance_history"},
+    ),
+    "a bucket of the history is moved to another month": (
+        (
+            "UPDATE book.balance_history SET start = start - interval '1 month' "
+            "WHERE ctid = (SELECT ctid FROM book.balance_history WHERE level = 1 LIMIT 1)"
+        ),
+        {"balance_history"},
+    ),
+    "a bucket is added to the history": (
+        (
+            "INSERT INTO book.balance_history (account, currency, level, start, shard, debits, credits) "
+            "VALUES ('4010', 'EUR', 6, '2026-01-01T00:00:00Z', 7, 1, 1)"
+        ),
+        {"balance_history"},
+    ),
+    "a listed movement is moved in time": (
+        (
+            "UPDATE book.balance SET listed[1][1] = listed[1][1] - 1 "
+            "WHERE ctid = (SELECT ctid FROM book.balance WHERE cardinality(listed) > 0 LIMIT 1)"
+        ),
+        {"balance_history"},
+    ),
+    "a listed movement is raised": (
+        (
+            "UPDATE book.balance SET listed[1][2] = listed[1][2] + 1 "
+            "WHERE ctid = (SELECT ctid FROM book.balance WHERE cardinality(listed) > 0 LIMIT 1)"
+        ),
+        {"balance_history"},
+    ),
+    "a list is forgotten": (
+        "UPDATE book.balance SET listed = '{}' WHERE account LIKE '1105/%'",
+        {"balance_history"},
+    ),
+    "two days of the history change places": (
+        (
+            "UPDATE book.balance_history AS day SET listed = other.listed, debits = other.debits, "
+            "credits = other.credits FROM book.balance_history AS other "
+            "WHERE NOT day.split AND NOT other.split AND day.level = 2 AND other.level = 2 "
+            "AND day.account = other.account AND day.currency = other.currency AND day.shard = other.shard "
+            "AND (day.start, other.start) IN (('2026-03-03', '2026-03-04'), ('2026-03-04', '2026-03-03'))"
+        ),
+        {"balance_history"},
+    ),
     "an outcome has another gross": (
         _event("SessionAssessed", "gross", _more("gross"), _LAST),
         {"states", "earnings", "cdrs"},
@@ -317,7 +373,7 @@ def test_a_balanced_entry_that_no_event_asked_for_is_found_though_every_guard_ta
 
 
 def test_a_forger_who_mends_hash_and_balances_is_found_by_the_events(book: str, tamper: Tamper) -> None:
-    """An entry is lowered by one cent, with a hash that fits and the balances in step."""
+    """An entry is lowered by one cent, with a hash that fits and the balances in step, but not their history."""
     assert tamper(f"UPDATE book.posting SET amount_minor = amount_minor - sign(amount_minor) WHERE {_J01}") == 2
     with psycopg.connect(book) as connection:
         query = f"SELECT entry_id FROM book.entry WHERE {_J01}"
@@ -333,4 +389,4 @@ def test_a_forger_who_mends_hash_and_balances_is_found_by_the_events(book: str, 
                 "WHERE account = %s AND currency = %s LIMIT 1)".encode(),
                 (posting.account, changed.currency),
             )
-    assert _failed(verify(book)) == {"journal", "payable_lines", "payout_sums"}
+    assert _failed(verify(book)) == {"balance_history", "journal", "payable_lines", "payout_sums"}

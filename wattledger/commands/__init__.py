@@ -1,11 +1,13 @@
 """What each command does, with what it prints; loaded only when a command runs."""
 
+from wattledger.commands.book import balance
 from wattledger.commands.deadletters import deadletter_list, deadletter_replay, deadletter_show
 from wattledger.commands.live import consume, migrate, payouts_run, project, up
 from wattledger.commands.reading import balances, export, payouts_list, price, rebuild, schemas, session, verify
 from wattledger.commands.settling import demo, publish, settle
 
 __all__ = [
+    "balance",
     "balances",
     "consume",
     "deadletter_list",
