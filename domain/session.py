@@ -1,36 +1,26 @@
-"""The session aggregate: it collects facts in any order and decides what stands on the book because of them.
+"""The session aggregate: it collects facts in any order, and folds in what was decided because of them.
 
     facts      what sources reported (see `domain.facts`)
     decisions  SessionAssessed, FactRejected, FactReadmitted, ShareReleased, Booked, Retracted, CdrIssued, CdrCredited
 
-`decide` compares what should stand, a function of the set of facts and the catalogue, with what does stand, and
-returns the decisions that close the gap; `evolve` folds one decision or fact into the state. What the clock drives
-(issuing CDRs, maturing) is decided only when a clock is given.
+What should stand, and the decisions that lead there, are `domain.judging`'s.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from domain.assessment import (
-    RATED,
-    SUSPENSE,
     Assessment,
-    Bill,
-    BillChange,
     MeterFacts,
     assess,
-    session_currency,
-    single_operator,
 )
-from domain.bookings import Booking, ShareMatured
+from domain.bookings import Booking
 from domain.catalogue import Catalogue
-from domain.cdr import CdrSource, cdr_document, credit_document
-from domain.cdr_chain import CREDIT, ISSUE, IssuedCdr, Step, cdr_id, next_steps, wanted_chain
-from domain.driver_book import driver_book
+from domain.cdr_chain import IssuedCdr
 from domain.facts import (
     Captured,
     CdrAnswered,
@@ -47,10 +37,7 @@ from domain.facts import (
     Started,
     StateChanged,
 )
-from domain.money import plain
 from domain.payment_facts import PaymentFacts
-from domain.release import Release
-from domain.roaming_book import roaming_book
 from domain.session_events import (
     Booked,
     CdrCredited,
@@ -64,16 +51,31 @@ from domain.session_events import (
 )
 from domain.values import value
 
-CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
-# A CDR has to fit into one Kafka record with room to spare.
-SIGNED_CHARS_MAX = 65_536
-BEGINNING = datetime.min.replace(tzinfo=UTC)
-
 
 @lru_cache(maxsize=16_384)
 def session_stream(session_id: str) -> UUID:
     """The id of a session's event stream."""
     return uuid5(NAMESPACE_URL, f"wattledger:stream:session:{session_id}")
+
+
+@value
+class Judgement:
+    """The decisions to store, the next moment at which the clock matters, and what the session depends on.
+
+    It depends on versions in effect up to `latest_at`; one that is not `settled` waits for something, and one that
+    `awaits_location` was judged without knowing its location. `presumed_at` is a maturing that some booking takes for
+    granted though no clock has reached it: a clock that stops before it has to look again.
+    """
+
+    decisions: tuple[Decision, ...]
+    due_at: datetime | None
+    latest_at: datetime
+    operator_id: str
+    partner: str | None
+    settled: bool
+    awaits_location: str | None
+    presumed_at: datetime | None
+    started_at: datetime | None
 
 
 @dataclass(slots=True)
@@ -96,7 +98,7 @@ class Session:
     # The last assessment with the catalogue it rests on; not state, only saved work.
     assessed: tuple[Catalogue, int, Assessment] | None = field(default=None, compare=False, repr=False)
     # The same of the last judgement, while the session charges and nothing but readings came after it.
-    charging: "tuple[Catalogue, int, Judgement] | None" = field(default=None, compare=False, repr=False)
+    charging: tuple[Catalogue, int, Judgement] | None = field(default=None, compare=False, repr=False)
 
     def learn(self, fact: Fact) -> None:
         """Take in a fact."""
@@ -116,7 +118,6 @@ class Session:
     def evolve(self, decision: Decision) -> None:
         """Fold a decision into the state."""
         _EVOLVE[type(decision)](self, decision)
-
 
     @property
     def has_consequences(self) -> bool:
@@ -189,276 +190,3 @@ _EVOLVE: dict[type, Callable[[Session, Any], None]] = {
     CdrIssued: _on_cdr_issued,
     CdrCredited: _on_cdr_credited,
 }
-
-
-@value
-class Judgement:
-    """The decisions to store, the next moment at which the clock matters, and what the session depends on.
-
-    It depends on versions in effect up to `latest_at`; one that is not `settled` waits for something, and one that
-    `awaits_location` was judged without knowing its location. `presumed_at` is a maturing that some booking takes for
-    granted though no clock has reached it: a clock that stops before it has to look again.
-    """
-
-    decisions: tuple[Decision, ...]
-    due_at: datetime | None
-    latest_at: datetime
-    operator_id: str
-    partner: str | None
-    settled: bool
-    awaits_location: str | None
-    presumed_at: datetime | None
-    started_at: datetime | None
-
-
-def decide(session: Session, catalogue: Catalogue, clock: datetime | None) -> Judgement:
-    """Close the gap between what should stand and what does, and fold the decisions into the session.
-
-    Without a clock nothing that the clock drives is begun; what it began before is kept in step with the facts.
-    """
-    known = session.charging
-    if known is not None and known[0] is catalogue and known[1] == catalogue.revision:
-        return known[2]
-    judgement = _Verdict(session, catalogue, clock).judge()
-    if not session.has_consequences:
-        session.charging = (catalogue, catalogue.revision, replace(judgement, decisions=()))
-    return judgement
-
-
-class _Verdict:
-    """One decision about one session; every decision is folded in as it is made."""
-
-    def __init__(self, session: Session, catalogue: Catalogue, clock: datetime | None) -> None:
-        self.session, self.catalogue, self.clock = session, catalogue, clock
-        self.decisions: list[Decision] = []
-        self.moments: list[datetime] = []
-        self.operator_id = single_operator(session.meter)
-        self.currency = session_currency(session.meter, catalogue)
-
-    def judge(self) -> Judgement:
-        self._reject_other_currencies()
-        assessment = self.session.assess(self.catalogue)
-        billed, shortfall, bookings, releases = self._wanted(assessment)
-        self._move_chain(assessment, billed)
-        contract = assessment.contract
-        if contract is not None and contract.partner is not None:
-            roaming, of_cdrs = roaming_book(
-                self.session.session_id,
-                self.operator_id,
-                contract.operator.currency,
-                contract.partner,
-                self.session.issued,
-                self.session.answers,
-                self.session.paid,
-                self.catalogue,
-                self.clock,
-            )
-            bookings, releases = [*bookings, *roaming], releases | of_cdrs
-        self._report(assessment, billed, shortfall)
-        self._release(releases)
-        self._book(bookings)
-        return self._judgement(assessment)
-
-    def _judgement(self, assessment: Assessment) -> Judgement:
-        session = self.session
-        due_at = min(self.moments, default=None)
-        times = [fact.at for fact in (*session.meter.starts, *session.meter.ends)]
-        times += [booking.effective_at for booking, _ in session.standing.values()]
-        times += [release.matures_at for release in session.releases.values() if release.matures_at]
-        start = session.meter.first_start()
-        partner = start.partner if start else None
-        known = assessment.contract is not None and assessment.contract.location is not None
-        return Judgement(
-            tuple(self.decisions),
-            due_at,
-            max(times, default=BEGINNING),
-            self.operator_id,
-            partner,
-            settled=assessment.state == RATED,
-            awaits_location=start.location_id.casefold() if start is not None and not known else None,
-            presumed_at=self._presumed_at(),
-            started_at=start.at if start is not None else None,
-        )
-
-    def _presumed_at(self) -> datetime | None:
-        """The first maturing that is not on the book yet and that something on the book comes after."""
-        if self.clock is not None:
-            return None
-        standing = [booking for booking, _ in self.session.standing.values()]
-        matured = {booking.effective_at for booking in standing if isinstance(booking, ShareMatured)}
-        last = max((booking.effective_at for booking in standing), default=BEGINNING)
-        ahead = [release.matures_at for release in self.session.releases.values() if release.matures_at]
-        return min((moment for moment in ahead if moment < last and moment not in matured), default=None)
-
-    def _decide(self, decision: Decision) -> None:
-        self.session.evolve(decision)
-        self.decisions.append(decision)
-
-    def _reject_other_currencies(self) -> None:
-        """A payment in another currency than its session's is refused, also when that shows only later."""
-        payments = self.session.payments
-        for facts in (payments.captures, payments.refunds, payments.disputes):
-            for fact in facts:
-                is_rejected = (fact.source, fact.id) in self.session.rejected
-                # While no currency is known, payments are posted as they are.
-                fits = self.currency is None or fact.currency == self.currency
-                if fits and is_rejected:
-                    self._decide(FactReadmitted(fact.source, fact.id))
-                elif not fits and not is_rejected:
-                    sentence = f"the payment is in {fact.currency}, its session in {self.currency}; send it in that"
-                    self._decide(FactRejected(fact.source, fact.id, CURRENCY_MISMATCH, sentence))
-
-    def _accepted_payments(self) -> PaymentFacts:
-        payments, rejected = self.session.payments, self.session.rejected
-        if not rejected:
-            return payments
-        return PaymentFacts(
-            captures=[fact for fact in payments.captures if (fact.source, fact.id) not in rejected],
-            failures=payments.failures,
-            settled=payments.settled,
-            refunds=[fact for fact in payments.refunds if (fact.source, fact.id) not in rejected],
-            disputes=[fact for fact in payments.disputes if (fact.source, fact.id) not in rejected],
-            closes=payments.closes,
-        )
-
-    def _wanted(
-        self, assessment: Assessment
-    ) -> tuple[tuple[BillChange, ...], int, list[Booking], dict[str, Release | None]]:
-        """Driver sessions: the whole book. Roaming sessions: only what payments say, bills are all that was rated."""
-        roaming = assessment.contract is not None and assessment.contract.partner is not None
-        seen = Assessment(assessment.state, assessment.reason) if roaming else assessment
-        payments = self._accepted_payments()
-        book = driver_book(
-            self.session.session_id, self.operator_id, self.currency, seen, payments, self.catalogue, self.clock
-        )
-        billed = assessment.changes if roaming else book.billed
-        return billed, book.shortfall, list(book.bookings), book.releases
-
-    # CDRs ------------------------------------------------------------------------------------------------------
-
-    def _move_chain(self, assessment: Assessment, billed: tuple[BillChange, ...]) -> None:
-        session = self.session
-        partner = assessment.contract.partner if assessment.contract else None
-        answers = [a for a in session.answers if partner is not None and a.partner == partner.partner]
-        wanted = wanted_chain(session.session_id, assessment, billed, answers)
-        if not wanted and not session.issued:
-            return
-        issued_to_partner = False
-        for step in next_steps(session.issued, wanted):
-            # Answers may be waiting for a CDR that was just issued, and may change what comes next: it takes another
-            # look at the session once they are here.
-            if self.clock is None or step.at > self.clock or issued_to_partner:
-                self.moments.append(step.at)
-                return
-            self._take_step(step, assessment)
-            issued_to_partner = partner is not None and step.act == ISSUE
-
-    def _take_step(self, step: Step, assessment: Assessment) -> None:
-        session = self.session
-        if step.act == CREDIT:
-            document = credit_document(session.documents[step.number], step.at)
-            self._decide(
-                CdrCredited(session.session_id, self.operator_id, step.number, str(document["id"]), step.at, document)
-            )
-        elif step.bill is not None:
-            document = self._cdr(step, step.bill, assessment)
-            self._decide(
-                CdrIssued(
-                    session.session_id,
-                    self.operator_id,
-                    step.number,
-                    cdr_id(session.session_id, step.number),
-                    step.at,
-                    step.bill.key,
-                    document,
-                )
-            )
-
-    def _cdr(self, step: Step, bill: Bill, assessment: Assessment) -> dict[str, Any]:
-        contract = assessment.contract
-        if contract is None:
-            raise ValueError(f"session {self.session.session_id} has a bill and no contract")
-        start, operator = contract.start, contract.operator
-        signed = _signed_values(self.session.meter)
-        return cdr_document(
-            CdrSource(
-                cdr_id=cdr_id(self.session.session_id, step.number),
-                session_id=self.session.session_id,
-                country_code=operator.country_code,
-                party_id=operator.party_id,
-                currency=operator.currency,
-                token=start.token,
-                auth_method=start.auth_method,
-                location_id=start.location_id,
-                evse_uid=start.evse_uid,
-                connector_id=start.connector_id,
-                location=contract.location.document if contract.location else None,
-                tariff=contract.published.document,
-                rating=bill.rating,
-                net_minor=bill.net,
-                gross_minor=bill.gross,
-                issued_at=step.at,
-                signed_values=signed,
-            )
-        )
-
-    # The outcome, releases and bookings ------------------------------------------------------------------------
-
-    def _report(self, assessment: Assessment, billed: tuple[BillChange, ...], shortfall: int) -> None:
-        if not self.session.meter:
-            return
-        head = (self.session.session_id, self.operator_id, assessment.state, assessment.reason)
-        outcome = SessionAssessed(*head)
-        bill = billed[-1].bill if billed and assessment.state != SUSPENSE else None
-        if bill is not None and assessment.contract is not None:
-            outcome = SessionAssessed(
-                *head,
-                energy_wh=plain(bill.energy_wh),
-                currency=assessment.contract.operator.currency,
-                net=bill.net,
-                vat=bill.vat,
-                gross=bill.gross,
-                commission=bill.commission,
-                commission_vat=bill.commission_vat,
-                operator_share=bill.share,
-                shortfall=shortfall,
-            )
-        if outcome != self.session.outcome:
-            self._decide(outcome)
-
-    def _release(self, wanted: Mapping[str, Release | None]) -> None:
-        for share in sorted({*wanted, *self.session.releases}):
-            found = wanted.get(share)
-            times = (found.released_at, found.available_on, found.matures_at) if found else (None, None, None)
-            released = ShareReleased(share, self.operator_id, *times)
-            known = self.session.releases.get(share)
-            if (known is None and found is not None) or (known is not None and known != released):
-                self._decide(released)
-
-    def _book(self, wanted: list[Booking]) -> None:
-        """Retract what no longer stands and book what does not yet; maturing waits for the clock."""
-        session = self.session
-        wanted_by_key = {booking.key: booking for booking in wanted if self._may_stand(booking)}
-        for key, (booking, revision) in list(session.standing.items()):
-            if wanted_by_key.get(key) != booking:
-                self._decide(Retracted(booking, revision))
-        for key, booking in wanted_by_key.items():
-            if key not in session.standing:
-                self._decide(Booked(booking, session.revisions.get(key, 0) + 1))
-
-    def _may_stand(self, booking: Booking) -> bool:
-        if not isinstance(booking, ShareMatured) or booking.key in self.session.standing:
-            return True
-        if self.clock is not None and booking.effective_at <= self.clock:
-            return True
-        self.moments.append(booking.effective_at)
-        return False
-
-
-def _signed_values(meter: MeterFacts) -> tuple[str, ...]:
-    """The meter's signed records in time order; the first and the last where all of them would swell the CDR."""
-    readings = sorted(meter.readings, key=lambda fact: fact.order)
-    signed = [fact.signed_value for fact in readings if fact.signed_value]
-    if sum(map(len, signed)) > SIGNED_CHARS_MAX:
-        signed = [signed[0], signed[-1]]
-    return tuple(signed)

@@ -9,7 +9,8 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.catalogue import Catalogue
-from domain.session import CURRENCY_MISMATCH, Judgement, Session, session_stream
+from domain.judging import CURRENCY_MISMATCH
+from domain.session import Judgement, Session, session_stream
 from domain.session_events import FactReadmitted, FactRejected
 from ledger import positions, quarantine
 from ledger.codec import RecordedFact, decode, dump

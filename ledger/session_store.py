@@ -10,7 +10,8 @@ from psycopg.rows import TupleRow
 
 from domain.catalogue import Catalogue
 from domain.facts import parse_fact
-from domain.session import Judgement, Session, decide, session_stream
+from domain.judging import decide
+from domain.session import Judgement, Session, session_stream
 from domain.session_events import (
     Booked,
     CdrCredited,

@@ -12,11 +12,12 @@ from domain.bookings import Booking, InvoicePaid, ReserveReleased, SettlementRec
 from domain.catalogue import CATALOGUE_TYPES, Catalogue, instant
 from domain.facts import INVOICE_ITEM, SETTLED_ITEM, Fact, parse_fact
 from domain.journal import Entry
+from domain.judging import decide
 from domain.money import parse_minor
 from domain.payout import Payout, parse_answer, payout_stream, take_answers
 from domain.payout_run import Line, OperatorDesk, fire_runs, release_day
 from domain.posting import entries_of, mirrors_of, payable_effects
-from domain.session import Session, decide, session_stream
+from domain.session import Session, session_stream
 from domain.session_events import Booked, CdrIssued, Retracted
 
 

@@ -28,8 +28,9 @@ from domain.facts import (
     Started,
 )
 from domain.journal import Entry
+from domain.judging import decide
 from domain.posting import entries_of
-from domain.session import Session, decide, session_stream
+from domain.session import Session, session_stream
 from domain.session_events import Decision
 
 OPERATOR, SESSION, PARTNER, PSP, PAYMENT = "OP", "S-1", "DE-ABC", "psp", "P-1"

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from domain.catalogue import Catalogue
 from domain.facts import Fact, MeterCorrected
+from domain.judging import decide
 from domain.posting import entries_of, mirrors_of
-from domain.session import Session, decide, session_stream
+from domain.session import Session, session_stream
 from domain.session_events import Booked, Decision, Retracted, ShareReleased
 from tests.domain.builders import (
     CAUSE,

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from domain.facts import Fact
-from domain.session import Session, decide
+from domain.judging import decide
+from domain.session import Session
 from domain.session_events import FactRejected
 from tests.domain.builders import (
     SESSION,

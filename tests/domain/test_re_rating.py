@@ -5,7 +5,8 @@ The first bill is 1200 with 100 and 20; 15 kWh cost 900 with 75 and 15; 25 kWh c
 
 from domain.catalogue import Catalogue
 from domain.facts import Fact
-from domain.session import Session, decide
+from domain.judging import decide
+from domain.session import Session
 from domain.session_events import SessionAssessed
 from tests.domain.builders import (
     LATE,

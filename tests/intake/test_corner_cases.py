@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from domain.session import Judgement, Session, decide
+from domain.judging import decide
+from domain.session import Judgement, Session
 from ledger import session_store
 from tests.support.engine import Engine
 from tests.support.events import (

@@ -11,10 +11,11 @@ from uuid import uuid5
 from domain.assessment import Bill, assess
 from domain.catalogue import CATALOGUE_TYPES, Catalogue, instant
 from domain.facts import FACT_PARSERS, INVOICE_ITEM, SETTLED_ITEM, parse_fact
+from domain.judging import decide
 from domain.payout import PayoutAnswered, PayoutCreated, parse_answer
 from domain.payout_run import Line, OperatorDesk, fire_runs
 from domain.posting import entries_of, payable_effects
-from domain.session import Session, decide, session_stream
+from domain.session import Session, session_stream
 from wattledger.demo.messages import Event
 
 
