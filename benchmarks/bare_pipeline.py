@@ -25,8 +25,8 @@ RECORDS_PER_COMMIT = 5_000
 CORE_TABLES = ("intake.message", "event_store.stored_events", "book.entry", "book.posting")
 
 _BARE = "bare_{}"
-# Columns, types, defaults, primary keys and indexes; without the checks, the foreign keys and the guards.
-_LIKE = SQL("CREATE TABLE {}.{} (LIKE {}.{} INCLUDING ALL EXCLUDING CONSTRAINTS)")
+# Columns, types, primary keys and indexes; without checks, foreign keys, guards, and what would be computed.
+_LIKE = SQL("CREATE TABLE {}.{} (LIKE {}.{} INCLUDING ALL EXCLUDING CONSTRAINTS EXCLUDING GENERATED)")
 
 
 @dataclass(frozen=True, slots=True)

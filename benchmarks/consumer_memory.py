@@ -30,7 +30,7 @@ class Look:
 
 
 def measure(stage: Stage, rounds: int, report: Callable[[str], None]) -> list[Figure]:
-    """Resident memory by events taken in, its peak, its growth, and the speed at both ends; one run always.
+    """Resident memory by events taken in, its peak, whether it grows, and the speed at both ends; one run always.
 
     Raises WrongOutcome when the consumer failed.
     """
@@ -75,7 +75,7 @@ def _memory(looks: list[Look]) -> list[Figure]:
         *by_events,
         Figure("peak", "MiB", (looks[-1].peak_mib,)),
         Figure("peak reached by", "events", (raised[-1] if raised else looks[0].events,)),
-        Figure("growth over the second half", "MiB", (looks[-1].resident_mib - middle,)),
+        Figure("memory at the end to that in the middle", "", (looks[-1].resident_mib / middle,)),
     ]
 
 

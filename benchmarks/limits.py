@@ -54,6 +54,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("two consumers", "ratio of two to one, database alone", floor=1.4),
     Limit("slow projection", "ratio of intake beside*", floor=0.95),
     Limit("memory", "ratio of the last part to the first", floor=1 / 1.2),
+    Limit("memory", "memory at the end to that in the middle", ceiling=1.1),
     Limit("growth", "slowest to fastest, *", ceiling=1.2),
 )
 

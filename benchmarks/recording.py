@@ -10,10 +10,9 @@ from psycopg.sql import SQL, Composed, Identifier
 
 SCHEMAS = ("intake", "event_store", "book", "projection")
 
-# Tables with their columns in order; what PostgreSQL generates itself is not copied.
+# Tables with their columns in order.
 _TABLES = """
-SELECT ns.nspname, class.relname,
-       array_agg(attribute.attname ORDER BY attribute.attnum) FILTER (WHERE attribute.attgenerated = '')
+SELECT ns.nspname, class.relname, array_agg(attribute.attname ORDER BY attribute.attnum)
 FROM pg_class AS class
 JOIN pg_namespace AS ns ON ns.oid = class.relnamespace
 JOIN pg_attribute AS attribute ON attribute.attrelid = class.oid AND attnum > 0 AND NOT attisdropped
@@ -59,8 +58,9 @@ def record(dsn: str, pieces: int, only: Collection[str] = ()) -> list[TableRows]
 def _rows(
     connection: Connection[TupleRow], schema: str, name: str, columns: tuple[str, ...], pieces: int
 ) -> TableRows:
-    statement = SQL("COPY {}.{} ({}) TO STDOUT (FORMAT BINARY)").format(
-        Identifier(schema), Identifier(name), SQL(", ").join(map(Identifier, columns))
+    # Of a query, since a table's own COPY leaves out the columns that PostgreSQL makes by itself.
+    statement = SQL("COPY (SELECT {} FROM {}.{}) TO STDOUT (FORMAT BINARY)").format(
+        SQL(", ").join(map(Identifier, columns)), Identifier(schema), Identifier(name)
     )
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         rows = list(_unframed(bytes(block) for block in copy))
