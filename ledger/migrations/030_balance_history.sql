@@ -121,29 +121,37 @@ DECLARE
     minute timestamptz NOT NULL := date_trunc('minute', utc) AT TIME ZONE 'UTC';
     second timestamptz NOT NULL := date_trunc('second', utc) AT TIME ZONE 'UTC';
 BEGIN
-    SELECT coalesce(sum(part.debits), 0), coalesce(sum(part.credits), 0) INTO balance_at.debits, balance_at.credits
+    -- One range of the key a level: what ended before the moment, and last the bucket that the moment is in.
+    SELECT coalesce(sum(CASE WHEN kept.has_ended THEN kept.debits ELSE listed.debits END), 0),
+           coalesce(sum(CASE WHEN kept.has_ended THEN kept.credits ELSE listed.credits END), 0)
+    INTO balance_at.debits, balance_at.credits
     FROM (
-        SELECT greatest(listed[number][2], 0) AS debits, greatest(-listed[number][2], 0) AS credits
-        FROM book.balance AS kept, generate_subscripts(listed, 1) AS number
-        WHERE kept.account = of_account AND kept.currency = of_currency AND listed[number][1] <= at_us
+        SELECT false AS has_ended, balance.debits, balance.credits, balance.listed FROM book.balance
+        WHERE account = of_account AND currency = of_currency
         UNION ALL
-        SELECT kept.debits, kept.credits
-        FROM (
-            VALUES (1, '-infinity', month), (2, month, day), (3, day, hour), (4, hour, minute), (5, minute, second),
-                   (6, second, at + interval '1 microsecond')
-        ) AS ended (level, since, until)
-        JOIN book.balance_history AS kept
-            ON kept.account = of_account AND kept.currency = of_currency AND kept.level = ended.level
-            AND kept.start >= ended.since AND kept.start < ended.until
+        SELECT start < month, history.debits, history.credits, history.listed FROM book.balance_history AS history
+        WHERE account = of_account AND currency = of_currency AND level = 1 AND start <= month
         UNION ALL
-        SELECT greatest(listed[number][2], 0), greatest(-listed[number][2], 0)
-        FROM (VALUES (1, month), (2, day), (3, hour), (4, minute), (5, second)) AS around (level, start)
-        JOIN book.balance_history AS kept
-            ON kept.account = of_account AND kept.currency = of_currency AND kept.level = around.level
-            AND kept.start = around.start,
-        generate_subscripts(listed, 1) AS number
-        WHERE listed[number][1] <= at_us
-    ) AS part;
+        SELECT start < day, history.debits, history.credits, history.listed FROM book.balance_history AS history
+        WHERE account = of_account AND currency = of_currency AND level = 2 AND start >= month AND start <= day
+        UNION ALL
+        SELECT start < hour, history.debits, history.credits, history.listed FROM book.balance_history AS history
+        WHERE account = of_account AND currency = of_currency AND level = 3 AND start >= day AND start <= hour
+        UNION ALL
+        SELECT start < minute, history.debits, history.credits, history.listed FROM book.balance_history AS history
+        WHERE account = of_account AND currency = of_currency AND level = 4 AND start >= hour AND start <= minute
+        UNION ALL
+        SELECT start < second, history.debits, history.credits, history.listed FROM book.balance_history AS history
+        WHERE account = of_account AND currency = of_currency AND level = 5 AND start >= minute AND start <= second
+        UNION ALL
+        SELECT true, history.debits, history.credits, '{}' FROM book.balance_history AS history
+        WHERE account = of_account AND currency = of_currency AND level = 6 AND start >= second AND start <= at
+    ) AS kept (has_ended, debits, credits, listed)
+    LEFT JOIN LATERAL (
+        SELECT sum(greatest(kept.listed[number][2], 0)) AS debits, sum(greatest(-kept.listed[number][2], 0)) AS credits
+        FROM generate_subscripts(kept.listed, 1) AS number
+        WHERE kept.listed[number][1] <= at_us
+    ) AS listed ON NOT kept.has_ended;
 END
 $$;
 
