@@ -12,12 +12,10 @@ from threading import Thread
 from types import TracebackType
 from typing import Self
 
-import psycopg
-
 from domain.journal import Entry
 from ledger.canonical import HASH_VERSION, entry_hash
 from ledger.command_queue import Command, CommandQueue, Outcome
-from ledger.errors import DatabaseUnavailable, EntryExists, EntryRefused
+from ledger.errors import DatabaseUnavailable, EntryExists, EntryRefused, LedgerError
 from ledger.gateway import Gateway
 from ledger.journal_store import write_entries
 
@@ -240,9 +238,12 @@ def _no_outcome(entry: Entry, patience_s: float) -> DatabaseUnavailable:
 
 
 def _for_one(entry: Entry, refusal: Exception) -> Exception:
-    """What the caller of a refused entry is told: EntryRefused for whatever the database does not take."""
-    if not isinstance(refusal, (psycopg.Error, OverflowError)):
+    """What the caller of a refused entry is told: EntryRefused, whatever it was that could not take the entry."""
+    if isinstance(refusal, LedgerError):
         return refusal
-    told = EntryRefused(f"the book does not take entry {entry.kind} {entry.entry_id}: {refusal}".strip())
+    what = f"{type(refusal).__name__}: {refusal}".strip()
+    told = EntryRefused(
+        f"entry {entry.kind} {entry.entry_id} cannot be written ({what}); nothing of it is in the book"
+    )
     told.__cause__ = refusal
     return told
