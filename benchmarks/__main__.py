@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import (
+    balance_lookups,
     commands,
     consumer_memory,
     growth,
@@ -44,6 +45,7 @@ MEASURES: Mapping[str, Measure] = {
     "two consumers": two_consumers.measure,
     "memory": consumer_memory.measure,
     "latency": latency.measure,
+    "balances": lambda stage, rounds, report: balance_lookups.measure(stage, rounds, report, 5 * stage.wanted),
     "commands": commands.measure,
 }
 EVENTS, ROUNDS, HISTORY = 200_000, 3, (100_000, 1_000_000, 10_000_000)

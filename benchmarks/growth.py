@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from statistics import median
 
 import psycopg
 
@@ -12,6 +13,7 @@ from benchmarks.disk import bytes_per_session, other_choices
 from benchmarks.entry_sets import post
 from benchmarks.figures import Figure
 from benchmarks.history import load_history
+from benchmarks.history_lookups import look_ups
 from benchmarks.positions import read_from_the_end
 from benchmarks.processor_time import MemoryWatch
 from benchmarks.stage import MESSAGES_PER_SESSION, Stage
@@ -23,10 +25,11 @@ _ENTRIES_PER_EVENT = 0.2
 
 @dataclass(slots=True)
 class _Level:
-    """What was found on top of one history: values of each round by name, all rates a second."""
+    """What was found on top of one history, each round, by name: rates a second, waits in ms, memory in MiB."""
 
     events: int
     rates: dict[str, list[float]] = field(default_factory=dict)
+    waits: dict[str, list[float]] = field(default_factory=dict)
     memory: dict[str, list[float]] = field(default_factory=dict)
     loading_s: float = 0.0
     disk: list[Figure] = field(default_factory=list)
@@ -46,9 +49,11 @@ def measure(
     made: list[Figure] = []
     for name in levels[0].rates:
         made += [Figure(f"{name}, on {each.events:,}", "a second", tuple(each.rates[name])) for each in levels]
-    for name in levels[0].rates:
-        medians = [Figure(name, "", tuple(each.rates[name])).median for each in levels]
+    for name in (*levels[0].rates, *(name for name in levels[0].waits if name.endswith("p50"))):
+        medians = [median((each.rates | each.waits)[name]) for each in levels]
         made.append(Figure(f"slowest to fastest, {name}", "", (max(medians) / min(medians),)))
+    for name in levels[0].waits:
+        made += [Figure(f"{name}, on {each.events:,}", "ms", tuple(each.waits[name])) for each in levels]
     for name in levels[0].memory:
         made += [Figure(f"memory of {name}, on {each.events:,}", "MiB", tuple(each.memory[name])) for each in levels]
     made += [Figure(f"loading of {each.events:,}", "s", (each.loading_s,)) for each in levels]
@@ -100,5 +105,8 @@ def _round(stage: Stage, dsn: str, level: _Level, mark: str) -> None:
     rates["entries posted"] = post(dsn, int(stage.wanted * _ENTRIES_PER_EVENT), 1, seed=seed)
     for name, value in rates.items():
         level.rates.setdefault(name, []).append(value)
+    for name, (half, nearly_all) in look_ups(dsn, level.events // MESSAGES_PER_SESSION, seed).items():
+        level.waits.setdefault(f"{name}, p50", []).append(half)
+        level.waits.setdefault(f"{name}, p99", []).append(nearly_all)
     for name, value in watch.named():
         level.memory.setdefault(name, []).append(value)

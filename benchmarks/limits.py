@@ -55,7 +55,10 @@ LIMITS: tuple[Limit, ...] = (
     Limit("slow projection", "ratio of intake beside*", floor=0.95),
     Limit("memory", "ratio of the last part to the first", floor=1 / 1.2),
     Limit("memory", "memory at the end to that in the middle", ceiling=1.1),
-    Limit("growth", "slowest to fastest, *", ceiling=1.2),
+    Limit("growth", "slowest to fastest, events end to end", ceiling=1.2),
+    Limit("growth", "slowest to fastest, entries posted", ceiling=1.2),
+    Limit("growth", "slowest to fastest, balance*", ceiling=1.2),
+    Limit("growth", "balance*, p99, on *", ceiling=1.0),
 )
 
 
