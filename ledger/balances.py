@@ -139,14 +139,13 @@ def add_to_balances(
 
     `moments_us` are the effective times of the entries, in microseconds since 1970 UTC.
     """
-    moved: dict[tuple[str, str], list[Movement]] = {}
+    moved: dict[str, dict[str, list[Movement]]] = {}
     for entry, moment_us in zip(entries, moments_us, strict=True):
-        currency = entry.currency
-        for posting in entry.postings:
-            key = (posting.account, currency)
-            movement = (moment_us, posting.amount_minor)
-            if key in moved:
-                moved[key].append(movement)
+        accounts = moved.setdefault(entry.currency, {})
+        for account, amount_minor in entry.postings:
+            movements = accounts.get(account)
+            if movements is None:
+                accounts[account] = [(moment_us, amount_minor)]
             else:
-                moved[key] = [movement]
+                movements.append((moment_us, amount_minor))
     add_to_buckets(cursor, moved, shard)

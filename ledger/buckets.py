@@ -30,9 +30,9 @@ WITH added AS (
         credits = kept.credits + excluded.credits,
         split = {is_split},
         listed = CASE WHEN {is_split} THEN kept.listed ELSE kept.listed || excluded.listed END
-    RETURNING *
+    RETURNING split, account, currency, {level} AS level, {start} AS start, listed
 )
-SELECT account, currency, {level}, {start_us}, listed FROM added WHERE split AND {level} < {moment}
+SELECT account, currency, level, {start_us}, listed FROM added WHERE split AND level < {moment}
 """
 _IS_SPLIT = (
     f"(kept.split OR excluded.split OR cardinality(kept.listed) + cardinality(excluded.listed) > {2 * LISTED_MAX})"
@@ -53,6 +53,7 @@ _TOP = {
     "key": "account, currency",
     "new_key": "moved.account, moved.currency",
     "level": "0",
+    "start": "0",
     "start_us": "0",
     "is_split": _IS_SPLIT,
     "moment": MOMENT,
@@ -62,7 +63,8 @@ _BELOW = {
     "table": "book.balance_history",
     "key": "account, currency, level, start",
     "new_key": f"moved.account, moved.currency, moved.level, {_START.format('moved')}",
-    "level": "level",
+    "level": "kept.level",
+    "start": "kept.start",
     "start_us": "(extract(epoch FROM start) * 1000000)::bigint",
     "is_split": _IS_SPLIT,
     "moment": MOMENT,
@@ -86,20 +88,24 @@ _known: WeakKeyDictionary[Connection[Any], set[_Key]] = WeakKeyDictionary()
 _Moved: TypeAlias = dict[_Key, list[Movement]]
 
 
-def add_to_buckets(cursor: Cursor[TupleRow], moved: Mapping[tuple[str, str], list[Movement]], shard: int) -> None:
-    """Add what was moved by account and currency: to the bucket of all time, and to those that it is split into."""
+def add_to_buckets(cursor: Cursor[TupleRow], moved: Mapping[str, Mapping[str, list[Movement]]], shard: int) -> None:
+    """Add what was moved by currency and account: to the bucket of all time, and to those that it is split into."""
     known = _known.setdefault(cursor.connection, set())
     if len(known) > _KNOWN_MAX:
         known.clear()
-    top = {(account, currency, ALL_TIME, 0): moved[account, currency] for account, currency in sorted(moved)}
+    top = {
+        (account, currency, ALL_TIME, 0): movements
+        for currency, accounts in moved.items()
+        for account, movements in accounts.items()
+    }
     below = _add(cursor, _ADD_TO_TOP, _EMPTY_TOP, top, known, shard)
     while below:
-        in_order = {key: below[key] for key in sorted(below)}
-        below = _add(cursor, _ADD_BELOW, _EMPTY_BELOW, in_order, known, shard)
+        below = _add(cursor, _ADD_BELOW, _EMPTY_BELOW, below, known, shard)
 
 
 def _add(cursor: Cursor[TupleRow], add: str, empty: str, moved: _Moved, known: set[_Key], shard: int) -> _Moved:
-    """Add to buckets, and give what has to go to finer ones."""
+    """Add to buckets, in the order of their keys, and give what has to go to finer ones."""
+    moved = {key: moved[key] for key in sorted(moved)}
     cursor.execute(add, {"shard": shard, **_keys(moved), **_sums(moved, known)}, binary=True)
     below: _Moved = {}
     emptied: list[_Key] = []

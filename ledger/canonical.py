@@ -9,6 +9,9 @@ from ledger.errors import EntryRefused
 # Stored with each hash; another form of the bytes gets another number and leaves this one as it is.
 HASH_VERSION = 1
 
+# Lines before those of the postings.
+_HEAD_LINES = 10
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -21,22 +24,16 @@ def canonical_bytes(entry: Entry) -> bytes:
     time is whole microseconds since 1970 UTC; amounts are minor units, debit positive; what is absent is an empty
     line. The time of recording is not part of it. Raises EntryRefused for text that is not printable ASCII.
     """
-    lines = [
-        "wattledger-entry-1",
-        entry.entry_id.hex,
-        entry.kind,
-        str(effective_us(entry)),
-        entry.currency,
-        entry.session_id or "",
-        entry.payout_id or "",
-        entry.reverses.hex if entry.reverses else "",
-        entry.cause.hex,
-        str(len(entry.postings)),
-    ]
-    lines += [f"{posting.amount_minor} {posting.account}" for posting in entry.postings]
-    text = "\n".join(lines)
+    postings = entry.postings
+    lines = [f"{amount_minor} {account}" for account, amount_minor in postings]
+    reverses = "" if entry.reverses is None else entry.reverses.hex
+    text = (
+        f"wattledger-entry-1\n{entry.entry_id.bytes.hex()}\n{entry.kind}\n{effective_us(entry)}\n{entry.currency}\n"
+        f"{entry.session_id or ''}\n{entry.payout_id or ''}\n{reverses}\n{entry.cause.bytes.hex()}\n{len(postings)}\n"
+        + "\n".join(lines)
+    )
     # Each line was printable by itself when only the line feeds put between them are not.
-    if not (text.isascii() and text.replace("\n", "", len(lines) - 1).isprintable()):
+    if not (text.isascii() and text.replace("\n", "", _HEAD_LINES + len(lines) - 1).isprintable()):
         raise EntryRefused(f"entry {entry.kind} {entry.entry_id} holds text that is not printable ASCII")
     return f"{text}\n".encode("ascii")
 

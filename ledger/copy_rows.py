@@ -31,10 +31,8 @@ def posting_rows(entries: Iterable[Entry]) -> bytes:
     pack, texts, pieces = _POSTING.pack, _Texts(), [_HEADER]
     for entry in entries:
         entry_id, currency = entry.entry_id.bytes, texts[entry.currency]
-        for line, posting in enumerate(entry.postings, start=1):
-            pieces.append(pack(5, 16, entry_id, 2, line, 8, posting.amount_minor))
-            pieces.append(currency)
-            pieces.append(texts[posting.account])
+        for line, (account, amount_minor) in enumerate(entry.postings, start=1):
+            pieces.append(pack(5, 16, entry_id, 2, line, 8, amount_minor) + currency + texts[account])
     pieces.append(_TRAILER)
     return b"".join(pieces)
 
@@ -47,12 +45,14 @@ def entry_rows(
     for entry, moment_us, hash_ in zip(entries, moments_us, hashes, strict=True):
         at = moment_us - _FROM_1970_TO_2000_US
         entry_id, cause, count = entry.entry_id.bytes, entry.cause.bytes, len(entry.postings)
-        pieces.append(pack(11, 16, entry_id, 16, cause, 32, hash_, 8, at, 2, count, 2, hash_version))
-        pieces.append(texts[entry.kind])
-        pieces.append(texts[entry.currency])
-        pieces.append(_MISSING if entry.session_id is None else texts[entry.session_id])
-        pieces.append(_MISSING if entry.payout_id is None else texts[entry.payout_id])
-        pieces.append(_MISSING if entry.reverses is None else _id(entry.reverses))
+        pieces.append(
+            pack(11, 16, entry_id, 16, cause, 32, hash_, 8, at, 2, count, 2, hash_version)
+            + texts[entry.kind]
+            + texts[entry.currency]
+            + (_MISSING if entry.session_id is None else texts[entry.session_id])
+            + (_MISSING if entry.payout_id is None else texts[entry.payout_id])
+            + (_MISSING if entry.reverses is None else _id(entry.reverses))
+        )
     pieces.append(_TRAILER)
     return b"".join(pieces)
 

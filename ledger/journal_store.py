@@ -123,8 +123,8 @@ def journal_rows(cursor: Cursor[TupleRow]) -> Iterator[JournalRow]:
             yield JournalRow(*row)
 
 
-def _by_id(entry: Entry) -> bytes:
-    return entry.entry_id.bytes
+def _by_id(entry: Entry) -> int:
+    return entry.entry_id.int
 
 
 def _refuse_zero_amounts(entries: Sequence[Entry]) -> None:

@@ -29,6 +29,11 @@ WRITES = [
     ),
     "INSERT INTO book.balance VALUES ('4010', 'EUR', 0, 1, 0)",
     "UPDATE book.balance SET debits = 1",
+    (
+        "INSERT INTO book.balance_history (account, currency, level, start, shard, debits, credits) "
+        "VALUES ('4010', 'EUR', 1, '2026-01-01T00:00:00Z', 0, 1, 0)"
+    ),
+    "UPDATE book.balance_history SET debits = 1",
     "SELECT event_store.lock_for_append()",
     "SELECT nextval('event_store.stored_events_notification_id_seq')",
 ]
@@ -53,6 +58,8 @@ FORBIDDEN_TO_THE_WRITER = [
     "DELETE FROM book.entry",
     "DELETE FROM book.balance",
     "UPDATE book.balance SET account = '4010'",
+    "DELETE FROM book.balance_history",
+    "UPDATE book.balance_history SET start = now()",
     "TRUNCATE event_store.stored_events",
     "LOCK TABLE event_store.stored_events IN EXCLUSIVE MODE",
     "ALTER TABLE book.posting DISABLE TRIGGER USER",
