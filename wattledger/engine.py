@@ -150,7 +150,8 @@ def settle(
     """
     began = time.monotonic()
     with Crew(store) as crew:
-        consume_all(crew, on_progress)
+        if patiently(lambda: _backlog(store)):
+            consume_all(crew, on_progress)
         before = patiently(lambda: count(store))
         events_in = publish_files(store, files, on_progress)
         consume_all(crew, on_progress)
