@@ -26,6 +26,11 @@ class ProcessorTime:
             self.python_s - earlier.python_s, self.postgres_s - earlier.postgres_s, self.kafka_s - earlier.kafka_s
         )
 
+    @property
+    def in_all_s(self) -> float:
+        """Of all three together."""
+        return self.python_s + self.postgres_s + self.kafka_s
+
     def named(self) -> list[tuple[str, float]]:
         """(who, seconds) pairs."""
         return [("python", self.python_s), ("postgres", self.postgres_s), ("kafka", self.kafka_s)]

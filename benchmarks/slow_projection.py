@@ -31,10 +31,10 @@ def _speed(stage: Stage, events: int, *, halted: bool) -> float:
     with stage.database() as dsn:
         backlog.prepare(dsn)
         if not halted:
-            return backlog.take_in(dsn, events, 1)
+            return backlog.take_in(dsn, events, 1).events_per_second
         backlog.take_in(dsn, 1_000, 1, "W")
         with halted_projector(dsn):
-            return backlog.take_in(dsn, events, 1)
+            return backlog.take_in(dsn, events, 1).events_per_second
 
 
 @contextmanager
