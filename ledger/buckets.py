@@ -32,7 +32,9 @@ WITH added AS (
         listed = CASE WHEN {is_split} THEN kept.listed ELSE kept.listed || excluded.listed END
     RETURNING split, account, currency, {level} AS level, {start} AS start, listed
 )
-SELECT account, currency, level, {start_us}, listed FROM added WHERE split AND level < {moment}
+SELECT account, currency, level, {start_us}, CASE WHEN listed <> '{{}}' THEN listed END
+FROM added
+WHERE split AND level < {moment}
 """
 _IS_SPLIT = (
     f"(kept.split OR excluded.split OR cardinality(kept.listed) + cardinality(excluded.listed) > {2 * LISTED_MAX})"
