@@ -9,6 +9,7 @@ from domain.exact import Exact
 from domain.pricing import DECIMALS, ten_thousandths
 from domain.rating import US_PER_HOUR, WH_PER_KWH, ChargingPeriod, Phase, Rating
 
+_GRID: int = 10**DECIMALS
 _TIME_DIMENSION = {Phase.CHARGING: "TIME", Phase.IDLE: "PARKING_TIME", Phase.RESERVED: "RESERVATION_TIME"}
 
 
@@ -54,19 +55,18 @@ def _apportion(volumes: Sequence[Exact], per: int, total: int) -> list[int]:
 
 
 def _dimensions(period: ChargingPeriod, energy: int, hours: int) -> list[dict[str, Any]]:
-    stated = [
-        ("ENERGY", energy if period.metered else None),
-        (_TIME_DIMENSION[period.phase], hours),
-        ("MIN_POWER", _level(period.min_power_w, WH_PER_KWH)),
-        ("MAX_POWER", _level(period.max_power_w, WH_PER_KWH)),
-        ("MIN_CURRENT", _level(period.min_current_a, 1)),
-        ("MAX_CURRENT", _level(period.max_current_a, 1)),
-    ]
-    return [
-        {"type": kind, "volume": Decimal(volume).scaleb(-DECIMALS)} for kind, volume in stated if volume is not None
-    ]
+    stated = [("ENERGY", energy)] if period.metered else []
+    stated.append((_TIME_DIMENSION[period.phase], hours))
+    levels = (
+        ("MIN_POWER", period.min_power_w, WH_PER_KWH),
+        ("MAX_POWER", period.max_power_w, WH_PER_KWH),
+        ("MIN_CURRENT", period.min_current_a, 1),
+        ("MAX_CURRENT", period.max_current_a, 1),
+    )
+    stated += [(kind, _cut(level, per)) for kind, level, per in levels if level is not None]
+    return [{"type": kind, "volume": Decimal(volume).scaleb(-DECIMALS)} for kind, volume in stated]
 
 
-def _level(value: Exact | None, per: int) -> int | None:
+def _cut(level: Exact, per: int) -> int:
     """A power or current cut to ten-thousandths: cutting keeps it on its side of every band's edge."""
-    return None if value is None else value.numerator * 10**DECIMALS // (value.denominator * per)
+    return level.numerator * _GRID // (level.denominator * per)

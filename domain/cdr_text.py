@@ -5,6 +5,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 NOT_AVAILABLE = "#NA"
 _ID_MAX = 36
+_SECONDS_CHARS = len("2026-03-01T10:00:00")
 
 
 def short_id(kind: str, identifier: str) -> str:
@@ -19,7 +20,9 @@ def datetime_text(moment: datetime) -> str:
 
     Cutting, not rounding, keeps a moment on its side of every window's edge.
     """
-    # Six decimals where there are microseconds, none where there are not.
-    text, _, fraction = moment.astimezone(UTC).replace(tzinfo=None).isoformat().partition(".")
-    fraction = fraction[:4].rstrip("0")
-    return f"{text}.{fraction}Z" if fraction else f"{text}Z"
+    moment = moment.astimezone(UTC)
+    seconds = moment.isoformat()[:_SECONDS_CHARS]
+    if not moment.microsecond:
+        return f"{seconds}Z"
+    fraction = f"{moment.microsecond:06d}"[:4].rstrip("0")
+    return f"{seconds}.{fraction}Z" if fraction else f"{seconds}Z"

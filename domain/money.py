@@ -85,6 +85,8 @@ def largest_remainder(total_minor: int, weights: Sequence[int]) -> tuple[int, ..
     whole = sum(weights)
     if whole <= 0:
         raise AmountError(f"cannot split {total_minor} by weights {list(weights)}: they must sum to more than zero")
+    if len(weights) == 1:
+        return (total_minor,)
     parts = [total_minor * weight // whole for weight in weights]
     by_remainder = sorted(range(len(weights)), key=lambda i: (-(total_minor * weights[i] % whole), i))
     for index in by_remainder[: total_minor - sum(parts)]:

@@ -94,7 +94,7 @@ def _collect(tariff: Tariff, periods: Sequence[ChargingPeriod], time_zone: ZoneI
         else:
             moment = _moment(tariff.charging, period, energy_wh, started_at, time_zone)
             _use_connected(uses, tariff.charging, moment, index)
-        energy_wh += period.energy_wh
+        energy_wh = energy_wh + period.energy_wh if index else period.energy_wh
     return uses, energy_wh
 
 
@@ -236,13 +236,10 @@ def _cost(uses: list[_Use]) -> Price | None:
     """Volumes are summed per component before they are multiplied, which is the same sum with less arithmetic."""
     if not uses:
         return None
-    volumes: dict[int, list[Exact]] = {}
-    components: dict[int, Component] = {}
+    by_component: dict[int, list[_Use]] = {}
     for use in uses:
-        key = id(use.component)
-        components[key] = use.component
-        volumes.setdefault(key, []).append(use.volume)
-    return _sum([component.cost_of(_total(volumes[key])) for key, component in components.items()])
+        by_component.setdefault(id(use.component), []).append(use)
+    return _sum([same[0].component.cost_of(_total([use.volume for use in same])) for same in by_component.values()])
 
 
 def bounded(subtotal: Price, min_price: PriceBound | None, max_price: PriceBound | None) -> Price:
