@@ -150,8 +150,8 @@ BEGIN
     LEFT JOIN LATERAL (
         SELECT sum(greatest(kept.listed[number][2], 0)) AS debits, sum(greatest(-kept.listed[number][2], 0)) AS credits
         FROM generate_subscripts(kept.listed, 1) AS number
-        WHERE kept.listed[number][1] <= at_us
-    ) AS listed ON NOT kept.has_ended;
+        WHERE NOT kept.has_ended AND kept.listed[number][1] <= at_us
+    ) AS listed ON true;
 END
 $$;
 
