@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 from consumers.app import BATCH_MAX_RECORDS, Consumption
 from consumers.errors import MachineryFault, Stalled
 from consumers.ports import Intake, Partition
-from consumers.topics import inbound_partitions, partition_bounds
+from consumers.topics import inbound_bounds, inbound_partitions
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ async def _forever(client_options: Mapping[str, Any], intake: Intake, group_id: 
 
 
 def backlog(client_options: Mapping[str, Any], next_offsets: Mapping[Partition, int]) -> dict[Partition, int]:
-    """How many offsets each inbound partition holds behind the next one to take; those with none are left out.
+    """How many offsets each inbound partition holds from the next one to take on.
 
     Raises MachineryFault when the brokers do not answer.
     """
@@ -55,9 +55,8 @@ def backlog(client_options: Mapping[str, Any], next_offsets: Mapping[Partition, 
 
 
 async def _backlog(client_options: Mapping[str, Any], next_offsets: Mapping[Partition, int]) -> dict[Partition, int]:
-    bounds = await partition_bounds(client_options, await inbound_partitions(client_options))
-    waiting = {home: end - max(first, next_offsets.get(home, first)) for home, (first, end) in bounds.items()}
-    return {home: count for home, count in waiting.items() if count > 0}
+    bounds = await inbound_bounds(client_options)
+    return {home: max(0, end - max(first, next_offsets.get(home, first))) for home, (first, end) in bounds.items()}
 
 
 def run_until_caught_up(

@@ -1,7 +1,7 @@
 """The topics that are read and written, and how they are made."""
 
 import contextlib
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -19,8 +19,8 @@ __all__ = [
     "INBOUND_TOPICS",
     "OUTBOUND_TOPICS",
     "ensure_topics",
+    "inbound_bounds",
     "inbound_partitions",
-    "partition_bounds",
 ]
 
 OUTBOUND_TOPICS: tuple[str, ...] = tuple(dict.fromkeys(OUTBOUND_TOPIC_OF.values()))
@@ -62,12 +62,15 @@ async def inbound_partitions(client_options: Mapping[str, Any]) -> list[Partitio
     return [(topic, number) for topic in INBOUND_TOPICS for number in sorted(found.get(topic, ()))]
 
 
-async def partition_bounds(
-    client_options: Mapping[str, Any], partitions: Collection[Partition]
-) -> dict[Partition, tuple[int, int]]:
-    """The first offset of each partition and the one behind its last; raises MachineryFault as the others do."""
-    asked = {TopicPartition(*home): home for home in partitions}
+async def inbound_bounds(client_options: Mapping[str, Any]) -> dict[Partition, tuple[int, int]]:
+    """The first offset of each inbound partition and the one behind its last.
+
+    Raises MachineryFault when the brokers cannot be reached.
+    """
+    asked = {TopicPartition(*home): home for home in await inbound_partitions(client_options)}
     consumer = AIOKafkaConsumer(**client_options, enable_auto_commit=False)
+    # Of partitions that are assigned it knows the brokers at once; those of others it asks for one topic at a time.
+    consumer.assign(list(asked))
     try:
         await consumer.start()
         firsts, ends = await consumer.beginning_offsets(asked), await consumer.end_offsets(asked)

@@ -14,7 +14,7 @@ from consumers.ports import Partition
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing, publish
 from consumers.relay import drain
 from consumers.run import backlog
-from consumers.topics import CATALOGUE_TOPIC, ensure_topics, inbound_partitions
+from consumers.topics import CATALOGUE_TOPIC, ensure_topics
 from ledger import positions
 from ledger.gateway import Gateway
 from ledger.migrate import migrate
@@ -86,10 +86,10 @@ def consume_all(crew: Crew, on_progress: OnProgress) -> None:
     waiting = patiently(lambda: _backlog(crew.store))
     total = sum(waiting.values())
     crew.grow(_processes_for(crew, total))
-    if total >= _BACKLOG_WORTH_ORDER and (catalogue := [home for home in waiting if home[0] == CATALOGUE_TOPIC]):
-        crew.do([Consume(tuple(catalogue))], "reading the catalogue", on_progress)
-    partitions = patiently(lambda: asyncio.run(inbound_partitions(crew.store.kafka)))
-    crew.do(by_partition(partitions, crew.size), "consuming", on_progress)
+    catalogue = tuple(home for home, records in waiting.items() if home[0] == CATALOGUE_TOPIC and records)
+    if catalogue and total >= _BACKLOG_WORTH_ORDER:
+        crew.do([Consume(catalogue)], "reading the catalogue", on_progress)
+    crew.do(by_partition(tuple(waiting), crew.size), "consuming", on_progress)
 
 
 def _backlog(store: Store) -> dict[Partition, int]:
@@ -102,6 +102,16 @@ def _processes_for(crew: Crew, records: int) -> int:
     """How many processes share so much work; those that are there already cost nothing."""
     settings = crew.store.settings
     return max(crew.size, min(settings.processes, records // settings.backlog_per_process))
+
+
+def _growing(crew: Crew, on_progress: OnProgress) -> OnProgress:
+    """Progress of publishing that starts processes as soon as there is enough for them: they get ready meanwhile."""
+
+    def tell(stage: str, done: int, total: int | None) -> None:
+        crew.grow(_processes_for(crew, done))
+        on_progress(stage, done, total)
+
+    return tell
 
 
 def advance_clock(crew: Crew, until: datetime | None, on_progress: OnProgress) -> datetime | None:
@@ -150,10 +160,10 @@ def settle(
     """
     began = time.monotonic()
     with Crew(store) as crew:
-        if patiently(lambda: _backlog(store)):
+        if any(patiently(lambda: _backlog(store)).values()):
             consume_all(crew, on_progress)
         before = patiently(lambda: count(store))
-        events_in = publish_files(store, files, on_progress)
+        events_in = publish_files(store, files, _growing(crew, on_progress))
         consume_all(crew, on_progress)
         taken = patiently(lambda: count(store)) - before
         advance_clock(crew, until, on_progress)
