@@ -1,14 +1,15 @@
 """The bare pipeline: the same topics consumed and the engine's own rows stored by COPY, with no logic at all.
 
 It is what broker, client libraries and database can do on this machine, and so the limit of the engine. The rows were
-written down before, in the form in which COPY takes them, so that nothing is made or converted while the clock runs.
+written down before, so that nothing is made or computed while the clock runs: a client writes them row by row, or
+sends ready pieces of COPY's own bytes, which is what broker and database do without a client that has rows.
 """
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import psycopg
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -18,11 +19,13 @@ from benchmarks.processor_time import ProcessorTime, processor_time
 from benchmarks.recording import SCHEMAS, TableRows
 from benchmarks.stage import Stage
 from consumers.topics import inbound_partitions
+from ledger.collector import collector_paused
 from ledger.migrate import migrate
 
+# Writes the piece of one table that belongs to a commit.
+_Write: TypeAlias = Callable[[psycopg.Connection[Any], int], None]
+
 RECORDS_PER_COMMIT = 5_000
-# Deduplication keys, events, entries and postings: the least that a ledger of this kind can store.
-CORE_TABLES = ("intake.message", "event_store.stored_events", "book.entry", "book.posting")
 
 _BARE = "bare_{}"
 # Columns, types, primary keys and indexes; without checks, foreign keys, guards, and what would be computed.
@@ -48,17 +51,49 @@ def commits_of(events: int) -> int:
     return -(-events // RECORDS_PER_COMMIT)
 
 
-def run(stage: Stage, tables: Sequence[TableRows]) -> Bare:
-    """Consume everything once and COPY the recorded rows beside it, a piece of each table a commit."""
+def run(stage: Stage, tables: Sequence[TableRows], *, by_rows: bool) -> Bare:
+    """Consume everything once and COPY the recorded rows beside it, a piece of each table a commit.
+
+    Either `by_rows` through psycopg's `write_row`, or each piece as the bytes that it is.
+    """
     events = stage.events
+    writes = [_writes_rows(table) if by_rows else _writes_pieces(table) for table in tables]
     with stage.database() as dsn:
         migrate(dsn)
         with psycopg.connect(dsn) as connection:
             _make_tables(connection, tables)
-            before, began = processor_time(), time.perf_counter()
-            asyncio.run(_Pipeline(connection, events, tables).drain(stage.kafka))
-            seconds = time.perf_counter() - began
-            return Bare(events, seconds, processor_time() - before)
+            with collector_paused():
+                before, began = processor_time(), time.perf_counter()
+                asyncio.run(_Pipeline(connection, events, writes).drain(stage.kafka))
+                seconds = time.perf_counter() - began
+                return Bare(events, seconds, processor_time() - before)
+
+
+def _writes_rows(table: TableRows) -> _Write:
+    """Writes the rows of a piece one by one."""
+    statement, types = table.copy_in(_BARE.format(table.schema)), ["bytea"] * len(table.columns)
+    rows = [table.rows_of(piece) for piece in range(len(table.pieces))]
+
+    def write(connection: psycopg.Connection[Any], commit: int) -> None:
+        if rows[commit]:
+            with connection.cursor() as cursor, cursor.copy(statement) as copy:
+                copy.set_types(types)
+                for row in rows[commit]:
+                    copy.write_row(row)
+
+    return write
+
+
+def _writes_pieces(table: TableRows) -> _Write:
+    """Writes a piece as it is."""
+    statement = table.copy_in(_BARE.format(table.schema))
+
+    def write(connection: psycopg.Connection[Any], commit: int) -> None:
+        if table.pieces[commit]:
+            with connection.cursor() as cursor, cursor.copy(statement) as copy:
+                copy.write(table.pieces[commit])
+
+    return write
 
 
 def _make_tables(connection: psycopg.Connection[Any], tables: Sequence[TableRows]) -> None:
@@ -73,9 +108,8 @@ def _make_tables(connection: psycopg.Connection[Any], tables: Sequence[TableRows
 class _Pipeline:
     """Reads all partitions to their ends; the next records are fetched while the last are being stored."""
 
-    def __init__(self, connection: psycopg.Connection[Any], events: int, tables: Sequence[TableRows]) -> None:
-        self._connection, self._events = connection, events
-        self._copies = [(table.copy_in(_BARE.format(table.schema)), table.pieces) for table in tables]
+    def __init__(self, connection: psycopg.Connection[Any], events: int, writes: Sequence[_Write]) -> None:
+        self._connection, self._events, self._writes = connection, events, writes
 
     async def drain(self, kafka: Mapping[str, Any]) -> None:
         """Until every event was consumed and committed."""
@@ -98,8 +132,6 @@ class _Pipeline:
             await consumer.stop()
 
     def _store(self, commit: int) -> None:
-        for statement, pieces in self._copies:
-            if pieces[commit]:
-                with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
-                    copy.write(pieces[commit])
+        for write in self._writes:
+            write(self._connection, commit)
         self._connection.commit()

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from struct import Struct
+from typing import TypeAlias
 
 import psycopg
 from psycopg import Connection
@@ -22,8 +24,12 @@ ORDER BY ns.nspname, class.relname
 """
 
 # The frame around the rows of a binary COPY: signature, flags and an empty extension; the mark of the end.
+Row: TypeAlias = tuple[bytes | None, ...]
+
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
+# A row is the count of its fields, then each field's length (-1 for NULL) and bytes.
+_COUNT, _LENGTH = Struct(">h"), Struct(">i")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,10 @@ class TableRows:
     columns: tuple[str, ...]
     rows: int
     pieces: tuple[bytes, ...]
+
+    def rows_of(self, piece: int) -> list[Row]:
+        """The rows of a piece, each as its fields in binary form, which psycopg writes as `bytea` unchanged."""
+        return list(_fields(self.pieces[piece]))
 
     def copy_in(self, schema: str | None = None) -> Composed:
         """The statement that takes a piece, into the table of that name in another schema if one is named."""
@@ -73,6 +83,20 @@ def _unframed(blocks: Iterator[bytes]) -> Iterator[bytes]:
         row = block.removeprefix(COPY_HEADER) if number == 0 else block
         if row and row != COPY_TRAILER:
             yield row
+
+
+def _fields(piece: bytes) -> Iterator[Row]:
+    at = len(COPY_HEADER)
+    while at < len(piece) - len(COPY_TRAILER):
+        (count,) = _COUNT.unpack_from(piece, at)
+        at += _COUNT.size
+        row: list[bytes | None] = []
+        for _ in range(count):
+            (length,) = _LENGTH.unpack_from(piece, at)
+            at += _LENGTH.size
+            row.append(piece[at : at + length] if length >= 0 else None)
+            at += max(0, length)
+        yield tuple(row)
 
 
 def _split(rows: Sequence[bytes], pieces: int) -> Iterator[bytes]:
