@@ -27,7 +27,7 @@ from consumers.topics import INBOUND_TOPICS
 
 _log = logging.getLogger(__name__)
 
-BATCH_MAX_RECORDS = 2000
+BATCH_MAX_RECORDS = 4000
 
 _SESSION_TIMEOUT_MS = 10_000
 _FETCH: Mapping[str, Any] = {

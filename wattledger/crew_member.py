@@ -13,15 +13,16 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from wattledger.shares import Hands
-from wattledger.store import Store
-from wattledger.terminal import set_up_logging
+from wattledger.store import NOISY_LIBRARIES, Store
 
 
 def main(descriptor: int) -> None:
     """Does one share after the other until the line is cut."""
     line = Connection(descriptor)
     dsn, bootstrap, settings, level = line.recv()
-    set_up_logging(logging.getLevelName(level))
+    logging.basicConfig(level=level, format="%(message)s")
+    for noisy in NOISY_LIBRARIES:
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(line, told), name="line", daemon=True).start()
     hands = Hands(Store.at(dsn, bootstrap, settings))

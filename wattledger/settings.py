@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     group_id: str = Field(default="wattledger", min_length=1, max_length=249)
     data_dir: Path = Path(".wattledger")
     cache_dir: Path = Field(default_factory=default_cache_dir)
-    batch_max_records: int = Field(default=2000, ge=1, le=100_000)
+    batch_max_records: int = Field(default=4000, ge=1, le=100_000)
     processes: int = Field(default_factory=_processors, ge=1, le=64)
     # A process of its own takes most of a second to start, which is worth it for this many records.
     backlog_per_process: int = Field(default=10_000, ge=1)

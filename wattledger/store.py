@@ -1,10 +1,15 @@
 """Where the engine works: the database, the brokers and the settings, as every verb of it gets them."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from projections.bank_file import PlatformAccount
 from wattledger.settings import Settings
+
+if TYPE_CHECKING:
+    from projections.bank_file import PlatformAccount
+
+# Of what these say, only what is very wrong is shown: everything else is tried again, and told by us where it lasts.
+NOISY_LIBRARIES = ("aiokafka", "faststream", "asyncio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +26,10 @@ class Store:
         return cls(dsn, {"bootstrap_servers": bootstrap, **settings.kafka_client_options()}, settings)
 
     @property
-    def platform(self) -> PlatformAccount:
+    def platform(self) -> "PlatformAccount":
         """The account that pays."""
+        from projections.bank_file import PlatformAccount  # Here: processes that share work need no bank files.
+
         s = self.settings
         return PlatformAccount(
             name=s.platform_name,
