@@ -49,6 +49,8 @@ async def _forever(client_options: Mapping[str, Any], intake: Intake, group_id: 
 def backlog(client_options: Mapping[str, Any], next_offsets: Mapping[Partition, int]) -> dict[Partition, int]:
     """How many offsets each inbound partition holds from the next one to take on.
 
+    Less than none where it ends before what was taken: such a log was replaced, which consuming it tells.
+
     Raises MachineryFault when the brokers do not answer.
     """
     return asyncio.run(_backlog(client_options, next_offsets))
@@ -56,7 +58,7 @@ def backlog(client_options: Mapping[str, Any], next_offsets: Mapping[Partition, 
 
 async def _backlog(client_options: Mapping[str, Any], next_offsets: Mapping[Partition, int]) -> dict[Partition, int]:
     bounds = await inbound_bounds(client_options)
-    return {home: max(0, end - max(first, next_offsets.get(home, first))) for home, (first, end) in bounds.items()}
+    return {home: end - max(first, next_offsets.get(home, first)) for home, (first, end) in bounds.items()}
 
 
 def run_until_caught_up(

@@ -1,6 +1,7 @@
 """Writes movements into the buckets of one shard: the balance of all time, and its history as fine as is needed."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -90,6 +91,17 @@ _known: WeakKeyDictionary[Connection[Any], set[_Key]] = WeakKeyDictionary()
 _Moved: TypeAlias = dict[_Key, list[Movement]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """What is added in one statement, and those buckets of it whose finer ones are in it, too.
+
+    That is written down when it is decided: which buckets are known to be split changes from row to row.
+    """
+
+    moved: _Moved
+    handed_on: set[_Key] = field(default_factory=set)
+
+
 def add_to_buckets(cursor: Cursor[TupleRow], moved: Mapping[str, Mapping[str, list[Movement]]], shard: int) -> None:
     """Add what was moved by currency and account: to the bucket of all time, and to those that it is split into."""
     known = _known.setdefault(cursor.connection, set())
@@ -100,21 +112,20 @@ def add_to_buckets(cursor: Cursor[TupleRow], moved: Mapping[str, Mapping[str, li
         for currency, accounts in moved.items()
         for account, movements in accounts.items()
     }
-    below = _add(cursor, _ADD_TO_TOP, _EMPTY_TOP, top, known, shard)
-    while below:
+    below = _add(cursor, _ADD_TO_TOP, _EMPTY_TOP, _Round(top), known, shard)
+    while below.moved:
         below = _add(cursor, _ADD_BELOW, _EMPTY_BELOW, below, known, shard)
 
 
-def _add(cursor: Cursor[TupleRow], add: str, empty: str, moved: _Moved, known: set[_Key], shard: int) -> _Moved:
+def _add(cursor: Cursor[TupleRow], add: str, empty: str, these: _Round, known: set[_Key], shard: int) -> _Round:
     """Add to buckets, in the order of their keys, and give what has to go to finer ones."""
-    moved = {key: moved[key] for key in sorted(moved)}
+    moved = {key: these.moved[key] for key in sorted(these.moved)}
     cursor.execute(add, {"shard": shard, **_keys(moved), **_sums(moved, known)}, binary=True)
-    below: _Moved = {}
+    below = _Round({})
     emptied: list[_Key] = []
     for row in cursor.fetchall():
         key, listed = row[:4], row[4]
-        # What went to a bucket below the top that was known to be split went to finer ones with it.
-        new = () if key in known and key[2] != ALL_TIME else moved[key]
+        new = () if key in these.handed_on else moved[key]
         if listed:
             emptied.append(key)
             _to_finer(below, key, sorted([(moment_us, amount) for moment_us, amount in listed] + [*new]), known)
@@ -126,14 +137,15 @@ def _add(cursor: Cursor[TupleRow], add: str, empty: str, moved: _Moved, known: s
     return below
 
 
-def _to_finer(below: _Moved, key: _Key, movements: list[Movement], known: set[_Key]) -> None:
+def _to_finer(below: _Round, key: _Key, movements: list[Movement], known: set[_Key]) -> None:
     """Put sorted movements into the buckets of the next level, and below those which are known to be split."""
     account, currency, coarse, _ = key
     level = coarse + 1
     for start_us, part in by_span(level, movements):
         finer = (account, currency, level, start_us)
-        below[finer] = part
+        below.moved[finer] = part
         if finer in known:
+            below.handed_on.add(finer)
             _to_finer(below, finer, part, known)
 
 

@@ -61,7 +61,9 @@ class Clock:
         """
         report = on_progress or _silent
         try:
-            self._advance_all_sessions(until, report)
+            # First what nobody else has in hand, then the rest: no run may fire before what it may pay is there.
+            for wait in (False, True):
+                self._advance_all_sessions(until, report, wait=wait)
             return self._fire_runs(until, report)
         except BaseException:
             self._working_set.forget()
@@ -72,20 +74,21 @@ class Clock:
 
         Any number of processes may do this at once. `advance` afterwards finds what one of them left behind.
         """
+        report = on_progress or _silent
         try:
-            self._advance_all_sessions(until, on_progress or _silent)
+            warm = self._sessions.warm_ids()
+            for first in range(0, len(warm), SESSIONS_PER_SET):
+                some = warm[first : first + SESSIONS_PER_SET]
+                self._advance_next(partial(due_among, session_ids=some, until=until), until, report)
+            self._advance_all_sessions(until, report, wait=False)
         except BaseException:
             self._working_set.forget()
             raise
 
-    def _advance_all_sessions(self, until: datetime, report: OnProgress) -> None:
-        self._follow_up.run()
-        warm = self._sessions.warm_ids()
-        for first in range(0, len(warm), SESSIONS_PER_SET):
-            some = warm[first : first + SESSIONS_PER_SET]
-            self._advance_next(partial(due_among, session_ids=some, until=until), until, report)
+    def _advance_all_sessions(self, until: datetime, report: OnProgress, *, wait: bool) -> None:
+        self._follow_up.run(wait=wait)
         for query in (due_sessions, presuming_sessions):
-            while self._advance_next(partial(query, until=until, limit=SESSIONS_PER_SET), until, report):
+            while self._advance_next(partial(query, until=until, limit=SESSIONS_PER_SET, wait=wait), until, report):
                 pass
 
     def _advance_next(self, query: Query, until: datetime, report: OnProgress) -> int:

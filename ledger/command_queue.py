@@ -84,6 +84,8 @@ class CommandQueue:
             self._work.notify_all()
 
     def _await_room(self, patience_s: float) -> None:
+        if len(self._waiting) >= self._queue_max:
+            self._drop_cancelled()
         until = time.monotonic() + patience_s
         while len(self._waiting) >= self._queue_max and not self._closed:
             if not self._room.wait(until - time.monotonic()):
@@ -91,6 +93,12 @@ class CommandQueue:
                     f"{self._queue_max} entries wait and there was no room for {patience_s} s: this one was not "
                     "taken; post it again when the database answers"
                 )
+
+    def _drop_cancelled(self) -> None:
+        """Forget what nobody waits for any more, so that it keeps nobody out."""
+        kept = [command for command in self._waiting if not command.answer.cancelled()]
+        self._waiting.clear()
+        self._waiting.extend(kept)
 
     def _wait_for(self, wanted: int, patience_s: float | None) -> None:
         """Sleep until so many wait, or all that ever will, or the patience ends."""

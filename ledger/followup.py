@@ -34,15 +34,15 @@ class FollowUp:
             take_back_set_aside(cursor)
         self.run()
 
-    def run(self) -> None:
-        """Until nothing is left to follow up."""
-        while any(self._sets.do_next(query, step) for query, step in self._steps()):
+    def run(self, *, wait: bool = False) -> None:
+        """Until nothing is left to follow up; what another process has in hand is left to it, or waited for."""
+        while any(self._sets.do_next(query, step) for query, step in self._steps(wait)):
             pass
 
-    def _steps(self) -> Iterator[tuple[Query, Step]]:
+    def _steps(self, wait: bool) -> Iterator[tuple[Query, Step]]:
         """Claims first: a fact that is brought may make a stale outcome right."""
         yield partial(sessions_with_claims, limit=SESSIONS_PER_SET), self._bring_claimed
-        yield partial(stale_sessions, limit=SESSIONS_PER_SET), self._judge_again
+        yield partial(stale_sessions, limit=SESSIONS_PER_SET, wait=wait), self._judge_again
 
     def _bring_claimed(self, cursor: Cursor[TupleRow], work: Work, session_ids: Sequence[str]) -> None:
         facts: dict[str, list[RecordedFact]] = defaultdict(list)

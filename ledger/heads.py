@@ -45,18 +45,25 @@ FROM unnest(%s::uuid[], %s::int[]) AS new (stream_id, version)
 WHERE head.stream_id = new.stream_id
 """
 # Sessions that are to be judged again because the catalogue changed under them. Here and below, what another process
-# has in hand is left to it.
+# has in hand is left to it, or else waited for: in the order of the keys, as everybody who waits does.
 _STALE = """
 SELECT session_id FROM intake.session_head WHERE stale ORDER BY session_id LIMIT %s FOR UPDATE SKIP LOCKED
 """
+_STALE_OR_HELD = "SELECT session_id FROM intake.session_head WHERE stale ORDER BY session_id LIMIT %s FOR UPDATE"
 # Sessions for which the clock has something to do by a moment.
 _DUE = """
 SELECT session_id FROM intake.session_head WHERE due_at <= %s
 ORDER BY due_at, session_id LIMIT %s FOR UPDATE SKIP LOCKED
 """
 _COUNT_DUE = "SELECT count(*) FROM (SELECT FROM intake.session_head WHERE due_at <= %s LIMIT %s) AS due"
+_DUE_OR_HELD = """
+SELECT session_id FROM intake.session_head WHERE due_at <= %s ORDER BY session_id LIMIT %s FOR UPDATE
+"""
 _DUE_AMONG = """
 SELECT session_id FROM intake.session_head WHERE session_id = ANY(%s) AND due_at <= %s FOR UPDATE SKIP LOCKED
+"""
+_PRESUMING_OR_HELD = """
+SELECT session_id FROM intake.session_head WHERE presumed_at > %s ORDER BY session_id LIMIT %s FOR UPDATE
 """
 # Sessions on whose book something takes a maturing for granted that a clock which stops here does not reach.
 _PRESUMING = """
@@ -133,14 +140,14 @@ def save_streams(cursor: Cursor[TupleRow], versions: dict[UUID, int]) -> None:
         cursor.execute(_SAVE_STREAM_HEADS, (list(versions), list(versions.values())))
 
 
-def stale_sessions(cursor: Cursor[TupleRow], limit: int) -> list[str]:
-    """Sessions that are to be judged again, locked; without those that another transaction has locked."""
-    return [row[0] for row in cursor.execute(_STALE, (limit,)).fetchall()]
+def stale_sessions(cursor: Cursor[TupleRow], limit: int, *, wait: bool = False) -> list[str]:
+    """Sessions that are to be judged again, locked; those that another transaction has locked only after a `wait`."""
+    return [row[0] for row in cursor.execute(_STALE_OR_HELD if wait else _STALE, (limit,)).fetchall()]
 
 
-def due_sessions(cursor: Cursor[TupleRow], until: datetime, limit: int) -> list[str]:
-    """Sessions for which the clock has something to do by `until`, the earliest first; locked, without the locked."""
-    return [row[0] for row in cursor.execute(_DUE, (until, limit)).fetchall()]
+def due_sessions(cursor: Cursor[TupleRow], until: datetime, limit: int, *, wait: bool = False) -> list[str]:
+    """Sessions for which the clock has something to do by `until`, locked; the earliest first, or after a `wait`."""
+    return [row[0] for row in cursor.execute(_DUE_OR_HELD if wait else _DUE, (until, limit)).fetchall()]
 
 
 def count_due_sessions(cursor: Cursor[TupleRow], until: datetime, at_most: int) -> int:
@@ -154,9 +161,9 @@ def due_among(cursor: Cursor[TupleRow], session_ids: Sequence[str], until: datet
     return [row[0] for row in cursor.execute(_DUE_AMONG, (list(session_ids), until)).fetchall()]
 
 
-def presuming_sessions(cursor: Cursor[TupleRow], until: datetime, limit: int) -> list[str]:
-    """Sessions whose book presumes a maturing after `until`; locked, without the locked."""
-    return [row[0] for row in cursor.execute(_PRESUMING, (until, limit)).fetchall()]
+def presuming_sessions(cursor: Cursor[TupleRow], until: datetime, limit: int, *, wait: bool = False) -> list[str]:
+    """Sessions whose book presumes a maturing after `until`, locked; those that others hold only after a `wait`."""
+    return [row[0] for row in cursor.execute(_PRESUMING_OR_HELD if wait else _PRESUMING, (until, limit)).fetchall()]
 
 
 def set_aside(cursor: Cursor[TupleRow], session_id: str, fault: str) -> None:

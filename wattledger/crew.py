@@ -8,12 +8,12 @@ import logging
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
-from wattledger.shares import Hands, Share
+from wattledger.shares import Hands, OnShare, Share
 from wattledger.store import Store
 
 _log = logging.getLogger(__name__)
@@ -50,45 +50,67 @@ class Crew:
         return 1 + len(self._members)
 
     def grow(self, size: int) -> None:
-        """Start processes until there are so many; they get ready while this one goes on."""
+        """Start processes until there are so many; they get ready while this one goes on.
+
+        Where the system gives no more, the work is done by those that there are.
+        """
         while self.size < size:
-            self._members.append(_Member(self.store))
+            try:
+                self._members.append(_Member(self.store))
+            except OSError as refusal:
+                _log.warning("no process more to share the work (%s): it goes on with %d", refusal, self.size)
+                return
 
     def do(self, shares: Sequence[Share], stage: str, on_progress: OnProgress) -> None:
         """Do all shares, each in a process of its own; raises what the first one that failed raised."""
         if not shares:
             return
-        own, *others = shares
         progress = _Progress(stage, on_progress)
         self.grow(len(shares))
-        working = dict(zip(self._members, others, strict=False))
-        for number, (member, share) in enumerate(working.items(), 1):
-            member.begin(share, progress.of(number))
-
-        def look(done: int, total: int | None) -> None:
-            progress.of(0)(done, total)
-            for member in working:
-                member.look()
-
-        own.do(self.hands, look)
-        lost = [share for member, share in working.items() if not self._finish(member)]
-        for share in lost:
-            share.do(self.hands, look)
-
-    def _finish(self, member: "_Member") -> bool:
-        """Whether a member did its share; raises what it raised."""
+        working = dict(zip(self._members, shares[1:], strict=False))
+        tellers = {member: progress.of(number) for number, member in enumerate(working, 1)}
         try:
-            member.finish()
-        except _MemberLost:
-            _log.warning("a process that shared the work was lost; its share is done here")
+            for member, share in working.items():
+                member.begin(share, tellers[member])
+            for share in (shares[0], *shares[1 + len(working) :]):
+                share.do(self.hands, _both(progress.of(0), lambda: _hear_all(working)))
+            while busy := [member for member in working if member.busy]:
+                wait([member.line for member in busy])
+                _hear_all(busy)
+            for member, share in working.items():
+                if member.failure is not None:
+                    raise member.failure
+                if member.lost:
+                    _log.warning("a process that shared the work was lost; its share is done here")
+                    self._leave(member)
+                    share.do(self.hands, tellers[member])
+        except BaseException:
+            # What they have in hand is not ours to count on any more: they end, and others may be started.
+            for member in list(working):
+                self._leave(member)
+            raise
+
+    def _leave(self, member: "_Member") -> None:
+        """Be without a member from here on."""
+        if member in self._members:
             self._members.remove(member)
+            member.dismiss()
             member.wait()
-            return False
-        return True
 
 
-class _MemberLost(Exception):
-    """The process at the other end is gone; never leaves this module."""
+def _hear_all(members: Iterable["_Member"]) -> None:
+    for member in members:
+        member.look()
+
+
+def _both(tell: OnShare, look: Callable[[], None]) -> OnShare:
+    """Tells progress, and has a look at the others whenever there is some."""
+
+    def told(done: int, total: int | None) -> None:
+        tell(done, total)
+        look()
+
+    return told
 
 
 class _Member:
@@ -102,32 +124,25 @@ class _Member:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
             )
-        self._line = Connection(ours.detach())
-        self._on_share: Callable[[int, int | None], None] = _nobody
-        self._busy, self._lost = False, False
+        self.line = Connection(ours.detach())
+        self.busy, self.lost = False, False
+        self.failure: Exception | None = None
+        self._on_share: OnShare = _nobody
         self._send((store.dsn, store.kafka["bootstrap_servers"], store.settings, logging.getLogger().level))
 
-    def begin(self, share: Share, on_share: Callable[[int, int | None], None]) -> None:
-        """Have it do a share; it may have been lost, which `finish` tells."""
-        self._on_share, self._busy = on_share, True
+    def begin(self, share: Share, on_share: OnShare) -> None:
+        """Have it do a share: `busy` until it is done, `lost` or has a `failure`."""
+        self._on_share, self.busy = on_share, True
         self._send(share)
 
     def look(self) -> None:
-        """Pass on what it said so far, without waiting; raises what its share raised."""
-        while self._busy and self._line.poll():
+        """Take in what it said so far, without waiting."""
+        while self.busy and self.line.poll():
             self._hear()
-
-    def finish(self) -> None:
-        """Wait until it has done its share; raises what it raised, or _MemberLost."""
-        while self._busy:
-            wait([self._line])
-            self._hear()
-        if self._lost:
-            raise _MemberLost
 
     def dismiss(self) -> None:
         """Hang up: it ends, whatever it is doing; a transaction that is open is rolled back."""
-        self._line.close()
+        self.line.close()
 
     def wait(self) -> None:
         """Until it has ended; it is killed when that takes long."""
@@ -139,22 +154,22 @@ class _Member:
 
     def _send(self, message: Any) -> None:
         try:
-            self._line.send(message)
+            self.line.send(message)
         except OSError:
             _log.debug("a process that shared the work does not listen any more")
 
     def _hear(self) -> None:
         try:
-            kind, content = self._line.recv()
+            kind, content = self.line.recv()
         except (EOFError, OSError):
-            self._busy, self._lost = False, True
+            self.busy, self.lost = False, True
             return
         if kind == "progress":
             self._on_share(*content)
             return
-        self._busy = False
+        self.busy = False
         if kind == "failed":
-            raise content
+            self.failure = content
 
 
 class _Progress:
@@ -164,7 +179,7 @@ class _Progress:
         self._stage, self._on_progress = stage, on_progress
         self._parts: dict[int, tuple[int, int | None]] = {}
 
-    def of(self, number: int) -> Callable[[int, int | None], None]:
+    def of(self, number: int) -> OnShare:
         """What the process of this number tells its progress to."""
 
         def tell(done: int, total: int | None) -> None:

@@ -50,6 +50,9 @@ def _listen(line: Connection, told: "queue.SimpleQueue[Any]") -> None:
             told.put(line.recv())
         except (EOFError, OSError):
             os._exit(0)
+        except BaseException:
+            # What cannot be read cannot be done: the teller finds us lost, and does it.
+            os._exit(1)
 
 
 def _sendable(error: Exception) -> Exception:

@@ -84,9 +84,9 @@ def publish_files(store: Store, files: Sequence[str], on_progress: OnProgress) -
 def consume_all(crew: Crew, on_progress: OnProgress) -> None:
     """Take in everything that is published by now, the catalogue first: what is read after it is judged once."""
     waiting = patiently(lambda: _backlog(crew.store))
-    total = sum(waiting.values())
+    total = sum(max(0, records) for records in waiting.values())
     crew.grow(_processes_for(crew, total))
-    catalogue = tuple(home for home, records in waiting.items() if home[0] == CATALOGUE_TOPIC and records)
+    catalogue = tuple(home for home, records in waiting.items() if home[0] == CATALOGUE_TOPIC and records > 0)
     if catalogue and total >= _BACKLOG_WORTH_ORDER:
         crew.do([Consume(catalogue)], "reading the catalogue", on_progress)
     crew.do(by_partition(tuple(waiting), crew.size), "consuming", on_progress)
@@ -160,6 +160,7 @@ def settle(
     """
     began = time.monotonic()
     with Crew(store) as crew:
+        # Nothing is published to a log that is not the one which was read: consuming it tells.
         if any(patiently(lambda: _backlog(store)).values()):
             consume_all(crew, on_progress)
         before = patiently(lambda: count(store))

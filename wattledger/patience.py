@@ -1,10 +1,11 @@
 """Patience with the database and the brokers: steps that can be repeated are, while a server is away."""
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from psycopg import OperationalError
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential
 
 from consumers.errors import MachineryFault
 from ledger.errors import DatabaseUnavailable
@@ -13,6 +14,8 @@ T = TypeVar("T")
 
 # A server that was killed is back within seconds; one that is not after this long needs somebody to look.
 _PATIENCE_S = 120
+# An attempt that got on for this long had a server: a fault after it is a new one.
+_WORKED_S = 30
 
 
 def patiently(step: Callable[[], T]) -> T:
@@ -20,7 +23,25 @@ def patiently(step: Callable[[], T]) -> T:
     retrying = Retrying(
         retry=retry_if_exception_type((DatabaseUnavailable, MachineryFault, OperationalError)),
         wait=wait_exponential(multiplier=0.1, max=2),
-        stop=stop_after_delay(_PATIENCE_S),
+        before=(outage := _Outage()).note_attempt,
+        stop=outage.is_too_long,
         reraise=True,
     )
     return retrying(step)
+
+
+class _Outage:
+    """How long a server has been away: since the first of an unbroken row of faults, however long work took."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._attempted_at = 0.0
+
+    def note_attempt(self, _: RetryCallState) -> None:
+        self._attempted_at = time.monotonic()
+
+    def is_too_long(self, _: RetryCallState) -> bool:
+        now = time.monotonic()
+        if self._since is None or now - self._attempted_at > _WORKED_S:
+            self._since = now
+        return now - self._since > _PATIENCE_S

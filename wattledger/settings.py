@@ -83,8 +83,9 @@ def _broker_addresses(text: str) -> str:
 
 
 def _processors() -> int:
-    """As many as this machine has, but no more than one committing writer of events keeps busy."""
-    return min(os.cpu_count() or 1, _PROCESSES_MAX)
+    """As many as this process may use, but no more than one committing writer of events keeps busy."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(usable or 1, _PROCESSES_MAX)
 
 
 class Settings(BaseSettings):

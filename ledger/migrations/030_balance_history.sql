@@ -161,3 +161,7 @@ GRANT EXECUTE ON FUNCTION book.balance_at
     TO wattledger_writer, wattledger_projector, wattledger_reader, wattledger_auditor;
 GRANT INSERT, UPDATE (debits, credits, split, listed) ON book.balance, book.balance_history
     TO wattledger_writer;
+
+-- A writer of the version before, which knows of no history, is refused from here on instead of leaving it behind.
+ALTER TABLE book.balance ALTER COLUMN split DROP DEFAULT, ALTER COLUMN listed DROP DEFAULT;
+ALTER TABLE book.balance_history ALTER COLUMN split DROP DEFAULT, ALTER COLUMN listed DROP DEFAULT;

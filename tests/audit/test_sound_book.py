@@ -70,7 +70,7 @@ def test_the_audit_changes_nothing_and_acts_as_the_auditor(settled_network: str)
     with psycopg.connect(settled_network) as connection:
         connection.execute("SET ROLE wattledger_auditor")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute("INSERT INTO book.balance VALUES ('4010', 'EUR', 1, 1, 1)")
+            connection.execute("INSERT INTO book.balance VALUES ('4010', 'EUR', 1, 1, 1, false, '{}')")
 
 
 def test_the_audit_shares_no_code_with_what_posts() -> None:

@@ -127,8 +127,9 @@ TAMPERING: dict[str, tuple[str, set[str]]] = {
     ),
     "a bucket is added to the history": (
         (
-            "INSERT INTO book.balance_history (account, currency, level, start, shard, debits, credits) "
-            "VALUES ('4010', 'EUR', 6, '2026-01-01T00:00:00Z', 7, 1, 1)"
+            "INSERT INTO book.balance_history (account, currency, level, start, shard, debits, credits, split, "
+            "listed) "
+            "VALUES ('4010', 'EUR', 6, '2026-01-01T00:00:00Z', 7, 1, 1, false, '{}')"
         ),
         {"balance_history"},
     ),

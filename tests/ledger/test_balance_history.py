@@ -209,6 +209,36 @@ def test_what_a_rolled_back_transaction_split_is_no_harm_to_the_next(
         assert balance_at(cursor, "4010", "EUR", at) == as_of(few + more, "4010", "EUR", at)
 
 
+def test_a_day_that_fills_up_after_a_rollback_keeps_all_its_movements(
+    writer: Connection[TupleRow], make_entry: MakeEntry
+) -> None:
+    def of_one_day(count: int, name: str) -> list[Entry]:
+        noon = YEAR_EDGE + timedelta(hours=12)
+        return [
+            make_entry(("4010", 1), ("2110", -1), name=f"{name}{n}", effective_at=noon + n * timedelta(seconds=90))
+            for n in range(count)
+        ]
+
+    cursor = writer.cursor()
+    # Another month splits the account at once; January lists what it has.
+    february = many(make_entry, Random(7), 3 * LISTED_MAX, name="other")
+    few = of_one_day(LISTED_MAX // 2, "few")
+    write_entries(cursor, february, shard=0)
+    write_entries(cursor, few, shard=0)
+    writer.commit()
+    write_entries(cursor, of_one_day(LISTED_MAX * 6 // 10, "gone"), shard=0)
+    writer.rollback()
+    more = of_one_day(LISTED_MAX * 3 // 2, "more")
+    write_entries(cursor, more, shard=0)
+
+    assert check_history(cursor) == []
+    there = february + few + more
+    for entry in few + more:
+        assert balance_at(cursor, "4010", "EUR", entry.effective_at) == as_of(
+            there, "4010", "EUR", entry.effective_at
+        )
+
+
 @pytest.mark.parametrize("own_shard", [True, False], ids=["each its own shard", "all the same shard"])
 def test_many_writers_keep_one_history(book: str, make_entry: MakeEntry, own_shard: bool) -> None:
     writers, batches = 4, 10
@@ -253,8 +283,9 @@ def test_spans_meet_without_gap_or_overlap(level: int, moment: datetime) -> None
 def test_a_bucket_starts_where_its_span_does(writer: Connection[TupleRow]) -> None:
     with pytest.raises(CheckViolation, match="balance_history_start"):
         writer.execute(
-            "INSERT INTO book.balance_history (account, currency, level, start, shard, debits, credits) "
-            "VALUES ('4010', 'EUR', 3, '2026-01-01T00:30:00Z', 0, 1, 0)"
+            "INSERT INTO book.balance_history (account, currency, level, start, shard, debits, credits, split, "
+            "listed) "
+            "VALUES ('4010', 'EUR', 3, '2026-01-01T00:30:00Z', 0, 1, 0, false, '{}')"
         )
 
 

@@ -57,8 +57,8 @@ def test_tampering_with_the_journal_is_found(superuser: Connection[TupleRow], st
         "UPDATE book.balance SET credits = credits + 1 WHERE account = '2011/OP-1'",
         "UPDATE book.balance SET debits = debits + 5, credits = credits + 5 WHERE account = '2011/OP-1'",
         "DELETE FROM book.balance WHERE account = '2011/OP-1'",
-        "INSERT INTO book.balance VALUES ('2011/OP-1', 'EUR', 9, 0, 1)",
-        "INSERT INTO book.balance VALUES ('2011/OP-1', 'USD', 0, 0, 1)",
+        "INSERT INTO book.balance VALUES ('2011/OP-1', 'EUR', 9, 0, 1, false, '{}')",
+        "INSERT INTO book.balance VALUES ('2011/OP-1', 'USD', 0, 0, 1, false, '{}')",
         "UPDATE book.posting SET account = '2011/OP-1' WHERE line = 1",
     ],
 )

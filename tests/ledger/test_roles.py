@@ -27,11 +27,12 @@ WRITES = [
         "INSERT INTO book.posting (entry_id, line, account, currency, amount_minor) "
         "VALUES (gen_random_uuid(), 1, '4010', 'EUR', 1)"
     ),
-    "INSERT INTO book.balance VALUES ('4010', 'EUR', 0, 1, 0)",
+    "INSERT INTO book.balance VALUES ('4010', 'EUR', 0, 1, 0, false, '{}')",
     "UPDATE book.balance SET debits = 1",
     (
-        "INSERT INTO book.balance_history (account, currency, level, start, shard, debits, credits) "
-        "VALUES ('4010', 'EUR', 1, '2026-01-01T00:00:00Z', 0, 1, 0)"
+        "INSERT INTO book.balance_history (account, currency, level, start, shard, debits, credits, split, "
+        "listed) "
+        "VALUES ('4010', 'EUR', 1, '2026-01-01T00:00:00Z', 0, 1, 0, false, '{}')"
     ),
     "UPDATE book.balance_history SET debits = 1",
     "SELECT event_store.lock_for_append()",
