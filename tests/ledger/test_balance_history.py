@@ -212,27 +212,27 @@ def test_what_a_rolled_back_transaction_split_is_no_harm_to_the_next(
 def test_a_day_that_fills_up_after_a_rollback_keeps_all_its_movements(
     writer: Connection[TupleRow], make_entry: MakeEntry
 ) -> None:
-    def of_one_day(count: int, name: str) -> list[Entry]:
-        noon = YEAR_EDGE + timedelta(hours=12)
+    def of_one_day(count: int, name: str, day: datetime = YEAR_EDGE) -> list[Entry]:
+        noon = day + timedelta(hours=12)
         return [
             make_entry(("4010", 1), ("2110", -1), name=f"{name}{n}", effective_at=noon + n * timedelta(seconds=90))
             for n in range(count)
         ]
 
     cursor = writer.cursor()
-    # Another month splits the account at once; January lists what it has.
-    february = many(make_entry, Random(7), 3 * LISTED_MAX, name="other")
+    # Another month splits the accounts at once; January lists what it has.
+    other = of_one_day(3 * LISTED_MAX, "other", YEAR_EDGE - timedelta(days=100))
     few = of_one_day(LISTED_MAX // 2, "few")
-    write_entries(cursor, february, shard=0)
+    write_entries(cursor, other, shard=0)
     write_entries(cursor, few, shard=0)
     writer.commit()
-    write_entries(cursor, of_one_day(LISTED_MAX * 6 // 10, "gone"), shard=0)
+    write_entries(cursor, of_one_day(LISTED_MAX * 6 // 10, "gone", YEAR_EDGE + timedelta(days=5)), shard=0)
     writer.rollback()
     more = of_one_day(LISTED_MAX * 3 // 2, "more")
     write_entries(cursor, more, shard=0)
 
     assert check_history(cursor) == []
-    there = february + few + more
+    there = other + few + more
     for entry in few + more:
         assert balance_at(cursor, "4010", "EUR", entry.effective_at) == as_of(
             there, "4010", "EUR", entry.effective_at
