@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
 
+import orjson
 import psutil
 import pytest
 
@@ -44,9 +45,12 @@ def wait_until(condition: Callable[[], bool], seconds_max: float = 60) -> None:
 def test_three_processes_that_share_the_work_give_the_same_files_as_one(
     network_settled: Settled, tmp_path: Path
 ) -> None:
-    summary = Home(tmp_path, **SHARED).settle(tmp_path / "out", network_settled.events)
+    home = Home(tmp_path, **SHARED)
+    command = home.start("settle", network_settled.events, "--out", tmp_path / "out")
+    wait_until(lambda: len(members_of(command.pid)) == 2)
+    assert command.wait(timeout=300) == 0, home.log.read_text(errors="replace")[-3_000:]
 
-    assert counts_add_up(summary)
+    assert counts_add_up(orjson.loads((tmp_path / "out" / "summary.json").read_bytes()))
     assert difference(network_settled.out, tmp_path / "out", MENDING_APART) == ""
 
 
@@ -105,6 +109,32 @@ def test_what_a_share_raises_in_another_process_is_raised_here(tmp_path: Path) -
 
     with Crew(nowhere) as crew, pytest.raises(LogReplaced, match="the log was replaced"):
         crew.do(shares, "refusing", lambda *_: None)
+
+
+def test_processes_that_say_much_and_fail_late_are_all_heard(tmp_path: Path) -> None:
+    nowhere = Store("postgresql://nobody@127.0.0.1:9/none", {"bootstrap_servers": "127.0.0.1:9"}, Settings())
+    heard: list[int] = []
+
+    with Crew(nowhere) as crew:
+        crew.do([Consume(()), Talking(), Talking()], "talking", lambda _, done, total: heard.append(done))
+        assert heard[-1] == 2 * Talking.MESSAGES
+        with pytest.raises(LogReplaced):
+            crew.do([Talking(), Talking(), Refusing("replaced")], "talking", lambda *_: None)
+        # Those of a share that failed are not counted on any more; others take their place.
+        assert crew.size == 1
+        heard.clear()
+        crew.do([Consume(()), Talking()], "talking", lambda _, done, total: heard.append(done))
+        assert heard[-1] == Talking.MESSAGES
+
+
+class Talking:
+    """A share that is all progress, more of it than a line holds unread."""
+
+    MESSAGES = 2_000
+
+    def do(self, hands: Hands, on_share: OnShare) -> None:
+        for number in range(1, self.MESSAGES + 1):
+            on_share(number, self.MESSAGES)
 
 
 class Refusing:
