@@ -8,6 +8,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.session_events import SessionAssessed
+from ledger.arrays import array
 from ledger.codec import decode
 
 _COLUMNS = (
@@ -56,5 +57,5 @@ class Sessions:
             latest[outcome.session_id] = outcome
         if latest:
             outcomes = [latest[session_id] for session_id in sorted(latest)]
-            columns = [list(map(attrgetter(name), outcomes)) for name in _COLUMNS]
+            columns = [array(list(map(attrgetter(name), outcomes))) for name in _COLUMNS]
             cursor.execute(_PUT, (generation, *columns))
