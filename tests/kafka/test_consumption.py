@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from consumers.app import Consumption
+from consumers.app import BATCH_MAX_RECORDS, Consumption
 from consumers.errors import LogReplaced, Stalled
 from consumers.ports import Record
 from consumers.publisher import Outgoing
@@ -43,7 +43,7 @@ async def test_everything_published_before_the_call_is_taken_in_once_and_in_orde
     assert sorted(store.values, key=lambda value: value or b"") == [b"%08d" % number for number in range(5_000)]
     assert in_order(store)
     assert store.again == 0
-    assert max(store.batches) <= 2_000
+    assert max(store.batches) <= BATCH_MAX_RECORDS
     assert seen[0] == (0, 5_000)
     assert seen[-1] == (5_000, 5_000)
     assert seen == sorted(seen)

@@ -21,7 +21,7 @@ def test_with_nothing_set_the_services_are_embedded_and_the_bank_account_is_an_e
     settings = load_settings()
     assert settings.embedded
     assert settings.data_dir == Path(".wattledger")
-    assert settings.batch_max_records == 2000
+    assert settings.batch_max_records == 4000
     assert settings.platform_iban.startswith("DE")
     assert settings.kafka_client_options() == {"security_protocol": "PLAINTEXT"}
 
