@@ -12,7 +12,7 @@ _blocks = count(1)
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """No collection of cycles while the block runs; whatever there is by its end is left alone until many blocks later.
+    """No collection of cycles while the block runs; whatever there is by its end is left alone for many blocks.
 
     Left to itself the collector walks all warm sessions again and again while batches are decided, a fifth of the
     whole time. What nobody refers to any more is freed at once, whatever the collector does; only cycles wait, those
