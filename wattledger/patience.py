@@ -18,12 +18,15 @@ _PATIENCE_S = 120
 _WORKED_S = 30
 
 
-def patiently(step: Callable[[], T]) -> T:
-    """Do a step that can be repeated, and again while the database or the brokers are away."""
+def patiently(step: Callable[[], T], patience_s: float = _PATIENCE_S) -> T:
+    """Do a step that can be repeated, and again while the database or the brokers are away.
+
+    Raises their fault when it lasts longer than the patience, however long the step worked before it.
+    """
     retrying = Retrying(
         retry=retry_if_exception_type((DatabaseUnavailable, MachineryFault, OperationalError)),
         wait=wait_exponential(multiplier=0.1, max=2),
-        before=(outage := _Outage()).note_attempt,
+        before=(outage := _Outage(patience_s)).note_attempt,
         stop=outage.is_too_long,
         reraise=True,
     )
@@ -33,7 +36,8 @@ def patiently(step: Callable[[], T]) -> T:
 class _Outage:
     """How long a server has been away: since the first of an unbroken row of faults, however long work took."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
         self._since: float | None = None
         self._attempted_at = 0.0
 
@@ -44,4 +48,4 @@ class _Outage:
         now = time.monotonic()
         if self._since is None or now - self._attempted_at > _WORKED_S:
             self._since = now
-        return now - self._since > _PATIENCE_S
+        return now - self._since > self._patience_s

@@ -1,0 +1,49 @@
+"""Patience is with servers that are away, not with steps that take long."""
+
+from collections.abc import Callable
+from time import monotonic
+
+import pytest
+
+from ledger.errors import DatabaseUnavailable, EntryRefused
+from wattledger.patience import patiently
+
+PATIENCE_S = 0.2
+
+
+def failing(times: int, work_s: float = 0.0) -> Callable[[], int]:
+    """A step that works for a while and then finds the database away, so many times; then it counts its attempts."""
+    attempts = 0
+
+    def step() -> int:
+        nonlocal attempts
+        attempts += 1
+        until = monotonic() + work_s
+        while monotonic() < until:
+            pass
+        if attempts <= times:
+            raise DatabaseUnavailable("away")
+        return attempts
+
+    return step
+
+
+def test_a_step_is_done_again_once_the_database_is_back() -> None:
+    assert patiently(failing(2), patience_s=10) == 3
+
+
+def test_a_step_that_worked_for_longer_than_the_patience_is_done_again_too() -> None:
+    assert patiently(failing(1, work_s=2 * PATIENCE_S), PATIENCE_S) == 2
+
+
+def test_a_database_that_stays_away_is_told() -> None:
+    with pytest.raises(DatabaseUnavailable, match="away"):
+        patiently(failing(10**9), PATIENCE_S)
+
+
+def test_what_is_no_fault_of_a_server_is_raised_at_once() -> None:
+    def refused() -> None:
+        raise EntryRefused("not balanced")
+
+    with pytest.raises(EntryRefused):
+        patiently(refused, patience_s=10)
