@@ -3,11 +3,13 @@
 import os
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic, sleep
 
 import orjson
 import psutil
+import psycopg
 import pytest
 
 from consumers.errors import LogReplaced
@@ -86,6 +88,38 @@ def test_the_share_of_a_process_that_is_killed_is_done_by_the_others(
     assert tally.accepted == network_settled.summary["accepted"]
     assert tally.accepted + tally.duplicates + tally.conflicts + tally.dead_lettered == records
     assert difference(network_settled.out, tmp_path / "out", MENDING_APART) == ""
+
+
+def test_processes_killed_with_the_clocks_sessions_in_hand_leave_none_behind(
+    network_settled: Settled, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=tmp_path, cache_dir=default_cache_dir(), processes=3, backlog_per_process=500)
+    with services(settings, tmp_path) as running:
+        store = Store.at(running.dsn, running.bootstrap, settings)
+        prepare(store)
+        publish_files(store, [str(network_settled.events)], lambda *_: None)
+        with Crew(store) as crew, psycopg.connect(running.dsn) as other, ThreadPoolExecutor(1) as threads:
+            consume_all(crew, lambda *_: None)
+            # Nobody can append, so whoever has taken sessions keeps them in hand.
+            other.execute("LOCK TABLE event_store.stored_events IN EXCLUSIVE MODE")
+            advancing = threads.submit(advance_clock, crew, None, lambda *_: None)
+            wait_until(lambda: waiting_for_a_lock(running.dsn) > 0)
+            for member in members_of(os.getpid()):
+                member.kill()
+            other.rollback()
+            advancing.result(timeout=120)
+            project_all(crew, lambda *_: None)
+        (tmp_path / "out").mkdir()
+        export(store.dsn, tmp_path / "out", store.platform, network_settled.summary)
+
+    assert difference(network_settled.out, tmp_path / "out", MENDING_APART) == ""
+
+
+def waiting_for_a_lock(dsn: str) -> int:
+    """How many transactions wait for another one."""
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone()
+        return int(row[0]) if row else 0
 
 
 def test_a_command_that_is_killed_takes_the_processes_along_that_share_its_work(
