@@ -27,7 +27,7 @@ from wattledger.embedded import services
 from wattledger.errors import ApplicationError
 from wattledger.patience import patiently
 from wattledger.settings import Settings
-from wattledger.shares import AdvanceSessions, Consume, Project, by_partition
+from wattledger.shares import AdvanceSessions, Consume, Project, adding_up, by_partition
 from wattledger.store import Store
 
 T = TypeVar("T")
@@ -125,7 +125,8 @@ def advance_clock(crew: Crew, until: datetime | None, on_progress: OnProgress) -
     due = patiently(lambda: clock.count_due(moment, enough))
     processes = _processes_for(crew, due * _RECORDS_PER_DUE_SESSION)
     crew.do([AdvanceSessions(moment)] * processes, "clock: sessions", on_progress)
-    patiently(lambda: clock.advance(moment, lambda stage, done: on_progress(f"clock: {stage}", done, None)))
+    report = adding_up(lambda stage, done: on_progress(f"clock: {stage}", done, None))
+    patiently(lambda: clock.advance(moment, report))
     return moment
 
 

@@ -1,5 +1,6 @@
 """Shares of the engine's work, each for one process: partitions to consume, sessions to advance, projections."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,13 +69,7 @@ class AdvanceSessions:
 
     def do(self, hands: Hands, on_share: OnShare) -> None:
         """Raises DatabaseUnavailable when the database stays away."""
-        done = 0
-
-        def report(_stage: str, count: int) -> None:
-            nonlocal done
-            done += count
-            on_share(done, None)
-
+        report = adding_up(lambda _, done: on_share(done, None))
         patiently(lambda: hands.clock.advance_sessions(self.until, report))
 
 
@@ -87,6 +82,17 @@ class Project:
     def do(self, hands: Hands, on_share: OnShare) -> None:
         """Raises UnknownProjection, and OperationalError when the database stays away."""
         patiently(lambda: catch_up(hands.store.dsn, self.names))
+
+
+def adding_up(tell: Callable[[str, int], None]) -> Callable[[str, int], None]:
+    """Takes the counts of sets as the clock tells them, and tells how many there were so far, by stage."""
+    done: Counter[str] = Counter()
+
+    def told(stage: str, count: int) -> None:
+        done[stage] += count
+        tell(stage, done[stage])
+
+    return told
 
 
 def by_partition(partitions: Sequence[Partition], shares: int) -> list[Consume]:

@@ -2,10 +2,8 @@
 
 import os
 import signal
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import monotonic, sleep
 
 import orjson
 import psutil
@@ -17,6 +15,7 @@ from projections.export import export
 from tests.end_to_end.comparing import MENDING_APART, difference
 from tests.end_to_end.conftest import Settled
 from tests.end_to_end.running import Home, counts_add_up
+from tests.support.waiting import wait_until
 from wattledger.crew import Crew
 from wattledger.embedded import services
 from wattledger.engine import advance_clock, consume_all, count, prepare, project_all, publish_files
@@ -35,13 +34,6 @@ def members_of(pid: int) -> list[psutil.Process]:
         return [child for child in children if "wattledger.crew_member" in child.cmdline()]
     except psutil.NoSuchProcess:
         return []
-
-
-def wait_until(condition: Callable[[], bool], seconds_max: float = 60) -> None:
-    deadline = monotonic() + seconds_max
-    while not condition():
-        assert monotonic() < deadline, "it did not come to that in time"
-        sleep(0.01)
 
 
 def test_three_processes_that_share_the_work_give_the_same_files_as_one(
@@ -77,7 +69,12 @@ def test_the_share_of_a_process_that_is_killed_is_done_by_the_others(
         with Crew(store) as crew:
             consume_all(crew, kill_one)
             assert crew.size == 2
-            advance_clock(crew, None, lambda *_: None)
+            runs: list[int] = []
+            advance_clock(
+                crew, None, lambda stage, done, _: runs.append(done) if stage == "clock: operators" else None
+            )
+            assert runs == list(range(1, len(runs) + 1)), "progress adds up"
+            assert len(runs) > 1
             project_all(crew, lambda *_: None)
         tally = count(store)
         (tmp_path / "out").mkdir()
