@@ -11,8 +11,9 @@ from benchmarks.stage import MESSAGES_PER_SESSION, OPERATORS
 from consumers.app import BATCH_MAX_RECORDS
 from consumers.intake import Intake
 from consumers.ports import Record
+from consumers.topics import CATALOGUE_TOPIC
 from ledger.migrate import migrate
-from wattledger.demo.load import CATALOGUE_TOPIC, load
+from wattledger.demo.load import load
 
 _TOPIC = "charging.sessions"
 

@@ -21,6 +21,7 @@ from benchmarks.load_parts import catalogue, moved
 from benchmarks.stage import MESSAGES_PER_SESSION
 from consumers.intake import Intake
 from consumers.ports import Record
+from consumers.topics import CATALOGUE_TOPIC
 from domain.cdr_chain import cdr_id
 from domain.journal import Entry
 from domain.posting import entry_id
@@ -31,7 +32,7 @@ from ledger.journal_store import journal
 from ledger.migrate import migrate
 from ledger.work import event_id
 from projections.runner import catch_up
-from wattledger.demo.load import CATALOGUE_TOPIC, load
+from wattledger.demo.load import load
 from wattledger.demo.messages import FIRST_DAY, ONE_DAY
 
 # The history ends this long before the first day, so that all of it has matured by then and waits for nothing.

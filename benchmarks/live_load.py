@@ -13,7 +13,8 @@ import orjson
 
 from benchmarks.load_parts import Made, moved
 from benchmarks.stage import MESSAGES_PER_SESSION, OPERATORS
-from wattledger.demo.load import CATALOGUE_TOPIC, load
+from consumers.topics import CATALOGUE_TOPIC
+from wattledger.demo.load import load
 
 EVENTS_PER_SECOND = 1_000
 _SESSIONS_PER_SECOND = EVENTS_PER_SECOND // MESSAGES_PER_SESSION

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from wattledger.demo.load import CATALOGUE_TOPIC, load
+from consumers.topics import CATALOGUE_TOPIC
+from wattledger.demo.load import load
 from wattledger.demo.messages import stamp
 
 # The load calls its sessions L-00000000 and so on, and a payment after its session.

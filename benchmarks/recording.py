@@ -10,6 +10,8 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Composed, Identifier
 
+from ledger.copy_rows import COPY_HEADER, COPY_TRAILER
+
 SCHEMAS = ("intake", "event_store", "book", "projection")
 
 # Tables with their columns in order.
@@ -23,11 +25,8 @@ GROUP BY ns.nspname, class.relname
 ORDER BY ns.nspname, class.relname
 """
 
-# The frame around the rows of a binary COPY: signature, flags and an empty extension; the mark of the end.
 Row: TypeAlias = tuple[bytes | None, ...]
 
-COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-COPY_TRAILER = b"\xff\xff"
 # A row is the count of its fields, then each field's length (-1 for NULL) and bytes.
 _COUNT, _LENGTH = Struct(">h"), Struct(">i")
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,16 +9,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from benchmarks import end_to_end
 from benchmarks.load_parts import more_sessions
 from consumers.ports import Partition
 from consumers.publisher import Outgoing, publish
-from consumers.topics import ensure_topics, inbound_partitions
+from consumers.topics import ensure_topics, inbound_bounds
 from ledger.migrate import migrate
 from wattledger.demo.load import load
 from wattledger.embedded import EmbeddedKafka, EmbeddedPostgres
+from wattledger.quiet import silence_libraries
 from wattledger.settings import default_cache_dir
 
 MESSAGES_PER_SESSION = 10
@@ -68,7 +67,8 @@ class Stage:
 
     def ends(self) -> dict[Partition, int]:
         """The offset behind the last record of each inbound partition."""
-        return asyncio.run(_ends(self.kafka))
+        bounds = asyncio.run(inbound_bounds(self.kafka))
+        return {home: end for home, (_, end) in bounds.items()}
 
     @contextmanager
     def database(self, template: str = "") -> Iterator[str]:
@@ -116,20 +116,8 @@ def open_stage(events: int) -> Iterator[Stage]:
 
     `events` is how many session events are to be in the topics, about, when a measure wants them there.
     """
-    for noisy in ("aiokafka", "faststream", "asyncio"):
-        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    silence_libraries()
     with TemporaryDirectory(prefix="wattledger-bench-") as folder, ExitStack() as servers:
         data_dir = Path(folder) / "data"
         postgres = servers.enter_context(EmbeddedPostgres(data_dir))
         yield Stage(postgres.dsn, data_dir, events, servers)
-
-
-async def _ends(kafka: Mapping[str, Any]) -> dict[Partition, int]:
-    consumer = AIOKafkaConsumer(**kafka)
-    await consumer.start()
-    try:
-        partitions = await inbound_partitions(kafka)
-        ends = await consumer.end_offsets([TopicPartition(*home) for home in partitions])
-        return {home: ends[TopicPartition(*home)] for home in partitions}
-    finally:
-        await consumer.stop()

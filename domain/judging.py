@@ -23,6 +23,7 @@ from domain.catalogue import Catalogue
 from domain.cdr import CdrSource, cdr_document, credit_document
 from domain.cdr_chain import CREDIT, ISSUE, Step, cdr_id, next_steps, wanted_chain
 from domain.driver_book import driver_book
+from domain.facts import in_order
 from domain.money import plain
 from domain.payment_facts import PaymentFacts
 from domain.release import Release
@@ -292,7 +293,7 @@ class _Verdict:
 
 def _signed_values(meter: MeterFacts) -> tuple[str, ...]:
     """The meter's signed records in time order; the first and the last where all of them would swell the CDR."""
-    readings = sorted(meter.readings, key=lambda fact: fact.order)
+    readings = sorted(meter.readings, key=in_order)
     signed = [fact.signed_value for fact in readings if fact.signed_value]
     if sum(map(len, signed)) > SIGNED_CHARS_MAX:
         signed = [signed[0], signed[-1]]

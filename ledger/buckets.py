@@ -1,6 +1,6 @@
 """Writes movements into the buckets of one shard: the balance of all time, and its history as fine as is needed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
+from ledger.arrays import array
 from ledger.spans import MOMENT, Movement, by_span
 
 # A bucket that would list more movements than this is split. A list is read as a whole and written with its row, so
@@ -152,10 +153,10 @@ def _to_finer(below: _Round, key: _Key, movements: list[Movement], known: set[_K
 def _keys(keys: Iterable[_Key]) -> dict[str, str]:
     accounts, currencies, levels, starts_us = zip(*keys, strict=True)
     return {
-        "accounts": _texts(accounts),
-        "currencies": _texts(currencies),
-        "levels": _numbers(levels),
-        "starts_us": _numbers(starts_us),
+        "accounts": array(accounts),
+        "currencies": array(currencies),
+        "levels": array(levels),
+        "starts_us": array(starts_us),
     }
 
 
@@ -176,23 +177,8 @@ def _sums(moved: _Moved, known: set[_Key]) -> dict[str, str]:
             lasts.append(len(listed))
     return {
         "listed": f"{{{','.join(listed)}}}",
-        "debits": _numbers(debits),
-        "credits": _numbers(credits),
-        "firsts": _numbers(firsts),
-        "lasts": _numbers(lasts),
+        "debits": array(debits),
+        "credits": array(credits),
+        "firsts": array(firsts),
+        "lasts": array(lasts),
     }
-
-
-# Arrays as PostgreSQL reads them. Lists would be adapted one element after the other, and whole numbers to the
-# smallest type that they fit, which is then cast for every row.
-
-
-def _numbers(numbers: Iterable[int]) -> str:
-    return f"{{{','.join(map(str, numbers))}}}"
-
-
-def _texts(texts: Sequence[str]) -> str:
-    joined = '","'.join(texts)
-    if "\\" in joined or joined.count('"') > 2 * (len(texts) - 1):
-        joined = '","'.join([text.replace("\\", r"\\").replace('"', r"\"") for text in texts])
-    return f'{{"{joined}"}}'

@@ -16,8 +16,9 @@ ENTRY_COLUMNS = """
 entry_id, cause, hash, effective_at, posting_count, hash_version, kind, currency, session_id, payout_id, reverses
 """.strip()
 
-_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_TRAILER = b"\xff\xff"
+# The frame around the rows: signature, flags and an empty extension; the mark of the end.
+COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+COPY_TRAILER = b"\xff\xff"
 _MISSING = b"\xff\xff\xff\xff"
 _POSTING = Struct(">h i16s ih iq")
 _ENTRY = Struct(">h i16s i16s i32s iq ih ih")
@@ -28,12 +29,12 @@ _FROM_1970_TO_2000_US = 946_684_800_000_000
 
 def posting_rows(entries: Iterable[Entry]) -> bytes:
     """The postings of entries, POSTING_COLUMNS in each row. Raises struct.error for an amount beyond 64 bits."""
-    pack, texts, pieces = _POSTING.pack, _Texts(), [_HEADER]
+    pack, texts, pieces = _POSTING.pack, _Texts(), [COPY_HEADER]
     for entry in entries:
         entry_id, currency = entry.entry_id.bytes, texts[entry.currency]
         for line, (account, amount_minor) in enumerate(entry.postings, start=1):
             pieces.append(pack(5, 16, entry_id, 2, line, 8, amount_minor) + currency + texts[account])
-    pieces.append(_TRAILER)
+    pieces.append(COPY_TRAILER)
     return b"".join(pieces)
 
 
@@ -41,7 +42,7 @@ def entry_rows(
     entries: Sequence[Entry], moments_us: Sequence[int], hashes: Sequence[bytes], hash_version: int
 ) -> bytes:
     """Entries, ENTRY_COLUMNS in each row; their effective times in microseconds since 1970 UTC, and their hashes."""
-    pack, texts, pieces = _ENTRY.pack, _Texts(), [_HEADER]
+    pack, texts, pieces = _ENTRY.pack, _Texts(), [COPY_HEADER]
     for entry, moment_us, hash_ in zip(entries, moments_us, hashes, strict=True):
         at = moment_us - _FROM_1970_TO_2000_US
         entry_id, cause, count = entry.entry_id.bytes, entry.cause.bytes, len(entry.postings)
@@ -53,7 +54,7 @@ def entry_rows(
             + (_MISSING if entry.payout_id is None else texts[entry.payout_id])
             + (_MISSING if entry.reverses is None else _id(entry.reverses))
         )
-    pieces.append(_TRAILER)
+    pieces.append(COPY_TRAILER)
     return b"".join(pieces)
 
 

@@ -12,8 +12,9 @@ import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
+from wattledger.quiet import silence_libraries
 from wattledger.shares import Hands
-from wattledger.store import NOISY_LIBRARIES, Store
+from wattledger.store import Store
 
 
 def main(descriptor: int) -> None:
@@ -21,8 +22,7 @@ def main(descriptor: int) -> None:
     line = Connection(descriptor)
     dsn, bootstrap, settings, level = line.recv()
     logging.basicConfig(level=level, format="%(message)s")
-    for noisy in NOISY_LIBRARIES:
-        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    silence_libraries()
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(line, told), name="line", daemon=True).start()
     hands = Hands(Store.at(dsn, bootstrap, settings))

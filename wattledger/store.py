@@ -8,9 +8,6 @@ from wattledger.settings import Settings
 if TYPE_CHECKING:
     from projections.bank_file import PlatformAccount
 
-# Of what these say, only what is very wrong is shown: everything else is tried again, and told by us where it lasts.
-NOISY_LIBRARIES = ("aiokafka", "faststream", "asyncio")
-
 
 @dataclass(frozen=True, slots=True)
 class Store:

@@ -12,7 +12,7 @@ from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from wattledger.store import NOISY_LIBRARIES
+from wattledger.quiet import silence_libraries
 
 # Where nobody's terminal says how wide it is, tables get this many columns.
 _PLAIN_WIDTH = 120
@@ -27,8 +27,7 @@ def set_up_logging(level: str) -> None:
     """Logs go to standard error; the libraries below speak up only when something is wrong."""
     handler = RichHandler(console=Console(stderr=True), show_path=False, show_time=False)
     logging.basicConfig(level=level, format="%(message)s", handlers=[handler], force=True)
-    for noisy in NOISY_LIBRARIES:
-        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    silence_libraries()
 
 
 def print_json(document: Any) -> None:

@@ -2,9 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
 from pathlib import Path
-from time import monotonic, sleep
 
 import orjson
 from aiokafka.admin import AIOKafkaAdminClient
@@ -14,16 +12,10 @@ from tests.end_to_end.comparing import MENDING_APART, difference
 from tests.end_to_end.conftest import Settled
 from tests.end_to_end.progress import records_taken
 from tests.end_to_end.running import Home
+from tests.support.waiting import wait_until
 from wattledger.embedded import services
 
 CONSUMERS = 3
-
-
-def wait_until(condition: Callable[[], bool], seconds_max: float = 90) -> None:
-    deadline = monotonic() + seconds_max
-    while not condition():
-        assert monotonic() < deadline, "it did not come to that in time"
-        sleep(0.05)
 
 
 def members(bootstrap: str, group_id: str) -> int:

@@ -1,9 +1,7 @@
 """A clock beside others: what they have in hand it leaves to them, and waits for before a payout run may fire."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from time import monotonic, sleep
 from typing import Any
 
 import psycopg
@@ -11,6 +9,7 @@ import pytest
 
 from ledger.clock import Clock
 from tests.support.engine import Engine
+from tests.support.waiting import wait_until
 from wattledger.demo.load import load
 
 SESSIONS = 60
@@ -25,13 +24,6 @@ def engine(database_url: str) -> Any:
     made.feed(value for _, _, value in load(SESSIONS, 6, operators=2))
     yield made
     made.close()
-
-
-def wait_until(condition: Callable[[], bool], seconds_max: float = 30) -> None:
-    deadline = monotonic() + seconds_max
-    while not condition():
-        assert monotonic() < deadline, "it did not come to that in time"
-        sleep(0.01)
 
 
 def a_month_later(engine: Engine) -> datetime:

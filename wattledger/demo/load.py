@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from random import Random
 
+from consumers.topics import CATALOGUE_TOPIC
 from wattledger.demo.cast import KAVERI, MESA, PENNINE, SKARGARD, WADDEN, Player
 from wattledger.demo.messages import BACK_OFFICE, FIRST_DAY, ONE_DAY, event, line, stamp
 
@@ -18,7 +19,7 @@ _HEAD = (
     '"data":{"session_id":"%s",'
 )
 
-SESSIONS_TOPIC, PAYMENTS_TOPIC, CATALOGUE_TOPIC = "charging.sessions", "payments", "catalogue"
+SESSIONS_TOPIC, PAYMENTS_TOPIC = "charging.sessions", "payments"
 
 
 def load(
