@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import pycountry
-from pydantic import AfterValidator, Discriminator, StringConstraints, Tag, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, WithJsonSchema, model_validator
 
 from contracts.amounts import UNSIGNED_PATTERN, Currency, DecimalText, Percent, check_decimals
 from contracts.envelope import Event
@@ -16,9 +16,12 @@ from contracts.values import (
     Country,
     Days,
     Identifier,
+    Many,
     Minutes,
     Name,
+    Partner,
     PartyId,
+    Reason,
     Time,
     TimeZone,
     Wire,
@@ -62,6 +65,11 @@ Bic = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}
 # ISO 20022 takes 34 characters of an account (Max34Text) and 35 of a clearing system and its member (Max35Text).
 AccountNumber = Annotated[str, StringConstraints(pattern=r"^[ -~]{1,34}$")]
 ClearingCode = Annotated[str, StringConstraints(pattern=r"^[ -~]{1,35}$")]
+TaxNumber = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+# Up to a year: a session without an end is closed by then, or its operator never wants that.
+OrphanHours = Annotated[int, Field(ge=1, le=8760)]
 
 
 class Commission(Wire):
@@ -128,6 +136,7 @@ class OperatorData(Wire):
     fund_release: Literal["ON_SESSION", "ON_CAPTURE", "ON_SETTLEMENT"]
     payout: PayoutTerms
     cdr_delay_minutes: Minutes | None = None
+    orphan_hours: OrphanHours | None = None
     bank_account: BankAccount
 
     @model_validator(mode="after")
@@ -135,6 +144,14 @@ class OperatorData(Wire):
         check_decimals(self.commission.per_session, self.currency, "commission.per_session")
         check_decimals(self.payout.minimum, self.currency, "payout.minimum")
         return self
+
+
+class ConfiguredTax(Wire):
+    """A tax on whatever a tariff prices without `vat` of its own, a state's sales tax for example, in percent."""
+
+    name: Name
+    percent: Percent
+    account_number: TaxNumber | None = None
 
 
 class LocationData(Wire):
@@ -145,11 +162,39 @@ class LocationData(Wire):
 
 
 class TariffData(Wire):
-    """A tariff of an operator, in effect from `effective_from` or later (see the rules of versions)."""
+    """A tariff of an operator, in effect from `effective_from` or later (see the rules of versions).
+
+    With `partner`, the tariff that this roaming partner was given; `taxes` are those of components without `vat`.
+    """
 
     operator_id: Identifier
     effective_from: Time
+    partner: Partner | None = None
+    taxes: Many[ConfiguredTax] | None = None
     tariff: Tariff
+
+
+class ReratingOrderData(Wire):
+    """An order to rate sessions by another tariff: those that started in [`started_from`, `started_before`).
+
+    With `sessions_of_tariff`, only those that name this tariff.
+    """
+
+    order_id: Identifier
+    operator_id: Identifier
+    ordered_at: Time
+    started_from: Time
+    started_before: Time
+    sessions_of_tariff: Identifier | None = None
+    tariff: Tariff
+    taxes: Many[ConfiguredTax] | None = None
+    reason: Reason
+
+    @model_validator(mode="after")
+    def _covers_some_time(self) -> "ReratingOrderData":
+        if self.started_before <= self.started_from:
+            raise bad_value("is not after started_from; no session can start in between", "started_before")
+        return self
 
 
 class PartnerFee(Wire):
@@ -195,6 +240,13 @@ class TariffPublished(Event):
 
     type: Literal["tariff.published"]
     data: TariffData
+
+
+class ReratingOrdered(Event):
+    """`tariff.rerating_ordered`."""
+
+    type: Literal["tariff.rerating_ordered"]
+    data: ReratingOrderData
 
 
 class PartnerRegistered(Event):

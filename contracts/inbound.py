@@ -6,7 +6,13 @@ from typing import Annotated, Any, Protocol, get_args
 
 from pydantic import Field
 
-from contracts.catalogue import LocationPublished, OperatorPublished, PartnerRegistered, TariffPublished
+from contracts.catalogue import (
+    LocationPublished,
+    OperatorPublished,
+    PartnerRegistered,
+    ReratingOrdered,
+    TariffPublished,
+)
 from contracts.envelope import Event
 from contracts.payments import (
     CdrAnswered,
@@ -22,6 +28,7 @@ from contracts.payments import (
 )
 from contracts.sessions import (
     ChargerStatusChanged,
+    ReservationExpired,
     SessionEnded,
     SessionMeterCorrected,
     SessionMetered,
@@ -35,11 +42,13 @@ InboundEvent = Annotated[
     | SessionStateChanged
     | SessionEnded
     | SessionMeterCorrected
+    | ReservationExpired
     | ChargerStatusChanged
     | OperatorPublished
     | LocationPublished
     | TariffPublished
     | PartnerRegistered
+    | ReratingOrdered
     | PaymentCaptured
     | PaymentFailed
     | PaymentRefunded
@@ -69,6 +78,7 @@ INBOUND_MODEL_OF = models_by_type(InboundEvent)
 
 _TOPIC_OF_PREFIX = {
     "charging.session": "charging.sessions",
+    "charging.reservation": "charging.sessions",
     "charging.charger": "charging.chargers",
     "operator": "catalogue",
     "location": "catalogue",

@@ -1,4 +1,4 @@
-"""Events of charging sessions and of chargers, from the gateways."""
+"""Events of charging sessions, of reservations that nobody used and of chargers, from the gateways."""
 
 from typing import Annotated, Literal
 
@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from contracts.amounts import Number, WattHours
 from contracts.envelope import Event
-from contracts.values import Identifier, OcpiCountry, PartyId, Text, Time, Wire
+from contracts.values import Identifier, OcpiCountry, PartyId, Text, Time, Wire, bad_value
 
 AuthMethod = Literal["AUTH_REQUEST", "COMMAND", "WHITELIST"]
 TokenType = Literal["AD_HOC_USER", "APP_USER", "OTHER", "RFID"]
@@ -105,6 +105,28 @@ class SessionMeterCorrectedData(Wire):
         return self
 
 
+class ReservationExpiredData(Wire):
+    """A reservation ran out unused: it is billed under `session_id`, the name that payments for it have."""
+
+    session_id: Identifier
+    reservation_id: Identifier | None = None
+    operator_id: Identifier
+    location_id: Identifier
+    evse_uid: Identifier
+    connector_id: Identifier
+    tariff_id: Identifier
+    reserved_from: Time
+    expired_at: Time
+    auth_method: AuthMethod | None = None
+    token: Token | None = None
+
+    @model_validator(mode="after")
+    def _expires_after_it_began(self) -> "ReservationExpiredData":
+        if self.expired_at < self.reserved_from:
+            raise bad_value("is before reserved_from; a reservation cannot expire before it begins", "expired_at")
+        return self
+
+
 class ChargerStatusChangedData(Wire):
     """An EVSE took another OCPI status."""
 
@@ -149,6 +171,13 @@ class SessionMeterCorrected(Event):
 
     type: Literal["charging.session.meter_corrected"]
     data: SessionMeterCorrectedData
+
+
+class ReservationExpired(Event):
+    """`charging.reservation.expired`."""
+
+    type: Literal["charging.reservation.expired"]
+    data: ReservationExpiredData
 
 
 class ChargerStatusChanged(Event):

@@ -35,6 +35,13 @@ GOOD: list[tuple[str, str, Any]] = [
     (OPERATOR, "data.payout.cutoff_time", "23:59"),
     (OPERATOR, "data.cdr_delay_minutes", ABSENT),
     (OPERATOR, "data.bank_account.bic", ABSENT),
+    (OPERATOR, "data.orphan_hours", 8760),
+    (OPERATOR, "data.orphan_hours", None),
+    (TARIFF, "data.partner", None),
+    (TARIFF, "data.taxes", []),
+    ("charging.reservation.expired/v1-no-show", "data.expired_at", "2026-03-01T09:30:00Z"),
+    ("charging.reservation.expired/v1-roaming", "data.token", None),
+    ("tariff.rerating_ordered/v1-one-tariff", "data.sessions_of_tariff", None),
     (OPERATOR, "data.time_zone", "UTC"),
     # What the engine cannot price is for the rating to say, session by session.
     (TARIFF, "data.tariff.elements.0.price_components.0.type", "SUN_TAX"),
@@ -79,6 +86,14 @@ def test_unknown_fields_inside_ocpi_objects_and_lists_are_counted() -> None:
     for element in event["data"]["tariff"]["elements"]:
         element["price_components"][0]["colour"] = "green"
     assert accepted(as_value(event)).extra_fields == 1 + len(event["data"]["tariff"]["elements"])
+
+
+def test_unknown_fields_of_an_ordered_tariff_and_its_taxes_are_counted() -> None:
+    event = golden_event("tariff.rerating_ordered/v1-all-sessions")
+    event["data"]["taxes"][1]["region"] = "QC"
+    event["data"]["tariff"]["elements"][0]["colour"] = "green"
+    event["data"]["approved_by"] = "Jo"
+    assert accepted(as_value(event)).extra_fields == 3
 
 
 def test_unknown_fields_of_either_bank_account_are_counted() -> None:

@@ -78,10 +78,13 @@ def test_every_type_of_the_contract_has_a_topic() -> None:
 KEYS = {
     "charging.session.started/v1-card": "S-1001",
     "charging.session.ended/v0-pilot-gateway": "S-0007",
+    "charging.reservation.expired/v1-no-show": "S-1003",
     "charging.charger.status_changed/v1-out-of-order": "EVSE-7-1",
     "operator.changed/v1-commission": "OP-1",
     "location.published/v1-two-chargers": "OP-1",
     "tariff.published/v1-energy": "OP-1",
+    "tariff.published/v1-partner-and-taxes": "OP-5",
+    "tariff.rerating_ordered/v1-all-sessions": "OP-5",
     "partner.registered/v1-pay-when-paid": "DE-ABC",
     "payment.captured/v1-card": "S-1001",
     "payment.settled/v1-two-payments": "acme-psp",

@@ -28,6 +28,10 @@ CLOSED = "payment.dispute_closed/v1-lost"
 SETTLED = "payment.settled/v1-two-payments"
 INVOICE = "roaming.invoice_paid/v1-one-cdr"
 FAILED = "payout.failed/v1-closed-account"
+EXPIRED = "charging.reservation.expired/v1-roaming"
+ORPHANS = "operator.changed/v1-orphans"
+TAXED = "tariff.published/v1-partner-and-taxes"
+ORDER = "tariff.rerating_ordered/v1-one-tariff"
 
 C = RefusalCode
 BAD: list[tuple[str, str, Any, RefusalCode]] = [
@@ -137,6 +141,12 @@ BAD: list[tuple[str, str, Any, RefusalCode]] = [
     (INVOICE, "data.cdr_ids.0", 5, C.WRONG_TYPE),
     (INVOICE, "data.cdr_ids", [], C.BAD_VALUE),
     (FAILED, "data.reason", ABSENT, C.MISSING_FIELD),
+    # Reservations that nobody used.
+    (EXPIRED, "data.session_id", ABSENT, C.MISSING_FIELD),
+    (EXPIRED, "data.reserved_from", ABSENT, C.MISSING_FIELD),
+    (EXPIRED, "data.expired_at", "2026-03-01T10:29:59Z", C.BAD_VALUE),
+    (EXPIRED, "data.auth_method", "MAGIC", C.BAD_VALUE),
+    (EXPIRED, "data.token.uid", ABSENT, C.MISSING_FIELD),
     # The catalogue.
     (OPERATOR, "data.country_code", "nl", C.BAD_VALUE),
     (OPERATOR, "data.country_code", "ZZ", C.BAD_VALUE),
@@ -158,6 +168,9 @@ BAD: list[tuple[str, str, Any, RefusalCode]] = [
     (OPERATOR, "data.payout.minimum", "1.001", C.BAD_VALUE),
     (OPERATOR, "data.payout.reserve_percent", "200", C.BAD_VALUE),
     (OPERATOR, "data.payout.business_days_only", "yes", C.WRONG_TYPE),
+    (ORPHANS, "data.orphan_hours", 0, C.BAD_VALUE),
+    (ORPHANS, "data.orphan_hours", 8761, C.BAD_VALUE),
+    (ORPHANS, "data.orphan_hours", 1.5, C.WRONG_TYPE),
     (OPERATOR, "data.bank_account", ABSENT, C.MISSING_FIELD),
     (OPERATOR, "data.bank_account", "NL91ABNA0417164300", C.WRONG_TYPE),
     (OPERATOR, "data.bank_account.iban", "NL91 ABNA 0417 1643 00", C.BAD_VALUE),
@@ -182,6 +195,19 @@ BAD: list[tuple[str, str, Any, RefusalCode]] = [
     (TARIFF, "data.tariff.elements.0.restrictions.end_date", "2026-02-30", C.BAD_VALUE),
     (TARIFF, "data.tariff.min_price.excl_vat", 51, C.BAD_VALUE),
     (TARIFF, "data.tariff.last_updated", "yesterday", C.BAD_VALUE),
+    (TAXED, "data.partner", "DE_ABC", C.BAD_VALUE),
+    (TAXED, "data.taxes.0.name", "", C.BAD_VALUE),
+    (TAXED, "data.taxes.0.percent", "-5", C.BAD_VALUE),
+    (TAXED, "data.taxes.1.percent", 101, C.BAD_VALUE),
+    (TAXED, "data.taxes.0.account_number", 7, C.WRONG_TYPE),
+    (TAXED, "data.taxes", {"name": "GST", "percent": 5}, C.WRONG_TYPE),
+    (ORDER, "data.reason", ABSENT, C.MISSING_FIELD),
+    (ORDER, "data.reason", "", C.BAD_VALUE),
+    (ORDER, "data.reason", "x" * 256, C.BAD_VALUE),
+    (ORDER, "data.started_before", "2026-03-01T00:00:00Z", C.BAD_VALUE),
+    (ORDER, "data.ordered_at", "today", C.BAD_VALUE),
+    (ORDER, "data.tariff.currency", "EURO", C.BAD_VALUE),
+    (ORDER, "data.tariff", ABSENT, C.MISSING_FIELD),
 ]
 
 

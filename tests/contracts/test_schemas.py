@@ -25,6 +25,8 @@ BEYOND_A_SCHEMA = {
     ("data.started_at", "2026-03-01T10:00:00+25:00"),
     ("data.started_at", "0001-01-01T00:00:00+01:00"),
     ("data.started_at", "9999-12-31T23:59:59-01:00"),
+    ("data.expired_at", "2026-03-01T10:29:59Z"),
+    ("data.started_before", "2026-03-01T00:00:00Z"),
     ("data.register_wh", "1207000.0"),
     ("data.register_wh", "5\n"),
     ("data.reason", "nul \x00 inside"),
