@@ -1,19 +1,21 @@
 """What a session is worth, from its facts and the catalogue: its state, the reason, and its bills over time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
-from zoneinfo import ZoneInfo
+from typing import NamedTuple
 
-from domain.catalogue import Catalogue, Location, Operator, Partner, PublishedTariff
-from domain.errors import ImplausibleSession, UnsupportedTariff
+from domain.catalogue import Catalogue, Operator, PublishedTariff
+from domain.contracting import Contract, OrderedTariff, contract_for
+from domain.errors import ImplausibleSession
 from domain.exact import Exact
 from domain.facts import Ended, MeterCorrected, Metered, Started, StateChanged, in_order
 from domain.money import percent_of, plain, to_minor_half_up
-from domain.periods import split
+from domain.periods import Reading, split
 from domain.pricing import price
 from domain.rating import US_PER_HOUR, ChargingPeriod, Phase, Rating, microseconds
+from domain.tariff import Tariff
 from domain.values import value
 
 # No session costs as much; it also keeps every sum of amounts far within the 64 bits of the book.
@@ -45,7 +47,11 @@ class MeterFacts:
 
 @value
 class Bill:
-    """One price of a session: amounts in minor units, with the exact rating behind them."""
+    """One price of a session: amounts in minor units, with the exact rating behind them.
+
+    `published` is the version of the tariff it was priced with, `registers` the readings (UTC, Wh) that were billed,
+    from the start of the session to its end.
+    """
 
     energy_wh: Exact
     net: int
@@ -53,6 +59,8 @@ class Bill:
     commission: int
     commission_vat: int
     rating: Rating = field(compare=False, repr=False)
+    published: PublishedTariff = field(compare=False, repr=False)
+    registers: tuple[Reading, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def vat(self) -> int:
@@ -81,23 +89,6 @@ class BillChange:
 
 
 @value
-class Contract:
-    """Everything that rules one session, as in effect at its start."""
-
-    start: Started
-    end: Ended
-    operator: Operator
-    published: PublishedTariff
-    location: Location | None
-    partner: Partner | None
-
-    @property
-    def time_zone(self) -> ZoneInfo:
-        """The location's zone, the operator's where the location is unknown."""
-        return (self.location.time_zone if self.location else None) or self.operator.time_zone
-
-
-@value
 class Assessment:
     """The outcome: state and reason, what rules the session, and its bills over time (empty when never rateable).
 
@@ -119,7 +110,7 @@ def assess(facts: MeterFacts, catalogue: Catalogue) -> Assessment:
     start, end = facts.first_start(), facts.first_end()
     if start is None or end is None:
         return Assessment(OPEN, "START_MISSING" if start is None else "END_MISSING")
-    found = _contract(start, end, catalogue)
+    found = contract_for(start, end, catalogue)
     if isinstance(found, str):
         return Assessment(SUSPENSE, found)
     return _rate_over_time(facts, found)
@@ -135,99 +126,83 @@ def _contradiction(facts: MeterFacts) -> str:
     return ""
 
 
-def _contract(start: Started, end: Ended, catalogue: Catalogue) -> Contract | str:
-    """What rules the session, or the reason why it has to wait."""
-    if start.operator_id not in catalogue.operators:
-        return "OPERATOR_UNKNOWN"
-    operator = catalogue.operator_at(start.operator_id, start.at)
-    if operator is None:
-        return "OPERATOR_NOT_IN_EFFECT"
-    if (start.operator_id, start.tariff_id.casefold()) not in catalogue.tariffs:
-        return "TARIFF_UNKNOWN"
-    published = catalogue.tariff_at(start.operator_id, start.tariff_id, start.at)
-    if published is None:
-        return "TARIFF_NOT_IN_EFFECT"
-    partner = catalogue.partner_at(start.partner, start.at) if start.partner else None
-    if published.currency != operator.currency:
-        return "TARIFF_CURRENCY"
-    if partner is not None and partner.currency != operator.currency:
-        return "PARTNER_CURRENCY"
-    refusal = _refusal(published, start.at)
-    if refusal:
-        return refusal
-    location = catalogue.location_at(start.operator_id, start.location_id, start.at)
-    return Contract(start, end, operator, published, location, partner)
-
-
-def _refusal(published: PublishedTariff, started_at: datetime) -> str:
-    try:
-        tariff = published.tariff
-    except UnsupportedTariff as refusal:
-        return f"TARIFF_UNSUPPORTED: {refusal}"
-    begins, ends = tariff.start_date_time, tariff.end_date_time
-    if (begins and started_at < begins) or (ends and started_at >= ends):
-        return "TARIFF_NOT_IN_EFFECT"
-    return ""
-
-
 def _rate_over_time(facts: MeterFacts, contract: Contract) -> Assessment:
-    """Rate at the end with what was corrected by then, and again at each later correction."""
+    """Rate at the end with what was true by then, and again at each later correction or order to rate anew."""
     changes: list[BillChange] = []
     reason, rateable_from = "", None
-    for at, source, id_, registers in _registers_over_time(facts, contract):
+    for truth in _truths(facts, contract):
         try:
-            bill: Bill | None = _bill(facts, contract, *registers)
+            bill: Bill | None = _bill(facts, contract, truth)
             reason = ""
         except ImplausibleSession as doubt:
             bill, reason = None, doubt.reason
         if bill is not None and rateable_from is None:
             # What a correction first makes rateable is rated at its end and released from the correction.
-            rateable_from = at
+            rateable_from = truth.at
             changes.append(BillChange(contract.end.at, contract.end.source, contract.end.id, bill))
         elif rateable_from is not None and bill != changes[-1].bill:
-            changes.append(BillChange(at, source, id_, bill))
+            changes.append(BillChange(truth.at, truth.source, truth.id, bill))
     return Assessment(SUSPENSE if reason else RATED, reason, contract, tuple(changes), rateable_from)
 
 
-def _registers_over_time(
-    facts: MeterFacts, contract: Contract
-) -> Iterator[tuple[datetime, str, str, tuple[Exact, Exact]]]:
-    start_wh, stop_wh = contract.start.register_wh, contract.end.register_wh
+class _Truth(NamedTuple):
+    """What a session is rated by from a moment on: its first and last register in Wh, and its tariff."""
+
+    at: datetime
+    source: str
+    id: str
+    start_wh: Exact
+    stop_wh: Exact
+    published: PublishedTariff
+
+
+def _truths(facts: MeterFacts, contract: Contract) -> Iterator[_Truth]:
+    """The truth at the end of the session, then at each later correction of a register or order of a tariff."""
     end = contract.end
-    pending = sorted(facts.corrections, key=in_order)
-    early = [fact for fact in pending if fact.at <= end.at]
-    for fact in early:
-        start_wh, stop_wh = _corrected(fact, start_wh, stop_wh)
-    yield end.at, end.source, end.id, (start_wh, stop_wh)
-    for fact in pending[len(early) :]:
-        start_wh, stop_wh = _corrected(fact, start_wh, stop_wh)
-        yield fact.at, fact.source, fact.id, (start_wh, stop_wh)
+    truth = _Truth(end.at, end.source, end.id, contract.start.register_wh, end.register_wh, contract.published)
+    changes: list[MeterCorrected | OrderedTariff] = [*facts.corrections, *contract.orders]
+    changes.sort(key=in_order)
+    early = [change for change in changes if change.at <= end.at]
+    for change in early:
+        # It counts from the end, which stays what caused the rating.
+        truth = _changed(truth, change)._replace(at=end.at, source=end.source, id=end.id)
+    yield truth
+    for change in changes[len(early) :]:
+        truth = _changed(truth, change)
+        yield truth
 
 
-def _corrected(fact: MeterCorrected, start_wh: Exact, stop_wh: Exact) -> tuple[Exact, Exact]:
-    return (
-        start_wh if fact.start_wh is None else fact.start_wh,
-        stop_wh if fact.stop_wh is None else fact.stop_wh,
+def _changed(truth: _Truth, change: MeterCorrected | OrderedTariff) -> _Truth:
+    head = (change.at, change.source, change.id)
+    if isinstance(change, OrderedTariff):
+        return _Truth(*head, truth.start_wh, truth.stop_wh, change.published)
+    return _Truth(
+        *head,
+        truth.start_wh if change.start_wh is None else change.start_wh,
+        truth.stop_wh if change.stop_wh is None else change.stop_wh,
+        truth.published,
     )
 
 
-def _bill(facts: MeterFacts, contract: Contract, start_wh: Exact, stop_wh: Exact) -> Bill:
+def _bill(facts: MeterFacts, contract: Contract, truth: _Truth) -> Bill:
     started_at, ended_at = contract.start.at, contract.end.at
     if ended_at < started_at:
         raise ImplausibleSession("ENDS_BEFORE_START", "the session ends before it starts")
     inside = [fact for fact in facts.readings if started_at <= fact.at <= ended_at]
     inside.sort(key=in_order)
-    registers = [(started_at, start_wh), *((fact.at, fact.register_wh) for fact in inside), (ended_at, stop_wh)]
+    readings = [(fact.at, fact.register_wh) for fact in inside]
+    registers = ((started_at, truth.start_wh), *readings, (ended_at, truth.stop_wh))
     _check_registers(registers)
-    _check_power(inside, contract, stop_wh - start_wh)
-    rating = price(contract.published.tariff, _periods(facts, contract, registers, inside), contract.time_zone)
-    bill = bill_of(rating, contract.operator)
+    _check_power(inside, contract, truth.stop_wh - truth.start_wh)
+    tariff = truth.published.tariff
+    rating = price(tariff, _periods(facts, contract, tariff, registers, inside), contract.time_zone)
+    bill = bill_of(rating, contract.operator, truth.published, registers)
     if max(bill.net, bill.gross) > MAX_AMOUNT_MINOR:
         raise ImplausibleSession("AMOUNT_IMPLAUSIBLE", "the session would cost more than any session can")
     return bill
 
 
-def _check_registers(registers: list[tuple[datetime, Exact]]) -> None:
+def _check_registers(registers: Sequence[Reading]) -> None:
     if registers[-1][1] < registers[0][1]:
         raise ImplausibleSession("END_BELOW_START", "the register at the end is below the one at the start")
     for (_, earlier), (_, later) in pairwise(registers):
@@ -254,12 +229,12 @@ def _connector_power_w(contract: Contract) -> Exact | None:
 
 
 def _periods(
-    facts: MeterFacts, contract: Contract, registers: list[tuple[datetime, Exact]], inside: list[Metered]
+    facts: MeterFacts, contract: Contract, tariff: Tariff, registers: Sequence[Reading], inside: list[Metered]
 ) -> tuple[ChargingPeriod, ...]:
     started_at, ended_at = contract.start.at, contract.end.at
     states = sorted((fact for fact in facts.states if fact.at <= ended_at), key=in_order)
     return split(
-        tariff=contract.published.tariff,
+        tariff=tariff,
         started_at=started_at,
         ended_at=ended_at,
         registers=registers,
@@ -271,13 +246,15 @@ def _periods(
     )
 
 
-def bill_of(rating: Rating, operator: Operator) -> Bill:
+def bill_of(
+    rating: Rating, operator: Operator, published: PublishedTariff, registers: tuple[Reading, ...] = ()
+) -> Bill:
     """Round an exact rating once, half-up, and take the commission: a percentage of net plus a sum, at most net."""
     net = to_minor_half_up(rating.total.excl_vat, operator.currency)
     gross = to_minor_half_up(rating.total.incl_vat, operator.currency)
     commission = min(net, percent_of(net, operator.commission_percent) + operator.commission_per_session_minor)
     commission_vat = percent_of(commission, operator.commission_vat_percent)
-    return Bill(rating.energy_wh, net, gross, commission, commission_vat, rating)
+    return Bill(rating.energy_wh, net, gross, commission, commission_vat, rating, published, registers)
 
 
 def session_currency(facts: MeterFacts, catalogue: Catalogue) -> str | None:

@@ -229,7 +229,7 @@ class _Verdict:
                 evse_uid=start.evse_uid,
                 connector_id=start.connector_id,
                 location=contract.location.document if contract.location else None,
-                tariff=contract.published.document,
+                tariff=bill.published.document,
                 rating=bill.rating,
                 net_minor=bill.net,
                 gross_minor=bill.gross,
