@@ -54,6 +54,8 @@ class Operator:
     payout: PayoutTerms
     cdr_delay_minutes: int
     bank_account: Mapping[str, str]
+    # After so many hours without an end a session is closed by estimate; None: never.
+    orphan_hours: int | None = None
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> "Operator":
@@ -83,6 +85,7 @@ class Operator:
             ),
             cdr_delay_minutes=15 if data.get("cdr_delay_minutes") is None else data["cdr_delay_minutes"],
             bank_account={key: value for key, value in data["bank_account"].items() if value is not None},
+            orphan_hours=data.get("orphan_hours"),
         )
 
 
