@@ -1,156 +1,53 @@
-"""OCPI 2.2.1 tariffs as frozen values, and the choice of the component that is active at a moment."""
+"""OCPI tariffs of 2.2.1 and 2.3.0 as frozen values, read from their documents."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
+from re import compile as pattern
 from typing import Any
 
 from domain.errors import UnsupportedTariff
-from domain.exact import Exact
-from domain.rating import DIMENSIONS, FLAT, TIME, VOLUME_PER_UNIT, Price
+from domain.menu import Menu
 from domain.tariff_document import Part, as_part, restrictions
-from domain.tariff_restrictions import Edges, Moment, Restriction
+from domain.tariff_elements import (
+    RESERVATION,
+    RESERVATION_EXPIRES,
+    Component,
+    Element,
+    PriceBound,
+    expired_elements,
+    first_of_dimension,
+    reservation_only,
+    usable_step,
+)
+from domain.taxes import NOT_APPLICABLE, Tax, component_taxes, price_before_taxes, tax_included_of
 
-RESERVATION = "RESERVATION"
-RESERVATION_EXPIRES = "RESERVATION_EXPIRES"
+__all__ = [
+    "RESERVATION",
+    "RESERVATION_EXPIRES",
+    "Component",
+    "Element",
+    "Menu",
+    "PriceBound",
+    "Tariff",
+    "Tax",
+    "first_of_dimension",
+    "usable_step",
+]
 
-_NEWER_FIELDS = frozenset({"tax_included", "preauthorize_amount"})
+_CURRENCY = pattern(r"[A-Z]{3}")
 _ROUNDING_FIELDS = frozenset({"price_round", "step_round"})
-_NEWER_BOUND_FIELDS = frozenset({"before_taxes", "after_taxes", "taxes"})
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """A price for one dimension: per kWh, per hour or once, without VAT; step in Wh or seconds; VAT in percent.
-
-    `vat` None means that no VAT applies. Raises UnsupportedTariff for an unknown dimension or a negative number.
-    """
-
-    dimension: str
-    price: Fraction
-    vat: Fraction | None
-    step_size: int
-    gross_price: Fraction = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        if self.dimension not in DIMENSIONS:
-            raise UnsupportedTariff(f"price component type {self.dimension!r} is not one of {', '.join(DIMENSIONS)}")
-        if self.price < 0 or (self.vat is not None and self.vat < 0):
-            raise UnsupportedTariff(f"the {self.dimension} component has a negative price or vat")
-        if self.step_size < 1:
-            raise UnsupportedTariff(f"the {self.dimension} component has step_size {self.step_size}, below 1")
-        gross = self.price * (100 + self.vat) / 100 if self.vat else self.price
-        object.__setattr__(self, "gross_price", gross)
-
-    def cost_of(self, volume: Exact) -> Price:
-        """What a volume in Wh, microseconds or 1 costs, exactly; reduced to lowest terms only once, for speed."""
-        numerator, denominator = volume.numerator, volume.denominator * VOLUME_PER_UNIT[self.dimension]
-        price, gross = self.price, self.gross_price
-        excl_vat = Fraction(numerator * price.numerator, denominator * price.denominator)
-        if gross is price:
-            return Price(excl_vat, excl_vat)
-        return Price(excl_vat, Fraction(numerator * gross.numerator, denominator * gross.denominator))
-
-
-@dataclass(frozen=True, slots=True)
-class Element:
-    """Components that share restrictions; `reservation` is None, RESERVATION or RESERVATION_EXPIRES."""
-
-    components: tuple[Component, ...]
-    restrictions: tuple[Restriction, ...] = ()
-    reservation: str | None = None
-
-    def __post_init__(self) -> None:
-        if not self.components:
-            raise UnsupportedTariff("a tariff element has no price_components")
-        if self.reservation not in (None, RESERVATION, RESERVATION_EXPIRES):
-            raise UnsupportedTariff(f"reservation restriction {self.reservation!r} is unknown")
-
-
-@dataclass(frozen=True, slots=True)
-class PriceBound:
-    """A min_price or max_price; without an amount incl. VAT that side is not bounded."""
-
-    excl_vat: Fraction
-    incl_vat: Fraction | None
-
-
-_Candidate = tuple[tuple[Restriction, ...], Component]
-
-
-class Menu:
-    """The elements that can price one kind of use, searched per dimension in their order."""
-
-    __slots__ = ("_candidates", "edges", "restricted")
-
-    def __init__(self, elements: Iterable[Element]) -> None:
-        self._candidates: dict[str, tuple[_Candidate, ...]] = dict.fromkeys(DIMENSIONS, ())
-        self.edges = Edges()
-        for dimension in DIMENSIONS:
-            self._candidates[dimension] = tuple(_candidates(elements, dimension))
-        for candidates in self._candidates.values():
-            for conditions, _ in candidates:
-                for restriction in conditions:
-                    self.edges |= restriction.edges()
-        self.restricted = self.edges != Edges()
-
-    def select(self, dimension: str, moment: Moment) -> Component | None:
-        """The active component of a dimension: that of the first element that has one and whose restrictions hold.
-
-        Source: OCPI mod_tariffs, Tariff object. None when nothing matches: the dimension costs nothing then.
-        """
-        for conditions, component in self._candidates[dimension]:
-            for restriction in conditions:
-                if not restriction.holds(moment):
-                    break
-            else:
-                return component
-        return None
-
-
-def _candidates(elements: Iterable[Element], dimension: str) -> Iterable[_Candidate]:
-    """The components of a dimension in order of preference; nothing after an unrestricted one can be reached."""
-    for element in elements:
-        component = first_of_dimension(element, dimension)
-        if component is not None:
-            yield element.restrictions, component
-            if not element.restrictions:
-                return
-
-
-def first_of_dimension(element: Element, dimension: str) -> Component | None:
-    """The component of a dimension in an element (OCPI mod_tariffs, TariffElement).
-
-    OCPI does not say what two components of one type in an element mean. Decided: the first counts.
-    """
-    return next((component for component in element.components if component.dimension == dimension), None)
-
-
-def expired_elements(elements: Iterable[Element]) -> tuple[Element, ...]:
-    """The order in which elements price an expired reservation (OCPI mod_tariffs, ReservationRestrictionType).
-
-    OCPI gives RESERVATION_EXPIRES precedence for the time-based cost and is silent on FLAT. Decided: precedence for
-    both, with RESERVATION elements for what the former leave open.
-    """
-    reserving = [element for element in elements if element.reservation]
-    return tuple(sorted(reserving, key=lambda element: element.reservation != RESERVATION_EXPIRES))
-
-
-def _reservation_only(elements: Iterable[Element]) -> tuple[Element, ...]:
-    """Elements cut down to FLAT and TIME, the only dimensions a reservation has (OCPI TariffRestrictions)."""
-    cut = []
-    for element in elements:
-        components = tuple(c for c in element.components if c.dimension in (FLAT, TIME))
-        if components:
-            cut.append(Element(components, element.restrictions, element.reservation))
-    return tuple(cut)
+_OLDER_BOUND_FIELDS = frozenset({"excl_vat", "incl_vat"})
+_TAX_AMOUNTS = frozenset({"taxes"})
 
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """One version of an OCPI 2.2.1 tariff; `start_date_time` and `end_date_time` are UTC instants or None.
+    """One version of an OCPI tariff; `start_date_time` and `end_date_time` are UTC instants or None.
 
+    `tax_included` is YES, NO or N/A in 2.3.0 and None in 2.2.1; the prices of components are without taxes in any
+    case. `taxes` are those that were configured for components without a `vat` of their own (2.3.0 only).
     Raises UnsupportedTariff when it has no elements, a malformed currency or a min_price above its max_price.
     """
 
@@ -163,6 +60,8 @@ class Tariff:
     max_price: PriceBound | None = None
     start_date_time: datetime | None = None
     end_date_time: datetime | None = None
+    tax_included: str | None = None
+    taxes: tuple[Tax, ...] = ()
     charging: Menu = field(init=False, repr=False, compare=False)
     reserved: Menu = field(init=False, repr=False, compare=False)
     expired: Menu = field(init=False, repr=False, compare=False)
@@ -170,34 +69,37 @@ class Tariff:
     def __post_init__(self) -> None:
         if not self.elements:
             raise UnsupportedTariff(f"tariff {self.id} has no elements")
-        if len(self.currency) != 3 or not self.currency.isalpha() or not self.currency.isupper():
+        if not _CURRENCY.fullmatch(self.currency):
             raise UnsupportedTariff(f"tariff {self.id} has currency {self.currency!r}, which is no ISO 4217 code")
         _check_bounds(self)
-        reserving = _reservation_only(self.elements)
+        reserving = reservation_only(self.elements)
         object.__setattr__(self, "charging", Menu([e for e in self.elements if e.reservation is None]))
         object.__setattr__(self, "reserved", Menu([e for e in reserving if e.reservation == RESERVATION]))
         object.__setattr__(self, "expired", Menu(expired_elements(reserving)))
 
     @classmethod
-    def from_ocpi(cls, document: Mapping[str, Any]) -> "Tariff":
-        """A tariff from a parsed OCPI 2.2.1 Tariff object.
+    def from_ocpi(cls, document: Mapping[str, Any], taxes: Sequence[Tax] = ()) -> "Tariff":
+        """A tariff from a parsed OCPI Tariff object, of 2.3.0 when it says so by tax_included or a PriceLimit.
 
-        Numbers may be int, Decimal, numeric strings or float; a float means its shortest decimal text. Unknown
-        restrictions, dimensions and fields of OCPI 2.3.0 that change a price raise UnsupportedTariff, as bad values
-        do, naming the place; other unknown fields are ignored.
+        Numbers may be int, Decimal, numeric strings or float; a float means its shortest decimal text. `taxes` are
+        the configured ones (North American style), which apply to components of a 2.3.0 tariff that have no `vat`.
+        Unknown restrictions and dimensions raise UnsupportedTariff, as bad values and bounds of the other version
+        do, naming the place; other unknown fields are ignored, preauthorize_amount (2.3.0 payments) among them.
         """
         read = as_part(document, "tariff")
-        read.refuse_fields(_NEWER_FIELDS, "belongs to OCPI 2.3.0, which this engine does not price")
+        tax_included = tax_included_of(read)
         return cls(
             country_code=read.text("country_code"),
             party_id=read.text("party_id"),
             id=read.text("id"),
             currency=read.text("currency"),
-            elements=tuple(_element(part) for part in read.parts("elements")),
-            min_price=_bound(read, "min_price"),
-            max_price=_bound(read, "max_price"),
+            elements=tuple(_element(part, tax_included, taxes) for part in read.parts("elements")),
+            min_price=_bound(read, "min_price", tax_included),
+            max_price=_bound(read, "max_price", tax_included),
             start_date_time=read.instant("start_date_time"),
             end_date_time=read.instant("end_date_time"),
+            tax_included=tax_included,
+            taxes=() if tax_included in (None, NOT_APPLICABLE) else tuple(taxes),
         )
 
 
@@ -210,36 +112,48 @@ def _check_bounds(tariff: Tariff) -> None:
         raise UnsupportedTariff(f"tariff {tariff.id} has a min_price above its max_price")
 
 
-def _element(part: Part) -> Element:
+def _element(part: Part, tax_included: str | None, taxes: Sequence[Tax]) -> Element:
     condition = part.part("restrictions")
     return Element(
-        components=tuple(_component(component) for component in part.parts("price_components")),
+        components=tuple(_component(each, tax_included, taxes) for each in part.parts("price_components")),
         restrictions=restrictions(condition) if condition else (),
         reservation=condition.text("reservation") if condition and condition.has("reservation") else None,
     )
 
 
-def _component(part: Part) -> Component:
-    part.refuse_fields(_ROUNDING_FIELDS, "asks for a rounding that OCPI 2.2.1 does not have")
+def _component(part: Part, tax_included: str | None, configured: Sequence[Tax]) -> Component:
+    part.refuse_fields(_ROUNDING_FIELDS, "asks for a rounding that OCPI does not have")
+    taxes = component_taxes(tax_included, part.optional_number("vat"), configured)
     return Component(
         dimension=part.text("type"),
-        price=part.number("price"),
-        vat=part.optional_number("vat"),
+        price=price_before_taxes(part, tax_included, taxes),
+        vat=sum((tax.percent for tax in taxes), Fraction(0)) if taxes else None,
         step_size=usable_step(part.whole_number("step_size")) if part.has("step_size") else 1,
+        taxes=taxes,
     )
 
 
-def usable_step(step_size: int) -> int:
-    """The step to round up to (OCPI mod_tariffs, PriceComponent step_size).
-
-    OCPI wants 1 or more and some parties send 0. Decided: 0 is taken as 1.
-    """
-    return step_size or 1
-
-
-def _bound(part: Part, name: str) -> PriceBound | None:
-    bound = part.part(name)
+def _bound(tariff: Part, name: str, tax_included: str | None) -> PriceBound | None:
+    """A min_price or max_price: a Price in 2.2.1, a PriceLimit in 2.3.0 (OCPI mod_tariffs, Tariff object)."""
+    bound = tariff.part(name)
     if bound is None:
         return None
-    bound.refuse_fields(_NEWER_BOUND_FIELDS, "belongs to OCPI 2.3.0, which this engine does not price")
-    return PriceBound(bound.number("excl_vat"), bound.optional_number("incl_vat"))
+    bound.refuse_fields(_TAX_AMOUNTS, "has no meaning in a bound: state the bound after taxes")
+    if tax_included is None:
+        return PriceBound(bound.number("excl_vat"), bound.optional_number("incl_vat"))
+    bound.refuse_fields(
+        _OLDER_BOUND_FIELDS, "belongs to OCPI 2.2.1 and the tariff to 2.3.0: give before_taxes and after_taxes"
+    )
+    before_taxes = bound.number("before_taxes")
+    if tax_included == NOT_APPLICABLE:
+        return bound_without_taxes(before_taxes)
+    return PriceBound(before_taxes, bound.optional_number("after_taxes"))
+
+
+def bound_without_taxes(before_taxes: Fraction) -> PriceBound:
+    """A bound where taxes are not applicable (OCPI 2.3.0 mod_tariffs, TaxIncluded N/A and PriceLimit).
+
+    The specification has both sides of a bound apply and does not say what after_taxes means without taxes. Decided:
+    before_taxes bounds the whole price, so that no bound can bring in a tax.
+    """
+    return PriceBound(before_taxes, before_taxes)

@@ -123,6 +123,9 @@ class Part:
         for index, item in enumerate(listed):
             yield as_part(item, f"{self.path}.{name}[{index}]")
 
+    def has_any(self, names: frozenset[str]) -> bool:
+        return any(self.has(name) for name in names)
+
     def refuse_fields(self, names: frozenset[str], why: str) -> None:
         """Refuses the part when it carries one of the named fields."""
         for name in sorted(names & self.fields.keys()):

@@ -169,7 +169,13 @@ _READERS = {
 
 
 def _flat_prices(tariff: Mapping[str, Any]) -> FlatPrices | None:
-    """The prices of a tariff whose every element always holds; None for any other (it needs charging periods)."""
+    """The prices of a tariff whose every element always holds; None for any other, which needs charging periods.
+
+    None too for one of OCPI 2.3.0, whose prices may include taxes.
+    """
+    bounds = [tariff.get(name) or {} for name in ("min_price", "max_price")]
+    if tariff.get("tax_included") is not None or any("before_taxes" in bound for bound in bounds):
+        return None
     found: dict[str, Mapping[str, Any]] = {}
     for element in tariff["elements"]:
         if element.get("restrictions"):
