@@ -110,8 +110,8 @@ def _paths(document: Any, wanted: Any) -> Iterator[str]:
         path, node = open_nodes.pop()
         if isinstance(node, dict):
             for name, inner in node.items():
-                # Keys of a refused document may hold anything, half a surrogate pair too.
-                label = name.encode("ascii", "backslashreplace").decode()
+                # Keys of a refused document may hold anything, half a surrogate pair and NUL too.
+                label = name.encode("ascii", "backslashreplace").decode().replace(_NUL, r"\x00")
                 below = f"{path}.{label}" if path else label
                 if wanted(name):
                     yield path or "$"

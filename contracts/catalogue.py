@@ -1,5 +1,6 @@
 """Events of the catalogue: operators with their terms, locations, tariffs, roaming partners."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -10,7 +11,7 @@ from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Ta
 from contracts.amounts import UNSIGNED_PATTERN, Currency, DecimalText, Percent, check_decimals
 from contracts.envelope import Event
 from contracts.ocpi.location import Location
-from contracts.ocpi.tariff import Tariff
+from contracts.ocpi.tariff_2_3_0 import AnyTariff, LenientTariff
 from contracts.values import (
     ClockTime,
     Country,
@@ -21,11 +22,13 @@ from contracts.values import (
     Name,
     Partner,
     PartyId,
+    Problem,
     Reason,
     Time,
     TimeZone,
     Wire,
     bad_value,
+    refuse_all,
 )
 
 # Tags of the two forms; no field has such a name, so that a path can leave them out.
@@ -161,6 +164,21 @@ class LocationData(Wire):
     location: Location
 
 
+def _untaxed(tariff: AnyTariff, taxes: tuple[ConfiguredTax, ...] | None) -> Iterator[Problem]:
+    """Prices with taxes inside whose taxes nobody told: what they are without taxes cannot be known."""
+    if taxes or not isinstance(tariff, LenientTariff) or tariff.tax_included != "YES":
+        return
+    for number, element in enumerate(tariff.elements):
+        for place, component in enumerate(element.price_components):
+            if component.vat is None:
+                yield Problem(
+                    ("tariff", "elements", number, "price_components", place, "vat"),
+                    None,
+                    "is missing while prices include taxes (tax_included YES) and the event names no taxes: "
+                    "send vat, or taxes beside the tariff",
+                )
+
+
 class TariffData(Wire):
     """A tariff of an operator, in effect from `effective_from` or later (see the rules of versions).
 
@@ -171,7 +189,12 @@ class TariffData(Wire):
     effective_from: Time
     partner: Partner | None = None
     taxes: Many[ConfiguredTax] | None = None
-    tariff: Tariff
+    tariff: AnyTariff
+
+    @model_validator(mode="after")
+    def _taxes_are_known(self) -> "TariffData":
+        refuse_all(_untaxed(self.tariff, self.taxes))
+        return self
 
 
 class ReratingOrderData(Wire):
@@ -186,14 +209,15 @@ class ReratingOrderData(Wire):
     started_from: Time
     started_before: Time
     sessions_of_tariff: Identifier | None = None
-    tariff: Tariff
+    tariff: AnyTariff
     taxes: Many[ConfiguredTax] | None = None
     reason: Reason
 
     @model_validator(mode="after")
-    def _covers_some_time(self) -> "ReratingOrderData":
+    def _can_be_carried_out(self) -> "ReratingOrderData":
         if self.started_before <= self.started_from:
             raise bad_value("is not after started_from; no session can start in between", "started_before")
+        refuse_all(_untaxed(self.tariff, self.taxes))
         return self
 
 

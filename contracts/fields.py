@@ -24,13 +24,14 @@ def _models_in(annotation: Any) -> Iterator[type[Wire]]:
 
 
 def _merged(shapes: Iterable[Shape]) -> Shape:
-    """One shape for alternatives, such as the two forms of a bank account."""
+    """One shape for alternatives, such as the two forms of a bank account; what both have is looked at once."""
     known: frozenset[str] = frozenset()
-    nested: tuple[tuple[str, Shape], ...] = ()
-    for shape in shapes:
+    nested: dict[str, list[Shape]] = {}
+    for shape in dict.fromkeys(shapes):
         known |= shape.known
-        nested += shape.nested
-    return Shape(known, nested)
+        for name, inner in shape.nested:
+            nested.setdefault(name, []).append(inner)
+    return Shape(known, tuple((name, _merged(inner)) for name, inner in nested.items()))
 
 
 @lru_cache(maxsize=256)

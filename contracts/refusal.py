@@ -9,6 +9,7 @@ import orjson
 from pydantic import ValidationError
 
 from contracts.catalogue import ACCOUNT_FORM, IBAN_FORM
+from contracts.ocpi.tariff_2_3_0 import FORM_2_2_1, FORM_2_3_0
 from contracts.values import WHAT_A_PATTERN_MEANS
 
 MAX_SENTENCE_CHARS = 300
@@ -77,7 +78,7 @@ _SENTENCES: Mapping[str, tuple[RefusalCode, str]] = {
     "greater_than_equal": (RefusalCode.BAD_VALUE, "must be {ge} or more"),
     "less_than_equal": (RefusalCode.BAD_VALUE, "must be {le} or less"),
 }
-_UNION_FORMS = frozenset({IBAN_FORM, ACCOUNT_FORM})
+_UNION_FORMS = frozenset({IBAN_FORM, ACCOUNT_FORM, FORM_2_2_1, FORM_2_3_0})
 
 
 def refusal_of(error: ValidationError) -> tuple[RefusalCode, str, str]:

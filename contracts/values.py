@@ -5,9 +5,10 @@ code it is reported under (see `contracts.refusal`).
 """
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -20,7 +21,7 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 T = TypeVar("T")
 
@@ -52,6 +53,23 @@ _TIME = re.compile(TIME_PATTERN)
 def bad_value(sentence: str, at: str = "") -> PydanticCustomError:
     """A right type with a wrong value; `at` is the path below the field that is being checked."""
     return PydanticCustomError("BAD_VALUE", "{sentence}", {"sentence": sentence, "at": at})
+
+
+class Problem(NamedTuple):
+    """Something wrong below the object that is being checked: where, the value there, and what is wrong with it."""
+
+    location: tuple[int | str, ...]
+    value: object
+    sentence: str
+
+
+def refuse_all(problems: Iterable[Problem]) -> None:
+    """Refuse an object for everything that is wrong with it at once; nothing happens when nothing is."""
+    found: list[InitErrorDetails] = [
+        {"type": bad_value(problem.sentence), "loc": problem.location, "input": problem.value} for problem in problems
+    ]
+    if found:
+        raise ValidationError.from_exception_data("problems", found)
 
 
 def wrong_type(sentence: str) -> PydanticCustomError:

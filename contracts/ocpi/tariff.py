@@ -1,32 +1,39 @@
-"""The OCPI Tariff, strict in everything a price depends on (OCPI 2.2.1, mod_tariffs).
+"""The OCPI 2.2.1 Tariff, and what it shares with that of 2.3.0; checked as a linter would (OCPI, mod_tariffs).
 
-Component types and reservation restrictions are taken as text: whether the engine can price them is decided when a
-session is rated, so that an unsupported one shows as a session's reason and not as a lost tariff.
+What no session could ever be priced by is an error and refuses the tariff: restrictions that contradict each other,
+dimensions or currencies that do not exist, limits that cross. What is only odd is a warning (`domain.tariff_lint`).
+An unknown restriction is neither: it is counted like any unknown field, and the engine says so session by session.
 """
 
+from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import ConfigDict, model_validator
 
 from contracts.amounts import Currency
-from contracts.ocpi.values import Date, DateTime, OcpiId, OcpiText, OcpiWord, Price, UnsignedNumber, Whole
-from contracts.values import AtLeastOne, ClockTime, Many, OcpiCountry, PartyId, Wire, bad_value
+from contracts.ocpi.values import Date, DateTime, OcpiId, OcpiText, UnsignedNumber, Whole, json_number
+from contracts.values import AtLeastOne, ClockTime, Many, OcpiCountry, PartyId, Problem, Wire, bad_value, refuse_all
 
 DayOfWeek = Literal["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"]
+TariffDimensionType = Literal["ENERGY", "FLAT", "PARKING_TIME", "TIME"]
+ReservationRestriction = Literal["RESERVATION", "RESERVATION_EXPIRES"]
+
+_BANDS = ("kwh", "current", "power", "duration")
 
 
 class PriceComponent(Wire):
-    """A price per kWh, hour or session, without VAT; `vat` is a percentage, absent where no VAT applies."""
+    """A price per kWh, hour or session; `vat` is a percentage, absent where no VAT applies."""
 
-    type: OcpiWord
+    type: TariffDimensionType
     price: UnsignedNumber
     vat: UnsignedNumber | None = None
     step_size: Whole
 
 
 class TariffRestrictions(Wire):
-    """When an element applies; all given restrictions must hold together."""
+    """When an element applies; all given restrictions must hold together, so they must be able to."""
 
     start_time: ClockTime | None = None
     end_time: ClockTime | None = None
@@ -41,7 +48,29 @@ class TariffRestrictions(Wire):
     min_duration: Whole | None = None
     max_duration: Whole | None = None
     day_of_week: Many[DayOfWeek] | None = None
-    reservation: OcpiWord | None = None
+    reservation: ReservationRestriction | None = None
+
+    @model_validator(mode="after")
+    def _can_hold(self) -> "TariffRestrictions":
+        refuse_all(self._contradictions())
+        return self
+
+    def _contradictions(self) -> Iterator[Problem]:
+        """Each pair of bounds that nothing lies between; a maximum is exclusive (OCPI TariffRestrictions)."""
+        if self.start_date is not None and self.end_date is not None and self.start_date >= self.end_date:
+            yield Problem(
+                ("start_date",),
+                self.start_date,
+                f"is not before end_date ({self.end_date}), the first day on which the element no longer holds",
+            )
+        for band in _BANDS:
+            least, most = getattr(self, f"min_{band}"), getattr(self, f"max_{band}")
+            if most == 0:
+                yield Problem((f"max_{band}",), 0, "is a maximum of 0, which is exclusive: the element never holds")
+            elif least is not None and most is not None and least >= most:
+                yield Problem(
+                    (f"min_{band}",), json_number(least), f"is not below max_{band} ({most}): the element never holds"
+                )
 
 
 class TariffElement(Wire):
@@ -51,8 +80,8 @@ class TariffElement(Wire):
     restrictions: TariffRestrictions | None = None
 
 
-class Tariff(Wire):
-    """A tariff; the price limits bound the total without and with VAT independently."""
+class TariffTerms(Wire):
+    """The fields that tariffs of OCPI 2.2.1 and 2.3.0 share."""
 
     country_code: OcpiCountry
     party_id: PartyId
@@ -61,23 +90,81 @@ class Tariff(Wire):
     type: OcpiText | None = None
     tariff_alt_text: Any = None
     tariff_alt_url: Any = None
-    min_price: Price | None = None
-    max_price: Price | None = None
     elements: AtLeastOne[TariffElement]
     start_date_time: DateTime | None = None
     end_date_time: DateTime | None = None
     energy_mix: Any = None
     last_updated: DateTime
 
+
+def never_valid(start: datetime | None, end: datetime | None) -> Iterator[Problem]:
+    """A tariff that ends before it starts."""
+    if start is not None and end is not None and start >= end:
+        yield Problem(("start_date_time",), start, "is not before end_date_time: the tariff is never valid")
+
+
+def limits_cross(side: str, least: Decimal | None, most: Decimal | None) -> Iterator[Problem]:
+    """A minimum above its maximum, on one side of the taxes."""
+    if least is not None and most is not None and least > most:
+        sentence = f"is above max_price ({most}); a session cannot cost at least more than it costs at most"
+        yield Problem(("min_price", side), json_number(least), sentence)
+
+
+def must_not_have(names: tuple[str, ...], why: str) -> ConfigDict:
+    """The schema of a form that the named fields of the other form do not belong in; null is as good as absent."""
+
+    def forbid(schema: dict[str, Any]) -> None:
+        schema["properties"] |= {name: {"type": "null", "description": why} for name in names}
+
+    return ConfigDict(json_schema_extra=forbid)
+
+
+def refuse_fields(value: Any, names: tuple[str, ...], why: str) -> Any:
+    """The value, when it has none of the fields that belong in the other form."""
+    given = [name for name in names if isinstance(value, dict) and value.get(name) is not None]
+    if given:
+        raise bad_value(why, given[0])
+    return value
+
+
+_NEWER = "belongs to OCPI 2.3.0 and cannot stand in a tariff of OCPI 2.2.1"
+_NEWER_NAMES = ("before_taxes", "after_taxes")
+
+
+class Price(Wire):
+    """A price limit without and, where given, with VAT, in major units (OCPI 2.2.1, types, Price)."""
+
+    model_config = must_not_have(_NEWER_NAMES, _NEWER)
+
+    excl_vat: UnsignedNumber
+    incl_vat: UnsignedNumber | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_of_its_version(cls, value: Any) -> Any:
+        return refuse_fields(value, _NEWER_NAMES, _NEWER)
+
+
+class Tariff(TariffTerms):
+    """A tariff of OCPI 2.2.1: prices without VAT; the price limits bound the total without and with VAT apart."""
+
+    model_config = must_not_have(("tax_included",), _NEWER)
+
+    min_price: Price | None = None
+    max_price: Price | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_of_its_version(cls, value: Any) -> Any:
+        return refuse_fields(value, ("tax_included",), _NEWER)
+
     @model_validator(mode="after")
-    def _limits_do_not_cross(self) -> "Tariff":
-        if self.min_price is None or self.max_price is None:
-            return self
-        _check_limit(self.min_price.excl_vat, self.max_price.excl_vat, "min_price.excl_vat")
-        _check_limit(self.min_price.incl_vat, self.max_price.incl_vat, "min_price.incl_vat")
+    def _makes_sense(self) -> "Tariff":
+        refuse_all(self._contradictions())
         return self
 
-
-def _check_limit(least: Decimal | None, most: Decimal | None, at: str) -> None:
-    if least is not None and most is not None and least > most:
-        raise bad_value("is above max_price; a session cannot cost at least more than it costs at most", at)
+    def _contradictions(self) -> Iterator[Problem]:
+        yield from never_valid(self.start_date_time, self.end_date_time)
+        if self.min_price is not None and self.max_price is not None:
+            yield from limits_cross("excl_vat", self.min_price.excl_vat, self.max_price.excl_vat)
+            yield from limits_cross("incl_vat", self.min_price.incl_vat, self.max_price.incl_vat)

@@ -1,4 +1,4 @@
-"""OCPI basic types: CiString, string, DateTime, number and Price (OCPI 2.2.1, types)."""
+"""OCPI basic types: CiString, string, DateTime and number (OCPI 2.2.1, types)."""
 
 import re
 from datetime import UTC, date, datetime
@@ -53,9 +53,9 @@ def _in_the_calendar(text: str) -> str:
     return text
 
 
-def json_number(number: Decimal) -> int | float:
+def json_number(number: Decimal | int) -> int | float:
     """The JSON number whose shortest decimal text is this number."""
-    return int(number) if number == number.to_integral_value() else float(number)
+    return int(number) if number % 1 == 0 else float(number)
 
 
 _AS_NUMBER = PlainSerializer(json_number, return_type=int | float, when_used="json")
@@ -76,13 +76,6 @@ UnsignedNumber = Annotated[
 Whole = Annotated[
     int, PlainValidator(parse_int), json_number_or_text("integer", r"^[0-9]{1,14}(\.0{1,9})?$", minimum=0)
 ]
-
-
-class Price(Wire):
-    """A price limit without and, where given, with VAT, in major units (OCPI 2.2.1, types, Price)."""
-
-    excl_vat: UnsignedNumber
-    incl_vat: UnsignedNumber | None = None
 
 
 class GeoLocation(Wire):

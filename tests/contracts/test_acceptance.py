@@ -12,6 +12,7 @@ METERED = "charging.session.metered/v1-everything"
 TARIFF = "tariff.published/v1-everything"
 LOCATION = "location.published/v1-two-chargers"
 OPERATOR = "operator.registered/v1-iban"
+NEWER = "tariff.published/v1-ocpi-2-3-0"
 
 GOOD: list[tuple[str, str, Any]] = [
     (STARTED, "time", "2026-03-01T10:00:00.123456789+05:30"),
@@ -43,9 +44,14 @@ GOOD: list[tuple[str, str, Any]] = [
     ("charging.reservation.expired/v1-roaming", "data.token", None),
     ("tariff.rerating_ordered/v1-one-tariff", "data.sessions_of_tariff", None),
     (OPERATOR, "data.time_zone", "UTC"),
-    # What the engine cannot price is for the rating to say, session by session.
-    (TARIFF, "data.tariff.elements.0.price_components.0.type", "SUN_TAX"),
-    (TARIFF, "data.tariff.elements.1.restrictions.reservation", "RESERVATION_OVERTIME"),
+    (TARIFF, "data.tariff.elements.1.restrictions.reservation", "RESERVATION_EXPIRES"),
+    (TARIFF, "data.tariff.tax_included", None),
+    (TARIFF, "data.tariff.max_price.before_taxes", None),
+    (TARIFF, "data.tariff.max_price.excl_vat", 0.5),
+    (NEWER, "data.tariff.tax_included", "NO"),
+    (NEWER, "data.tariff.tax_included", ABSENT),
+    (NEWER, "data.tariff.min_price", None),
+    (NEWER, "data.tariff.max_price.after_taxes", ABSENT),
     (TARIFF, "data.tariff.type", "PROFILE_NEW"),
     (TARIFF, "data.tariff.elements.0.price_components.0.price", "0.4900"),
     (TARIFF, "data.tariff.elements.0.price_components.0.step_size", 0),
@@ -82,10 +88,28 @@ def test_unknown_fields_are_ignored_and_counted_wherever_they_are() -> None:
 
 def test_unknown_fields_inside_ocpi_objects_and_lists_are_counted() -> None:
     event = golden_event(TARIFF)
-    event["data"]["tariff"]["tax_included"] = "NO"
+    event["data"]["tariff"]["preauthorize_amount"] = 50
     for element in event["data"]["tariff"]["elements"]:
         element["price_components"][0]["colour"] = "green"
     assert accepted(as_value(event)).extra_fields == 1 + len(event["data"]["tariff"]["elements"])
+
+
+def test_a_restriction_that_is_unknown_is_counted_and_left_to_the_rating() -> None:
+    event = changed(TARIFF, "data.tariff.elements.0.restrictions.moon_phase", "FULL")
+    assert accepted(as_value(event)).extra_fields == 1
+
+
+def test_unknown_fields_of_either_form_of_a_tariff_are_counted_once() -> None:
+    event = golden_event(NEWER)
+    event["data"]["tariff"]["min_price"]["colour"] = "green"
+    event["data"]["tariff"]["elements"][0]["colour"] = "green"
+    assert accepted(as_value(event)).extra_fields == 2
+
+
+def test_prices_that_include_configured_taxes_need_no_vat() -> None:
+    event = changed(NEWER, "data.tariff.elements.0.price_components.0.vat", ABSENT)
+    event["data"]["taxes"] = [{"name": "VAT", "percent": 21}]
+    assert accepted(as_value(event)).extra_fields == 0
 
 
 def test_unknown_fields_of_an_ordered_tariff_and_its_taxes_are_counted() -> None:

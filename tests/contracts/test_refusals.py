@@ -32,6 +32,7 @@ EXPIRED = "charging.reservation.expired/v1-roaming"
 ORPHANS = "operator.changed/v1-orphans"
 TAXED = "tariff.published/v1-partner-and-taxes"
 ORDER = "tariff.rerating_ordered/v1-one-tariff"
+NEWER = "tariff.published/v1-ocpi-2-3-0"
 
 C = RefusalCode
 BAD: list[tuple[str, str, Any, RefusalCode]] = [
@@ -195,6 +196,26 @@ BAD: list[tuple[str, str, Any, RefusalCode]] = [
     (TARIFF, "data.tariff.elements.0.restrictions.end_date", "2026-02-30", C.BAD_VALUE),
     (TARIFF, "data.tariff.min_price.excl_vat", 51, C.BAD_VALUE),
     (TARIFF, "data.tariff.last_updated", "yesterday", C.BAD_VALUE),
+    # Tariffs as a linter reads them.
+    (TARIFF, "data.tariff.elements.0.price_components.0.type", "SUN_TAX", C.BAD_VALUE),
+    (TARIFF, "data.tariff.elements.0.price_components.0.vat", -1, C.BAD_VALUE),
+    (TARIFF, "data.tariff.elements.1.restrictions.reservation", "RESERVATION_OVERTIME", C.BAD_VALUE),
+    (TARIFF, "data.tariff.elements.0.restrictions.min_kwh", 80.5, C.BAD_VALUE),
+    (TARIFF, "data.tariff.elements.0.restrictions.max_kwh", 0, C.BAD_VALUE),
+    (TARIFF, "data.tariff.elements.0.restrictions.min_current", 96, C.BAD_VALUE),
+    (TARIFF, "data.tariff.elements.0.restrictions.min_power", "150.0", C.BAD_VALUE),
+    (TARIFF, "data.tariff.elements.0.restrictions.min_duration", 86_401, C.BAD_VALUE),
+    (TARIFF, "data.tariff.elements.0.restrictions.max_duration", 0, C.BAD_VALUE),
+    (TARIFF, "data.tariff.elements.0.restrictions.start_date", "2027-01-01", C.BAD_VALUE),
+    (TARIFF, "data.tariff.elements.0.restrictions.end_time", "24:00", C.BAD_VALUE),
+    (TARIFF, "data.tariff.start_date_time", "2027-01-01T00:00:00Z", C.BAD_VALUE),
+    (NEWER, "data.tariff.tax_included", "MAYBE", C.BAD_VALUE),
+    (NEWER, "data.tariff.tax_included", True, C.BAD_VALUE),
+    (NEWER, "data.tariff.min_price.before_taxes", 101, C.BAD_VALUE),
+    (NEWER, "data.tariff.min_price.after_taxes", 122, C.BAD_VALUE),
+    (NEWER, "data.tariff.min_price.before_taxes", ABSENT, C.MISSING_FIELD),
+    (NEWER, "data.tariff.min_price.excl_vat", 1, C.BAD_VALUE),
+    (NEWER, "data.tariff.elements.0.price_components.0.vat", ABSENT, C.BAD_VALUE),
     (TAXED, "data.partner", "DE_ABC", C.BAD_VALUE),
     (TAXED, "data.taxes.0.name", "", C.BAD_VALUE),
     (TAXED, "data.taxes.0.percent", "-5", C.BAD_VALUE),
@@ -315,3 +336,24 @@ def test_unknown_fields_nested_without_end_are_refused() -> None:
 def test_half_a_surrogate_pair_in_a_key_gives_a_path_that_can_be_written() -> None:
     value = as_value(changed(METERED, "data.x", {"\ud800": float("nan")}))
     assert refused(value).path.encode()
+
+
+def test_a_nul_in_a_key_gives_a_path_that_can_be_stored() -> None:
+    value = as_value(changed(METERED, "data.x", {"\x00": float("nan")}))
+    assert refused(value).path == r"data.x.\x00"
+
+
+def test_everything_wrong_with_a_tariff_is_counted_and_the_first_is_named() -> None:
+    event = changed(TARIFF, "data.tariff.elements.0.restrictions.min_kwh", 100)
+    event["data"]["tariff"]["elements"][0]["restrictions"]["max_power"] = 0
+    event["data"]["tariff"]["elements"][2]["price_components"][0]["price"] = -1
+    refusal = refused(as_value(event))
+    assert refusal.path == "data.tariff.elements[0].restrictions.min_kwh"
+    assert refusal.sentence.endswith("(100) is not below max_kwh (80.5): the element never holds; 2 more to mend")
+
+
+@pytest.mark.parametrize(("path", "value"), [("tax_included", "NO"), ("min_price.before_taxes", 1)])
+def test_a_tariff_is_of_one_version_of_ocpi(path: str, value: object) -> None:
+    refusal = refused(as_value(changed(TARIFF, f"data.tariff.{path}", value)))
+    assert (refusal.code, refusal.path) == (C.BAD_VALUE, "data.tariff.min_price.excl_vat")
+    assert "belongs to OCPI 2.2.1" in refusal.sentence

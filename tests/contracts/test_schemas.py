@@ -12,7 +12,7 @@ from contracts.inbound import INBOUND_MODEL_OF, TOPIC_OF
 from contracts.outgoing import OUTBOUND_MODEL_OF, OUTBOUND_TOPIC_OF
 from contracts.schemas import ASYNCAPI_FILE, event_schemas, write_schemas
 from contracts.upcasters import STEPS
-from tests.contracts.builders import changed
+from tests.contracts.builders import ABSENT, changed
 from tests.contracts.test_acceptance import GOOD
 from tests.contracts.test_refusals import BAD
 
@@ -48,6 +48,18 @@ BEYOND_A_SCHEMA = {
     ("data.fee.per_session", "0.001"),
     ("data.tariff.elements.0.restrictions.end_date", "2026-02-30"),
     ("data.tariff.min_price.excl_vat", "51"),
+    ("data.tariff.min_price.before_taxes", "101"),
+    ("data.tariff.min_price.after_taxes", "122"),
+    ("data.tariff.elements.0.price_components.0.vat", str(ABSENT)),
+    ("data.tariff.elements.0.restrictions.min_kwh", "80.5"),
+    ("data.tariff.elements.0.restrictions.min_current", "96"),
+    ("data.tariff.elements.0.restrictions.min_power", "150.0"),
+    ("data.tariff.elements.0.restrictions.min_duration", "86401"),
+    ("data.tariff.elements.0.restrictions.start_date", "2027-01-01"),
+    ("data.tariff.start_date_time", "2027-01-01T00:00:00Z"),
+    # A maximum of 0 reads as well as any other number.
+    ("data.tariff.elements.0.restrictions.max_kwh", "0"),
+    ("data.tariff.elements.0.restrictions.max_duration", "0"),
 }
 
 
