@@ -1,4 +1,4 @@
-"""The OCPI CDR as we emit it, with every field, length and enum of OCPI 2.2.1 (mod_cdrs).
+"""The OCPI 2.2.1 CDR as we emit it, with every field, length and enum (mod_cdrs), and what 2.3.0 shares with it.
 
 Stricter than what we read: unknown fields are refused, numbers are JSON numbers, times are UTC with `Z` in at most 25
 characters. `#NA` stands for what a session lacks (mod_cdrs, CdrLocation; here also for the connector's enums).
@@ -130,8 +130,8 @@ class CdrToken(Exact):
     contract_id: OcpiId
 
 
-class CdrLocation(Exact):
-    """Where the session was, as it was when it began."""
+class CdrPlace(Exact):
+    """Where the session was, as it was when it began; all but the connector's standard."""
 
     id: OcpiId
     name: OcpiText | None = None
@@ -144,9 +144,14 @@ class CdrLocation(Exact):
     evse_uid: OcpiId
     evse_id: EvseId
     connector_id: OcpiId
-    connector_standard: ConnectorType
     connector_format: ConnectorFormat
     connector_power_type: PowerType
+
+
+class CdrLocation(CdrPlace):
+    """Where the session was, with a connector that OCPI 2.2.1 knows."""
+
+    connector_standard: ConnectorType
 
 
 class CdrDimension(Exact):
@@ -182,8 +187,8 @@ class SignedData(Exact):
     url: Annotated[str, StringConstraints(max_length=512)] | None = None
 
 
-class Cdr(Exact):
-    """A charge detail record; with `credit`, the record that takes another one back whole."""
+class CdrTerms(Exact):
+    """The fields that CDRs of OCPI 2.2.1 and 2.3.0 share: all but prices, tariffs and the place."""
 
     country_code: Country
     party_id: PartyId
@@ -194,21 +199,13 @@ class Cdr(Exact):
     cdr_token: CdrToken
     auth_method: AuthMethod
     authorization_reference: OcpiId | None = None
-    cdr_location: CdrLocation
     meter_id: OcpiText | None = None
     currency: Currency
-    tariffs: Many[Tariff] | None = None
     charging_periods: AtLeastOne[CdrPeriod]
     signed_data: SignedData | None = None
-    total_cost: CdrPrice
-    total_fixed_cost: CdrPrice | None = None
     total_energy: CdrNumber
-    total_energy_cost: CdrPrice | None = None
     total_time: CdrNumber
-    total_time_cost: CdrPrice | None = None
     total_parking_time: CdrNumber | None = None
-    total_parking_cost: CdrPrice | None = None
-    total_reservation_cost: CdrPrice | None = None
     remark: OcpiText | None = None
     invoice_reference_id: CdrId | None = None
     credit: bool | None = None
@@ -217,11 +214,9 @@ class Cdr(Exact):
     last_updated: UtcDateTime
 
     @model_validator(mode="after")
-    def _credit_names_what_it_takes_back(self) -> "Cdr":
+    def _credit_names_what_it_takes_back(self) -> "CdrTerms":
         if self.credit and self.credit_reference_id is None:
             raise bad_value("is missing in a credit CDR", "credit_reference_id")
-        if self.credit and self.total_cost.excl_vat > 0:
-            raise bad_value("is above zero in a credit CDR", "total_cost.excl_vat")
         if not self.credit and self.credit_reference_id is not None:
             raise bad_value("stands in a CDR that is no credit", "credit_reference_id")
         if not self.credit and len(self.id) > MAX_NORMAL_ID_CHARS:
@@ -229,10 +224,29 @@ class Cdr(Exact):
         return self
 
     @model_validator(mode="after")
-    def _periods_follow_each_other_within_the_session(self) -> "Cdr":
+    def _periods_follow_each_other_within_the_session(self) -> "CdrTerms":
         starts = [period.start_date_time for period in self.charging_periods]
         if starts != sorted(starts):
             raise bad_value("are not in order of time", "charging_periods")
         if not self.start_date_time <= starts[0] or not starts[-1] <= self.end_date_time:
             raise bad_value("start outside the session", "charging_periods")
+        return self
+
+
+class Cdr(CdrTerms):
+    """A charge detail record; with `credit`, the record that takes another one back whole."""
+
+    cdr_location: CdrLocation
+    tariffs: Many[Tariff] | None = None
+    total_cost: CdrPrice
+    total_fixed_cost: CdrPrice | None = None
+    total_energy_cost: CdrPrice | None = None
+    total_time_cost: CdrPrice | None = None
+    total_parking_cost: CdrPrice | None = None
+    total_reservation_cost: CdrPrice | None = None
+
+    @model_validator(mode="after")
+    def _credit_is_not_above_zero(self) -> "Cdr":
+        if self.credit and self.total_cost.excl_vat > 0:
+            raise bad_value("is above zero in a credit CDR", "total_cost.excl_vat")
         return self

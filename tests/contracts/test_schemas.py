@@ -10,7 +10,7 @@ import pytest
 from contracts.asyncapi import KEY_OF_TOPIC
 from contracts.inbound import INBOUND_MODEL_OF, TOPIC_OF
 from contracts.outgoing import OUTBOUND_MODEL_OF, OUTBOUND_TOPIC_OF
-from contracts.schemas import ASYNCAPI_FILE, event_schemas, write_schemas
+from contracts.schemas import ASYNCAPI_FILE, OCPI_MODELS, event_schemas, write_schemas
 from contracts.upcasters import STEPS
 from tests.contracts.builders import ABSENT, changed
 from tests.contracts.test_acceptance import GOOD
@@ -70,7 +70,7 @@ def written(tmp_path: Path) -> dict[str, Any]:
 
 def test_there_is_one_schema_for_each_type_and_version(written: dict[str, Any]) -> None:
     types = {*INBOUND_MODEL_OF, *OUTBOUND_MODEL_OF}
-    assert len(written) == len(types) + len(STEPS) + 1
+    assert len(written) == len(types) + len(STEPS) + len(OCPI_MODELS) + 1
     assert {f"{type_}.v1.schema.json" for type_ in types} <= set(written)
 
 
