@@ -288,10 +288,17 @@ def _stream_of(message: Message) -> UUID:
     return uuid5(NAMESPACE_URL, f"wattledger:stream:{_STREAM_KEYS[message.type](message.data)}")
 
 
+def _tariff_stream(data: Mapping[str, Any]) -> str:
+    """A partner's tariff has a stream of its own, beside that of everybody's tariff with the same id."""
+    name = f"tariff:{data['operator_id']}:{str(data['tariff']['id']).casefold()}"
+    return f"{name}:{data['partner'].upper()}" if data.get("partner") else name
+
+
 _STREAM_KEYS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "operator.registered": lambda data: f"operator:{data['operator_id']}",
     "operator.changed": lambda data: f"operator:{data['operator_id']}",
-    "tariff.published": lambda data: f"tariff:{data['operator_id']}:{str(data['tariff']['id']).casefold()}",
+    "tariff.published": _tariff_stream,
+    "tariff.rerating_ordered": lambda data: f"rerating:{data['operator_id']}:{data['order_id']}",
     "location.published": lambda data: f"location:{data['operator_id']}:{str(data['location']['id']).casefold()}",
     "partner.registered": lambda data: f"partner:{data['country_code']}-{data['party_id']}".upper(),
     "charging.charger.status_changed": lambda data: f"evse:{data['operator_id']}:{data['evse_uid']}",

@@ -1,19 +1,40 @@
-"""The catalogue: versions of operators, tariffs, locations and partners, and which of them rules at a moment."""
+"""The catalogue: versions of operators, tariffs, locations and partners, and orders to rate by another tariff."""
 
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
+from enum import Enum
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from domain.calendar import zone
-from domain.errors import UnsupportedTariff
 from domain.exact import Exact, exact
 from domain.money import parse_minor
-from domain.tariff import Tariff
+from domain.published_tariff import PublishedTariff, taxes_of
+from domain.rating_orders import OperatorOrders, RatingOrder
+from domain.versions import Version, Versions
+
+__all__ = [
+    "BEGINNING",
+    "CATALOGUE_TYPES",
+    "Catalogue",
+    "Location",
+    "Operator",
+    "Partner",
+    "PartnerTariffs",
+    "PayoutTerms",
+    "Publication",
+    "PublishedTariff",
+    "Scope",
+    "Version",
+    "Versions",
+    "instant",
+    "partner_key",
+]
+
+PartnerTariffs: TypeAlias = dict[str, Versions[PublishedTariff]]
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -90,33 +111,6 @@ class Operator:
 
 
 @dataclass(frozen=True)
-class PublishedTariff:
-    """One version of a tariff: the OCPI document as it was sent, parsed once when first used."""
-
-    operator_id: str
-    document: Mapping[str, Any]
-
-    @cached_property
-    def tariff(self) -> Tariff:
-        """The tariff ready for rating; raises UnsupportedTariff when the engine cannot price it."""
-        if isinstance(self._parsed, UnsupportedTariff):
-            raise self._parsed
-        return self._parsed
-
-    @cached_property
-    def _parsed(self) -> Tariff | UnsupportedTariff:
-        try:
-            return Tariff.from_ocpi(self.document)
-        except UnsupportedTariff as refusal:
-            return refusal
-
-    @property
-    def currency(self) -> str:
-        """The ISO 4217 code the tariff is in."""
-        return str(self.document["currency"])
-
-
-@dataclass(frozen=True)
 class Location:
     """One version of an OCPI Location."""
 
@@ -162,86 +156,21 @@ def partner_key(country_code: str, party_id: str) -> str:
     return f"{country_code}-{party_id}".upper()
 
 
-V = TypeVar("V")
-
-
-@dataclass(frozen=True, slots=True)
-class Version(Generic[V]):
-    """A published version: its event's time, source and id, and the moment from which it wants to be in effect."""
-
-    time: datetime
-    source: str
-    id: str
-    effective_from: datetime
-    value: V
-
-    @property
-    def order(self) -> tuple[datetime, str, str]:
-        """Versions at the same time are taken by (source, id)."""
-        return (self.time, self.source, self.id)
-
-
-@dataclass(slots=True)
-class Versions(Generic[V]):
-    """All versions of one thing, and the one in effect at a moment.
-
-    The first version, by its event's time, is in effect from its `effective_from`; each later one from the later of
-    `effective_from` and its event's time. So what is published after the fact rules only what starts after it.
-    """
-
-    timeline: list[tuple[datetime, Version[V]]] = field(default_factory=list)
-    _keys: list[tuple[datetime, tuple[datetime, str, str]]] = field(default_factory=list)
-    _first: Version[V] | None = None
-
-    def __len__(self) -> int:
-        return len(self.timeline)
-
-    def add(self, version: Version[V]) -> datetime:
-        """Take in a version; the first moment at which another version may rule than before."""
-        former = self._first
-        if former is None or version.order < former.order:
-            self._first = version
-            changed_from = self._insert(version.effective_from, version)
-            if former is None:
-                return changed_from
-            # What was the first so far is a later version now, and counts from its event's time at the earliest.
-            self._remove(former)
-            self._insert(max(former.effective_from, former.time), former)
-            return min(changed_from, former.effective_from)
-        return self._insert(max(version.effective_from, version.time), version)
-
-    def at(self, moment: datetime) -> V | None:
-        """The version in effect at a moment, None before the first."""
-        place = bisect_right(self.timeline, moment, key=_start_of)
-        return self.timeline[place - 1][1].value if place else None
-
-    def _insert(self, start: datetime, version: Version[V]) -> datetime:
-        key = (start, version.order)
-        place = bisect_right(self._keys, key)
-        self._keys.insert(place, key)
-        self.timeline.insert(place, (start, version))
-        return start
-
-    def _remove(self, version: Version[V]) -> None:
-        place = next(index for index, (_, known) in enumerate(self.timeline) if known is version)
-        del self._keys[place], self.timeline[place]
-
-
-def _start_of(item: tuple[datetime, object]) -> datetime:
-    return item[0]
-
-
 @dataclass(slots=True)
 class Catalogue:
     """Everything published, by business key; ids of tariffs and locations compare without case, as OCPI CiStrings.
 
-    `revision` counts the publications: what was derived from one revision holds until the next.
+    `tariffs` are those for everybody, by operator and id; `partner_tariffs` those that a roaming partner was given,
+    by operator and partner, then by id: timelines of their own. `revision` counts the publications: what was derived
+    from one revision holds until the next.
     """
 
     operators: dict[str, Versions[Operator]] = field(default_factory=dict)
     tariffs: dict[tuple[str, str], Versions[PublishedTariff]] = field(default_factory=dict)
+    partner_tariffs: dict[tuple[str, str], PartnerTariffs] = field(default_factory=dict)
     locations: dict[tuple[str, str], Versions[Location]] = field(default_factory=dict)
     partners: dict[str, Versions[Partner]] = field(default_factory=dict)
+    orders: dict[str, OperatorOrders] = field(default_factory=dict)
     revision: int = 0
 
     def operator_at(self, operator_id: str, moment: datetime) -> Operator | None:
@@ -250,9 +179,13 @@ class Catalogue:
         return versions.at(moment) if versions else None
 
     def tariff_at(self, operator_id: str, tariff_id: str, moment: datetime) -> PublishedTariff | None:
-        """The version of a tariff in effect at a moment."""
+        """The version in effect at a moment of a tariff for everybody."""
         versions = self.tariffs.get((operator_id, tariff_id.casefold()))
         return versions.at(moment) if versions else None
+
+    def tariffs_given_to(self, operator_id: str, partner: str) -> PartnerTariffs:
+        """The tariffs that an operator gave to a roaming partner, by id in lower case."""
+        return self.partner_tariffs.get((operator_id, partner), {})
 
     def location_at(self, operator_id: str, location_id: str, moment: datetime) -> Location | None:
         """The version of a location in effect at a moment."""
@@ -264,55 +197,80 @@ class Catalogue:
         versions = self.partners.get(key)
         return versions.at(moment) if versions else None
 
+    def orders_for(self, operator_id: str, tariff_id: str, started_at: datetime) -> list[RatingOrder]:
+        """The orders to rate a session by another tariff, in the order in which they take effect."""
+        orders = self.orders.get(operator_id)
+        return orders.of_session(tariff_id, started_at) if orders else []
+
     def publish(self, type_: str, source: str, id_: str, time_: datetime, data: Mapping[str, Any]) -> "Publication":
         """Take in a catalogue event; says whose sessions it may concern and from when."""
         self.revision += 1
         return _PUBLISHERS[type_](self, source, id_, time_, data)
 
 
+class Scope(Enum):
+    """Which sessions a publication may concern; of its operator unless it names a partner only."""
+
+    ON_BOOK = "those with anything at or after `changed_from`"
+    STARTED = "those that started at or after `changed_from`"
+    STARTED_BETWEEN = "those that started at or after `changed_from` and before `changed_before`"
+    WAITING = "those that wait for something"
+    AT_LOCATION = "those that were judged without knowing the location"
+    OF_PARTNER = "those of the partner, at any operator, with anything at or after `changed_from`"
+    GIVEN_TO_PARTNER = "those of the partner that wait, or started at or after `changed_from`"
+    WAITING_OR_ROAMING = "those that wait, and those of any partner that started at or after `changed_from`"
+
+
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What a catalogue event may have changed: sessions of an operator or a partner, from a moment on.
+    """What a catalogue event may have changed: the outcomes of the sessions in its scope."""
 
-    `first` tells that nothing was known of the thing before, so that it concerns only sessions that waited for it;
-    `location_id` that it concerns only sessions at that location; `by_start` that only their start matters to it.
-    """
-
-    operator_id: str | None
-    partner: str | None
-    changed_from: datetime | None
-    first: bool = False
+    scope: Scope
+    changed_from: datetime
+    operator_id: str | None = None
+    partner: str | None = None
     location_id: str | None = None
-    by_start: bool = False
+    changed_before: datetime | None = None
 
 
 def _publish_operator(
     catalogue: Catalogue, source: str, id_: str, time_: datetime, data: Mapping[str, Any]
 ) -> Publication:
     value = Operator.from_data(data)
-    version = Version(time_, source, id_, instant(data["effective_from"]), value)
     versions = catalogue.operators.setdefault(value.operator_id, Versions())
-    return Publication(value.operator_id, None, versions.add(version), first=len(versions) == 1)
+    changed = versions.add(Version(time_, source, id_, instant(data["effective_from"]), value))
+    return Publication(Scope.WAITING if len(versions) == 1 else Scope.ON_BOOK, changed, value.operator_id)
 
 
 def _publish_tariff(
     catalogue: Catalogue, source: str, id_: str, time_: datetime, data: Mapping[str, Any]
 ) -> Publication:
-    value = PublishedTariff(data["operator_id"], data["tariff"])
+    operator_id, tariff_id = data["operator_id"], str(data["tariff"]["id"]).casefold()
+    partner = data["partner"].upper() if data.get("partner") else None
+    value = PublishedTariff(operator_id, data["tariff"], time_, partner, taxes_of(data.get("taxes")))
     version = Version(time_, source, id_, instant(data["effective_from"]), value)
-    key = (value.operator_id, str(data["tariff"]["id"]).casefold())
-    versions = catalogue.tariffs.setdefault(key, Versions())
-    return Publication(value.operator_id, None, versions.add(version), len(versions) == 1, by_start=True)
+    if partner is not None:
+        given = catalogue.partner_tariffs.setdefault((operator_id, partner), {})
+        changed = given.setdefault(tariff_id, Versions()).add(version)
+        return Publication(Scope.GIVEN_TO_PARTNER, changed, operator_id, partner)
+    versions = catalogue.tariffs.setdefault((operator_id, tariff_id), Versions())
+    changed = versions.add(version)
+    if len(versions) > 1:
+        return Publication(Scope.STARTED, changed, operator_id)
+    # Where it is the first of its name, sessions may have been priced with a partner's tariff for want of it.
+    gave = any(operator == operator_id for operator, _ in catalogue.partner_tariffs)
+    return Publication(Scope.WAITING_OR_ROAMING if gave else Scope.WAITING, changed, operator_id)
 
 
 def _publish_location(
     catalogue: Catalogue, source: str, id_: str, time_: datetime, data: Mapping[str, Any]
 ) -> Publication:
-    key = (data["operator_id"], str(data["location"]["id"]).casefold())
-    versions = catalogue.locations.setdefault(key, Versions())
+    operator_id, location_id = data["operator_id"], str(data["location"]["id"]).casefold()
+    versions = catalogue.locations.setdefault((operator_id, location_id), Versions())
     # A location has no effective_from: its first version describes the place as it always was.
     changed = versions.add(Version(time_, source, id_, BEGINNING, Location(data["location"])))
-    return Publication(data["operator_id"], None, changed, len(versions) == 1, key[1], by_start=True)
+    scope = Scope.AT_LOCATION if len(versions) == 1 else Scope.STARTED
+    return Publication(scope, changed, operator_id, location_id=location_id)
 
 
 def _publish_partner(
@@ -320,13 +278,33 @@ def _publish_partner(
 ) -> Publication:
     value = Partner.from_data(data)
     versions = catalogue.partners.setdefault(value.partner, Versions())
-    return Publication(None, value.partner, versions.add(Version(time_, source, id_, time_, value)))
+    changed = versions.add(Version(time_, source, id_, time_, value))
+    return Publication(Scope.OF_PARTNER, changed, partner=value.partner)
+
+
+def _publish_order(
+    catalogue: Catalogue, source: str, id_: str, time_: datetime, data: Mapping[str, Any]
+) -> Publication:
+    operator_id = data["operator_id"]
+    order = RatingOrder(
+        at=instant(data["ordered_at"]),
+        source=source,
+        id=id_,
+        order_id=data["order_id"],
+        started_from=instant(data["started_from"]),
+        started_before=instant(data["started_before"]),
+        sessions_of_tariff=data["sessions_of_tariff"].casefold() if data.get("sessions_of_tariff") else None,
+        published=PublishedTariff(operator_id, data["tariff"], time_, taxes=taxes_of(data.get("taxes"))),
+    )
+    changed_from, changed_before = catalogue.orders.setdefault(operator_id, OperatorOrders()).add(order)
+    return Publication(Scope.STARTED_BETWEEN, changed_from, operator_id, changed_before=changed_before)
 
 
 _PUBLISHERS = {
     "operator.registered": _publish_operator,
     "operator.changed": _publish_operator,
     "tariff.published": _publish_tariff,
+    "tariff.rerating_ordered": _publish_order,
     "location.published": _publish_location,
     "partner.registered": _publish_partner,
 }

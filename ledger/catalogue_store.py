@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any
 
 import orjson
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.catalogue import Catalogue, Publication
+from domain.catalogue import Catalogue, Publication, Scope
 
 # Whoever rates takes the lock shared, whoever publishes takes it alone: so no session can miss a version that is
 # being published beside it, and no version can miss a session that is being rated.
@@ -24,25 +24,43 @@ INSERT INTO intake.catalogue (type, source, id, event_time, data) VALUES (%s, %s
 """
 # Sessions whose outcome may look different now: they are judged again, in sets, after the version is in. A version of
 # something that was known concerns what happened from its effect on, the first one only those that waited for it.
-_MARK_OPERATOR = """
+_MARK = {
+    Scope.ON_BOOK: """
 UPDATE intake.session_head SET stale = true
 WHERE operator_id = %(operator_id)s AND latest_at >= %(changed_from)s AND NOT stale
-"""
-_MARK_STARTED = """
+""",
+    Scope.STARTED: """
 UPDATE intake.session_head SET stale = true
 WHERE operator_id = %(operator_id)s AND latest_at >= %(changed_from)s AND started_at >= %(changed_from)s AND NOT stale
-"""
-_MARK_WAITING = """
+""",
+    # Nothing of a session is before its start, so the index on `latest_at` finds these too.
+    Scope.STARTED_BETWEEN: """
+UPDATE intake.session_head SET stale = true
+WHERE operator_id = %(operator_id)s AND latest_at >= %(changed_from)s AND started_at >= %(changed_from)s
+      AND started_at < %(changed_before)s AND NOT stale
+""",
+    Scope.WAITING: """
 UPDATE intake.session_head SET stale = true WHERE operator_id = %(operator_id)s AND NOT settled AND NOT stale
-"""
-_MARK_AWAITING_LOCATION = """
+""",
+    Scope.AT_LOCATION: """
 UPDATE intake.session_head SET stale = true
 WHERE operator_id = %(operator_id)s AND awaits_location = %(location_id)s AND NOT stale
-"""
-_MARK_PARTNER = """
+""",
+    Scope.OF_PARTNER: """
 UPDATE intake.session_head SET stale = true
 WHERE partner = %(partner)s AND latest_at >= %(changed_from)s AND NOT stale
-"""
+""",
+    Scope.GIVEN_TO_PARTNER: """
+UPDATE intake.session_head SET stale = true
+WHERE operator_id = %(operator_id)s AND partner = %(partner)s AND (NOT settled OR started_at >= %(changed_from)s)
+      AND NOT stale
+""",
+    Scope.WAITING_OR_ROAMING: """
+UPDATE intake.session_head SET stale = true
+WHERE operator_id = %(operator_id)s AND (NOT settled OR (partner IS NOT NULL AND started_at >= %(changed_from)s))
+      AND NOT stale
+""",
+}
 
 
 @dataclass(slots=True)
@@ -55,6 +73,10 @@ class KnownCatalogue:
     def lock(self, cursor: Cursor[TupleRow], *, to_publish: bool) -> None:
         """Take the catalogue's lock for this transaction and load what other processes published."""
         cursor.execute(_LOCK_ALONE if to_publish else _LOCK_SHARED)
+        self.read(cursor)
+
+    def read(self, cursor: Cursor[TupleRow]) -> None:
+        """Load what was published since; without the lock it is what this transaction's snapshot shows."""
         cursor.execute(_NEWER_VERSIONS, (self.seq,))
         for seq, type_, source, id_, event_time, data in cursor.fetchall():
             self.catalogue.publish(type_, source, id_, event_time, orjson.loads(data))
@@ -75,23 +97,14 @@ class KnownCatalogue:
 
 
 def _mark_stale(cursor: Cursor[TupleRow], publication: Publication) -> bool:
-    if publication.changed_from is None:
-        return False
     cursor.execute(
-        _statement(publication),
+        _MARK[publication.scope],
         {
             "operator_id": publication.operator_id,
             "partner": publication.partner,
             "changed_from": publication.changed_from,
+            "changed_before": publication.changed_before,
             "location_id": publication.location_id,
         },
     )
     return cursor.rowcount > 0
-
-
-def _statement(publication: Publication) -> LiteralString:
-    if publication.partner is not None:
-        return _MARK_PARTNER
-    if not publication.first:
-        return _MARK_STARTED if publication.by_start else _MARK_OPERATOR
-    return _MARK_WAITING if publication.location_id is None else _MARK_AWAITING_LOCATION
