@@ -4,22 +4,24 @@ Numbers are Decimals of at most four decimals, for the caller to write as JSON n
 is carried along (the tariff, a location's texts) stays as it came.
 """
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from domain.cdr_costs import cost_fields, price_of
 from domain.cdr_location import cdr_location
-from domain.cdr_periods import charging_periods
-from domain.cdr_text import NOT_AVAILABLE, datetime_text, short_id
+from domain.cdr_periods import Reading, charging_periods
+from domain.cdr_signed import signed_data
+from domain.cdr_tariff import tariff_2_2_1
+from domain.cdr_text import NOT_AVAILABLE, The, datetime_text, short_id
 from domain.errors import DomainError
 from domain.pricing import ocpi_volumes
 from domain.rating import Rating
+from domain.taxes import Tax
 from domain.values import value
 
 UNKNOWN_TOKEN_TYPE = "OTHER"  # noqa: S105 - an OCPI TokenType
-_SIGNED_DATA_MAX = 5000
 
 
 @value
@@ -29,7 +31,11 @@ class CdrSource:
     `country_code` and `party_id` are the operator's. `location` is the OCPI Location and `token` the session's
     token, None where they are not known; `tariff` is the OCPI Tariff as it was sent. The CDR runs from the start of
     the first period, a reservation's included, to the end of the last. `signed_values` are the meter's signed
-    records in time order. Raises DomainError when the rating has no periods.
+    records in time order. `registers` are the cumulative readings in Wh that the session was billed with, the first
+    at its start and the last at its end. `tariff_hash` is the sha-256 of the tariff as it was published, `taxes` what
+    was configured for a tariff that leaves taxes open, `replaces` the id of the CDR that this one takes the place of.
+    A `no_show` is a reservation that expired: it has no session, and EVSE and connector only where they were
+    reserved. Raises DomainError when the rating has no periods.
     """
 
     cdr_id: str
@@ -50,6 +56,12 @@ class CdrSource:
     location: Mapping[str, Any] | None = None
     meter_id: str | None = None
     signed_values: tuple[str, ...] = ()
+    registers: Sequence[Reading] = ()
+    tariff_hash: str | None = None
+    taxes: tuple[Tax, ...] = ()
+    replaces: str | None = None
+    estimated: bool = False
+    no_show: bool = False
 
     def __post_init__(self) -> None:
         if not self.rating.periods:
@@ -64,31 +76,38 @@ def cdr_document(source: CdrSource) -> dict[str, Any]:
     """
     rating, periods = source.rating, source.rating.periods
     volumes = ocpi_volumes(rating)
+    tariff = _tariff(The(source.tariff), source.taxes)
     document = {
         "country_code": source.country_code,
         "party_id": source.party_id,
         "id": source.cdr_id,
         "start_date_time": datetime_text(periods[0].start),
         "end_date_time": datetime_text(periods[-1].end),
-        "session_id": short_id("session", source.session_id),
+        "session_id": None if source.no_show else short_id("session", source.session_id),
         "cdr_token": _cdr_token(source),
         "auth_method": source.auth_method,
-        "cdr_location": cdr_location(
-            source.location, source.location_id, source.evse_uid, source.connector_id, source.country_code
+        "cdr_location": _location(
+            The(source.location), source.location_id, source.evse_uid, source.connector_id, source.country_code
         ),
         "meter_id": source.meter_id,
         "currency": source.currency,
-        "tariffs": [_tariff(source.tariff)],
-        "charging_periods": charging_periods(rating, short_id("tariff", str(source.tariff["id"]))),
-        "signed_data": _signed_data(source.signed_values),
+        "tariffs": [tariff],
+        "charging_periods": charging_periods(rating, tariff["id"], source.registers),
+        "signed_data": signed_data(source.signed_values),
         "total_cost": price_of(source.net_minor, source.gross_minor, source.currency),
         **cost_fields(rating, source.net_minor, source.gross_minor, source.currency),
         "total_energy": volumes["total_energy"],
         "total_time": volumes["total_time"],
         "total_parking_time": volumes["total_parking_time"] if rating.parking_time_us else None,
+        "remark": _remark(source),
         "last_updated": datetime_text(source.issued_at),
     }
     return {name: value for name, value in document.items() if value is not None}
+
+
+def credit_id(cdr_id: str) -> str:
+    """The id of the credit CDR of a CDR."""
+    return f"{cdr_id}-C"
 
 
 def credit_document(cdr: Mapping[str, Any], issued_at: datetime) -> dict[str, Any]:
@@ -101,7 +120,7 @@ def credit_document(cdr: Mapping[str, Any], issued_at: datetime) -> dict[str, An
     negated = {side: -amount if amount else amount for side, amount in cdr["total_cost"].items()}
     return {
         **cdr,
-        "id": f"{cdr['id']}-C",
+        "id": credit_id(cdr["id"]),
         "total_cost": negated,
         "credit": True,
         "credit_reference_id": cdr["id"],
@@ -109,8 +128,28 @@ def credit_document(cdr: Mapping[str, Any], issued_at: datetime) -> dict[str, An
     }
 
 
-def _tariff(tariff: Mapping[str, Any]) -> dict[str, Any]:
-    return {**tariff, "id": short_id("tariff", str(tariff["id"]))}
+@lru_cache(maxsize=1024)
+def _location(location: The, *names: str) -> dict[str, Any]:
+    """Most sessions are at a connector that was used before."""
+    return cdr_location(location.thing, *names)
+
+
+@lru_cache(maxsize=1024)
+def _tariff(tariff: The, taxes: tuple[Tax, ...]) -> dict[str, Any]:
+    """One version of a tariff prices many sessions."""
+    return tariff_2_2_1(tariff.thing, taxes)
+
+
+def _remark(source: CdrSource) -> str | None:
+    """Which version of the tariff priced the session, and which CDRs it took to get here (OCPI CDR, remark)."""
+    said = []
+    if source.tariff_hash:
+        said.append(f"tariff sha256:{source.tariff_hash}")
+    if source.replaces:
+        said.append(f"replaces {source.replaces}, credited by {credit_id(source.replaces)}")
+    if source.estimated:
+        said.append("estimated")
+    return "; ".join(said) or None
 
 
 def _cdr_token(source: CdrSource) -> dict[str, Any]:
@@ -126,28 +165,3 @@ def _cdr_token(source: CdrSource) -> dict[str, Any]:
         "type": token.get("type") or UNKNOWN_TOKEN_TYPE,
         "contract_id": short_id("contract", token.get("contract_id") or NOT_AVAILABLE),
     }
-
-
-def _signed_data(values: Sequence[str]) -> dict[str, Any] | None:
-    """The meter's signed records (OCPI SignedData): as they came, and in base64.
-
-    A record too long for the field is left out here; the event store keeps it.
-    """
-    encoded = [(value, b64encode(value.encode()).decode()) for value in values]
-    fitting = [pair for pair in encoded if len(pair[1]) <= _SIGNED_DATA_MAX]
-    if not fitting:
-        return None
-    return {
-        "encoding_method": "OCMF" if fitting[0][0].startswith("OCMF|") else NOT_AVAILABLE,
-        "signed_values": [
-            {"nature": _nature(index, len(fitting)), "plain_data": value, "signed_data": text}
-            for index, (value, text) in enumerate(fitting)
-        ],
-    }
-
-
-def _nature(index: int, count: int) -> str:
-    """Which moment a signed value belongs to (OCPI SignedValue), by its place; a single one is the end's."""
-    if index == count - 1:
-        return "End"
-    return "Start" if index == 0 else "Intermediate"

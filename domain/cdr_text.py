@@ -1,6 +1,8 @@
-"""How ids, texts and times appear in OCPI objects."""
+"""How ids, texts and times appear in OCPI objects, and what remembers how they do."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 NOT_AVAILABLE = "#NA"
@@ -12,7 +14,27 @@ def short_id(kind: str, identifier: str) -> str:
     """An id that OCPI's 36 characters can hold: itself, or a UUIDv5 of `wattledger:KIND:ID` when it is longer."""
     if len(identifier) <= _ID_MAX:
         return identifier
+    return _uuid_of(kind, identifier)
+
+
+@lru_cache(maxsize=4096)
+def _uuid_of(kind: str, identifier: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"wattledger:{kind}:{identifier}"))
+
+
+class The:
+    """One very object as a key of a cache: what was made of a document need not be made again for the same one."""
+
+    __slots__ = ("thing",)
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+
+    def __hash__(self) -> int:
+        return id(self.thing)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is The and self.thing is other.thing
 
 
 def datetime_text(moment: datetime) -> str:
@@ -20,7 +42,8 @@ def datetime_text(moment: datetime) -> str:
 
     Cutting, not rounding, keeps a moment on its side of every window's edge.
     """
-    moment = moment.astimezone(UTC)
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
     seconds = moment.isoformat()[:_SECONDS_CHARS]
     if not moment.microsecond:
         return f"{seconds}Z"
