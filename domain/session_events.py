@@ -75,7 +75,11 @@ class Retracted:
 
 @value
 class CdrIssued:
-    """A CDR went out; `key` is (energy in Wh, net, gross, commission, its VAT) in minor units."""
+    """A CDR went out; `key` is (energy in Wh, net, gross, commission, its VAT) in minor units.
+
+    `tariff_hash` pins the version of the tariff that priced it, `replaces` is the id of the credited CDR whose place
+    it takes, and `taxes` is what its document leaves open about them (see `domain.cdr_taxes`).
+    """
 
     session_id: str
     operator_id: str
@@ -84,11 +88,14 @@ class CdrIssued:
     issued_at: datetime
     key: BillKey
     document: Mapping[str, Any]
+    tariff_hash: str | None = None
+    replaces: str | None = None
+    taxes: Mapping[str, Any] | None = None
 
 
 @value
 class CdrCredited:
-    """A CDR was taken back as a whole by its credit CDR."""
+    """A CDR was taken back as a whole by its credit CDR; what is said of it besides is as in the CDR."""
 
     session_id: str
     operator_id: str
@@ -96,6 +103,9 @@ class CdrCredited:
     cdr_id: str
     credited_at: datetime
     document: Mapping[str, Any]
+    tariff_hash: str | None = None
+    replaces: str | None = None
+    taxes: Mapping[str, Any] | None = None
 
 
 Decision: TypeAlias = (
