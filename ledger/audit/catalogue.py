@@ -1,4 +1,4 @@
-"""Operators, tariffs and partners as they were published, and which version rules a session."""
+"""Operators, tariffs, partners and orders as they were published, and which version rules a session."""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -7,17 +7,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import orjson
 
-from ledger.audit.amounts import exact, half_up, instant, minor, minor_units
+from ledger.audit.amounts import exact, half_up, instant, minor
+from ledger.audit.flat_prices import FlatPrices, flat_prices
 from ledger.audit.report import Tally
 from ledger.audit.snapshot import Snapshot
 
 _PUBLISHED = """
 SELECT topic, state FROM event_store.stored_events
-WHERE topic IN ('operator.registered', 'operator.changed', 'tariff.published', 'partner.registered')
+WHERE topic IN ('operator.registered', 'operator.changed', 'tariff.published', 'tariff.rerating_ordered',
+                'partner.registered')
 ORDER BY originator_id, originator_version
 """
 T = TypeVar("T")
@@ -32,42 +34,12 @@ class Terms:
     per_session: int
     vat_percent: Fraction
     bears_psp_fees: bool
+    orphan_hours: int | None = None
 
     def commission(self, net: int) -> tuple[int, int]:
         """Commission and its VAT on a session's net: a rounded percentage and a fixed part, at most the net."""
         commission = min(net, half_up(self.percent * net / 100) + self.per_session)
         return commission, half_up(self.vat_percent * commission / 100)
-
-
-@dataclass(frozen=True, slots=True)
-class FlatPrices:
-    """A tariff that prices energy and a fixed fee, whenever and however long: (price, VAT percent) of each.
-
-    Prices are exact, per kWh and per session; a bound is (net, gross or None).
-    """
-
-    currency: str
-    energy: tuple[Fraction, Fraction]
-    step_wh: int
-    fixed: tuple[Fraction, Fraction]
-    at_least: tuple[Fraction, Fraction | None] | None
-    at_most: tuple[Fraction, Fraction | None] | None
-
-    def price(self, energy_wh: Fraction) -> tuple[int, int]:
-        """Net and gross in minor units, each rounded once, half-up (OCPI mod_tariffs, Tariff object)."""
-        steps = -(-energy_wh // self.step_wh)
-        kwh = Fraction(steps * self.step_wh, 1000)
-        parts = ((kwh * self.energy[0], self.energy[1]), self.fixed)
-        net = sum((cost for cost, _ in parts), Fraction(0))
-        gross = sum((cost * (100 + vat) / 100 for cost, vat in parts), Fraction(0))
-        if self.at_least is not None:
-            net = max(net, self.at_least[0])
-            gross = gross if self.at_least[1] is None else max(gross, self.at_least[1])
-        if self.at_most is not None:
-            net = min(net, self.at_most[0])
-            gross = gross if self.at_most[1] is None else min(gross, self.at_most[1])
-        unit = minor_units(self.currency)
-        return half_up(net * unit), half_up(gross * unit)
 
 
 @dataclass
@@ -96,33 +68,109 @@ class Timeline(Generic[T]):
         return self._reigns[index - 1][2] if index else None
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A tariff as it was published: when, in which currency, and its prices where they are flat."""
+
+    time: datetime
+    currency: str
+    prices: FlatPrices | None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order to rate sessions by another tariff; `tariff_id` in lower case, None for all sessions in its range."""
+
+    key: tuple[datetime, str, str]
+    order_id: str
+    started_from: datetime
+    started_before: datetime
+    tariff_id: str | None
+    published: Published
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """A session as far as its tariff depends on it; `partner` is the registered one that pays, None for a driver."""
+
+    operator_id: str
+    tariff_id: str
+    started_at: datetime
+    partner: str | None
+
+
+_Tariffs: TypeAlias = defaultdict[str, Timeline[Published]]
+
+
+def _tariffs() -> _Tariffs:
+    return defaultdict(Timeline)
+
+
 @dataclass(slots=True)
 class Catalogue:
-    """Everything published that the audit computes with; a tariff is None where its price needs the full rules."""
+    """Everything published that the audit computes with.
+
+    `tariffs` by (operator, the partner they were given to or "" for everybody), then by id in lower case.
+    """
 
     operators: defaultdict[str, Timeline[Terms]] = field(default_factory=lambda: defaultdict(Timeline))
-    tariffs: defaultdict[tuple[str, str], Timeline[FlatPrices | None]] = field(
-        default_factory=lambda: defaultdict(Timeline)
-    )
+    tariffs: defaultdict[tuple[str, str], _Tariffs] = field(default_factory=lambda: defaultdict(_tariffs))
     partners: defaultdict[str, Timeline[str]] = field(default_factory=lambda: defaultdict(Timeline))
+    orders: defaultdict[str, list[Order]] = field(default_factory=lambda: defaultdict(list))
 
     def terms_at(self, operator_id: str, moment: datetime) -> Terms | None:
         """The operator's terms in effect."""
         return self.operators[operator_id].at(moment) if operator_id in self.operators else None
 
-    def knows_tariff(self, operator_id: str, tariff_id: str) -> bool:
-        """Whether any version of a tariff was published; ids compare without case (OCPI CiString)."""
-        return (operator_id, tariff_id.casefold()) in self.tariffs
+    def knows_tariff(self, ruled: Ruled) -> bool:
+        """Whether any version of a tariff of that id was published for who pays; ids are without case (CiString)."""
+        name = ruled.tariff_id.casefold()
+        return any(name in self._tariffs_for(ruled.operator_id, payer) for payer in {"", ruled.partner or ""})
 
-    def prices_at(self, operator_id: str, tariff_id: str, moment: datetime) -> FlatPrices | None:
-        """The prices in effect, None when there are none or they are not flat."""
-        known = self.knows_tariff(operator_id, tariff_id)
-        return self.tariffs[operator_id, tariff_id.casefold()].at(moment) if known else None
+    def prices_of(self, ruled: Ruled, currency: str) -> FlatPrices | None:
+        """The prices that a session was last to be rated with, None when there are none or they are not flat.
+
+        Those of the last order about it whose tariff is in the operator's `currency`, else of what was published.
+        """
+        orders = [order for order in self._orders_about(ruled) if order.published.currency == currency]
+        found = orders[-1].published if orders else self._published_for(ruled)
+        return found.prices if found else None
+
+    def _orders_about(self, ruled: Ruled) -> list[Order]:
+        """In the order in which they take effect; of several with one id, the first."""
+        first: dict[str, Order] = {}
+        for order in sorted(self.orders.get(ruled.operator_id, ()), key=lambda each: each.key):
+            first.setdefault(order.order_id, order)
+        name = ruled.tariff_id.casefold()
+        return [
+            order
+            for order in first.values()
+            if order.started_from <= ruled.started_at < order.started_before and order.tariff_id in (None, name)
+        ]
+
+    def _published_for(self, ruled: Ruled) -> Published | None:
+        """What the partner was given before the session began, else what is for everybody, else what came later."""
+        name, moment = ruled.tariff_id.casefold(), ruled.started_at
+        everybody = self._tariffs_for(ruled.operator_id, "")
+        general = everybody[name].at(moment) if name in everybody else None
+        given = self._tariffs_for(ruled.operator_id, ruled.partner) if ruled.partner else {}
+        held = {key: found for key, timeline in given.items() if (found := timeline.at(moment))}
+        in_time = {key: found for key, found in held.items() if found.time <= moment}
+        return _named_or_single(in_time, name) or general or _named_or_single(held, name)
+
+    def _tariffs_for(self, operator_id: str, payer: str) -> Mapping[str, Timeline[Published]]:
+        return self.tariffs.get((operator_id, payer), {})
 
     def partner_of(self, token: Mapping[str, Any] | None, moment: datetime) -> str | None:
         """The registered partner that a token belongs to, as it is written: `DE-ABC`."""
         key = f"{token['country_code']}-{token['party_id']}".upper() if token else ""
         return self.partners[key].at(moment) if key in self.partners else None
+
+
+def _named_or_single(found: Mapping[str, Published], name: str) -> Published | None:
+    """The one of that name, else the one that is the only one."""
+    only = next(iter(found.values())) if len(found) == 1 else None
+    return found.get(name, only)
 
 
 def read_catalogue(snapshot: Snapshot, tally: Tally) -> Catalogue:
@@ -145,14 +193,29 @@ def _read_operator(catalogue: Catalogue, head: tuple[datetime, str, str], data: 
         per_session=minor(commission["per_session"], data["currency"]),
         vat_percent=exact(commission["vat_percent"]),
         bears_psp_fees=data["psp_fee_bearer"] == "OPERATOR",
+        orphan_hours=data.get("orphan_hours"),
     )
     catalogue.operators[data["operator_id"]].versions.append((*head, instant(data["effective_from"]), terms))
 
 
 def _read_tariff(catalogue: Catalogue, head: tuple[datetime, str, str], data: Mapping[str, Any]) -> None:
-    tariff = data["tariff"]
-    key = (data["operator_id"], str(tariff["id"]).casefold())
-    catalogue.tariffs[key].versions.append((*head, instant(data["effective_from"]), _flat_prices(tariff)))
+    tariff, partner = data["tariff"], (data.get("partner") or "").upper()
+    published = Published(head[0], tariff["currency"], flat_prices(tariff))
+    timeline = catalogue.tariffs[data["operator_id"], partner][str(tariff["id"]).casefold()]
+    timeline.versions.append((*head, instant(data["effective_from"]), published))
+
+
+def _read_order(catalogue: Catalogue, head: tuple[datetime, str, str], data: Mapping[str, Any]) -> None:
+    tariff, of_tariff = data["tariff"], data.get("sessions_of_tariff")
+    order = Order(
+        key=(instant(data["ordered_at"]), *head[1:]),
+        order_id=data["order_id"],
+        started_from=instant(data["started_from"]),
+        started_before=instant(data["started_before"]),
+        tariff_id=of_tariff.casefold() if of_tariff else None,
+        published=Published(head[0], tariff["currency"], flat_prices(tariff)),
+    )
+    catalogue.orders[data["operator_id"]].append(order)
 
 
 def _read_partner(catalogue: Catalogue, head: tuple[datetime, str, str], data: Mapping[str, Any]) -> None:
@@ -164,44 +227,6 @@ _READERS = {
     "operator.registered": _read_operator,
     "operator.changed": _read_operator,
     "tariff.published": _read_tariff,
+    "tariff.rerating_ordered": _read_order,
     "partner.registered": _read_partner,
 }
-
-
-def _flat_prices(tariff: Mapping[str, Any]) -> FlatPrices | None:
-    """The prices of a tariff whose every element always holds; None for any other, which needs charging periods.
-
-    None too for one of OCPI 2.3.0, whose prices may include taxes.
-    """
-    bounds = [tariff.get(name) or {} for name in ("min_price", "max_price")]
-    if tariff.get("tax_included") is not None or any("before_taxes" in bound for bound in bounds):
-        return None
-    found: dict[str, Mapping[str, Any]] = {}
-    for element in tariff["elements"]:
-        if element.get("restrictions"):
-            return None
-        for component in element["price_components"]:
-            found.setdefault(component["type"], component)
-    if not found.keys() <= {"ENERGY", "FLAT"}:
-        return None
-    return FlatPrices(
-        currency=tariff["currency"],
-        energy=_price(found.get("ENERGY")),
-        step_wh=int(found["ENERGY"].get("step_size") or 1) if "ENERGY" in found else 1,
-        fixed=_price(found.get("FLAT")),
-        at_least=_bound(tariff.get("min_price")),
-        at_most=_bound(tariff.get("max_price")),
-    )
-
-
-def _price(component: Mapping[str, Any] | None) -> tuple[Fraction, Fraction]:
-    if component is None:
-        return Fraction(0), Fraction(0)
-    return exact(component["price"]), exact(component.get("vat") or 0)
-
-
-def _bound(price: Mapping[str, Any] | None) -> tuple[Fraction, Fraction | None] | None:
-    if price is None:
-        return None
-    incl_vat = price.get("incl_vat")
-    return exact(price["excl_vat"]), None if incl_vat is None else exact(incl_vat)

@@ -6,7 +6,8 @@ from fractions import Fraction
 from typing import Any
 
 from ledger.audit.amounts import exact
-from ledger.audit.catalogue import Catalogue, Terms
+from ledger.audit.catalogue import Catalogue, Ruled, Terms
+from ledger.audit.meter import ends_of, estimated_end, is_no_show, starts_of
 from ledger.audit.report import Tally
 from ledger.audit.streams import Body, Fact, Stream
 
@@ -45,11 +46,13 @@ class Session:
     @classmethod
     def of(cls, stream: Stream, around: Surroundings) -> "Session":
         """The session of a stream; raises KeyError when facts or decisions lack what they should have."""
-        start, end = _first(stream, "charging.session.started"), _first(stream, "charging.session.ended")
-        operators = {fact.data["operator_id"] for fact in stream.facts.get("charging.session.started", ())}
+        start, end = _first(starts_of(stream)), _first(ends_of(stream))
+        operators = {fact.data["operator_id"] for fact in starts_of(stream)}
         operator_id = operators.pop() if len(operators) == 1 else ""
         outcomes = stream.decided("SessionAssessed")
         catalogue = around.catalogue
+        if start is not None and end is None:
+            end = estimated_end(stream, start, operator_id, catalogue)
         return cls(
             stream=stream,
             around=around,
@@ -84,14 +87,14 @@ class Session:
         return sorted((f for f in facts if (f.source, f.id) not in self.rejected), key=lambda fact: fact.order)
 
 
-def _first(stream: Stream, topic: str) -> Fact | None:
-    return min(stream.facts.get(topic, ()), key=lambda fact: fact.order, default=None)
+def _first(facts: list[Fact]) -> Fact | None:
+    return min(facts, key=lambda fact: fact.order, default=None)
 
 
 def check_states(session: Session, tally: Tally) -> None:
     """OPEN, INVALID and RATED follow from the facts; every amount of an outcome adds up."""
-    where, facts, outcome = session.where, session.stream.facts, session.outcome
-    starts, ends = facts.get("charging.session.started", []), facts.get("charging.session.ended", [])
+    where, outcome = session.where, session.outcome
+    starts, ends = starts_of(session.stream), ends_of(session.stream)
     if outcome is None:
         if starts or ends:
             tally.note(where, "an outcome", "none", f"{where} was reported and never judged")
@@ -99,6 +102,9 @@ def check_states(session: Session, tally: Tally) -> None:
     told = {(fact.at, exact(fact.data["meter_start_wh"]), fact.data["operator_id"]) for fact in starts}
     ended = {(fact.at, exact(fact.data["meter_stop_wh"])) for fact in ends}
     state = outcome["state"]
+    if not ended and session.end is not None:
+        tally.compare(where, "ESTIMATED", outcome["reason"] if state == RATED else "ESTIMATED", "the reason")
+        ended = {(session.end.at, exact(session.end.data["meter_stop_wh"]))}
     if len(told) > 1 or len(ended) > 1:
         tally.compare(where, INVALID, state, "the state, with two different starts or ends,")
     elif not told or not ended:
@@ -127,7 +133,7 @@ def check_terms(session: Session, tally: Tally) -> None:
     if outcome is None or start is None or not session.is_settled:
         return
     if not session.is_rated:
-        known = session.around.catalogue.knows_tariff(session.operator_id, start.data["tariff_id"])
+        known = session.around.catalogue.knows_tariff(_ruled(session, start))
         waits_in_vain = (outcome["reason"] in _UNKNOWN_OPERATOR and session.terms is not None) or (
             outcome["reason"] == "TARIFF_UNKNOWN" and known
         )
@@ -153,13 +159,17 @@ def check_prices(session: Session, tally: Tally) -> None:
     energy_wh = _register(session, end, "meter_stop_wh") - _register(session, start, "meter_start_wh")
     if not shortfall:
         tally.compare(where, energy_wh, exact(outcome["energy_wh"]), "the energy in Wh")
-    prices = session.around.catalogue.prices_at(session.operator_id, start.data["tariff_id"], start.at)
+    prices = session.around.catalogue.prices_of(_ruled(session, start), outcome["currency"])
     if prices is None or not session.is_settled:
         return
     net, gross = prices.price(energy_wh)
     tally.compare(where, gross, outcome["gross"] + shortfall, "gross (with what could not be charged any more)")
     if not shortfall:
         tally.compare(where, net, outcome["net"], "net")
+
+
+def _ruled(session: Session, start: Fact) -> Ruled:
+    return Ruled(session.operator_id, start.data["tariff_id"], start.at, session.partner)
 
 
 def _register(session: Session, reported: Fact, name: str) -> Fraction:

@@ -21,7 +21,8 @@ from domain.posting import POSTING_RULES, entries_of
 from domain.pricing import price
 from domain.tariff import Tariff
 from ledger.audit.amounts import half_up, minor
-from ledger.audit.catalogue import Timeline, _flat_prices
+from ledger.audit.catalogue import Timeline
+from ledger.audit.flat_prices import flat_prices
 from ledger.audit.posting_table import Leg, is_known, journals_of
 from ledger.audit.spool import Spool
 
@@ -134,7 +135,7 @@ def test_flat_prices_are_the_prices_of_the_full_rules(
     registers = [(START, Fraction(0)), (end, energy_wh)]
     periods = split(tariff=tariff, time_zone=zone, started_at=START, ended_at=end, registers=registers)
     total = price(tariff, periods, zone).total
-    flat = _flat_prices(document)
+    flat = flat_prices(document)
     assert flat is not None
     assert flat.price(energy_wh) == (
         to_minor_half_up(total.excl_vat, "EUR"),
@@ -150,7 +151,7 @@ def test_flat_prices_are_the_prices_of_the_full_rules(
     ],
 )
 def test_a_tariff_that_needs_charging_periods_is_not_priced_again(element: dict[str, Any]) -> None:
-    assert _flat_prices(_tariff([]) | {"elements": [element]}) is None
+    assert flat_prices(_tariff([]) | {"elements": [element]}) is None
 
 
 @given(st.lists(st.binary(max_size=6).map(lambda line: line.replace(b"\n", b"")), max_size=60), st.integers(1, 9))
