@@ -11,8 +11,12 @@ def exact(value: int | float | str) -> Exact:
     """What a checked JSON number or decimal text says, exactly; a float means its shortest decimal text."""
     if type(value) is int:
         return value
-    number = Fraction(str(value))
-    return number.numerator if number.denominator == 1 else number
+    return whole(Fraction(str(value)))
+
+
+def whole(value: Exact) -> Exact:
+    """The same number, as an int where it is whole."""
+    return value.numerator if value.denominator == 1 else value
 
 
 def half_up(numerator: int, denominator: int) -> int:

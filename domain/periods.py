@@ -8,11 +8,11 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from domain.document import exact_number, utc_instant
 from domain.errors import AmountError, DomainError, ImplausibleSession
 from domain.exact import Exact
 from domain.rating import US_PER_HOUR, WH_PER_KWH, ChargingPeriod, Phase, microseconds
 from domain.tariff import Menu, Tariff
-from domain.tariff_document import exact_number, utc_instant
 from domain.values import value
 from domain.wall_clock import wall_clock_instants
 

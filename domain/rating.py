@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from domain.errors import DomainError
 from domain.exact import Exact
+from domain.taxes import Tax
 from domain.values import value
 
 ENERGY = "ENERGY"
@@ -18,12 +19,12 @@ DIMENSIONS = (ENERGY, FLAT, PARKING_TIME, TIME)
 US_PER_HOUR = 3_600_000_000
 WH_PER_KWH = 1000
 VOLUME_PER_UNIT = {ENERGY: WH_PER_KWH, TIME: US_PER_HOUR, PARKING_TIME: US_PER_HOUR, FLAT: 1}
-_MICROSECOND = timedelta(microseconds=1)
+MICROSECOND = timedelta(microseconds=1)
 
 
 def microseconds(span: timedelta) -> int:
     """A span of real time as whole microseconds."""
-    return span // _MICROSECOND
+    return span // MICROSECOND
 
 
 class Phase(Enum):
@@ -75,13 +76,16 @@ class Price:
 
 
 class Line(NamedTuple):
-    """One priced component in one period: volume in Wh, microseconds or 1 (FLAT), its price per kWh, hour or once.
+    """One component while it was active: volume in Wh, microseconds or 1 (FLAT), its price per kWh, hour or once.
 
+    It runs from `first_period` to `last_period` of the rating, consecutive ones of one phase without a gap.
     `volume` includes `surplus`, which rounding up to a whole step added (OCPI mod_cdrs, step_size). The price is
-    without VAT, `vat` is percent; None means that no VAT applies. `reservation` marks what a reservation cost.
+    without taxes; `vat` is the percentage of all `taxes` together, None where none applies. `reservation` marks what
+    a reservation cost.
     """
 
-    period_index: int
+    first_period: int
+    last_period: int
     dimension: str
     reservation: bool
     volume: Exact
@@ -89,6 +93,7 @@ class Line(NamedTuple):
     step_size: int
     price: Fraction
     vat: Fraction | None
+    taxes: tuple[Tax, ...] = ()
 
     @property
     def quantity(self) -> Fraction:
@@ -97,7 +102,7 @@ class Line(NamedTuple):
 
     @property
     def amount(self) -> Price:
-        """What the line costs, exactly; without VAT both sides are equal."""
+        """What the line costs, exactly; without taxes both sides are equal."""
         excl_vat = self.quantity * self.price
         return Price(excl_vat, excl_vat * (100 + self.vat) / 100 if self.vat else excl_vat)
 

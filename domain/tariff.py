@@ -7,9 +7,10 @@ from fractions import Fraction
 from re import compile as pattern
 from typing import Any
 
+from domain.document import Part, as_part
 from domain.errors import UnsupportedTariff
 from domain.menu import Menu
-from domain.tariff_document import Part, as_part, restrictions
+from domain.tariff_document import restrictions
 from domain.tariff_elements import (
     RESERVATION,
     RESERVATION_EXPIRES,

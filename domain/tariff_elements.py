@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import lcm
 
 from domain.errors import UnsupportedTariff
-from domain.exact import Exact
-from domain.rating import DIMENSIONS, FLAT, TIME, VOLUME_PER_UNIT, Price
+from domain.rating import DIMENSIONS, FLAT, TIME
 from domain.tariff_restrictions import Restriction
 from domain.taxes import VAT, Tax
 
@@ -28,6 +28,10 @@ class Component:
     step_size: int
     taxes: tuple[Tax, ...] = ()
     gross_price: Fraction = field(init=False, repr=False, compare=False)
+    # Both prices as whole numbers over one denominator, which is what costs are calculated with.
+    net: int = field(init=False, repr=False, compare=False)
+    gross: int = field(init=False, repr=False, compare=False)
+    denominator: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.dimension not in DIMENSIONS:
@@ -42,17 +46,15 @@ class Component:
             raise UnsupportedTariff(
                 f"the taxes of the {self.dimension} component do not add up to {self.vat} percent"
             )
-        gross = self.price * (100 + self.vat) / 100 if self.vat else self.price
-        object.__setattr__(self, "gross_price", gross)
-
-    def cost_of(self, volume: Exact) -> Price:
-        """What a volume in Wh, microseconds or 1 costs, exactly; reduced to lowest terms only once, for speed."""
-        numerator, denominator = volume.numerator, volume.denominator * VOLUME_PER_UNIT[self.dimension]
-        price, gross = self.price, self.gross_price
-        excl_vat = Fraction(numerator * price.numerator, denominator * price.denominator)
-        if gross is price:
-            return Price(excl_vat, excl_vat)
-        return Price(excl_vat, Fraction(numerator * gross.numerator, denominator * gross.denominator))
+        gross_price = self.price * (100 + self.vat) / 100 if self.vat else self.price
+        denominator = lcm(self.price.denominator, gross_price.denominator)
+        for name, value in (
+            ("gross_price", gross_price),
+            ("net", self.price.numerator * (denominator // self.price.denominator)),
+            ("gross", gross_price.numerator * (denominator // gross_price.denominator)),
+            ("denominator", denominator),
+        ):
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from domain.exact import Exact
 from domain.rating import ChargingPeriod
+
+T = TypeVar("T")
 
 MINUTES_PER_DAY = 24 * 60
 WEEKDAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
@@ -28,22 +30,45 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """Where restrictions can switch: minutes of the local day, energy and time so far, power, current."""
+    """Where restrictions can switch: minutes and days of the local calendar, energy and time so far, power, current.
+
+    Days change at minute 0, which is then among the minutes.
+    """
 
     clock_minutes: frozenset[int] = frozenset()
+    dates: frozenset[date] = frozenset()
+    weekdays: bool = False
     energy_wh: frozenset[Fraction] = frozenset()
     elapsed_us: frozenset[int] = frozenset()
-    power: bool = False
-    current: bool = False
+    min_power_w: frozenset[Fraction] = frozenset()
+    max_power_w: frozenset[Fraction] = frozenset()
+    min_current_a: frozenset[Fraction] = frozenset()
+    max_current_a: frozenset[Fraction] = frozenset()
+
+    @property
+    def power(self) -> bool:
+        return bool(self.min_power_w or self.max_power_w)
+
+    @property
+    def current(self) -> bool:
+        return bool(self.min_current_a or self.max_current_a)
 
     def __or__(self, other: "Edges") -> "Edges":
         return Edges(
             self.clock_minutes | other.clock_minutes,
+            self.dates | other.dates,
+            self.weekdays or other.weekdays,
             self.energy_wh | other.energy_wh,
             self.elapsed_us | other.elapsed_us,
-            self.power or other.power,
-            self.current or other.current,
+            self.min_power_w | other.min_power_w,
+            self.max_power_w | other.max_power_w,
+            self.min_current_a | other.min_current_a,
+            self.max_current_a | other.max_current_a,
         )
+
+
+def _given(*bounds: T | None) -> frozenset[T]:
+    return frozenset(bound for bound in bounds if bound is not None)
 
 
 class Restriction(ABC):
@@ -101,7 +126,7 @@ class DateRange(Restriction):
         return (self.first is None or today >= self.first) and (self.end is None or today < self.end)
 
     def edges(self) -> Edges:
-        return Edges(clock_minutes=frozenset({0}))
+        return Edges(clock_minutes=frozenset({0}), dates=_given(self.first, self.end))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +143,7 @@ class Weekdays(Restriction):
         return moment.local.weekday() in self.days
 
     def edges(self) -> Edges:
-        return Edges(clock_minutes=frozenset({0}))
+        return Edges(clock_minutes=frozenset({0}), weekdays=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +157,7 @@ class EnergyBand(Restriction):
         return _within(moment.energy_wh, self.min_wh, self.max_wh)
 
     def edges(self) -> Edges:
-        return Edges(energy_wh=frozenset(bound for bound in (self.min_wh, self.max_wh) if bound is not None))
+        return Edges(energy_wh=_given(self.min_wh, self.max_wh))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +174,7 @@ class DurationBand(Restriction):
         )
 
     def edges(self) -> Edges:
-        return Edges(elapsed_us=frozenset(bound for bound in (self.min_us, self.max_us) if bound is not None))
+        return Edges(elapsed_us=_given(self.min_us, self.max_us))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +188,7 @@ class PowerBand(Restriction):
         return range_within(moment.period.min_power_w, moment.period.max_power_w, self.min_w, self.max_w)
 
     def edges(self) -> Edges:
-        return Edges(power=True)
+        return Edges(min_power_w=_given(self.min_w), max_power_w=_given(self.max_w))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +202,7 @@ class CurrentBand(Restriction):
         return range_within(moment.period.min_current_a, moment.period.max_current_a, self.min_a, self.max_a)
 
     def edges(self) -> Edges:
-        return Edges(current=True)
+        return Edges(min_current_a=_given(self.min_a), max_current_a=_given(self.max_a))
 
 
 def range_within(

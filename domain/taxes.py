@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from domain.document import Part
 from domain.errors import AmountError
-from domain.tariff_document import Part
 
 YES, NO, NOT_APPLICABLE = "YES", "NO", "N/A"
 TAX_INCLUDED = (YES, NO, NOT_APPLICABLE)

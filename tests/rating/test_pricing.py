@@ -183,7 +183,7 @@ def test_flat_is_owed_once_however_many_periods_and_elements() -> None:
 def test_a_flat_that_becomes_active_later_is_owed_then() -> None:
     terms = tariff(element(component("FLAT", 7), min_duration=600))
     rating = rated(terms, row((10, 500, CHARGING), (5, 0, IDLE)))
-    assert [costs(rating.fixed)[0], rating.lines[0].period_index] == [7, 1]
+    assert [costs(rating.fixed)[0], rating.lines[0].first_period] == [7, 1]
 
 
 def test_a_reservation_and_its_session_each_owe_their_fee() -> None:
