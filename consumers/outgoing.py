@@ -22,6 +22,7 @@ _SESSION_SENTENCES = {
     "SUSPENSE": "session {id} is not billed before this is mended: {reason}",
     "INVALID": "session {id} is not billed, its reports contradict each other: {reason}",
 }
+_CDR_LINKS = ("tariff_hash", "replaces")
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -56,7 +57,9 @@ def _cdr_credited(pending: PendingEvent) -> _Content:
 def _cdr(pending: PendingEvent, type_: str, at: str) -> _Content:
     # Read as plain JSON, whose numbers are written again as they were: by their shortest text.
     body = orjson.loads(pending.state)
-    return _Content(type_, body["session_id"], datetime.fromisoformat(body[at]), {"cdr": body["document"]})
+    # What was stored before there were pins says nothing of them, and is sent as it was.
+    said = {name: body[name] for name in _CDR_LINKS if body.get(name) is not None}
+    return _Content(type_, body["session_id"], datetime.fromisoformat(body[at]), {"cdr": body["document"], **said})
 
 
 def _batch_created(pending: PendingEvent) -> _Content:

@@ -13,7 +13,7 @@ from contracts.amounts import Currency, PositiveMoney
 from contracts.envelope import SPEC_VERSION, Event, schema_uri
 from contracts.errors import NotEncodableError, UnknownTypeError
 from contracts.inbound import models_by_type
-from contracts.ocpi.cdr import Cdr
+from contracts.ocpi.cdr import Cdr, CdrId
 from contracts.ocpi.values import Date
 from contracts.refusal import MAX_PATH_CHARS, MAX_SENTENCE_CHARS, RefusalCode
 from contracts.values import Attribute, Identifier, Many, Wire, format_time
@@ -41,9 +41,11 @@ class BatchCreatedData(Wire):
 
 
 class CdrData(Wire):
-    """An OCPI 2.2.1 CDR."""
+    """An OCPI 2.2.1 CDR: the sha-256 of the tariff that priced it, as published, and the credited CDR it replaces."""
 
     cdr: Cdr
+    tariff_hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    replaces: CdrId | None = None
 
 
 class NotificationData(Wire):

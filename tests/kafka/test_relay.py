@@ -120,7 +120,8 @@ async def test_cdrs_go_out_with_their_numbers_as_they_were_written(
 ) -> None:
     document = {**cdr_document("settlement.cdr.issued"), "total_energy": Decimal("12.3456")}
     credit = cdr_document("settlement.cdr.credited")
-    issued = CdrIssued("S-1", "OP-1", 1, "cdr-1", AT, ("1", 1, 1, 0, 0), document)
+    pins = {"tariff_hash": "ab" * 32, "replaces": "cdr-0"}
+    issued = CdrIssued("S-1", "OP-1", 1, "cdr-1", AT, ("1", 1, 1, 0, 0), document, **pins)
     credited = CdrCredited("S-1", "OP-1", 1, "cdr-1-C", AT, credit)
     decide(gateway, [issued, credited], "settlement.cdrs", "OP-1")
     first, second = await emitted(client_options, database_url)
@@ -128,6 +129,8 @@ async def test_cdrs_go_out_with_their_numbers_as_they_were_written(
     assert first.event["data"]["cdr"] == {**document, "total_energy": 12.3456}
     assert second.event["data"]["cdr"] == credit
     assert b'"total_energy":12.3456' in first.value
+    assert {name: first.event["data"][name] for name in pins} == pins
+    assert not second.event["data"].keys() & pins
 
 
 async def test_a_dead_letter_goes_out_with_the_record_it_is_about(
