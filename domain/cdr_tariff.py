@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from domain.cdr_text import short_id
-from domain.tariff_document import Part, as_part, exact_number
+from domain.document import Part, as_part, exact_number
 from domain.taxes import NO, NOT_APPLICABLE, YES, Tax, component_taxes, price_before_taxes, tax_included_of
 
 # What every JSON reader keeps of a number.

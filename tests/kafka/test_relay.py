@@ -120,7 +120,7 @@ async def test_cdrs_go_out_with_their_numbers_as_they_were_written(
 ) -> None:
     document = {**cdr_document("settlement.cdr.issued"), "total_energy": Decimal("12.3456")}
     credit = cdr_document("settlement.cdr.credited")
-    pins = {"tariff_hash": "ab" * 32, "replaces": "cdr-0"}
+    pins: dict[str, Any] = {"tariff_hash": "ab" * 32, "replaces": "cdr-0"}
     issued = CdrIssued("S-1", "OP-1", 1, "cdr-1", AT, ("1", 1, 1, 0, 0), document, **pins)
     credited = CdrCredited("S-1", "OP-1", 1, "cdr-1-C", AT, credit)
     decide(gateway, [issued, credited], "settlement.cdrs", "OP-1")
