@@ -1,18 +1,20 @@
 """What a session is worth, from its facts and the catalogue: its state, the reason, and its bills over time."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from domain.catalogue import Catalogue, Operator, PublishedTariff
 from domain.contracting import Contract, OrderedTariff, contract_for
 from domain.errors import ImplausibleSession
 from domain.exact import Exact
-from domain.facts import Ended, MeterCorrected, Metered, Started, StateChanged, in_order
+from domain.facts import Ended, MeterCorrected, Metered, Started, in_order
+from domain.meter_facts import MeterFacts, Metering, contradiction, corrected, metered
 from domain.money import percent_of, plain, to_minor_half_up
-from domain.periods import Reading, split
+from domain.orphans import ESTIMATED, estimated_end, orphan_deadline
+from domain.periods import Reading, split, split_no_show
 from domain.pricing import price
 from domain.rating import US_PER_HOUR, ChargingPeriod, Phase, Rating, microseconds
 from domain.tariff import Tariff
@@ -23,34 +25,12 @@ MAX_AMOUNT_MINOR = 10**13
 OPEN, SUSPENSE, RATED, INVALID = "OPEN", "SUSPENSE", "RATED", "INVALID"
 
 
-@dataclass(slots=True)
-class MeterFacts:
-    """All that was reported about the charging itself, in any order."""
-
-    starts: list[Started] = field(default_factory=list)
-    ends: list[Ended] = field(default_factory=list)
-    readings: list[Metered] = field(default_factory=list)
-    states: list[StateChanged] = field(default_factory=list)
-    corrections: list[MeterCorrected] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return bool(self.starts or self.ends or self.readings or self.states or self.corrections)
-
-    def first_start(self) -> Started | None:
-        """The start that is taken when several say the same."""
-        return min(self.starts, key=in_order, default=None)
-
-    def first_end(self) -> Ended | None:
-        """The end that is taken when several say the same."""
-        return min(self.ends, key=in_order, default=None)
-
-
 @value
 class Bill:
     """One price of a session: amounts in minor units, with the exact rating behind them.
 
     `published` is the version of the tariff it was priced with, `registers` the readings (UTC, Wh) that were billed,
-    from the start of the session to its end.
+    from the start of the session to its end; `explained` keeps what was written about the rating once.
     """
 
     energy_wh: Exact
@@ -61,6 +41,7 @@ class Bill:
     rating: Rating = field(compare=False, repr=False)
     published: PublishedTariff = field(compare=False, repr=False)
     registers: tuple[Reading, ...] = field(default=(), compare=False, repr=False)
+    explained: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def vat(self) -> int:
@@ -92,7 +73,8 @@ class BillChange:
 class Assessment:
     """The outcome: state and reason, what rules the session, and its bills over time (empty when never rateable).
 
-    `rateable_from` is later than the end when only a correction made the session rateable.
+    `rateable_from` is later than the end when only a correction, or the estimate of an orphan's end, made the session
+    rateable. `metered` is what the meter counted, billed or not, over time.
     """
 
     state: str
@@ -100,33 +82,41 @@ class Assessment:
     contract: Contract | None = None
     changes: tuple[BillChange, ...] = ()
     rateable_from: datetime | None = None
+    metered: tuple[Metering, ...] = ()
 
 
-def assess(facts: MeterFacts, catalogue: Catalogue) -> Assessment:
-    """Judge a session: INVALID, OPEN, SUSPENSE or RATED, in that order, each with its reason."""
-    contradiction = _contradiction(facts)
-    if contradiction:
-        return Assessment(INVALID, contradiction)
+def assess(facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None = None) -> Assessment:
+    """Judge a session: INVALID, OPEN, SUSPENSE or RATED, in that order, each with its reason.
+
+    `closed_at` is the moment at which the clock closed an orphan; its end is estimated then while none is reported.
+    """
+    contradicted = contradiction(facts)
     start, end = facts.first_start(), facts.first_end()
+    if contradicted:
+        return Assessment(INVALID, contradicted, metered=_metered(facts, start, end))
+    estimated_from = None
+    if end is None and closed_at is not None:
+        deadline = orphan_deadline(facts, catalogue)
+        if deadline is not None and deadline <= closed_at:
+            end, estimated_from = estimated_end(facts), deadline
     if start is None or end is None:
         return Assessment(OPEN, "START_MISSING" if start is None else "END_MISSING")
+    counted = _metered(facts, start, end)
     found = contract_for(start, end, catalogue)
     if isinstance(found, str):
-        return Assessment(SUSPENSE, found)
-    return _rate_over_time(facts, found)
+        return Assessment(SUSPENSE, found, metered=counted)
+    return _rate_over_time(facts, found, counted, estimated_from)
 
 
-def _contradiction(facts: MeterFacts) -> str:
-    if len({start.operator_id for start in facts.starts}) > 1:
-        return "TWO_OPERATORS"
-    if len({(start.at, start.register_wh) for start in facts.starts}) > 1:
-        return "TWO_STARTS"
-    if len({(end.at, end.register_wh) for end in facts.ends}) > 1:
-        return "TWO_ENDS"
-    return ""
+def _metered(facts: MeterFacts, start: Started | None, end: Ended | None) -> tuple[Metering, ...]:
+    if start is None or end is None or start.no_show:
+        return ()
+    return tuple(metered(start, end, facts.corrections))
 
 
-def _rate_over_time(facts: MeterFacts, contract: Contract) -> Assessment:
+def _rate_over_time(
+    facts: MeterFacts, contract: Contract, counted: tuple[Metering, ...], estimated_from: datetime | None
+) -> Assessment:
     """Rate at the end with what was true by then, and again at each later correction or order to rate anew."""
     changes: list[BillChange] = []
     reason, rateable_from = "", None
@@ -138,11 +128,14 @@ def _rate_over_time(facts: MeterFacts, contract: Contract) -> Assessment:
             bill, reason = None, doubt.reason
         if bill is not None and rateable_from is None:
             # What a correction first makes rateable is rated at its end and released from the correction.
-            rateable_from = truth.at
+            rateable_from = truth.at if estimated_from is None else max(truth.at, estimated_from)
             changes.append(BillChange(contract.end.at, contract.end.source, contract.end.id, bill))
         elif rateable_from is not None and bill != changes[-1].bill:
             changes.append(BillChange(truth.at, truth.source, truth.id, bill))
-    return Assessment(SUSPENSE if reason else RATED, reason, contract, tuple(changes), rateable_from)
+    state = SUSPENSE if reason else RATED
+    if state == RATED and estimated_from is not None:
+        reason = ESTIMATED
+    return Assessment(state, reason, contract, tuple(changes), rateable_from, counted)
 
 
 class _Truth(NamedTuple):
@@ -176,12 +169,7 @@ def _changed(truth: _Truth, change: MeterCorrected | OrderedTariff) -> _Truth:
     head = (change.at, change.source, change.id)
     if isinstance(change, OrderedTariff):
         return _Truth(*head, truth.start_wh, truth.stop_wh, change.published)
-    return _Truth(
-        *head,
-        truth.start_wh if change.start_wh is None else change.start_wh,
-        truth.stop_wh if change.stop_wh is None else change.stop_wh,
-        truth.published,
-    )
+    return _Truth(*head, *corrected(change, truth.start_wh, truth.stop_wh), truth.published)
 
 
 def _bill(facts: MeterFacts, contract: Contract, truth: _Truth) -> Bill:
@@ -232,6 +220,8 @@ def _periods(
     facts: MeterFacts, contract: Contract, tariff: Tariff, registers: Sequence[Reading], inside: list[Metered]
 ) -> tuple[ChargingPeriod, ...]:
     started_at, ended_at = contract.start.at, contract.end.at
+    if contract.start.no_show:
+        return split_no_show(started_at, ended_at, tariff, contract.time_zone)
     states = sorted((fact for fact in facts.states if fact.at <= ended_at), key=in_order)
     return split(
         tariff=tariff,

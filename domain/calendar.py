@@ -14,6 +14,11 @@ def zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
+def utc_text(moment: datetime) -> str:
+    """RFC 3339 text in UTC with `Z`, to the microsecond where there are some."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def business_date(moment: datetime, time_zone: ZoneInfo, cutoff: time) -> date:
     """The business date of a moment: its local date after subtracting the cut-off on the wall clock (rule P1)."""
     local = moment.astimezone(time_zone).replace(tzinfo=None)

@@ -1,6 +1,7 @@
 """Facts about a session, as sources reported them: each acts at its own time, whenever it arrives."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -43,6 +44,7 @@ class Started(Fact):
     token: Mapping[str, str] | None
     partner: str | None
     reserved_from: datetime | None
+    no_show: bool = False
 
 
 @named_value
@@ -67,6 +69,17 @@ class Ended(Fact):
     """`charging.session.ended`."""
 
     register_wh: Exact
+
+
+@named_value
+class ReservationExpired(Fact):
+    """`charging.reservation.expired`: nobody came; what the reservation costs is rated from its start to its expiry.
+
+    It stands for a session of its own, whose start and end it is: no energy, registers at zero.
+    """
+
+    start: Started
+    end: Ended
 
 
 @named_value
@@ -199,6 +212,24 @@ def _ended(data: Mapping[str, Any], source: str, id_: str) -> Ended:
     return Ended(at=instant(data["ended_at"]), source=source, id=id_, register_wh=exact(data["meter_stop_wh"]))
 
 
+# An EVSE is reserved by a command (OCPI mod_commands, ReserveNow).
+_RESERVED_BY = "COMMAND"
+
+
+def _reservation_expired(data: Mapping[str, Any], source: str, id_: str) -> ReservationExpired:
+    reserved_from = data["reserved_from"]
+    start = {**data, "started_at": reserved_from, "reserved_from": None, "meter_start_wh": 0}
+    start["auth_method"] = data.get("auth_method") or _RESERVED_BY
+    expired_at = instant(data["expired_at"])
+    return ReservationExpired(
+        at=expired_at,
+        source=source,
+        id=id_,
+        start=replace(_started(start, source, id_), no_show=True),
+        end=Ended(at=expired_at, source=source, id=id_, register_wh=0),
+    )
+
+
 def _corrected(data: Mapping[str, Any], source: str, id_: str) -> MeterCorrected:
     return MeterCorrected(
         at=instant(data["corrected_at"]),
@@ -311,6 +342,7 @@ FACT_PARSERS: dict[str, Callable[[Mapping[str, Any], str, str], Fact]] = {
     "charging.session.state_changed": _state_changed,
     "charging.session.ended": _ended,
     "charging.session.meter_corrected": _corrected,
+    "charging.reservation.expired": _reservation_expired,
     "payment.captured": _captured,
     "payment.failed": _failed,
     "payment.refunded": _refunded,

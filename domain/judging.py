@@ -14,18 +14,21 @@ from domain.assessment import (
     Assessment,
     Bill,
     BillChange,
-    MeterFacts,
     session_currency,
     single_operator,
 )
 from domain.bookings import Booking, ShareMatured
+from domain.calendar import utc_text
 from domain.catalogue import Catalogue
 from domain.cdr import CdrSource, cdr_document, credit_document
 from domain.cdr_chain import CREDIT, ISSUE, Step, cdr_id, next_steps, wanted_chain
 from domain.driver_book import driver_book
 from domain.facts import in_order
+from domain.meter_facts import MeterFacts
 from domain.money import plain
+from domain.orphans import ESTIMATED, orphan_deadline
 from domain.payment_facts import PaymentFacts
+from domain.rated import ratings
 from domain.release import Release
 from domain.roaming_book import roaming_book
 from domain.session import Judgement, Session
@@ -36,6 +39,7 @@ from domain.session_events import (
     Decision,
     FactReadmitted,
     FactRejected,
+    OrphanClosed,
     Retracted,
     SessionAssessed,
     ShareReleased,
@@ -54,7 +58,9 @@ def decide(session: Session, catalogue: Catalogue, clock: datetime | None) -> Ju
     """
     known = session.charging
     if known is not None and known[0] is catalogue and known[1] == catalogue.revision:
-        return known[2]
+        due_at = known[2].due_at
+        if clock is None or due_at is None or due_at > clock:
+            return known[2]
     judgement = _Verdict(session, catalogue, clock).judge()
     if not session.has_consequences:
         session.charging = (catalogue, catalogue.revision, replace(judgement, decisions=()))
@@ -73,6 +79,7 @@ class _Verdict:
 
     def judge(self) -> Judgement:
         self._reject_other_currencies()
+        self._close_orphan()
         assessment = self.session.assess(self.catalogue)
         billed, shortfall, bookings, releases = self._wanted(assessment)
         self._move_chain(assessment, billed)
@@ -144,6 +151,17 @@ class _Verdict:
                     sentence = f"the payment is in {fact.currency}, its session in {self.currency}; send it in that"
                     self._decide(FactRejected(fact.source, fact.id, CURRENCY_MISMATCH, sentence))
 
+    def _close_orphan(self) -> None:
+        """Close a session of which nothing is heard any more, once the clock has reached its contract's deadline."""
+        session = self.session
+        deadline = orphan_deadline(session.meter, self.catalogue)
+        if deadline is None or (session.closed_at is not None and deadline <= session.closed_at):
+            return
+        if self.clock is not None and deadline <= self.clock:
+            self._decide(OrphanClosed(session.session_id, self.operator_id, deadline))
+        else:
+            self.moments.append(deadline)
+
     def _accepted_payments(self) -> PaymentFacts:
         payments, rejected = self.session.payments, self.session.rejected
         if not rejected:
@@ -192,9 +210,20 @@ class _Verdict:
     def _take_step(self, step: Step, assessment: Assessment) -> None:
         session = self.session
         if step.act == CREDIT:
-            document = credit_document(session.documents[step.number], step.at)
+            sent = session.sent[step.number]
+            document = credit_document(sent.document, step.at)
             self._decide(
-                CdrCredited(session.session_id, self.operator_id, step.number, str(document["id"]), step.at, document)
+                CdrCredited(
+                    session.session_id,
+                    self.operator_id,
+                    step.number,
+                    str(document["id"]),
+                    step.at,
+                    document,
+                    sent.tariff_hash,
+                    sent.replaces,
+                    sent.taxes,
+                )
             )
         elif step.bill is not None:
             document = self._cdr(step, step.bill, assessment)
@@ -207,6 +236,8 @@ class _Verdict:
                     step.at,
                     step.bill.key,
                     document,
+                    step.bill.published.hash,
+                    self._replaced(step),
                 )
             )
 
@@ -215,7 +246,6 @@ class _Verdict:
         if contract is None:
             raise ValueError(f"session {self.session.session_id} has a bill and no contract")
         start, operator = contract.start, contract.operator
-        signed = _signed_values(self.session.meter)
         return cdr_document(
             CdrSource(
                 cdr_id=cdr_id(self.session.session_id, step.number),
@@ -234,9 +264,19 @@ class _Verdict:
                 net_minor=bill.net,
                 gross_minor=bill.gross,
                 issued_at=step.at,
-                signed_values=signed,
+                signed_values=_signed_values(self.session.meter),
+                registers=bill.registers,
+                tariff_hash=bill.published.hash,
+                taxes=bill.published.taxes,
+                replaces=self._replaced(step),
+                estimated=assessment.reason == ESTIMATED,
+                no_show=start.no_show,
             )
         )
+
+    def _replaced(self, step: Step) -> str | None:
+        """The CDR that was credited to make room for this one."""
+        return self.session.issued[step.number - 2].cdr_id if step.number > 1 else None
 
     # The outcome, releases and bookings ------------------------------------------------------------------------
 
@@ -244,7 +284,12 @@ class _Verdict:
         if not self.session.meter:
             return
         head = (self.session.session_id, self.operator_id, assessment.state, assessment.reason)
-        outcome = SessionAssessed(*head)
+        start = self.session.meter.first_start()
+        counted: dict[str, Any] = {}
+        if start is not None and assessment.metered:
+            counted["evse_uid"] = start.evse_uid
+            counted["metered"] = tuple([[utc_text(at), plain(energy_wh)] for at, energy_wh in assessment.metered])
+        outcome = SessionAssessed(*head, **counted)
         bill = billed[-1].bill if billed and assessment.state != SUSPENSE else None
         if bill is not None and assessment.contract is not None:
             outcome = SessionAssessed(
@@ -258,6 +303,8 @@ class _Verdict:
                 commission_vat=bill.commission_vat,
                 operator_share=bill.share,
                 shortfall=shortfall,
+                ratings=ratings(billed, assessment.contract.operator.currency),
+                **counted,
             )
         if outcome != self.session.outcome:
             self._decide(outcome)

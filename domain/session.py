@@ -6,18 +6,14 @@
 What should stand, and the decisions that lead there, are `domain.judging`'s.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from domain.assessment import (
-    Assessment,
-    MeterFacts,
-    assess,
-)
+from domain.assessment import Assessment, assess
 from domain.bookings import Booking
 from domain.catalogue import Catalogue
 from domain.cdr_chain import IssuedCdr
@@ -33,10 +29,12 @@ from domain.facts import (
     MeterCorrected,
     Metered,
     Refunded,
+    ReservationExpired,
     Settled,
     Started,
     StateChanged,
 )
+from domain.meter_facts import MeterFacts
 from domain.payment_facts import PaymentFacts
 from domain.session_events import (
     Booked,
@@ -45,6 +43,7 @@ from domain.session_events import (
     Decision,
     FactReadmitted,
     FactRejected,
+    OrphanClosed,
     Retracted,
     SessionAssessed,
     ShareReleased,
@@ -93,8 +92,9 @@ class Session:
     revisions: dict[str, int] = field(default_factory=dict)
     releases: dict[str, ShareReleased] = field(default_factory=dict)
     issued: list[IssuedCdr] = field(default_factory=list)
-    documents: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    sent: dict[int, CdrIssued] = field(default_factory=dict)
     rejected: set[tuple[str, str]] = field(default_factory=set)
+    closed_at: datetime | None = None
     # The last assessment with the catalogue it rests on; not state, only saved work.
     assessed: tuple[Catalogue, int, Assessment] | None = field(default=None, compare=False, repr=False)
     # The same of the last judgement, while the session charges and nothing but readings came after it.
@@ -102,7 +102,10 @@ class Session:
 
     def learn(self, fact: Fact) -> None:
         """Take in a fact."""
-        _FACT_LISTS[type(fact)](self).append(fact)
+        if isinstance(fact, ReservationExpired):
+            self.meter.take_in_no_show(fact)
+        else:
+            _FACT_LISTS[type(fact)](self).append(fact)
         if isinstance(fact, _METER_FACTS):
             self.assessed = None
         if not isinstance(fact, _READINGS):
@@ -112,7 +115,7 @@ class Session:
         """What the session is worth; rated anew only when metering or catalogue changed, since that is dear."""
         known = self.assessed
         if known is None or known[0] is not catalogue or known[1] != catalogue.revision:
-            known = self.assessed = (catalogue, catalogue.revision, assess(self.meter, catalogue))
+            known = self.assessed = (catalogue, catalogue.revision, assess(self.meter, catalogue, self.closed_at))
         return known[2]
 
     def evolve(self, decision: Decision) -> None:
@@ -122,11 +125,11 @@ class Session:
     @property
     def has_consequences(self) -> bool:
         """Whether it may be worth something by now: an end, a payment, or anything that was decided before."""
-        decided = self.standing or self.releases or self.issued or self.rejected
+        decided = self.standing or self.releases or self.issued or self.rejected or self.closed_at
         return bool(self.meter.ends or self.payments or decided)
 
 
-_METER_FACTS = (Started, Ended, Metered, StateChanged, MeterCorrected)
+_METER_FACTS = (Started, Ended, Metered, StateChanged, MeterCorrected, ReservationExpired)
 # Until there is an end nothing follows from these.
 _READINGS = (Metered, StateChanged)
 _FACT_LISTS: dict[type[Fact], Callable[[Session], list[Any]]] = {
@@ -148,6 +151,11 @@ _FACT_LISTS: dict[type[Fact], Callable[[Session], list[Any]]] = {
 
 def _on_assessed(session: Session, event: SessionAssessed) -> None:
     session.outcome = event
+
+
+def _on_orphan_closed(session: Session, event: OrphanClosed) -> None:
+    session.closed_at = event.closed_at
+    session.assessed = None
 
 
 def _on_fact_rejected(session: Session, event: FactRejected) -> None:
@@ -173,7 +181,7 @@ def _on_retracted(session: Session, event: Retracted) -> None:
 
 def _on_cdr_issued(session: Session, event: CdrIssued) -> None:
     session.issued.append(IssuedCdr(event.number, event.cdr_id, event.issued_at, event.key))
-    session.documents = {event.number: event.document}
+    session.sent = {event.number: event}
 
 
 def _on_cdr_credited(session: Session, event: CdrCredited) -> None:
@@ -182,6 +190,7 @@ def _on_cdr_credited(session: Session, event: CdrCredited) -> None:
 
 _EVOLVE: dict[type, Callable[[Session, Any], None]] = {
     SessionAssessed: _on_assessed,
+    OrphanClosed: _on_orphan_closed,
     FactRejected: _on_fact_rejected,
     FactReadmitted: _on_fact_readmitted,
     ShareReleased: _on_share_released,

@@ -11,7 +11,11 @@ from domain.values import value
 
 @value
 class SessionAssessed:
-    """The outcome of a session changed; amounts in minor units, None unless RATED."""
+    """The outcome of a session changed; amounts in minor units, None unless RATED.
+
+    `ratings` explain how each price that was charged so far came about, the latest last (see `domain.explanation`).
+    `metered` is what the meter counted, billed or not: pairs of a moment and the Wh known from then on.
+    """
 
     session_id: str
     operator_id: str
@@ -26,6 +30,18 @@ class SessionAssessed:
     commission_vat: int | None = None
     operator_share: int | None = None
     shortfall: int = 0
+    ratings: tuple[Mapping[str, Any], ...] = ()
+    evse_uid: str | None = None
+    metered: tuple[list[str], ...] = ()
+
+
+@value
+class OrphanClosed:
+    """A session of which nothing was heard any more closes at its last good register; a real end overrules it."""
+
+    session_id: str
+    operator_id: str
+    closed_at: datetime
 
 
 @value
@@ -109,5 +125,13 @@ class CdrCredited:
 
 
 Decision: TypeAlias = (
-    SessionAssessed | FactRejected | FactReadmitted | ShareReleased | Booked | Retracted | CdrIssued | CdrCredited
+    SessionAssessed
+    | OrphanClosed
+    | FactRejected
+    | FactReadmitted
+    | ShareReleased
+    | Booked
+    | Retracted
+    | CdrIssued
+    | CdrCredited
 )

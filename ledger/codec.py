@@ -25,6 +25,7 @@ from domain.session_events import (
     CdrIssued,
     FactReadmitted,
     FactRejected,
+    OrphanClosed,
     Retracted,
     SessionAssessed,
     ShareReleased,
@@ -43,6 +44,7 @@ class RecordedFact(NamedTuple):
 
 _PLAIN_EVENTS: tuple[type, ...] = (
     SessionAssessed,
+    OrphanClosed,
     FactRejected,
     FactReadmitted,
     ShareReleased,

@@ -19,6 +19,7 @@ from domain.session_events import (
     Decision,
     FactReadmitted,
     FactRejected,
+    OrphanClosed,
     Retracted,
     SessionAssessed,
     ShareReleased,
@@ -145,7 +146,12 @@ def _write_rejection(work: Work, session: Session, decision: FactRejected | Fact
     """Rejected facts are quarantined by the intake, which has the record."""
 
 
+def _write_nothing(work: Work, session: Session, decision: OrphanClosed) -> None:
+    """What follows from it are decisions of their own."""
+
+
 _WRITERS: dict[type[Decision], Any] = {
+    OrphanClosed: _write_nothing,
     Booked: _write_booking,
     Retracted: _write_booking,
     ShareReleased: _write_release,

@@ -18,13 +18,14 @@ _ISSUED, _CREDITED = CdrIssued.__name__, CdrCredited.__name__
 # keeps a document's text as it is, to the last digit. They go over in binary form (%b): as text, each of their many
 # quotes would have to be escaped in the array.
 _PUT = """
-INSERT INTO projection.cdr_row (generation, session_id, number, credit, cdr_id, operator_id, issued_at, document)
+INSERT INTO projection.cdr_row (generation, session_id, number, credit, cdr_id, operator_id, issued_at, document,
+                                energy_wh)
 SELECT %s, issued.session_id, issued.number, stored.credit, issued.cdr_id, issued.operator_id,
-       coalesce(issued.credited_at, issued.issued_at), issued.document
+       coalesce(issued.credited_at, issued.issued_at), issued.document, (issued.key ->> 0)::numeric
 FROM unnest(%b::text[], %s::bool[]) AS stored (state, credit)
 CROSS JOIN json_to_record(stored.state::json) AS issued (
     session_id text, number int, cdr_id text, operator_id text, issued_at timestamptz, credited_at timestamptz,
-    document json
+    document json, key json
 )
 ON CONFLICT (generation, session_id, number, credit) DO NOTHING
 """

@@ -67,14 +67,6 @@ WHERE entry.entry_id = ANY(%s)
 ORDER BY entry.effective_at, entry.kind, entry.entry_id
 """
 
-# The outcome of one session as the projection has it.
-_SESSION = """
-SELECT session_id, operator_id, state, reason, energy_wh::text, currency, net, vat, gross, commission, commission_vat,
-       operator_share, shortfall
-FROM projection.sessions
-WHERE session_id = %s
-"""
-
 # The CDRs of one session.
 _CDRS = "SELECT document FROM projection.cdrs WHERE session_id = %s ORDER BY number, credit"
 
@@ -159,8 +151,8 @@ def session_story(cursor: Cursor[TupleRow], session_id: str) -> SessionStory | N
         return None
     timeline = tuple(decode(event.topic, event.state) for event in stored)
     entry_ids = _entry_ids(timeline, stream_id)
-    row = cursor.execute(_SESSION, (session_id,)).fetchone()
-    outcome = SessionAssessed(*row) if row else None
+    outcomes = [event for event in timeline if isinstance(event, SessionAssessed)]
+    outcome = outcomes[-1] if outcomes else None
     cdrs = tuple(document for (document,) in cursor.execute(_CDRS, (session_id,)).fetchall())
     return SessionStory(
         session_id,

@@ -9,7 +9,7 @@ from psycopg.rows import TupleRow
 
 from domain.session_events import SessionAssessed
 from ledger.arrays import array
-from ledger.codec import decode
+from ledger.codec import decode, dump
 
 _COLUMNS = (
     "session_id",
@@ -25,20 +25,22 @@ _COLUMNS = (
     "commission_vat",
     "operator_share",
     "shortfall",
+    "evse_uid",
 )
 
 # The latest outcome of a set of sessions.
 _PUT = """
 INSERT INTO projection.session_row (generation, session_id, operator_id, state, reason, energy_wh, currency, net, vat,
-                                    gross, commission, commission_vat, operator_share, shortfall)
+                                    gross, commission, commission_vat, operator_share, shortfall, evse_uid, metered)
 SELECT %s, latest.*
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::text[], %s::bigint[], %s::bigint[],
-            %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) AS latest
+            %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::jsonb[]) AS latest
 ON CONFLICT (generation, session_id) DO UPDATE
 SET operator_id = excluded.operator_id, state = excluded.state, reason = excluded.reason,
     energy_wh = excluded.energy_wh, currency = excluded.currency, net = excluded.net, vat = excluded.vat,
     gross = excluded.gross, commission = excluded.commission, commission_vat = excluded.commission_vat,
-    operator_share = excluded.operator_share, shortfall = excluded.shortfall
+    operator_share = excluded.operator_share, shortfall = excluded.shortfall, evse_uid = excluded.evse_uid,
+    metered = excluded.metered
 """
 
 
@@ -58,4 +60,5 @@ class Sessions:
         if latest:
             outcomes = [latest[session_id] for session_id in sorted(latest)]
             columns = [array(list(map(attrgetter(name), outcomes))) for name in _COLUMNS]
-            cursor.execute(_PUT, (generation, *columns))
+            metered = array([dump(outcome.metered).decode() if outcome.metered else None for outcome in outcomes])
+            cursor.execute(_PUT, (generation, *columns, metered))

@@ -212,6 +212,25 @@ def export(
 
 
 @app.command()
+def leakage(
+    operator: Annotated[str | None, typer.Option("--operator", help="Only this operator.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="Sessions that ended then or later.")
+    ] = None,
+    before: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Sessions that ended before.")] = None,
+    sessions: Annotated[bool, typer.Option("--sessions", help="Each session that leaks, instead of sums.")] = False,
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show energy that was metered and not billed, by operator and cause."""
+    from wattledger import commands
+
+    span = moment(since, "--from"), moment(before, "--to")
+    commands.leakage(data_dir, operator, *span, sessions=sessions, json=json, debug=debug)
+
+
+@app.command()
 def schemas(
     directory: Annotated[Path, typer.Argument(metavar="DIR")], json: Json = False, debug: Debug = False
 ) -> None:

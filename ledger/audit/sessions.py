@@ -153,7 +153,7 @@ def check_terms(session: Session, tally: Tally) -> None:
 def check_prices(session: Session, tally: Tally) -> None:
     """Energy is the difference of the registers as last corrected; flat tariffs are priced again, exactly."""
     outcome, start, end = session.outcome, session.start, session.end
-    if outcome is None or start is None or end is None or not session.is_rated:
+    if outcome is None or start is None or end is None or not session.is_rated or is_no_show(session.stream):
         return
     where, shortfall = session.where, outcome["shortfall"]
     energy_wh = _register(session, end, "meter_stop_wh") - _register(session, start, "meter_start_wh")

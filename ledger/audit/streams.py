@@ -16,12 +16,14 @@ from ledger.audit.snapshot import Snapshot
 
 Body = dict[str, Any]
 
-# Readings, states and statuses move no money by themselves; they are the larger part of the store.
+# Readings, states and statuses move no money by themselves, unless an orphan's end is estimated by them; they are the
+# larger part of the store.
 _EVENTS = """
 SELECT originator_id, originator_version, topic, state
 FROM event_store.stored_events
 WHERE topic <> ALL ('{charging.session.metered,charging.session.state_changed,
                       charging.charger.status_changed,location.published}'::text[])
+   OR originator_id IN (SELECT originator_id FROM event_store.stored_events WHERE topic = 'OrphanClosed')
 ORDER BY originator_id, originator_version
 """
 
@@ -29,6 +31,9 @@ ORDER BY originator_id, originator_version
 _TIME_FIELDS = {
     "charging.session.started": "started_at",
     "charging.session.ended": "ended_at",
+    "charging.session.metered": "read_at",
+    "charging.session.state_changed": "at",
+    "charging.reservation.expired": "expired_at",
     "charging.session.meter_corrected": "corrected_at",
     "payment.captured": "captured_at",
     "payment.failed": "failed_at",
@@ -54,6 +59,7 @@ _KINDS = {
     "charging.session.started": SESSION,
     "charging.session.ended": SESSION,
     "charging.session.meter_corrected": SESSION,
+    "charging.reservation.expired": SESSION,
     "payment.captured": SESSION,
     "payment.failed": SESSION,
     "payment.refunded": SESSION,

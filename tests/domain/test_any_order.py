@@ -122,7 +122,7 @@ def what_stands(session: Session) -> dict[str, Any]:
         "bookings": {key: booking for key, (booking, _) in session.standing.items()},
         "releases": releases,
         "cdrs": session.issued,
-        "documents": session.documents,
+        "documents": session.sent,
         "rejected": session.rejected,
     }
 

@@ -86,6 +86,8 @@ def test_a_session_shows_its_last_outcome(recorder: Recorder, projector: Connect
         "commission_vat": 19,
         "operator_share": 1081,
         "shortfall": 0,
+        "evse_uid": None,
+        "metered": None,
     }
     assert (second["state"], second["reason"], second["gross"]) == ("SUSPENSE", "NO_TARIFF", None)
     recorder.record(session_stream("S-2"), assessed("S-2", gross=600))

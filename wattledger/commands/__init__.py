@@ -2,6 +2,7 @@
 
 from wattledger.commands.book import balance
 from wattledger.commands.deadletters import deadletter_list, deadletter_replay, deadletter_show
+from wattledger.commands.energy import leakage
 from wattledger.commands.live import consume, migrate, payouts_run, project, up
 from wattledger.commands.reading import balances, export, payouts_list, price, rebuild, schemas, session, verify
 from wattledger.commands.settling import demo, publish, settle
@@ -15,6 +16,7 @@ __all__ = [
     "deadletter_show",
     "demo",
     "export",
+    "leakage",
     "migrate",
     "payouts_list",
     "payouts_run",

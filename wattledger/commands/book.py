@@ -11,12 +11,18 @@ from wattledger.errors import ApplicationError
 # (currency, account) and what was posted to it: debits and credits in minor units, both positive.
 _Row: TypeAlias = tuple[str, str, int, int]
 _COLUMNS = ("debits", "credits", "balance")
+# Meter registers, energy to be billed, energy billed: accounts of a commodity, not of money.
+ENERGY_CODES = ("9100", "9110", "9120")
+WATT_HOURS = "Wh"
 
 
 def balance(
     data_dir: Path | None, account: str, currency: str | None, at: datetime | None, *, json: bool, debug: bool
 ) -> None:
     """`wattledger balance`: one account, or all of a code when it has no dimension; the balance is debit positive."""
+    if account.partition("/")[0] in ENERGY_CODES:
+        _energy_balance(data_dir, account, at, json=json, debug=debug)
+        return
     from domain.money import format_minor
     from ledger.database import Role, connect
 
@@ -43,6 +49,29 @@ def balance(
     ]
     title = f"Balance as of {at.isoformat().replace('+00:00', 'Z')}" if at else "Balance"
     show_rows(title, rows, _COLUMNS, json=json)
+
+
+def _energy_balance(data_dir: Path | None, account: str, at: datetime | None, *, json: bool, debug: bool) -> None:
+    """The commodity accounts, in Wh; they are kept by the read models, as of now only."""
+    from ledger.database import Role, connect
+    from projections.energy import energy_balances
+    from projections.runner import catch_up
+
+    if at is not None:
+        raise ApplicationError(f"{account!r} holds energy, whose balance is known as of now only; leave out --at")
+    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
+        catch_up(store.dsn)
+        with connect(store.dsn, Role.READER) as connection, connection.cursor() as cursor:
+            found = energy_balances(cursor, account)
+    if not found:
+        raise ApplicationError(
+            f"no energy was ever posted to {account!r}; name 9100, 9110 or 9120, or one of their own"
+        )
+    rows = [
+        {"account": name, "currency": WATT_HOURS} | dict(zip(_COLUMNS, amounts, strict=True))
+        for name, *amounts in found
+    ]
+    show_rows("Balance", rows, _COLUMNS, json=json)
 
 
 def _of_account(cursor: Any, account: str, at: datetime | None) -> Iterator[_Row]:

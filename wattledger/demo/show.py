@@ -29,6 +29,7 @@ from projections.queries import (
 from wattledger.demo.cast import PLAYERS
 from wattledger.demo.charging import FOLLOWED_SESSION
 from wattledger.demo.messages import stamp
+from wattledger.session_view import pricing, ratings_of
 from wattledger.terminal import output
 
 PAYOUTS_SHOWN = 3
@@ -204,7 +205,8 @@ def _last(rows: Sequence[PayoutRow], operator_id: str) -> list[PayoutRow]:
 def _story(story: SessionStory) -> list[RenderableType]:
     """A session's messages, its price, its entries and the payouts that pay it."""
     title = f"Session {story.session_id}: what it put on the book"
-    return [_messages(story), _outcome(story), _entries(title, story.entries), _paid_by(story)]
+    priced = Group(_outcome(story), *pricing(story))
+    return [_messages(story), priced, _entries(title, story.entries), _paid_by(story)]
 
 
 def _messages(story: SessionStory) -> Table:
@@ -290,10 +292,11 @@ def _payout_document(row: PayoutRow) -> dict[str, Any]:
 
 
 def session_document(story: SessionStory) -> dict[str, Any]:
-    """A session's story as JSON: messages by time, outcome, entries, CDRs, payouts; amounts are decimal strings."""
+    """A session's story as JSON: messages by time, outcome, prices, entries, CDRs, payouts; amounts are texts."""
     return {
         "session_id": story.session_id,
         "outcome": _outcome_document(story),
+        "ratings": [dict(rating) for rating in ratings_of(story)],
         "messages": [
             {
                 "type": fact.type,
@@ -314,7 +317,7 @@ def _outcome_document(story: SessionStory) -> dict[str, Any] | None:
     outcome = story.outcome
     if outcome is None:
         return None
-    found = {name: value for name, value in asdict(outcome).items() if value is not None}
+    found = {name: value for name, value in asdict(outcome).items() if value is not None and name != "ratings"}
     currency = outcome.currency
     if currency is None:
         return found

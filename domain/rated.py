@@ -1,0 +1,46 @@
+"""How the prices a session was charged came about, as stored with its outcome."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from domain.assessment import BillChange
+from domain.calendar import utc_text
+from domain.explanation import explanation
+from domain.money import plain
+
+
+def ratings(changes: Iterable[BillChange], currency: str) -> tuple[Mapping[str, Any], ...]:
+    """One JSON-ready document per price: from when it holds and why, the tariff's version, and every priced line.
+
+    `source` and `id` are of the message that caused it: the end, a correction, an order to rate anew. A price that
+    was withdrawn has none. Amounts are in minor units, quantities and exact amounts decimal texts.
+    """
+    return tuple([_rating(change, currency) for change in changes if change.bill is not None])
+
+
+def _rating(change: BillChange, currency: str) -> Mapping[str, Any]:
+    bill = change.bill
+    if bill is None:
+        raise ValueError("a price that was withdrawn has no rating")
+    if not bill.explained:
+        # A session is judged many times while its price stays.
+        bill.explained.update(_compact(explanation(bill.rating, bill.published.tariff, currency)))
+    return {
+        "at": utc_text(change.at),
+        "source": change.source,
+        "id": change.id,
+        "tariff": bill.published.hash,
+        "energy_wh": plain(bill.energy_wh),
+        "net": bill.net,
+        "gross": bill.gross,
+        **bill.explained,
+    }
+
+
+def _compact(explained: dict[str, Any]) -> dict[str, Any]:
+    """Without CDR periods, which are split further there, and without the rounding of OCPI numbers."""
+    for line in explained["lines"]:
+        line.pop("period", None)
+        line.pop("last_period", None)
+    explained["rounding"].pop("ocpi", None)
+    return explained
