@@ -25,7 +25,7 @@ from tests.domain.builders import (
 )
 
 # Two hours of reservation cost 5.00 each without VAT; who lets it expire owes 2.00 on top.
-HELD = {
+HELD: dict[str, Any] = {
     "elements": [
         {
             "price_components": [{"type": "TIME", "price": 5, "vat": 20, "step_size": 60}],
