@@ -58,6 +58,10 @@ class Versions(Generic[V]):
         place = bisect_right(self.timeline, moment, key=_start_of)
         return self.timeline[place - 1][1].value if place else None
 
+    def latest(self) -> V | None:
+        """The version published last, whether it is in effect yet or not."""
+        return max((version for _, version in self.timeline), key=lambda each: each.order).value if self else None
+
     def _insert(self, start: datetime, version: Version[V]) -> datetime:
         key = (start, version.order)
         place = bisect_right(self._keys, key)

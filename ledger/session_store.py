@@ -1,7 +1,7 @@
 """Sessions as stored: loaded from their streams in one query, kept while warm, judged and written as sets."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -66,7 +66,7 @@ class SessionStore:
                 found[session_id] = Session(session_id)
             else:
                 cold.append(session_id)
-        found |= _load(cursor, cold)
+        found |= load(cursor, cold)
         self._keep(found)
         return found
 
@@ -76,7 +76,8 @@ class SessionStore:
             self._kept.popitem(last=False)
 
 
-def _load(cursor: Cursor[TupleRow], session_ids: list[str]) -> dict[str, Session]:
+def load(cursor: Cursor[TupleRow], session_ids: Sequence[str]) -> dict[str, Session]:
+    """Sessions as their streams tell them, without a lock: for whoever only looks."""
     streams = read_streams(cursor, [session_stream(session_id) for session_id in session_ids]) if session_ids else {}
     loaded = {}
     for session_id in session_ids:
