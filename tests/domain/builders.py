@@ -23,6 +23,7 @@ from domain.facts import (
     Fact,
     Failed,
     MeterCorrected,
+    Metered,
     Refunded,
     Settled,
     Started,
@@ -155,6 +156,19 @@ def corrected(when: str, stop_wh: int | None = None, start_wh: int | None = None
         id=f"corrected {when}",
         start_wh=None if start_wh is None else Fraction(start_wh),
         stop_wh=None if stop_wh is None else Fraction(stop_wh),
+    )
+
+
+def read(when: str, register_wh: int) -> Metered:
+    """A reading of the register during the session."""
+    return Metered(
+        at=at(when),
+        source="g",
+        id=f"read {when}",
+        register_wh=Fraction(register_wh),
+        power_w=None,
+        current_a=None,
+        signed_value=None,
     )
 
 

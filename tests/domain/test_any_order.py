@@ -38,6 +38,7 @@ from tests.domain.builders import (
     invoice_paid,
     operator,
     partner,
+    read,
     refunded,
     settled,
     started,
@@ -66,6 +67,8 @@ payment_facts: st.SearchStrategy[Fact] = st.one_of(
 meter_facts: st.SearchStrategy[Fact] = st.one_of(
     st.builds(corrected, moments, registers, st.sampled_from((None, None, 0, 1_000, 30_000))),
     st.builds(ended, st.just("02 11:00"), st.just(20_000), st.just("another end")),
+    # Readings arrive late as well; one may fall below what was read or corrected, which suspends the session.
+    st.builds(read, st.sampled_from(("02 10:30", "02 10:45", "02 11:00")), st.sampled_from((1_000, 10_000, 15_000))),
 )
 roaming_facts: st.SearchStrategy[Fact] = st.one_of(
     st.builds(answered, moments, st.booleans(), st.sampled_from((1, 2)), st.sampled_from((PARTNER, "DE-XYZ"))),
@@ -86,7 +89,9 @@ def _histories(others: st.SearchStrategy[Fact], *always: Fact) -> st.SearchStrat
 _of_drivers = st.one_of(payment_facts, payment_facts, meter_facts)
 _of_partners = st.one_of(roaming_facts, roaming_facts, meter_facts, payment_facts)
 driver_histories = st.one_of(
-    _histories(_of_drivers, started(), ended()), _histories(_of_drivers, started(), ended(), captured(payment="P-1"))
+    _histories(_of_drivers, started()),
+    _histories(_of_drivers, started(), ended()),
+    _histories(_of_drivers, started(), ended(), captured(payment="P-1")),
 )
 roaming_histories = st.one_of(
     _histories(_of_partners, started(roams=True), ended()),
@@ -177,13 +182,29 @@ def test_a_roaming_session_comes_out_the_same_in_any_order(
     check(facts, catalogue(operator(payout), of_partner=partner(funding)))
 
 
+def ordered(when: str, price: str) -> dict[str, Any]:
+    """An order to rate the sessions of March by another price."""
+    return {
+        **tariff(price),
+        "order_id": when,
+        "ordered_at": f"{at(when):%Y-%m-%dT%H:%M:%SZ}",
+        "started_from": "2026-03-01T00:00:00Z",
+        "started_before": "2026-04-01T00:00:00Z",
+        "reason": "agreed with the operator",
+    }
+
+
 publications = (
     ("operator.registered", "op", "2026-01-01T00:00:00", operator()),
+    ("operator.changed", "op-1", "02 08:00", operator(orphan_hours=30, effective_from="2026-03-02T08:00:00Z")),
     ("operator.changed", "op-2", "02 09:00", operator({"delay_days": 2}, effective_from="2026-03-02T09:00:00Z")),
     ("operator.changed", "op-3", "04 00:00", operator({"delay_days": 5}, effective_from="2026-03-04T00:00:00Z")),
     ("tariff.published", "t", "02 12:00", tariff()),
     ("tariff.published", "t-2", "03 12:00", tariff("0.75")),
     ("partner.registered", "p", "02 09:59", partner()),
+    ("tariff.published", "t-abc", "02 09:30", {**tariff("0.60"), "partner": PARTNER}),
+    ("tariff.rerating_ordered", "order-1", "03 18:00", ordered("03 18:00", "0.40")),
+    ("tariff.rerating_ordered", "order-2", "06 09:00", ordered("06 09:00", "0.70")),
 )
 catalogues = st.lists(st.sampled_from(publications), unique_by=lambda each: each[1], max_size=len(publications))
 

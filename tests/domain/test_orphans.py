@@ -4,13 +4,12 @@ The example starts at 10:00 on 2 March, is read at 10:20 and 10:40, and costs 60
 """
 
 from datetime import datetime
-from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.catalogue import Catalogue
-from domain.facts import Fact, Metered, StateChanged
+from domain.facts import Fact, StateChanged
 from domain.judging import decide
 from domain.session import Session
 from domain.session_events import CdrCredited, CdrIssued, SessionAssessed
@@ -27,6 +26,7 @@ from tests.domain.builders import (
     kinds_on_the_book,
     on_the_book,
     operator,
+    read,
     released,
     started,
     told,
@@ -36,18 +36,6 @@ from tests.domain.builders import (
 def closing(hours: int | None = 24) -> Catalogue:
     """The catalogue of an operator who closes orphans after that many hours."""
     return catalogue(operator(orphan_hours=hours))
-
-
-def read(when: str, register_wh: int) -> Metered:
-    return Metered(
-        at=at(when),
-        source="g",
-        id=f"read {when}",
-        register_wh=Fraction(register_wh),
-        power_w=None,
-        current_a=None,
-        signed_value=None,
-    )
 
 
 def idle(when: str) -> StateChanged:
