@@ -25,6 +25,8 @@ STARTS = st.builds(
     st.integers(0, 2880),
 )
 PRICES = st.decimals(0, 20, places=3).map(str)
+# Every restriction there is, with numbers of as many decimals as OCPI has.
+KWH = st.decimals(0, 30, places=4).map(str)
 RESTRICTIONS = st.fixed_dictionaries(
     {},
     optional={
@@ -32,12 +34,16 @@ RESTRICTIONS = st.fixed_dictionaries(
         "end_time": CLOCKS,
         "day_of_week": st.lists(st.sampled_from(WEEKDAYS), min_size=1, max_size=4, unique=True),
         "start_date": st.sampled_from(["2024-03-05", "2024-03-31", "2024-10-27"]),
-        "min_kwh": st.integers(0, 20),
-        "max_kwh": st.integers(1, 40),
+        "end_date": st.sampled_from(["2024-03-06", "2024-04-01", "2024-10-28"]),
+        "min_kwh": KWH,
+        "max_kwh": KWH,
         "min_duration": st.integers(0, 20_000),
         "max_duration": st.integers(1, 40_000),
-        "min_power": st.integers(0, 20),
-        "max_power": st.integers(1, 40),
+        "min_power": KWH,
+        "max_power": KWH,
+        "min_current": st.integers(0, 40),
+        "max_current": st.integers(1, 60),
+        "reservation": st.sampled_from(["RESERVATION", "RESERVATION_EXPIRES"]),
     },
 )
 COMPONENTS = st.builds(
@@ -47,15 +53,24 @@ COMPONENTS = st.builds(
     st.none() | st.sampled_from([0, 5.2, 21]),
     st.sampled_from([1, 60, 300, 900]),
 )
-ELEMENTS = st.builds(
-    lambda components, restrictions: element(*components, **restrictions),
-    st.lists(COMPONENTS, min_size=1, max_size=3),
-    RESTRICTIONS,
+BOUNDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "min_price": st.sampled_from([{"excl_vat": 3, "incl_vat": 4}, {"excl_vat": 2}]),
+        "max_price": st.sampled_from([{"excl_vat": 9, "incl_vat": 10}, {"excl_vat": 8}]),
+    },
 )
-BOUNDS = st.fixed_dictionaries({}, optional={"min_price": st.just({"excl_vat": 3, "incl_vat": 4})})
 TARIFFS = st.builds(
     lambda elements, bounds: Tariff.from_ocpi(document(*elements, **bounds)),
-    st.lists(ELEMENTS, min_size=1, max_size=5),
+    st.lists(
+        st.builds(
+            lambda components, restrictions: element(*components, **restrictions),
+            st.lists(COMPONENTS, min_size=1, max_size=3),
+            RESTRICTIONS,
+        ),
+        min_size=1,
+        max_size=5,
+    ),
     BOUNDS,
 )
 
@@ -80,6 +95,7 @@ def facts(draw: st.DrawFn) -> dict[str, Any]:
         "registers": registers,
         "states": sorted(states, key=lambda state: state[0]),
         "powers": sorted(powers),
+        "currents": sorted(draw(st.lists(st.tuples(instants, st.integers(0, 64).map(Fraction)), max_size=2))),
         "reserved_from": draw(st.none() | st.just(start - timedelta(minutes=17))),
     }
 
@@ -160,13 +176,10 @@ def test_the_parts_add_up_to_the_subtotal_and_lines_explain_them(
     rating = price(terms, split(tariff=terms, time_zone=zone, **session), zone)
     assert sum((line.amount.excl_vat for line in rating.lines), Fraction(0)) == rating.subtotal.excl_vat
     assert sum((line.amount.incl_vat for line in rating.lines), Fraction(0)) == rating.subtotal.incl_vat
-    if terms.min_price is None:
-        assert rating.total == rating.subtotal
-    else:
-        assert (rating.total.excl_vat, rating.total.incl_vat) == (
-            max(rating.subtotal.excl_vat, Fraction(3)),
-            max(rating.subtotal.incl_vat, Fraction(4)),
-        )
+    for side in ("excl_vat", "incl_vat"):
+        low, high = getattr(terms.min_price, side, None), getattr(terms.max_price, side, None)
+        expected = max(getattr(rating.subtotal, side), low or 0)
+        assert getattr(rating.total, side) == (expected if high is None else min(expected, high))
 
 
 @given(facts(), st.sampled_from(["ENERGY", "TIME", "PARKING_TIME"]), st.integers(1, 5000))
