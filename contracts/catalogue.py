@@ -71,6 +71,14 @@ ClearingCode = Annotated[str, StringConstraints(pattern=r"^[ -~]{1,35}$")]
 TaxNumber = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
+def _says_something(name: str) -> str:
+    if not name.strip():
+        raise bad_value("is blank; name the tax as it has to appear in CDRs, such as GST")
+    return name
+
+
+TaxName = Annotated[Name, AfterValidator(_says_something), Field(json_schema_extra={"pattern": r"\S"})]
+
 # Up to a year: a session without an end is closed by then, or its operator never wants that.
 OrphanHours = Annotated[int, Field(ge=1, le=8760)]
 
@@ -152,7 +160,7 @@ class OperatorData(Wire):
 class ConfiguredTax(Wire):
     """A tax on whatever a tariff prices without `vat` of its own, a state's sales tax for example, in percent."""
 
-    name: Name
+    name: TaxName
     percent: Percent
     account_number: TaxNumber | None = None
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from contracts.catalogue import ACCOUNT_FORM, IBAN_FORM
 from contracts.ocpi.tariff_2_3_0 import FORM_2_2_1, FORM_2_3_0
@@ -81,16 +82,41 @@ _SENTENCES: Mapping[str, tuple[RefusalCode, str]] = {
 _UNION_FORMS = frozenset({IBAN_FORM, ACCOUNT_FORM, FORM_2_2_1, FORM_2_3_0})
 
 
+class Fault(NamedTuple):
+    """One thing that is wrong: code, path, the value there as far as it may be shown, and what is wrong with it."""
+
+    code: RefusalCode
+    path: str
+    excerpt: str
+    problem: str
+
+
+def faults_of(error: ValidationError) -> list[Fault]:
+    """Everything that is wrong, in the order of the document."""
+    return [_fault(each) for each in _details(error)]
+
+
 def refusal_of(error: ValidationError) -> tuple[RefusalCode, str, str]:
     """Code, path and sentence of the first thing that is wrong; further ones are counted in the sentence."""
-    first = error.errors(include_url=False)[0]
-    context = first.get("ctx", {})
-    code, problem = _explain(first["type"], first["msg"], context)
-    path = path_of(first["loc"], str(context.get("at", "")))
-    more = error.error_count() - 1
-    excerpt = "" if _says_nothing(first["type"], context, path) else f" ({excerpt_of(first['input'])})"
-    sentence = f"{path}{excerpt} {problem}" + (f"; {more} more to mend" if more else "")
-    return code, path, sentence
+    details = _details(error)
+    first, more = _fault(details[0]), len(details) - 1
+    excerpt = f" ({first.excerpt})" if first.excerpt else ""
+    sentence = f"{first.path}{excerpt} {first.problem}" + (f"; {more} more to mend" if more else "")
+    return first.code, first.path, sentence
+
+
+def _details(error: ValidationError) -> list[ErrorDetails]:
+    """The errors, without those about a list that would be long enough if what is in it were right."""
+    found = error.errors(include_url=False)
+    return [each for each in found if each["type"] != "too_short" or not each["input"]]
+
+
+def _fault(details: ErrorDetails) -> Fault:
+    context = details.get("ctx", {})
+    code, problem = _explain(details["type"], details["msg"], context)
+    path = path_of(details["loc"], str(context.get("at", "")))
+    excerpt = "" if _says_nothing(details["type"], context, path) else excerpt_of(details["input"])
+    return Fault(code, path, excerpt, problem)
 
 
 def _explain(kind: str, message: str, context: Mapping[str, Any]) -> tuple[RefusalCode, str]:

@@ -20,6 +20,8 @@ payouts_app = typer.Typer(help="Payout runs and payouts.", no_args_is_help=True)
 deadletter_app = typer.Typer(help="Records that were refused: list, show, replay after a fix.", no_args_is_help=True)
 app.add_typer(payouts_app, name="payouts")
 app.add_typer(deadletter_app, name="deadletter")
+tariff_app = typer.Typer(help="Tariffs: check them before they are published, list what was.", no_args_is_help=True)
+app.add_typer(tariff_app, name="tariff")
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where embedded services keep their data.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
@@ -234,7 +236,7 @@ def leakage(
 def schemas(
     directory: Annotated[Path, typer.Argument(metavar="DIR")], json: Json = False, debug: Debug = False
 ) -> None:
-    """Write the JSON Schema of every event, and the AsyncAPI document."""
+    """Write the JSON Schemas of every event and of OCPI's CDRs and tariffs, and the AsyncAPI document."""
     from wattledger import commands
 
     commands.schemas(directory, json=json, debug=debug)
@@ -294,6 +296,21 @@ def deadletter_replay(
     from wattledger import commands
 
     commands.deadletter_replay(data_dir, ids or [], code, json=json, debug=debug)
+
+
+@tariff_app.command("lint")
+def tariff_lint(
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="One OCPI tariff, a list of them, or events a line; - for input."),
+    ],
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Check OCPI tariffs as they are checked on arrival; exit 1 if any has an error, 0 with warnings only."""
+    from wattledger import commands
+
+    commands.tariff_lint(files, json=json, debug=debug)
 
 
 def main(arguments: list[str] | None = None) -> int:

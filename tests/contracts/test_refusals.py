@@ -218,6 +218,7 @@ BAD: list[tuple[str, str, Any, RefusalCode]] = [
     (NEWER, "data.tariff.elements.0.price_components.0.vat", ABSENT, C.BAD_VALUE),
     (TAXED, "data.partner", "DE_ABC", C.BAD_VALUE),
     (TAXED, "data.taxes.0.name", "", C.BAD_VALUE),
+    (TAXED, "data.taxes.0.name", " ", C.BAD_VALUE),
     (TAXED, "data.taxes.0.percent", "-5", C.BAD_VALUE),
     (TAXED, "data.taxes.1.percent", 101, C.BAD_VALUE),
     (TAXED, "data.taxes.0.account_number", 7, C.WRONG_TYPE),

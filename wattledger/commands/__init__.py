@@ -6,6 +6,7 @@ from wattledger.commands.energy import leakage
 from wattledger.commands.live import consume, migrate, payouts_run, project, up
 from wattledger.commands.reading import balances, export, payouts_list, price, rebuild, schemas, session, verify
 from wattledger.commands.settling import demo, publish, settle
+from wattledger.commands.tariffs import tariff_lint
 
 __all__ = [
     "balance",
@@ -27,6 +28,7 @@ __all__ = [
     "schemas",
     "session",
     "settle",
+    "tariff_lint",
     "up",
     "verify",
 ]
