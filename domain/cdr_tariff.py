@@ -6,7 +6,8 @@ from fractions import Fraction
 from typing import Any
 
 from domain.cdr_text import short_id
-from domain.document import Part, as_part, exact_number
+from domain.document import Part, as_part
+from domain.exact import Exact, exact
 from domain.taxes import NO, NOT_APPLICABLE, YES, Tax, component_taxes, price_before_taxes, tax_included_of
 
 # What every JSON reader keeps of a number.
@@ -83,8 +84,8 @@ def _renamed(bound: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, An
     return {names.get(name, name): value for name, value in bound.items() if name != "taxes"}
 
 
-def rates_of(tariff: Mapping[str, Any]) -> set[Fraction | None]:
+def rates_of(tariff: Mapping[str, Any]) -> frozenset[Exact | None]:
     """The VAT rates in percent of a tariff of 2.2.1, None among them where a component has no VAT."""
-    components = [component for element in tariff["elements"] for component in element.get("price_components") or ()]
+    components = [component for element in tariff["elements"] for component in element["price_components"]]
     stated = [component.get("vat") for component in components]
-    return {None if vat is None else exact_number(vat) for vat in stated}
+    return frozenset([None if vat is None else exact(vat) for vat in stated])

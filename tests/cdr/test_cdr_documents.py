@@ -1,0 +1,86 @@
+"""CDRs of generated sessions and tariffs: valid, adding up to the cent, and priced by themselves to their totals."""
+
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import given, settings
+
+from domain.money import currency_exponent
+from domain.periods import from_cdr
+from domain.pricing import price
+from domain.rating import Price
+from domain.tariff import Tariff
+from tests.cdr.cdr_builders import COSTS, check, emitted, gross_of, tariffs, volume_of
+from tests.rating.test_price_properties import ZONES, facts
+
+
+@settings(max_examples=250, deadline=None)
+@given(tariffs(), facts(), ZONES)
+def test_both_versions_and_their_credits_satisfy_models_and_schemas(
+    terms: dict[str, Any], session: dict[str, Any], zone: ZoneInfo
+) -> None:
+    cdr = emitted(terms, session, zone)
+    check(cdr.older, "2.2.1")
+    check(cdr.newer, "2.3.0")
+    older, newer = cdr.credits()
+    check(older, "2.2.1")
+    check(newer, "2.3.0")
+
+
+@settings(max_examples=250, deadline=None)
+@given(tariffs(), facts(), ZONES)
+def test_volumes_parts_taxes_and_totals_add_up(
+    terms: dict[str, Any], session: dict[str, Any], zone: ZoneInfo
+) -> None:
+    cdr = emitted(terms, session, zone)
+    older, newer = cdr.older, cdr.newer
+    exponent = currency_exponent(terms["currency"])
+    assert volume_of(older, "ENERGY") == older["total_energy"]
+    assert volume_of(older, "TIME", "PARKING_TIME", "RESERVATION_TIME") == older["total_time"]
+    assert volume_of(older, "PARKING_TIME") == older.get("total_parking_time", 0)
+    assert all(each["volume"] >= 0 for period in older["charging_periods"] for each in period["dimensions"])
+    assert older["total_cost"]["excl_vat"] == Decimal(cdr.net_minor).scaleb(-exponent)
+    assert older["total_cost"]["incl_vat"] == Decimal(cdr.gross_minor).scaleb(-exponent)
+    parts = [name for name in COSTS if name in older]
+    for name in ("total_cost", *parts):
+        assert newer[name]["before_taxes"] == older[name]["excl_vat"]
+        assert gross_of(newer[name]) == older[name]["incl_vat"]
+    if "min_price" not in terms and "max_price" not in terms:
+        for side in ("excl_vat", "incl_vat"):
+            assert sum(older[name][side] for name in parts) == older["total_cost"][side]
+        assert taxes_by_name(newer, ["total_cost"]) == taxes_by_name(newer, parts)
+
+
+def taxes_by_name(cdr: dict[str, Any], names: list[str]) -> dict[tuple[Any, ...], Decimal]:
+    """The taxes that are more than nothing, by what they are."""
+    sums: dict[tuple[Any, ...], Decimal] = {}
+    for tax in (tax for name in names for tax in cdr[name]["taxes"]):
+        key = (tax["name"], tax.get("percentage"), tax.get("account_number"))
+        sums[key] = sums.get(key, Decimal(0)) + tax["amount"]
+    return {key: amount for key, amount in sums.items() if amount}
+
+
+@settings(max_examples=300, deadline=None)
+@given(tariffs(), facts(), ZONES)
+def test_pricing_a_cdr_by_its_own_tariff_gives_its_own_costs(
+    terms: dict[str, Any], session: dict[str, Any], zone: ZoneInfo
+) -> None:
+    cdr = emitted(terms, session, zone)
+    unit = Decimal(1).scaleb(-currency_exponent(terms["currency"]))
+    for sent in (cdr.older, cdr.newer):
+        again = price(Tariff.from_ocpi(sent["tariffs"][0]), from_cdr(sent), zone)
+        of_parts = (again.fixed, again.energy, again.time, again.parking, again.reservation)
+        for name, amount in zip(COSTS, of_parts, strict=True):
+            assert (amount is None) == (name not in sent), name
+            if amount is not None:
+                assert off_by(cdr.older[name], amount) <= unit, name
+        assert off_by(cdr.older["total_cost"], again.total) <= unit
+
+
+def off_by(cost: dict[str, Any], amount: Price) -> Decimal:
+    """How far a cost in a CDR is from an exact amount, without or with VAT."""
+    sides = ((cost["excl_vat"], amount.excl_vat), (cost["incl_vat"], amount.incl_vat))
+    return max(
+        abs(Decimal(stated) - Decimal(exact.numerator) / Decimal(exact.denominator)) for stated, exact in sides
+    )
