@@ -22,6 +22,7 @@ from domain.calendar import utc_text
 from domain.catalogue import Catalogue
 from domain.cdr import CdrSource, cdr_document, credit_document
 from domain.cdr_chain import CREDIT, ISSUE, Step, cdr_id, next_steps, wanted_chain
+from domain.cdr_taxes import taxes_to_store
 from domain.driver_book import driver_book
 from domain.facts import in_order
 from domain.meter_facts import MeterFacts
@@ -238,6 +239,7 @@ class _Verdict:
                     document,
                     step.bill.published.hash,
                     self._replaced(step),
+                    taxes_to_store(step.bill.rating, document),
                 )
             )
 
