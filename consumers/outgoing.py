@@ -12,15 +12,17 @@ from contracts.outgoing import encode, raw_bytes
 from domain.money import format_minor
 from domain.payout import PayoutCreated, PayoutStatusChanged
 from domain.session_events import SessionAssessed
+from domain.tariff_events import TariffWarned
 from ledger.codec import decode
 from ledger.outbox import PendingEvent, PendingLetter
 from ledger.quarantine import DeadLetter
 from ledger.work import event_id
 
-_SESSION_KINDS = {"SUSPENSE": "SESSION_SUSPENDED", "INVALID": "SESSION_INVALID"}
+_SESSION_KINDS = {"SUSPENSE": "SESSION_SUSPENDED", "INVALID": "SESSION_INVALID", "RATED": "SESSION_ESTIMATED"}
 _SESSION_SENTENCES = {
     "SUSPENSE": "session {id} is not billed before this is mended: {reason}",
     "INVALID": "session {id} is not billed, its reports contradict each other: {reason}",
+    "RATED": "session {id} never ended: it is billed up to its last register, until its end is reported ({reason})",
 }
 _CDR_LINKS = ("tariff_hash", "replaces")
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -95,6 +97,15 @@ def _session_notice(pending: PendingEvent) -> _Content:
     return _Content("settlement.notification.raised", event.session_id, _time_of_fact(pending.fact_state), data)
 
 
+def _tariff_notice(pending: PendingEvent) -> _Content:
+    event: TariffWarned = decode(pending.event_topic, pending.state)
+    given_to = f" for partner {event.partner}" if event.partner else ""
+    told = "; ".join(f"{finding['path']}: {finding['sentence']}" for finding in event.findings)
+    sentence = f"tariff {event.tariff_id} of operator {event.operator_id}{given_to} is in use, with warnings: {told}"
+    data = _notice("TARIFF_WARNING", event.tariff_id, sentence, event.operator_id)
+    return _Content("settlement.notification.raised", event.tariff_id, event.published_at, data)
+
+
 def _notice(kind: str, subject: str, sentence: str, operator_id: str) -> dict[str, Any]:
     return {"kind": kind, "subject": subject, "sentence": sentence[:1000], "operator_id": operator_id or None}
 
@@ -110,6 +121,7 @@ _CONTENTS: Mapping[str, Callable[[PendingEvent], _Content]] = {
     "PayoutCreated": _batch_created,
     "PayoutStatusChanged": _payout_notice,
     "SessionAssessed": _session_notice,
+    "TariffWarned": _tariff_notice,
 }
 
 

@@ -11,6 +11,7 @@ from psycopg.rows import TupleRow
 from domain.catalogue import Catalogue
 from domain.facts import parse_fact
 from domain.judging import decide
+from domain.orphans import ESTIMATED
 from domain.session import Judgement, Session, session_stream
 from domain.session_events import (
     Booked,
@@ -138,7 +139,7 @@ def _write_cdr(work: Work, session: Session, decision: CdrIssued | CdrCredited) 
 
 
 def _write_outcome(work: Work, session: Session, decision: SessionAssessed) -> None:
-    if decision.state in NOTIFIED_STATES:
+    if decision.state in NOTIFIED_STATES or decision.reason == ESTIMATED:
         key = decision.operator_id or session.session_id
         work.send("settlement.notifications", key, session_stream(session.session_id), session.version)
 

@@ -1,11 +1,16 @@
 """CDRs: each session's chain from number 1 with its credit CDRs, whose last one says what the session cost."""
 
+from fractions import Fraction
 from uuid import NAMESPACE_URL, uuid5
 
-from ledger.audit.amounts import minor
+from ledger.audit.amounts import exact, minor
 from ledger.audit.report import Tally
 from ledger.audit.sessions import Session
 from ledger.audit.streams import Body
+
+_TIMES = ("TIME", "PARKING_TIME", "RESERVATION_TIME")
+# OCPI numbers have four decimals (OCPI types, number).
+_HALF_A_DIGIT = Fraction(1, 20_000)
 
 
 def check_chain(session: Session, tally: Tally) -> None:
@@ -38,6 +43,30 @@ def _check_issued(session: Session, issued: Body, tally: Tally) -> None:
     tally.compare(where, wanted, issued["cdr_id"], f"the id of CDR {issued['number']}")
     tally.compare(where, wanted, document["id"], f"the id in CDR {issued['number']}")
     tally.compare(where, tuple(issued["key"][1:3]), _cost(document), f"total_cost of CDR {issued['number']}")
+    _check_periods(session, issued, tally)
+
+
+def _check_periods(session: Session, issued: Body, tally: Tally) -> None:
+    """The volumes of the charging periods add up to the totals, and these are the energy that was billed."""
+    where, document, number = session.where, issued["document"], issued["number"]
+    sums: dict[str, Fraction] = {}
+    for period in document["charging_periods"]:
+        for dimension in period["dimensions"]:
+            volume = exact(dimension["volume"])
+            sums[dimension["type"]] = sums.get(dimension["type"], Fraction(0)) + volume
+    energy_kwh, parking = sums.get("ENERGY", Fraction(0)), sums.get("PARKING_TIME", Fraction(0))
+    total_kwh, billed_kwh = exact(document["total_energy"]), exact(issued["key"][0]) / 1000
+    tally.compare(where, total_kwh, energy_kwh, f"the energy of the periods of CDR {number}")
+    if abs(total_kwh - billed_kwh) > _HALF_A_DIGIT:
+        tally.note(where, billed_kwh, total_kwh, f"{where}: total_energy of CDR {number} is not what was billed")
+    tally.compare(
+        where,
+        exact(document.get("total_parking_time", 0)),
+        parking,
+        f"the parking time of the periods of CDR {number}",
+    )
+    hours = sum((sums.get(kind, Fraction(0)) for kind in _TIMES), Fraction(0))
+    tally.compare(where, exact(document["total_time"]), hours, f"the time of the periods of CDR {number}")
 
 
 def _check_credit(session: Session, issued: Body, credited: Body, tally: Tally) -> None:

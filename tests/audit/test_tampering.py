@@ -323,6 +323,17 @@ TAMPERING: dict[str, tuple[str, set[str]]] = {
         _event("CdrIssued", "document.total_cost.incl_vat", "'999.99'"),
         {"cdrs"},
     ),
+    "a CDR's energy is not that of its periods": (_event("CdrIssued", "document.total_energy", "'9999'"), {"cdrs"}),
+    "a CDR's time is not that of its periods": (_event("CdrIssued", "document.total_time", "'9999'"), {"cdrs"}),
+    "a CDR's period has other energy": (
+        _event(
+            "CdrIssued",
+            "document.charging_periods.0.dimensions.0.volume",
+            "'9999'",
+            "body #>> '{document,charging_periods,0,dimensions,0,type}' = 'ENERGY'",
+        ),
+        {"cdrs"},
+    ),
     "a CDR has another number": (_event("CdrIssued", "number", "'7'"), {"cdrs"}),
     "a credit CDR takes back less": (
         _event(
