@@ -19,6 +19,7 @@ from contracts.decode import Message, decode
 from contracts.refusal import Refusal, RefusalCode
 from domain.catalogue import CATALOGUE_TYPES
 from domain.facts import INVOICE_ITEM, SETTLED_ITEM
+from domain.tariff_events import tariff_stream_name, warned
 from ledger import messages, positions, quarantine
 from ledger.codec import RecordedFact
 from ledger.collector import collector_paused
@@ -223,6 +224,8 @@ class Intake:
             for fact in facts:
                 versions[stream_id] += 1
                 work.store(stream_id, versions[stream_id], fact)
+                if fact.type == "tariff.published":
+                    versions[stream_id] += _warn(work, stream_id, versions[stream_id] + 1, fact)
         work.versions |= versions
         return marked
 
@@ -289,9 +292,17 @@ def _stream_of(message: Message) -> UUID:
 
 
 def _tariff_stream(data: Mapping[str, Any]) -> str:
-    """A partner's tariff has a stream of its own, beside that of everybody's tariff with the same id."""
-    name = f"tariff:{data['operator_id']}:{str(data['tariff']['id']).casefold()}"
-    return f"{name}:{data['partner'].upper()}" if data.get("partner") else name
+    return tariff_stream_name(data["operator_id"], str(data["tariff"]["id"]), data.get("partner"))
+
+
+def _warn(work: Work, stream_id: UUID, version: int, fact: RecordedFact) -> bool:
+    """Keep the warnings about a tariff behind its publication, and tell people; whether there are any."""
+    warning = warned(fact.source, fact.id, fact.time, fact.data)
+    if warning is None:
+        return False
+    work.store(stream_id, version, warning)
+    work.send("settlement.notifications", warning.tariff_id, stream_id, version)
+    return True
 
 
 _STREAM_KEYS: dict[str, Callable[[Mapping[str, Any]], str]] = {

@@ -30,6 +30,7 @@ from domain.session_events import (
     SessionAssessed,
     ShareReleased,
 )
+from domain.tariff_events import TariffWarned
 
 
 class RecordedFact(NamedTuple):
@@ -53,6 +54,7 @@ _PLAIN_EVENTS: tuple[type, ...] = (
     PayoutCreated,
     PayoutStatusChanged,
     PayoutSuperseded,
+    TariffWarned,
 )
 
 _WRAPPERS = (Booked, Retracted)

@@ -1,7 +1,7 @@
 """The command `wattledger`: options and words here, the work in modules that are loaded when they are needed."""
 
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,6 +43,17 @@ def moment(text: str | None, option: str = "--until") -> datetime | None:
     if parsed is None or parsed.tzinfo is None:
         raise typer.BadParameter(f"{text!r} is not a time such as 2026-03-01T00:00:00Z", param_hint=option)
     return parsed.astimezone(UTC)
+
+
+def day_or_moment(text: str, option: str) -> date | datetime:
+    """A day as YYYY-MM-DD, or else a UTC instant; raises typer.BadParameter."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        found = moment(text, option)
+    if found is None:
+        raise typer.BadParameter("a day such as 2026-03-01 is needed", param_hint=option)
+    return found
 
 
 @app.command()
@@ -257,6 +268,40 @@ def price(
     commands.price(cdr, tariff, time_zone, debug=debug)
 
 
+@app.command()
+def rerate(
+    operator: Annotated[str, typer.Option("--operator", metavar="ID", help="Whose sessions.")],
+    since: Annotated[
+        str, typer.Option("--from", metavar="DAY", help="Started on or after this day, local, or this time.")
+    ],
+    until: Annotated[str, typer.Option("--to", metavar="DAY", help="Started on or before this day, or time.")],
+    tariff: Annotated[
+        str, typer.Option("--tariff", metavar="T", help="A file with an OCPI tariff, or the id of a published one.")
+    ],
+    sessions_of: Annotated[
+        str | None, typer.Option("--sessions-of", metavar="TARIFF", help="Only sessions that name this tariff.")
+    ] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Order it: rate these sessions so from now on.")] = False,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why it is ordered; with --apply.")] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="TIME", help="When the order takes effect; now by default.")
+    ] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show what past sessions would have earned by another tariff; with --apply, rate them by it."""
+    from wattledger import commands
+    from wattledger.rerating import Wish
+
+    if apply and not (reason and reason.strip()):
+        raise typer.BadParameter("an order needs one: who reads the book later asks why", param_hint="--reason")
+    ordered_at = moment(at, "--at") or datetime.now(UTC)
+    days = (day_or_moment(since, "--from"), day_or_moment(until, "--to"))
+    wish = Wish(operator, *days, tariff, sessions_of, ordered_at, reason if apply else None)
+    commands.rerate(data_dir, wish, apply=apply, json=json, debug=debug)
+
+
 @deadletter_app.command("list")
 def deadletter_list(
     code: Annotated[str | None, typer.Option("--code", help="Only this error code.")] = None,
@@ -311,6 +356,19 @@ def tariff_lint(
     from wattledger import commands
 
     commands.tariff_lint(files, json=json, debug=debug)
+
+
+@tariff_app.command("list")
+def tariff_list(
+    operator: Annotated[str | None, typer.Option("--operator", help="Only this operator's.")] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """List every version of every tariff, with the hash that CDRs name and the warnings it was accepted with."""
+    from wattledger import commands
+
+    commands.tariff_list(data_dir, operator, json=json, debug=debug)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -5,8 +5,9 @@ from wattledger.commands.deadletters import deadletter_list, deadletter_replay, 
 from wattledger.commands.energy import leakage
 from wattledger.commands.live import consume, migrate, payouts_run, project, up
 from wattledger.commands.reading import balances, export, payouts_list, price, rebuild, schemas, session, verify
+from wattledger.commands.rerate import rerate
 from wattledger.commands.settling import demo, publish, settle
-from wattledger.commands.tariffs import tariff_lint
+from wattledger.commands.tariffs import tariff_lint, tariff_list
 
 __all__ = [
     "balance",
@@ -25,10 +26,12 @@ __all__ = [
     "project",
     "publish",
     "rebuild",
+    "rerate",
     "schemas",
     "session",
     "settle",
     "tariff_lint",
+    "tariff_list",
     "up",
     "verify",
 ]

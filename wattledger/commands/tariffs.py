@@ -57,6 +57,40 @@ def tariff_lint(files: Sequence[str], *, json: bool, debug: bool) -> None:
         raise ApplicationError(f"{', '.join(files)}: no tariff in it; name files with OCPI tariffs or events")
 
 
+def tariff_list(data_dir: Path | None, operator: str | None, *, json: bool, debug: bool) -> None:
+    """`wattledger tariff list`."""
+    from contracts.values import format_time
+    from ledger.tariff_versions import tariff_versions
+    from wattledger.commands.common import read, show_rows, the_store
+
+    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
+        found = read(store, lambda cursor: tariff_versions(cursor, operator))
+    rows = [
+        {
+            "operator_id": version.operator_id,
+            "tariff_id": version.tariff_id,
+            "partner": version.partner,
+            "effective_from": format_time(version.effective_from),
+            "published": format_time(version.published_at),
+            "hash": version.hash,
+            "warnings": [dict(finding) for finding in version.findings],
+        }
+        for version in found
+    ]
+    if not json:
+        # The beginning of a hash is enough for people to tell versions apart.
+        rows = [
+            row
+            | {"hash": str(row["hash"])[:12], "warnings": "\n".join(_short(finding) for finding in row["warnings"])}
+            for row in rows
+        ]
+    show_rows("Tariffs", rows, (), json=json, whole=("tariff_id", "hash"))
+
+
+def _short(finding: Any) -> str:
+    return f"{finding['code']} {finding['path']}"
+
+
 # Reading -----------------------------------------------------------------------------------------------------------
 
 
