@@ -41,7 +41,8 @@ def points(trace: SessionTrace, menu: Menu, time_zone: ZoneInfo, state_cuts: lis
 
 def time_cuts(start: datetime, end: datetime, menu: Menu, time_zone: ZoneInfo) -> set[datetime]:
     edges = menu.edges
-    cuts = {start + timedelta(microseconds=elapsed_us) for elapsed_us in edges.elapsed_us}
+    lasting_us = microseconds(end - start)
+    cuts = {start + timedelta(microseconds=since) for since in edges.elapsed_us if 0 < since < lasting_us}
     if edges.clock_minutes:
         cuts |= wall_clock_instants(start, end, edges.clock_minutes, time_zone)
     return {at for at in cuts if start < at < end}

@@ -31,10 +31,12 @@ def exact_number(value: object) -> Fraction:
 def utc_instant(value: object) -> datetime:
     """An OCPI DateTime: RFC 3339 in UTC, where a missing designator means UTC. Raises AmountError otherwise."""
     try:
-        moment = datetime.fromisoformat(str(value))
-    except ValueError:
-        raise AmountError(f"{value!r} is not a date and time") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if moment is not None:
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise AmountError(f"{value!r} is not a date and time")
 
 
 @dataclass(frozen=True, slots=True)
