@@ -191,6 +191,29 @@ def session(session_id: str, data_dir: DataDir = None, json: Json = False, debug
 
 
 @app.command()
+def cdrs(
+    session_id: Annotated[str | None, typer.Option("--session", help="Only this session's.")] = None,
+    operator: Annotated[str | None, typer.Option("--operator", help="Only this operator's.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="D", help="Issued on this UTC day, or at this time, or later.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", metavar="D", help="Issued on this UTC day, or at this time, or earlier.")
+    ] = None,
+    ocpi: Annotated[str, typer.Option("--ocpi", metavar="2.2.1|2.3.0", help="The version to write.")] = "2.2.1",
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Instead of standard output.")] = None,
+    data_dir: DataDir = None,
+    debug: Debug = False,
+) -> None:
+    """Write the CDRs and credit CDRs that went out, one JSON document a line, by session."""
+    from wattledger import commands
+
+    begin = None if since is None else day_or_moment(since, "--from")
+    end = None if until is None else day_or_moment(until, "--to")
+    commands.cdrs(data_dir, session_id, operator, begin, end, ocpi, out, debug=debug)
+
+
+@app.command()
 def verify(data_dir: DataDir = None, json: Json = False, debug: Debug = False) -> None:
     """Recompute the book from the events, check every invariant and print what differs; exit 1 if anything does."""
     from wattledger import commands

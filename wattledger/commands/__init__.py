@@ -1,6 +1,7 @@
 """What each command does, with what it prints; loaded only when a command runs."""
 
 from wattledger.commands.book import balance
+from wattledger.commands.cdrs import cdrs
 from wattledger.commands.deadletters import deadletter_list, deadletter_replay, deadletter_show
 from wattledger.commands.energy import leakage
 from wattledger.commands.live import consume, migrate, payouts_run, project, up
@@ -12,6 +13,7 @@ from wattledger.commands.tariffs import tariff_lint, tariff_list
 __all__ = [
     "balance",
     "balances",
+    "cdrs",
     "consume",
     "deadletter_list",
     "deadletter_replay",
