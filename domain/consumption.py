@@ -10,6 +10,7 @@ from math import lcm
 from zoneinfo import ZoneInfo
 
 from domain.exact import Exact
+from domain.menu import NOTHING
 from domain.rating import MICROSECOND, ChargingPeriod, Phase
 from domain.tariff import Tariff
 from domain.tariff_elements import Component
@@ -66,7 +67,8 @@ class SoFar:
     """What a session's periods under one tariff need to know of the session as a whole.
 
     `reserved_from` and `connected_at` are where durations count from; `energy_wh` is what was metered before, and
-    `is_flat_owed` and `is_reservation_flat_owed` tell whether another tariff charged its fee already.
+    `is_flat_owed` and `is_reservation_flat_owed` tell whether another tariff charged its fee already. `unpriced` are
+    the periods, by their index, for which no tariff is relevant (OCPI mod_cdrs, ChargingPeriod tariff_id).
     """
 
     reserved_from: datetime
@@ -75,6 +77,7 @@ class SoFar:
     energy_wh: Exact = 0
     is_flat_owed: bool = False
     is_reservation_flat_owed: bool = False
+    unpriced: frozenset[int] = frozenset()
 
 
 def beginning(periods: Sequence[ChargingPeriod]) -> SoFar:
@@ -108,6 +111,7 @@ def consume(tariff: Tariff, periods: Sequence[ChargingPeriod], time_zone: ZoneIn
     reserved, charging = tariff.expired if before.is_expired else tariff.reserved, tariff.charging
     (energy, *volumes), scale = whole_numbers([before.energy_wh, *[period.energy_wh for period in periods]])
     found = Consumption(scale)
+    unpriced = before.unpriced
     last_end: datetime | None = None
     last_phase: Phase | None = None
     for index, period in enumerate(periods):
@@ -115,14 +119,18 @@ def consume(tariff: Tariff, periods: Sequence[ChargingPeriod], time_zone: ZoneIn
         length_us = (end - start) // MICROSECOND
         follows = start == last_end and phase is last_phase
         found.time_us += length_us
+        if index in unpriced:
+            choice = NOTHING
+        elif phase is Phase.RESERVED:
+            choice = reserved.choice_at(period, before.reserved_from, time_zone, energy, scale)
+        else:
+            choice = charging.choice_at(period, before.connected_at, time_zone, energy, scale)
         if phase is Phase.RESERVED:
             found.reserved_us += length_us
-            choice = reserved.choice_at(period, before.reserved_from, time_zone, energy, scale)
             if choice.time is not None:
                 _add(found.reservation_time, follows, index, choice.time, length_us)
             _add_flat_once(found.reservation_flat, before.is_reservation_flat_owed, index, choice.flat)
         else:
-            choice = charging.choice_at(period, before.connected_at, time_zone, energy, scale)
             if choice.energy is not None and period.metered:
                 _add(found.energy, follows, index, choice.energy, volumes[index])
             if phase is Phase.IDLE:

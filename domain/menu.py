@@ -31,6 +31,9 @@ class Choice(NamedTuple):
     flat: Component | None
 
 
+NOTHING = Choice(None, None, None, None)
+
+
 class Menu:
     """The elements that can price one kind of use, searched per dimension in their order."""
 

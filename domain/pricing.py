@@ -30,12 +30,16 @@ def price(tariff: Tariff, periods: Sequence[ChargingPeriod], time_zone: ZoneInfo
     """
     if not periods:
         raise DomainError("a session has at least one charging period; there are none to price")
-    return _price_part(tariff, periods, time_zone, beginning(periods), is_last=True)
+    return price_part(tariff, periods, time_zone, beginning(periods), is_last=True)
 
 
-def _price_part(
+def price_part(
     tariff: Tariff, periods: Sequence[ChargingPeriod], time_zone: ZoneInfo, before: SoFar, *, is_last: bool
 ) -> Rating:
+    """The price of a session's periods under one tariff; only the last of its tariffs rounds up to steps.
+
+    `before` tells what the periods need to know of the whole session.
+    """
     used = consume(tariff, periods, time_zone, before)
     if is_last:
         round_up_steps(used)

@@ -135,7 +135,7 @@ def stretches_of(
         (Phase.CHARGING, microseconds(end - start))
     ]
     if len(stated) > 1:
-        stated = [entry for entry in stated if entry[1]] or stated[:1]
+        stated = [entry for entry in stated if entry[1]] or [stated[-1]]
     stretches = []
     length_us = microseconds(end - start)
     if abs(sum(volume_us for _, volume_us in stated) - length_us) <= _ROUNDING_OF_HOURS_US * len(stated):
@@ -149,6 +149,7 @@ def stretches_of(
     return stretches
 
 
+# In the order in which they happen.
 _PHASE_OF_DIMENSION = (
     ("RESERVATION_TIME", Phase.RESERVED),
     ("TIME", Phase.CHARGING),

@@ -3,7 +3,7 @@
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.exceptions import TyperException
@@ -278,17 +278,27 @@ def schemas(
 
 @app.command()
 def price(
-    cdr: Annotated[Path, typer.Argument(metavar="CDR.json", help="An OCPI 2.2.1 CDR.")],
+    cdr: Annotated[Path, typer.Argument(metavar="CDR.json", help="An OCPI CDR of 2.2.1 or 2.3.0.")],
     tariff: Annotated[
         Path | None, typer.Option("--tariff", metavar="TARIFF.json", help="Instead of the CDR's own.")
     ] = None,
-    time_zone: Annotated[str, typer.Option("--time-zone", help="IANA zone of the location.")] = "UTC",
+    time_zone: Annotated[
+        str | None, typer.Option("--time-zone", metavar="ZONE", help="IANA zone of the location; else UTC.")
+    ] = None,
+    tax: Annotated[
+        list[str] | None,
+        typer.Option("--tax", metavar="NAME=PERCENT", help="A tax on what has no vat (2.3.0); may be repeated."),
+    ] = None,
+    ocpi: Annotated[
+        Literal["2.2.1", "2.3.0"] | None, typer.Option("--ocpi", help="Form of the prices; else that of the tariff.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Add every line and every rounding.")] = False,
     debug: Debug = False,
 ) -> None:
     """Price the charging periods of an OCPI CDR and print the OCPI totals as JSON."""
     from wattledger import commands
 
-    commands.price(cdr, tariff, time_zone, debug=debug)
+    commands.price(commands.PriceWish(cdr, tariff, time_zone, tax or [], ocpi, explain), debug=debug)
 
 
 @app.command()

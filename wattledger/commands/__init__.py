@@ -5,12 +5,14 @@ from wattledger.commands.cdrs import cdrs
 from wattledger.commands.deadletters import deadletter_list, deadletter_replay, deadletter_show
 from wattledger.commands.energy import leakage
 from wattledger.commands.live import consume, migrate, payouts_run, project, up
-from wattledger.commands.reading import balances, export, payouts_list, price, rebuild, schemas, session, verify
+from wattledger.commands.pricing import PriceWish, price
+from wattledger.commands.reading import balances, export, payouts_list, rebuild, schemas, session, verify
 from wattledger.commands.rerate import rerate
 from wattledger.commands.settling import demo, publish, settle
 from wattledger.commands.tariffs import tariff_lint, tariff_list
 
 __all__ = [
+    "PriceWish",
     "balance",
     "balances",
     "cdrs",

@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -124,42 +123,3 @@ def schemas(directory: Path, *, json: bool, debug: bool) -> None:
         print_json(written)
     else:
         sys.stdout.write(f"{len(written)} files written to {directory}\n")
-
-
-def _json_object(path: Path) -> dict[str, Any]:
-    try:
-        document = orjson.loads(path.read_bytes())
-    except OSError as error:
-        raise ApplicationError(f"{path}: {(error.strerror or str(error)).lower()}; name a file of JSON") from error
-    except orjson.JSONDecodeError as error:
-        raise ApplicationError(f"{path}: not JSON ({error}); name a file that holds one OCPI object") from error
-    if not isinstance(document, dict):
-        raise ApplicationError(f"{path}: not a JSON object; name a file that holds one OCPI object")
-    return document
-
-
-def price(cdr: Path, tariff: Path | None, time_zone: str, *, debug: bool) -> None:
-    """`wattledger price`."""
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    from domain.periods import from_cdr
-    from domain.pricing import ocpi_totals
-    from domain.pricing import price as rate
-    from domain.tariff import Tariff
-    from ledger.codec import dump
-
-    set_up_logging("DEBUG" if debug else "WARNING")
-    document = _json_object(cdr)
-    if tariff is not None:
-        chosen = _json_object(tariff)
-    elif document.get("tariffs"):
-        chosen = document["tariffs"][0]
-    else:
-        raise ApplicationError(f"{cdr} names no tariff; give one with --tariff TARIFF.json")
-    try:
-        zone = ZoneInfo(time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ApplicationError(f"{time_zone!r} is no IANA time zone; name one such as Europe/Amsterdam") from None
-    rating = rate(Tariff.from_ocpi(chosen), from_cdr(document), zone)
-    totals = ocpi_totals(rating, credit=bool(document.get("credit")))
-    sys.stdout.buffer.write(dump({name: value for name, value in totals.items() if value is not None}) + b"\n")
