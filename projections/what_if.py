@@ -1,0 +1,250 @@
+"""What past sessions would have earned by another tariff: the engine's own judgement, on copies, posting nothing.
+
+An order to rate anew is told to a copy of the catalogue that only this call has, and each session it concerns decides
+again as it would if the order were given. So what is shown is what an order comes to, to the cent.
+"""
+
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, Self
+
+from psycopg import Connection, IsolationLevel
+from psycopg.rows import TupleRow
+
+from domain.assessment import RATED, Assessment, Bill
+from domain.bookings import CapturedSessionReRated
+from domain.catalogue import Catalogue
+from domain.judging import decide
+from domain.rating_orders import RatingOrder
+from domain.session import Session
+from domain.session_events import SessionAssessed
+from ledger.catalogue_store import KnownCatalogue
+from ledger.database import Role, connect
+from ledger.session_store import load
+
+SESSIONS_AT_ONCE = 1_000
+
+# The sessions of an operator that started in a span of time. Nothing of a session is before its start, so the index
+# on `latest_at` finds them.
+_STARTED = """
+SELECT session_id FROM intake.session_head
+WHERE operator_id = %(operator_id)s AND latest_at >= %(started_from)s
+  AND started_at >= %(started_from)s AND started_at < %(started_before)s
+ORDER BY started_at, session_id
+"""
+
+
+class Order(NamedTuple):
+    """An order as a message tells it, given or not: `data` is that of `tariff.rerating_ordered`."""
+
+    source: str
+    id: str
+    time: datetime
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """What a session, or many, came to; minor units."""
+
+    net: int = 0
+    gross: int = 0
+    share: int = 0
+    commission: int = 0
+    commission_vat: int = 0
+
+    @classmethod
+    def of_outcome(cls, outcome: SessionAssessed | None) -> Self | None:
+        """What an outcome says that stands; None unless it is RATED."""
+        if outcome is None or outcome.state != RATED:
+            return None
+        amounts = (outcome.net, outcome.gross, outcome.operator_share, outcome.commission, outcome.commission_vat)
+        return cls(*(amount or 0 for amount in amounts))
+
+    @classmethod
+    def of_bill(cls, bill: Bill | None) -> Self | None:
+        """What a price comes to."""
+        return cls(bill.net, bill.gross, bill.share, bill.commission, bill.commission_vat) if bill else None
+
+    def __add__(self, other: Self | None) -> Self:
+        if other is None:
+            return self
+        return type(self)(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionIf:
+    """One session: what it was `billed`, what it would cost `under` the other tariff, and what an order would leave.
+
+    `standing` is less than `under` by what a captured payment cannot give any more (`shortfall`, minor units), and
+    `refund_due` is what an order would make due back of one. Where `billed` is None the session is not rated and left
+    out, where `under` is None it would be refused: `reason` tells why. `credits` and `cdrs` count what would go out.
+    """
+
+    session_id: str
+    started_at: datetime
+    energy_wh: str | None = None
+    currency: str | None = None
+    billed: Amounts | None = None
+    under: Amounts | None = None
+    standing: Amounts | None = None
+    reason: str = ""
+    shortfall: int = 0
+    refund_due: int = 0
+    credits: int = 0
+    cdrs: int = 0
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums over sessions, taken in one by one; `refused` and `left_out` count them by reason."""
+
+    sessions: int = 0
+    changed: int = 0
+    billed: Amounts = field(default_factory=Amounts)
+    under: Amounts = field(default_factory=Amounts)
+    standing: Amounts = field(default_factory=Amounts)
+    shortfall: int = 0
+    refund_due: int = 0
+    credits: int = 0
+    cdrs: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def add(self, each: SessionIf) -> None:
+        """Take in a session."""
+        if each.billed is None:
+            self.left_out[each.reason] += 1
+            return
+        self.sessions += 1
+        self.changed += each.billed != each.standing
+        self.billed, self.under = self.billed + each.billed, self.under + each.under
+        self.standing += each.standing
+        self.shortfall += each.shortfall
+        self.refund_due += each.refund_due
+        self.credits, self.cdrs = self.credits + each.credits, self.cdrs + each.cdrs
+        if each.under is None:
+            self.refused[each.reason] += 1
+
+
+def what_if(dsn: str, order: Order) -> Generator[SessionIf, None, None]:
+    """Each session that an order concerns, by start and id, as of one moment; with memory for a set of them only.
+
+    Reads in one transaction that can write nothing. Raises psycopg.OperationalError when the database is gone.
+    """
+    with _snapshot(dsn) as connection:
+        known = KnownCatalogue()
+        with connection.cursor() as cursor:
+            known.read(cursor)
+        known.catalogue.publish("tariff.rerating_ordered", order.source, order.id, order.time, order.data)
+        given = known.catalogue.orders[order.data["operator_id"]].by_id[order.data["order_id"]]
+        for session in _sessions(connection, given, order.data["operator_id"]):
+            yield _judged(session, known.catalogue, given)
+
+
+def standing(dsn: str, order: Order) -> Generator[SessionIf, None, None]:
+    """The same sessions as they stand, with nothing judged again: what an order that was given has come to."""
+    with _snapshot(dsn) as connection:
+        catalogue = Catalogue()
+        catalogue.publish("tariff.rerating_ordered", order.source, order.id, order.time, order.data)
+        given = catalogue.orders[order.data["operator_id"]].by_id[order.data["order_id"]]
+        for session in _sessions(connection, given, order.data["operator_id"]):
+            yield _as_it_stands(session, given)
+
+
+@contextmanager
+def _snapshot(dsn: str) -> Iterator[Connection[TupleRow]]:
+    with connect(dsn, Role.AUDITOR, autocommit=True) as connection:
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        with connection.transaction(force_rollback=True):
+            yield connection
+
+
+def _sessions(connection: Connection[TupleRow], order: RatingOrder, operator_id: str) -> Iterator[Session]:
+    """The sessions that an order concerns, loaded in sets."""
+    names = {"operator_id": operator_id, "started_from": order.started_from, "started_before": order.started_before}
+    with connection.cursor("started") as heads, connection.cursor() as cursor:
+        heads.execute(_STARTED, names)
+        while rows := heads.fetchmany(SESSIONS_AT_ONCE):
+            for session in load(cursor, [session_id for (session_id,) in rows]).values():
+                start = session.meter.first_start()
+                if start is not None and order.concerns(start.tariff_id, start.at):
+                    yield session
+
+
+def _started_at(session: Session) -> datetime:
+    start = session.meter.first_start()
+    if start is None:
+        raise ValueError(f"session {session.session_id} has no start")
+    return start.at
+
+
+def _as_it_stands(session: Session, order: RatingOrder) -> SessionIf:
+    outcome, started_at = session.outcome, _started_at(session)
+    amounts = Amounts.of_outcome(outcome)
+    if outcome is None or amounts is None:
+        return SessionIf(session.session_id, started_at, reason=_why(outcome))
+    return SessionIf(
+        session.session_id,
+        started_at,
+        outcome.energy_wh,
+        outcome.currency,
+        billed=amounts,
+        under=amounts,
+        standing=amounts,
+        shortfall=outcome.shortfall,
+        refund_due=_refund_due(session, order),
+    )
+
+
+def _why(outcome: SessionAssessed | None) -> str:
+    return f"{outcome.state} {outcome.reason}".strip() if outcome else "not judged yet"
+
+
+def _judged(session: Session, catalogue: Catalogue, order: RatingOrder) -> SessionIf:
+    """What the session comes to with the order; it is a copy, and its decisions go nowhere."""
+    before, started_at = session.outcome, _started_at(session)
+    billed = Amounts.of_outcome(before)
+    if before is None or billed is None:
+        return SessionIf(session.session_id, started_at, reason=_why(before))
+    decide(session, catalogue, None)
+    after, assessment = session.outcome, session.assess(catalogue)
+    left = Amounts.of_outcome(after)
+    bill = assessment.changes[-1].bill if assessment.state == RATED and assessment.changes else None
+    is_changed = (before.energy_wh, billed) != (after.energy_wh if after else None, left)
+    credit, cdr = _documents(session, assessment, order) if is_changed else (0, 0)
+    return SessionIf(
+        session.session_id,
+        started_at,
+        before.energy_wh,
+        before.currency,
+        billed,
+        under=Amounts.of_bill(bill),
+        standing=left,
+        reason="" if left else _why(after),
+        shortfall=after.shortfall if after else 0,
+        refund_due=_refund_due(session, order),
+        credits=credit,
+        cdrs=cdr if left else 0,
+    )
+
+
+def _documents(session: Session, assessment: Assessment, order: RatingOrder) -> tuple[int, int]:
+    """The credit CDRs and CDRs that a changed bill asks for; before the first is due, that one has it already."""
+    if not session.issued:
+        contract, rateable_from = assessment.contract, assessment.rateable_from
+        if contract is None or rateable_from is None:
+            return 0, 0
+        issue_at = max(contract.end.at + timedelta(minutes=contract.operator.cdr_delay_minutes), rateable_from)
+        return (0, 0) if order.at <= issue_at else (1, 1)
+    return int(session.issued[-1].credited_at is None), 1
+
+
+def _refund_due(session: Session, order: RatingOrder) -> int:
+    """What the order makes due back to the driver out of what was captured (J59), in minor units."""
+    booking, _ = session.standing.get(f"re-rating:{order.source}:{order.id}", (None, 0))
+    return booking.old_gross - booking.gross if isinstance(booking, CapturedSessionReRated) else 0

@@ -1,0 +1,192 @@
+"""Orders to rate anew: made of days and a tariff that people name, checked as on arrival, and given through Kafka."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+import orjson
+
+from consumers.publisher import Outgoing
+from consumers.topics import CATALOGUE_TOPIC
+from contracts.decode import Message, decode_event
+from domain.calendar import opens_at, utc_text
+from domain.catalogue import Catalogue, Operator
+from domain.money import plain
+from domain.published_tariff import PublishedTariff, tariff_hash
+from domain.taxes import Tax
+from ledger.catalogue_store import KnownCatalogue
+from ledger.codec import decode
+from ledger.database import Role, connect
+from ledger.event_store import read_streams
+from ledger.followup import FollowUp
+from ledger.working_set import WorkingSet
+from projections.what_if import Order
+from wattledger.crew import Crew, OnProgress
+from wattledger.engine import consume_all, publish_records
+from wattledger.errors import ApplicationError
+from wattledger.store import Store
+
+SOURCE = "urn:wattledger:rerate"
+TYPE = "tariff.rerating_ordered"
+_WHAT_IF = "what if"
+_MIDNIGHT = time()
+_INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants to be rated anew; `since` and `until` are local days, or moments, both inclusive.
+
+    `tariff` names a file or a published tariff of the operator; without a `reason` it is only asked what if.
+    """
+
+    operator_id: str
+    since: date | datetime
+    until: date | datetime
+    tariff: str
+    sessions_of: str | None
+    ordered_at: datetime
+    reason: str | None = None
+
+
+def order_of(store: Store, wish: Wish) -> Order:
+    """The order as its message tells it, checked as on arrival; raises ApplicationError when it cannot be given."""
+    catalogue = _catalogue(store.dsn)
+    operator = _operator(catalogue, wish)
+    started_from, started_before = _range(operator, wish)
+    document, taxes = _tariff(catalogue, wish)
+    _check_currency(catalogue, wish.operator_id, (started_from, started_before), document)
+    told: dict[str, str | None] = {
+        "operator_id": wish.operator_id,
+        "ordered_at": utc_text(wish.ordered_at),
+        "started_from": utc_text(started_from),
+        "started_before": utc_text(started_before),
+        "sessions_of_tariff": wish.sessions_of,
+    }
+    name = ":".join([*(part or "" for part in told.values()), tariff_hash(document, taxes)])
+    order_id = str(uuid5(NAMESPACE_URL, f"wattledger:rerating:{name}"))
+    data: dict[str, Any] = {"order_id": order_id} | {key: each for key, each in told.items() if each is not None}
+    data |= {"tariff": document, "reason": wish.reason or _WHAT_IF}
+    if taxes:
+        data["taxes"] = [
+            {"name": t.name, "percent": plain(t.percent), "account_number": t.account_number} for t in taxes
+        ]
+    found = decode_event(envelope(order_id, told["ordered_at"], data))
+    if not isinstance(found, Message):
+        raise ApplicationError(f"the order would be refused: {found.path}: {found.sentence}")
+    return Order(found.source, found.id, found.time, found.data)
+
+
+def envelope(order_id: str, time: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The CloudEvent of an order; the same order has the same id, so that giving it again is a duplicate."""
+    return {
+        "specversion": "1.0",
+        "id": order_id,
+        "source": SOURCE,
+        "type": TYPE,
+        "subject": data["operator_id"],
+        "time": time,
+        "data": dict(data),
+    }
+
+
+def _catalogue(dsn: str) -> Catalogue:
+    known = KnownCatalogue()
+    with connect(dsn, Role.AUDITOR) as connection, connection.cursor() as cursor:
+        known.read(cursor)
+    return known.catalogue
+
+
+def _operator(catalogue: Catalogue, wish: Wish) -> Operator:
+    versions = catalogue.operators.get(wish.operator_id)
+    if versions is None:
+        raise ApplicationError(f"no operator {wish.operator_id!r} is known; ids are those of operator.registered")
+    return versions.at(wish.ordered_at) or versions.timeline[0][1].value
+
+
+def _range(operator: Operator, wish: Wish) -> tuple[datetime, datetime]:
+    """From the first moment that is meant to the first that is not: days are those of the operator's time zone."""
+    zone = operator.time_zone
+    since, until = wish.since, wish.until
+    first = since if isinstance(since, datetime) else opens_at(since, zone, _MIDNIGHT)
+    last = until + _INSTANT if isinstance(until, datetime) else opens_at(until + timedelta(days=1), zone, _MIDNIGHT)
+    if last <= first:
+        raise ApplicationError(f"no session can start from {since} to {until}; let --to be no earlier than --from")
+    return first, last
+
+
+def _tariff(catalogue: Catalogue, wish: Wish) -> tuple[Mapping[str, Any], tuple[Tax, ...]]:
+    """The document of a file, or of the latest version of a published tariff with the taxes configured for it."""
+    path = Path(wish.tariff)
+    if path.is_file():
+        return _document(path), ()
+    versions = catalogue.tariffs.get((wish.operator_id, wish.tariff.casefold()))
+    published: PublishedTariff | None = versions.latest() if versions else None
+    if published is None:
+        raise ApplicationError(
+            f"{wish.tariff!r} is neither a file nor a published tariff of {wish.operator_id}; "
+            "name a file that holds one OCPI tariff, or the id of one that was published"
+        )
+    return published.document, published.taxes
+
+
+def _document(path: Path) -> Mapping[str, Any]:
+    try:
+        document = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise ApplicationError(f"{path}: {(error.strerror or str(error)).lower()}; name a file of JSON") from error
+    except orjson.JSONDecodeError as error:
+        raise ApplicationError(f"{path}: not JSON ({error}); name a file that holds one OCPI tariff") from error
+    if not isinstance(document, dict):
+        raise ApplicationError(f"{path}: not a JSON object; name a file that holds one OCPI tariff")
+    return document
+
+
+def _check_currency(
+    catalogue: Catalogue, operator_id: str, started: tuple[datetime, datetime], document: Mapping[str, Any]
+) -> None:
+    """An order in a currency that the operator did not have then would change nothing."""
+    timeline = catalogue.operators[operator_id].timeline
+    ruling = catalogue.operator_at(operator_id, started[0])
+    later = [version.value for start, version in timeline if started[0] < start < started[1]]
+    currencies = {each.currency for each in (ruling, *later) if each is not None}
+    if currencies and document.get("currency") not in currencies:
+        raise ApplicationError(
+            f"the tariff is in {document.get('currency')}, {operator_id} in {', '.join(sorted(currencies))}; "
+            "name a tariff in the operator's currency"
+        )
+
+
+def catch_up(store: Store, crew: Crew, on_progress: OnProgress) -> None:
+    """Take in what is published, and have every session judged that it concerns, whoever took it in."""
+    consume_all(crew, on_progress)
+    working_set = WorkingSet.of(store.dsn)
+    try:
+        FollowUp(working_set).run(wait=True)
+    finally:
+        working_set.close()
+
+
+def give(store: Store, crew: Crew, order: Order, on_progress: OnProgress) -> None:
+    """Publish the order and take it in; raises ApplicationError where another one has its id already."""
+    event = envelope(order.id, utc_text(order.time), order.data)
+    key = str(order.data["operator_id"]).encode()
+    publish_records(store, [Outgoing(CATALOGUE_TOPIC, key, orjson.dumps(event))])
+    catch_up(store, crew, on_progress)
+    if _given_reason(store.dsn, order) != order.data["reason"]:
+        raise ApplicationError(
+            f"order {order.data['order_id']} was given before with another reason, and stands as it was given; "
+            "'wattledger deadletter list --code CONFLICT' shows this one"
+        )
+
+
+def _given_reason(dsn: str, order: Order) -> str | None:
+    """Why the order was given that is stored under this id."""
+    name = f"wattledger:stream:rerating:{order.data['operator_id']}:{order.data['order_id']}"
+    stream_id = uuid5(NAMESPACE_URL, name)
+    with connect(dsn, Role.AUDITOR) as connection, connection.cursor() as cursor:
+        stored = read_streams(cursor, [stream_id])[stream_id]
+    return next((decode(each.topic, each.state).data["reason"] for each in stored), None)
