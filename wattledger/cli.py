@@ -1,5 +1,6 @@
 """The command `wattledger`: options and words here, the work in modules that are loaded when they are needed."""
 
+import contextlib
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -50,9 +51,11 @@ def day_or_moment(text: str, option: str) -> date | datetime:
     try:
         return date.fromisoformat(text)
     except ValueError:
+        found = None
+    with contextlib.suppress(typer.BadParameter):
         found = moment(text, option)
     if found is None:
-        raise typer.BadParameter("a day such as 2026-03-01 is needed", param_hint=option)
+        raise typer.BadParameter(f"{text!r} is not a day such as 2026-03-01, nor a time", param_hint=option)
     return found
 
 

@@ -161,6 +161,9 @@ def _print_for_people(order: "Order", sessions: Iterator["SessionIf"]) -> None:
         if each.billed is not None and len(rows) < _LISTED_MAX:
             rows.append(_row(each, currency))
     data = order.data
+    if not totals.sessions:
+        sys.stdout.write(f"no session of {data['operator_id']} in this range is rated: nothing to compare\n")
+        return
     title = f"{data['operator_id']} by tariff {data['tariff']['id']}, {currency}: from {data['started_from']}"
     cells = [[row[name] for name in _COLUMNS] for row in rows]
     print_table(f"{title} to before {data['started_before']}", _COLUMNS, cells, right=_COLUMNS[1:-1])
