@@ -65,7 +65,10 @@ def _explained(priced: Any) -> dict[str, Any]:
         made = explained_lines(rating, tariff, numbers)
         lines += [line | {"tariff_id": tariff.id} for line in made] if len(priced.parts) > 1 else made
         first += len(rating.periods)
-    return {"lines": lines, "rounding": explained_rounding(priced.rating, priced.currency)}
+    rounding = explained_rounding(priced.rating, priced.currency)
+    if priced.is_credit:
+        rounding["negated"] = True
+    return {"lines": lines, "rounding": rounding}
 
 
 def json_object(path: Path) -> dict[str, Any]:
