@@ -159,7 +159,7 @@ def _cdr_token(source: CdrSource) -> dict[str, Any]:
     """
     token = source.token or {}
     return {
-        "country_code": token.get("country_code") or source.country_code,
+        "country_code": (token.get("country_code") or source.country_code).upper(),
         "party_id": token.get("party_id") or source.party_id,
         "uid": short_id("token", token.get("uid") or NOT_AVAILABLE),
         "type": token.get("type") or UNKNOWN_TOKEN_TYPE,

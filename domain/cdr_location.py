@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain.cdr_text import NOT_AVAILABLE, short_id
-from domain.countries import alpha_3
+from domain.connectors import CONNECTOR_FORMATS, CONNECTOR_TYPES, POWER_TYPES
+from domain.countries import alpha_3, is_alpha_3
 
 _TEXT_MAX = {"name": 255, "address": 45, "city": 45, "postal_code": 10, "state": 20}
 _OPTIONAL = ("name", "postal_code", "state")
@@ -15,7 +16,7 @@ _UNKNOWN_COORDINATE = "0.0000"
 def cdr_location(
     location: Mapping[str, Any] | None, location_id: str, evse_uid: str, connector_id: str, operator_country: str
 ) -> dict[str, Any]:
-    """The location with only the EVSE and connector used; what is not known of it is `#NA`.
+    """The location with only the EVSE and connector used; what is not known of it, or not known to OCPI, is `#NA`.
 
     `location` is an OCPI Location or None; the country is ISO alpha-3, the operator's where no location tells it.
     """
@@ -30,16 +31,16 @@ def cdr_location(
         "city": _text(known, "city"),
         "postal_code": _text(known, "postal_code"),
         "state": _text(known, "state"),
-        "country": known.get("country") or alpha_3(operator_country) or NOT_AVAILABLE,
+        "country": _country(known, operator_country),
         "coordinates": {
             side: str(coordinates.get(side) or _UNKNOWN_COORDINATE) for side in ("latitude", "longitude")
         },
         "evse_uid": short_id("evse", evse_uid),
-        "evse_id": str(evse.get("evse_id") or NOT_AVAILABLE)[:_EVSE_ID_MAX],
+        "evse_id": _evse_id(evse),
         "connector_id": short_id("connector", connector_id),
-        "connector_standard": connector.get("standard") or NOT_AVAILABLE,
-        "connector_format": connector.get("format") or NOT_AVAILABLE,
-        "connector_power_type": connector.get("power_type") or NOT_AVAILABLE,
+        "connector_standard": _one_of(CONNECTOR_TYPES, connector.get("standard")),
+        "connector_format": _one_of(CONNECTOR_FORMATS, connector.get("format")),
+        "connector_power_type": _one_of(POWER_TYPES, connector.get("power_type")),
     }
     return {name: value for name, value in found.items() if value != NOT_AVAILABLE or name not in _OPTIONAL}
 
@@ -54,3 +55,19 @@ def _named(listed: object, key: str, identifier: str) -> Mapping[str, Any]:
 
 def _text(location: Mapping[str, Any], name: str) -> str:
     return str(location.get(name) or NOT_AVAILABLE)[: _TEXT_MAX[name]]
+
+
+def _country(location: Mapping[str, Any], operator_country: str) -> str:
+    stated = str(location.get("country") or "").upper()
+    return stated if is_alpha_3(stated) else alpha_3(operator_country) or NOT_AVAILABLE
+
+
+def _evse_id(evse: Mapping[str, Any]) -> str:
+    """The id as printed on the EVSE; one that OCPI's characters cannot tell is not available."""
+    stated = str(evse.get("evse_id") or NOT_AVAILABLE)[:_EVSE_ID_MAX]
+    return stated if stated.isascii() and stated.isprintable() else NOT_AVAILABLE
+
+
+def _one_of(known: frozenset[str], stated: object) -> str:
+    """A word of an OCPI enum. Where a partner has one of its own, a CDR with it would be refused as a whole."""
+    return stated if isinstance(stated, str) and stated in known else NOT_AVAILABLE

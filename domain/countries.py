@@ -18,8 +18,14 @@ _CODES = """
     UZUZB VAVAT VCVCT VEVEN VGVGB VIVIR VNVNM VUVUT WFWLF WSWSM YEYEM YTMYT ZAZAF ZMZMB ZWZWE
 """
 _ALPHA_3 = {word[:2]: word[2:] for word in _CODES.split()}
+_KNOWN = frozenset(_ALPHA_3.values())
 
 
 def alpha_3(alpha_2: str) -> str | None:
     """The three-letter code of a country given by its two letters in any case: `NL` is `NLD`; None for no country."""
     return _ALPHA_3.get(alpha_2.upper())
+
+
+def is_alpha_3(code: str) -> bool:
+    """Whether these are the three capital letters of a country."""
+    return code in _KNOWN
