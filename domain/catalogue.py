@@ -295,6 +295,7 @@ def _publish_order(
         started_before=instant(data["started_before"]),
         sessions_of_tariff=data["sessions_of_tariff"].casefold() if data.get("sessions_of_tariff") else None,
         published=PublishedTariff(operator_id, data["tariff"], time_, taxes=taxes_of(data.get("taxes"))),
+        reason=data["reason"],
     )
     changed_from, changed_before = catalogue.orders.setdefault(operator_id, OperatorOrders()).add(order)
     return Publication(Scope.STARTED_BETWEEN, changed_from, operator_id, changed_before=changed_before)

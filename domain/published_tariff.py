@@ -50,6 +50,11 @@ class PublishedTariff:
             return refusal
 
     @property
+    def tariff_id(self) -> str:
+        """The id as it is written in the document."""
+        return str(self.document["id"])
+
+    @property
     def currency(self) -> str:
         """The ISO 4217 code the tariff is in."""
         return str(self.document["currency"])

@@ -10,7 +10,7 @@ from domain.published_tariff import PublishedTariff
 class RatingOrder:
     """From `at` on, the sessions that started in [`started_from`, `started_before`) are priced with `published`.
 
-    With `sessions_of_tariff`, in lower case, only those that name this tariff.
+    With `sessions_of_tariff`, in lower case, only those that name this tariff. `reason` is for people.
     """
 
     at: datetime
@@ -21,6 +21,7 @@ class RatingOrder:
     started_before: datetime
     sessions_of_tariff: str | None
     published: PublishedTariff
+    reason: str = ""
 
     @property
     def rank(self) -> tuple[datetime, str, str]:

@@ -338,6 +338,19 @@ def rerate(
     commands.rerate(data_dir, wish, apply=apply, json=json, debug=debug)
 
 
+@tariff_app.command("orders")
+def tariff_orders(
+    operator: Annotated[str | None, typer.Option("--operator", help="Only this operator's.")] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """List the orders to rate sessions by another tariff, and why one is not followed."""
+    from wattledger import commands
+
+    commands.tariff_orders(data_dir, operator, json=json, debug=debug)
+
+
 @deadletter_app.command("list")
 def deadletter_list(
     code: Annotated[str | None, typer.Option("--code", help="Only this error code.")] = None,

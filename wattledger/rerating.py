@@ -16,6 +16,7 @@ from domain.calendar import opens_at, utc_text
 from domain.catalogue import Catalogue, Operator
 from domain.money import plain
 from domain.published_tariff import PublishedTariff, tariff_hash
+from domain.rating_orders import RatingOrder
 from domain.taxes import Tax
 from ledger.catalogue_store import KnownCatalogue
 from ledger.codec import decode
@@ -149,15 +150,21 @@ def _check_currency(
     catalogue: Catalogue, operator_id: str, started: tuple[datetime, datetime], document: Mapping[str, Any]
 ) -> None:
     """An order in a currency that the operator did not have then would change nothing."""
-    timeline = catalogue.operators[operator_id].timeline
-    ruling = catalogue.operator_at(operator_id, started[0])
-    later = [version.value for start, version in timeline if started[0] < start < started[1]]
-    currencies = {each.currency for each in (ruling, *later) if each is not None}
-    if currencies and document.get("currency") not in currencies:
+    currencies = _currencies(catalogue, operator_id, started)
+    if document.get("currency") not in currencies:
         raise ApplicationError(
             f"the tariff is in {document.get('currency')}, {operator_id} in {', '.join(sorted(currencies))}; "
             "name a tariff in the operator's currency"
         )
+
+
+def _currencies(catalogue: Catalogue, operator_id: str, started: tuple[datetime, datetime]) -> set[str]:
+    """Those that an operator had in a span of time; the first that it has where it had no contract yet."""
+    versions = catalogue.operators[operator_id]
+    ruling = versions.at(started[0])
+    later = [version.value for start, version in versions.timeline if started[0] < start < started[1]]
+    found = {each.currency for each in (ruling, *later) if each is not None}
+    return found or {versions.timeline[0][1].value.currency}
 
 
 def catch_up(store: Store, crew: Crew, on_progress: OnProgress) -> None:
@@ -190,3 +197,32 @@ def _given_reason(dsn: str, order: Order) -> str | None:
     with connect(dsn, Role.AUDITOR) as connection, connection.cursor() as cursor:
         stored = read_streams(cursor, [stream_id])[stream_id]
     return next((decode(each.topic, each.state).data["reason"] for each in stored), None)
+
+
+@dataclass(frozen=True, slots=True)
+class GivenOrder:
+    """An order as it was given; `remark` tells why it is not followed, and is empty where it is."""
+
+    operator_id: str
+    order: RatingOrder
+    remark: str
+
+
+def given_orders(dsn: str, operator_id: str | None) -> list[GivenOrder]:
+    """The orders that were given, of one operator where one is named, in the order in which they take effect."""
+    catalogue = _catalogue(dsn)
+    found: list[GivenOrder] = []
+    for name in sorted(catalogue.orders):
+        if operator_id in (None, name):
+            orders = sorted(catalogue.orders[name].by_id.values(), key=lambda each: each.rank)
+            found += [GivenOrder(name, order, _remark(catalogue, name, order)) for order in orders]
+    return found
+
+
+def _remark(catalogue: Catalogue, operator_id: str, order: RatingOrder) -> str:
+    if operator_id not in catalogue.operators:
+        return "not followed: its operator is not known yet"
+    currencies = _currencies(catalogue, operator_id, (order.started_from, order.started_before))
+    if order.published.currency not in currencies:
+        return f"not followed: it is in {order.published.currency}, its operator in {', '.join(sorted(currencies))}"
+    return "" if order.published.is_priceable else "not followed: the engine cannot price its tariff"

@@ -7,7 +7,7 @@ from wattledger.commands.energy import leakage
 from wattledger.commands.live import consume, migrate, payouts_run, project, up
 from wattledger.commands.pricing import PriceWish, price
 from wattledger.commands.reading import balances, export, payouts_list, rebuild, schemas, session, verify
-from wattledger.commands.rerate import rerate
+from wattledger.commands.rerate import rerate, tariff_orders
 from wattledger.commands.settling import demo, publish, settle
 from wattledger.commands.tariffs import tariff_lint, tariff_list
 
@@ -36,6 +36,7 @@ __all__ = [
     "settle",
     "tariff_lint",
     "tariff_list",
+    "tariff_orders",
     "up",
     "verify",
 ]

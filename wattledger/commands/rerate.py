@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from wattledger.commands.common import tell_faults, the_store
+from wattledger.commands.common import show_rows, tell_faults, the_store
 from wattledger.terminal import print_json, print_table, progress_report
 
 if TYPE_CHECKING:
     from projections.what_if import Amounts, Order, SessionIf, Totals
-    from wattledger.rerating import Wish
+    from wattledger.rerating import GivenOrder, Wish
 
 # More than anybody reads; --json lists all.
 _LISTED_MAX = 50
@@ -31,6 +31,42 @@ def rerate(data_dir: Path | None, wish: "Wish", *, apply: bool, json: bool, debu
         _apply(data_dir, wish, json=json, debug=debug)
     else:
         _ask(data_dir, wish, json=json, debug=debug)
+
+
+def tariff_orders(data_dir: Path | None, operator: str | None, *, json: bool, debug: bool) -> None:
+    """`wattledger tariff orders`: what was ordered, and what of it cannot be followed."""
+    from wattledger.rerating import given_orders
+
+    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
+        found = given_orders(store.dsn, operator)
+    rows = [_given_row(each) for each in found]
+    if not json:
+        names = ("operator_id", "tariff_id", "sessions_of_tariff", "reason", "remark")
+        rows = [
+            {"order": row["order_id"][:8], "of": row["ordered_at"][:16]}
+            | {"sessions started": f"{row['started_from'][:16]} to {row['started_before'][:16]}"}
+            | {name: row[name] for name in names}
+            for row in rows
+        ]
+    show_rows("Orders to rate anew", rows, (), json=json)
+
+
+def _given_row(given: "GivenOrder") -> dict[str, Any]:
+    from domain.calendar import utc_text
+
+    order = given.order
+    return {
+        "order_id": order.order_id,
+        "operator_id": given.operator_id,
+        "ordered_at": utc_text(order.at),
+        "started_from": utc_text(order.started_from),
+        "started_before": utc_text(order.started_before),
+        "sessions_of_tariff": order.sessions_of_tariff,
+        "tariff_id": order.published.tariff_id,
+        "hash": order.published.hash,
+        "reason": order.reason,
+        "remark": given.remark or None,
+    }
 
 
 def _ask(data_dir: Path | None, wish: "Wish", *, json: bool, debug: bool) -> None:
