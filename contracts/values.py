@@ -5,10 +5,11 @@ code it is reported under (see `contracts.refusal`).
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, NamedTuple, TypeVar
+from types import SimpleNamespace
+from typing import Annotated, Any, NamedTuple, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -16,10 +17,13 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     PlainSerializer,
     PlainValidator,
     StringConstraints,
+    TypeAdapter,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
@@ -65,11 +69,13 @@ class Problem(NamedTuple):
 
 def refuse_all(problems: Iterable[Problem]) -> None:
     """Refuse an object for everything that is wrong with it at once; nothing happens when nothing is."""
-    found: list[InitErrorDetails] = [
-        {"type": bad_value(problem.sentence), "loc": problem.location, "input": problem.value} for problem in problems
-    ]
+    found = [_details(problem) for problem in problems]
     if found:
         raise ValidationError.from_exception_data("problems", found)
+
+
+def _details(problem: Problem) -> InitErrorDetails:
+    return {"type": bad_value(problem.sentence), "loc": problem.location, "input": problem.value}
 
 
 def wrong_type(sentence: str) -> PydanticCustomError:
@@ -81,6 +87,48 @@ class Wire(BaseModel):
     """A JSON object of the contract: frozen, strict about its known fields, blind to unknown ones."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore", hide_input_in_errors=True)
+
+
+class Coherent(Wire):
+    """An object whose fields also have to agree; where they do not is told beside what is wrong with single ones."""
+
+    @staticmethod
+    def contradictions(fields: Any) -> Iterator[Problem]:
+        """What is wrong between fields, read as attributes; one that cannot be read, or is absent, is None."""
+        raise NotImplementedError
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _agrees(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            made = handler(value)
+        except ValidationError as error:
+            readable = _readable(cls, value) if isinstance(value, dict) else None
+            found = [_details(problem) for problem in cls.contradictions(readable)] if readable else []
+            raise ValidationError.from_exception_data("problems", [*_repeated(error), *found]) from None
+        refuse_all(cls.contradictions(made))
+        return made
+
+
+def _readable(model: type[BaseModel], value: dict[str, Any]) -> SimpleNamespace:
+    """The fields of a refused object that are good by themselves; None for the others."""
+    found = dict.fromkeys(model.model_fields)
+    for name, field in model.model_fields.items():
+        annotation: Any = field.annotation
+        try:
+            found[name] = TypeAdapter(annotation).validate_python(value.get(name))
+        except ValidationError:
+            continue
+    return SimpleNamespace(**found)
+
+
+def _repeated(error: ValidationError) -> Iterator[InitErrorDetails]:
+    for each in error.errors(include_url=False):
+        context = each.get("ctx", {})
+        kind: Any = each["type"]
+        if "sentence" in context:
+            kind = PydanticCustomError(kind, "{sentence}", context)
+        yield {"type": kind, "loc": each["loc"], "input": each["input"], "ctx": context}
 
 
 def parse_time(value: object) -> datetime:

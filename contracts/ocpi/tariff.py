@@ -6,15 +6,13 @@ An unknown restriction is neither: it is counted like any unknown field, and the
 """
 
 from collections.abc import Iterator
-from datetime import datetime
-from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import ConfigDict, model_validator
 
 from contracts.amounts import Currency
 from contracts.ocpi.values import Date, DateTime, OcpiId, OcpiText, UnsignedNumber, Whole, json_number
-from contracts.values import AtLeastOne, ClockTime, Many, OcpiCountry, PartyId, Problem, Wire, bad_value, refuse_all
+from contracts.values import AtLeastOne, ClockTime, Coherent, Many, OcpiCountry, PartyId, Problem, Wire, bad_value
 
 DayOfWeek = Literal["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"]
 TariffDimensionType = Literal["ENERGY", "FLAT", "PARKING_TIME", "TIME"]
@@ -32,7 +30,7 @@ class PriceComponent(Wire):
     step_size: Whole
 
 
-class TariffRestrictions(Wire):
+class TariffRestrictions(Coherent):
     """When an element applies; all given restrictions must hold together, so they must be able to."""
 
     start_time: ClockTime | None = None
@@ -50,21 +48,15 @@ class TariffRestrictions(Wire):
     day_of_week: Many[DayOfWeek] | None = None
     reservation: ReservationRestriction | None = None
 
-    @model_validator(mode="after")
-    def _can_hold(self) -> "TariffRestrictions":
-        refuse_all(self._contradictions())
-        return self
-
-    def _contradictions(self) -> Iterator[Problem]:
+    @staticmethod
+    def contradictions(fields: Any) -> Iterator[Problem]:
         """Each pair of bounds that nothing lies between; a maximum is exclusive (OCPI TariffRestrictions)."""
-        if self.start_date is not None and self.end_date is not None and self.start_date >= self.end_date:
-            yield Problem(
-                ("start_date",),
-                self.start_date,
-                f"is not before end_date ({self.end_date}), the first day on which the element no longer holds",
-            )
+        start, end = fields.start_date, fields.end_date
+        if start is not None and end is not None and start >= end:
+            sentence = f"is not before end_date ({end}), the first day on which the element no longer holds"
+            yield Problem(("start_date",), start, sentence)
         for band in _BANDS:
-            least, most = getattr(self, f"min_{band}"), getattr(self, f"max_{band}")
+            least, most = getattr(fields, f"min_{band}"), getattr(fields, f"max_{band}")
             if most == 0:
                 yield Problem((f"max_{band}",), 0, "is a maximum of 0, which is exclusive: the element never holds")
             elif least is not None and most is not None and least >= most:
@@ -80,7 +72,7 @@ class TariffElement(Wire):
     restrictions: TariffRestrictions | None = None
 
 
-class TariffTerms(Wire):
+class TariffTerms(Coherent):
     """The fields that tariffs of OCPI 2.2.1 and 2.3.0 share."""
 
     country_code: OcpiCountry
@@ -97,17 +89,20 @@ class TariffTerms(Wire):
     last_updated: DateTime
 
 
-def never_valid(start: datetime | None, end: datetime | None) -> Iterator[Problem]:
+def never_valid(fields: Any) -> Iterator[Problem]:
     """A tariff that ends before it starts."""
+    start, end = fields.start_date_time, fields.end_date_time
     if start is not None and end is not None and start >= end:
         yield Problem(("start_date_time",), start, "is not before end_date_time: the tariff is never valid")
 
 
-def limits_cross(side: str, least: Decimal | None, most: Decimal | None) -> Iterator[Problem]:
-    """A minimum above its maximum, on one side of the taxes."""
-    if least is not None and most is not None and least > most:
-        sentence = f"is above max_price ({most}); a session cannot cost at least more than it costs at most"
-        yield Problem(("min_price", side), json_number(least), sentence)
+def limits_cross(fields: Any, sides: tuple[str, ...]) -> Iterator[Problem]:
+    """A minimum above its maximum, on either side of the taxes."""
+    for side in sides:
+        least, most = getattr(fields.min_price, side, None), getattr(fields.max_price, side, None)
+        if least is not None and most is not None and least > most:
+            sentence = f"is above max_price ({most}); a session cannot cost at least more than it costs at most"
+            yield Problem(("min_price", side), json_number(least), sentence)
 
 
 def must_not_have(names: tuple[str, ...], why: str) -> ConfigDict:
@@ -158,13 +153,8 @@ class Tariff(TariffTerms):
     def _is_of_its_version(cls, value: Any) -> Any:
         return refuse_fields(value, ("tax_included",), _NEWER)
 
-    @model_validator(mode="after")
-    def _makes_sense(self) -> "Tariff":
-        refuse_all(self._contradictions())
-        return self
-
-    def _contradictions(self) -> Iterator[Problem]:
-        yield from never_valid(self.start_date_time, self.end_date_time)
-        if self.min_price is not None and self.max_price is not None:
-            yield from limits_cross("excl_vat", self.min_price.excl_vat, self.max_price.excl_vat)
-            yield from limits_cross("incl_vat", self.min_price.incl_vat, self.max_price.incl_vat)
+    @staticmethod
+    def contradictions(fields: Any) -> Iterator[Problem]:
+        """What makes the tariff one that can never be used."""
+        yield from never_valid(fields)
+        yield from limits_cross(fields, ("excl_vat", "incl_vat"))

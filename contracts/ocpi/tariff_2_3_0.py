@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from contracts.ocpi import tariff as ocpi_2_2_1
 from contracts.ocpi.tariff import TariffTerms, limits_cross, must_not_have, never_valid, refuse_fields
 from contracts.ocpi.values import UnsignedNumber
-from contracts.values import Problem, Wire, refuse_all
+from contracts.values import Problem, Wire
 
 # Tags of the two forms; no field has such a name, so that a path can leave them out.
 FORM_2_2_1 = "(OCPI 2.2.1)"
@@ -40,16 +40,11 @@ class _Terms(TariffTerms):
     min_price: PriceLimit | None = None
     max_price: PriceLimit | None = None
 
-    @model_validator(mode="after")
-    def _makes_sense(self) -> "_Terms":
-        refuse_all(self._contradictions())
-        return self
-
-    def _contradictions(self) -> Iterator[Problem]:
-        yield from never_valid(self.start_date_time, self.end_date_time)
-        if self.min_price is not None and self.max_price is not None:
-            yield from limits_cross("before_taxes", self.min_price.before_taxes, self.max_price.before_taxes)
-            yield from limits_cross("after_taxes", self.min_price.after_taxes, self.max_price.after_taxes)
+    @staticmethod
+    def contradictions(fields: Any) -> Iterator[Problem]:
+        """What makes the tariff one that can never be used."""
+        yield from never_valid(fields)
+        yield from limits_cross(fields, ("before_taxes", "after_taxes"))
 
 
 class Tariff(_Terms):

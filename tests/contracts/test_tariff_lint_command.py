@@ -65,6 +65,23 @@ def test_every_error_of_a_tariff_has_its_line(tmp_path: Path, capsys: pytest.Cap
     assert len(lines) == 4
 
 
+def test_fields_that_contradict_are_told_beside_fields_that_are_wrong_by_themselves(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tariff("tariff.published/v1-everything") | {"currency": "EURO", "min_price": {"excl_vat": 60}}
+    bad["elements"][0]["restrictions"] |= {"min_kwh": 100, "day_of_week": ["FUNDAY"]}
+    status, found = findings(capsys, written(tmp_path, bad))
+    assert (status, [path for *_, path in found]) == (
+        1,
+        [
+            "currency",
+            "elements[0].restrictions.day_of_week[0]",
+            "elements[0].restrictions.min_kwh",
+            "min_price.excl_vat",
+        ],
+    )
+
+
 def test_warnings_alone_are_no_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     odd = tariff()
     odd["elements"][0]["price_components"][0]["step_size"] = 0
