@@ -136,7 +136,11 @@ def moment_of(text: str) -> datetime:
 
 def test_the_remark_names_the_version_of_the_tariff_and_what_the_cdr_replaces() -> None:
     facts = session((0, 0), (60, 9000))
-    links: dict[str, Any] = {"tariff_hash": "ab" * 32, "replaces": "3e5b1c9e-6f6d-5f0e-9d8e-1c2b3a4d5e6f", "estimated": True}
+    links: dict[str, Any] = {
+        "tariff_hash": "ab" * 32,
+        "replaces": "3e5b1c9e-6f6d-5f0e-9d8e-1c2b3a4d5e6f",
+        "estimated": True,
+    }
     cdr = emitted(PLAIN, facts, AMSTERDAM, **links).older
     assert cdr["remark"] == (
         f"tariff sha256:{'ab' * 32}; replaces 3e5b1c9e-6f6d-5f0e-9d8e-1c2b3a4d5e6f, "
