@@ -28,7 +28,6 @@ class PriceWish(NamedTuple):
 def price(wish: PriceWish, *, debug: bool) -> None:
     """`wattledger price`."""
     from domain.partner_cdr import price_cdr
-    from ledger.codec import dump
 
     set_up_logging("DEBUG" if debug else "WARNING")
     taxes = [_tax(text) for text in wish.taxes]
@@ -38,7 +37,12 @@ def price(wish: PriceWish, *, debug: bool) -> None:
     if tariff is None and not document.get("tariffs"):
         raise ApplicationError(f"{wish.cdr} carries no tariff; give one with --tariff TARIFF.json")
     priced = price_cdr(document, given_zone or _zone_of(document, wish.cdr), tariff, taxes)
-    sys.stdout.buffer.write(dump(_shown(priced, wish)) + b"\n")
+    sys.stdout.write(json.dumps(_shown(priced, wish), separators=(",", ":"), default=_number) + "\n")
+
+
+def _number(value: Decimal) -> int | float:
+    """An OCPI number as JSON writes it, however large: whole where it is, else by its shortest text."""
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def _shown(priced: Any, wish: PriceWish) -> dict[str, Any]:
