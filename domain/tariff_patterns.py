@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from fractions import Fraction
+from itertools import islice
 
 from domain.rating import ChargingPeriod, Phase
 from domain.tariff_elements import Element, first_of_dimension
@@ -31,6 +32,7 @@ Pattern = int
 
 # More than any tariff for people has; what only a made-up tariff needs is not worth the time of the intake.
 MOST_PATTERNS = 4096
+MOST_QUESTIONS = 200_000
 _DAYS_PER_WEEK = 7
 _SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 _SOME_DAY = date(2026, 1, 1)
@@ -54,8 +56,10 @@ def patterns(elements: Sequence[Element], *, usual: bool) -> frozenset[Pattern] 
             edges |= restriction.edges()
         if not any(judged):
             continue
-        here = {_pattern(judged, moment) for moment in moments(edges, usual)}
-        if len(found) * len(here) > MOST_PATTERNS:
+        most = MOST_QUESTIONS // len(elements)
+        asked = list(islice(moments(edges, usual), most + 1))
+        here = {_pattern(judged, moment) for moment in asked[:most]}
+        if len(asked) > most or len(found) * len(here) > MOST_PATTERNS:
             return None
         found = {one & other for one in found for other in here}
     return frozenset(found)

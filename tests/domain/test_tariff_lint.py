@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, time
 from fractions import Fraction
+from time import process_time
 from typing import Any
 
 import pytest
@@ -184,6 +185,16 @@ def test_a_tariff_with_too_many_patterns_to_tell_is_left_alone() -> None:
     assert patterns(Tariff.from_ocpi(tariff(*many)).elements, usual=False) is None
     assert found(*many, element(), element()) == []
     assert found(*many) == [("NO_FALLBACK", "elements")]
+
+
+def test_a_tariff_of_thousands_of_elements_is_not_looked_at_for_ever() -> None:
+    many = [
+        element(min_power=n, max_current=n, start_date=f"{1900 + n % 1000}-01-{1 + n % 28:02}", min_kwh=n)
+        for n in range(1, 1500)
+    ]
+    began = process_time()
+    assert found(*many) == [("NO_FALLBACK", "elements")]
+    assert process_time() - began < 10
 
 
 # No false alarms ---------------------------------------------------------------------------------------------------
