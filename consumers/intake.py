@@ -45,13 +45,9 @@ class Taken(NamedTuple):
     """A record with what decoding made of it; `key` tells messages apart and is empty for a refusal."""
 
     record: Record
+    partition: Partition
     outcome: Message | Refusal
     key: bytes = b""
-
-    @property
-    def partition(self) -> Partition:
-        """The Kafka partition it was read from."""
-        return (self.record.topic, self.record.partition)
 
 
 @dataclass(slots=True)
@@ -71,9 +67,7 @@ class Batch:
 
     def accept(self, message: Message) -> None:
         """Put an accepted message where it belongs."""
-        if message.type in CATALOGUE_TYPES:
-            self.catalogue.append(message)
-        elif message.type in _SINGLE_LISTS:
+        if message.type in _SINGLE_LISTS:
             _SINGLE_LISTS[message.type](self).append(message)
         elif message.type.startswith("payout."):
             self.payout_answers[message.data["payout_id"]].append(message)
@@ -82,6 +76,7 @@ class Batch:
 
 
 _SINGLE_LISTS: dict[str, Callable[[Batch], list[Message]]] = {
+    **dict.fromkeys(CATALOGUE_TYPES, lambda batch: batch.catalogue),
     SETTLEMENT: lambda batch: batch.settlements,
     INVOICE: lambda batch: batch.invoices,
     CDR_ANSWERS[0]: lambda batch: batch.cdr_answers,
@@ -134,7 +129,7 @@ class Intake:
         refusal = Refusal(
             RefusalCode.PROCESSING_FAILED, "$", sentence[:300], outcome.id, outcome.source, outcome.type
         )
-        self._guarded(lambda: self._process([Taken(record, refusal)], epochs))
+        self._guarded(lambda: self._process([Taken(record, record.home, refusal)], epochs))
 
     def close(self) -> None:
         """Give the connection back."""
@@ -183,7 +178,8 @@ class Intake:
         known = messages.remember(cursor, digests)
         letters: list[tuple[Taken, DeadLetter]] = []
         for each in taken:
-            outcome, key, tally = each.outcome, each.key, batch.tallies[each.partition]
+            _, partition, outcome, key = each
+            tally = batch.tallies[partition]
             if isinstance(outcome, Refusal):
                 letters.append((each, _letter(each.record, outcome)))
             elif known.get(key, digests[key]) != outcome.digest:
@@ -193,8 +189,9 @@ class Intake:
             else:
                 tally.accepted += 1
                 tally.extra_fields += outcome.extra_fields
-                latest = batch.latest.get(each.partition, outcome.time)
-                batch.latest[each.partition] = max(latest, outcome.time)
+                latest = batch.latest.get(partition)
+                if latest is None or latest < outcome.time:
+                    batch.latest[partition] = outcome.time
                 batch.accept(outcome)
         _quarantine(cursor, batch, letters)
         return batch
@@ -258,8 +255,8 @@ class Intake:
 def _take(record: Record) -> Taken:
     outcome = decode(record.value, record.headers)
     if isinstance(outcome, Refusal):
-        return Taken(record, outcome)
-    return Taken(record, outcome, messages.message_key(outcome.source, outcome.id))
+        return Taken(record, record.home, outcome)
+    return Taken(record, record.home, outcome, messages.message_key(outcome.source, outcome.id))
 
 
 def _quarantine(cursor: Any, batch: Batch, letters: list[tuple[Taken, DeadLetter]]) -> None:

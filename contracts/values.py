@@ -138,7 +138,9 @@ def parse_time(value: object) -> datetime:
     if _TIME.fullmatch(value) is None:
         raise bad_value("must be an RFC 3339 time with an offset, such as 2026-03-01T10:00:00Z")
     try:
-        moment = datetime.fromisoformat(value).astimezone(UTC)
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is not UTC:
+            moment = moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise bad_value("is not a time of the calendar; send a date and an hour that exist") from None
     if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:

@@ -1,6 +1,6 @@
 """What a session is worth, from its facts and the catalogue: its state, the reason, and its bills over time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from itertools import pairwise
@@ -30,7 +30,8 @@ class Bill:
     """One price of a session: amounts in minor units, with the exact rating behind them.
 
     `published` is the version of the tariff it was priced with, `registers` the readings (UTC, Wh) that were billed,
-    from the start of the session to its end; `explained` keeps what was written about the rating once.
+    from the start of the session to its end; `explained` keeps what was written about the rating, by currency, with
+    the change it was written for.
     """
 
     energy_wh: Exact
@@ -41,7 +42,7 @@ class Bill:
     rating: Rating = field(compare=False, repr=False)
     published: PublishedTariff = field(compare=False, repr=False)
     registers: tuple[Reading, ...] = field(default=(), compare=False, repr=False)
-    explained: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    explained: dict[str, tuple[Any, Mapping[str, Any]]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def vat(self) -> int:

@@ -41,7 +41,8 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 def instant(text: str) -> datetime:
     """A UTC instant from RFC 3339 text."""
-    return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    moment = datetime.fromisoformat(text.upper())
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """How ids, texts and times appear in OCPI objects, and what remembers how they do."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from domain.calendar import utc_seconds
+
 NOT_AVAILABLE = "#NA"
 _ID_MAX = 36
-_SECONDS_CHARS = len("2026-03-01T10:00:00")
 
 
 def short_id(kind: str, identifier: str) -> str:
@@ -42,9 +43,7 @@ def datetime_text(moment: datetime) -> str:
 
     Cutting, not rounding, keeps a moment on its side of every window's edge.
     """
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
-    seconds = moment.isoformat()[:_SECONDS_CHARS]
+    seconds = utc_seconds(moment)
     if not moment.microsecond:
         return f"{seconds}Z"
     fraction = f"{moment.microsecond:06d}"[:4].rstrip("0")

@@ -22,24 +22,36 @@ _STEP_UNITS = dict.fromkeys(DIMENSIONS, "s") | {ENERGY: "Wh"}
 # Decimals of a number that does not end, and the most that are looked at to find out.
 _ENDLESS, _LONGEST = 10, 60
 _SHORT_SCALE, _LONG_SCALE = 10**_ENDLESS, 10**_LONGEST
+_LONG_BY_SHORT = _LONG_SCALE // _SHORT_SCALE
 
 
-def explanation(rating: Rating, tariff: Tariff, currency: str | None = None) -> dict[str, Any]:
+def explanation(
+    rating: Rating, tariff: Tariff, currency: str | None = None, *, of_cdr: bool = True
+) -> dict[str, Any]:
     """The lines of a rating and what was rounded, as documents of texts, whole numbers, lists and objects.
 
     Each of `lines` has the times `from` and `to` (UTC), `period` and `last_period` (counted from 0 as in the CDR),
     the component, its quantity, unit and price, and the amounts; `rounding` says how totals became what is published
-    in CDRs and, when a currency is given, in the ledger. What does not apply is left out.
+    in CDRs and, when a currency is given, in the ledger. What does not apply is left out; without `of_cdr` so are the
+    periods and the published numbers of the CDR.
     """
-    return {"lines": explained_lines(rating, tariff), "rounding": explained_rounding(rating, currency)}
+    numbers = range(len(rating.periods)) if of_cdr else None
+    return {
+        "lines": _lines(rating, tariff, numbers),
+        "rounding": explained_rounding(rating, currency, of_cdr=of_cdr),
+    }
 
 
 def explained_lines(
     rating: Rating, tariff: Tariff, period_numbers: Sequence[int] | None = None
 ) -> list[dict[str, Any]]:
     """The lines; `period_numbers` tells which CDR period each period is of, where a CDR's were taken apart."""
+    return _lines(rating, tariff, range(len(rating.periods)) if period_numbers is None else period_numbers)
+
+
+def _lines(rating: Rating, tariff: Tariff, numbers: Sequence[int] | None) -> list[dict[str, Any]]:
     periods, gross = rating.periods, tariff.tax_included == YES
-    return [_line(line, periods, gross, period_numbers) for line in rating.lines]
+    return [_line(line, periods, gross, numbers) for line in rating.lines]
 
 
 def _line(
@@ -50,16 +62,14 @@ def _line(
     per = volume.denominator * VOLUME_PER_UNIT[dimension]
     net, denominator = volume.numerator * price.numerator, per * price.denominator
     excl_vat = decimal_text(net, denominator)
-    found: dict[str, Any] = {
-        "from": utc_text(periods[first].start),
-        "to": utc_text(periods[last].end),
-        "period": first if numbers is None else numbers[first],
-        "last_period": last if numbers is None else numbers[last],
-        "component": dimension,
-        "quantity": decimal_text(volume.numerator, per),
-        "unit": _UNITS[dimension],
-        "price": _term_text(price.numerator, price.denominator),
-    }
+    found: dict[str, Any] = {"from": utc_text(periods[first].start), "to": utc_text(periods[last].end)}
+    if numbers is not None:
+        found["period"] = numbers[first]
+        found["last_period"] = numbers[last]
+    found["component"] = dimension
+    found["quantity"] = decimal_text(volume.numerator, per)
+    found["unit"] = _UNITS[dimension]
+    found["price"] = _term_text(price.numerator, price.denominator)
     if line.reservation:
         found["reservation"] = True
     if dimension != FLAT:
@@ -91,7 +101,7 @@ def _tax(tax: Tax) -> dict[str, str]:
     return {"name": tax.name, "percentage": decimal_text(tax.percent.numerator, tax.percent.denominator)}
 
 
-def explained_rounding(rating: Rating, currency: str | None = None) -> dict[str, Any]:
+def explained_rounding(rating: Rating, currency: str | None = None, *, of_cdr: bool = True) -> dict[str, Any]:
     """What was rounded: totals up to steps, the sum to its bounds, and the total to what is published and posted."""
     total, subtotal = rating.total, rating.subtotal
     found: dict[str, Any] = {}
@@ -108,11 +118,12 @@ def explained_rounding(rating: Rating, currency: str | None = None) -> dict[str,
             )
             if before != after
         ]
-    found["ocpi"] = {
-        "rule": OCPI_RULE,
-        "excl_vat": _ocpi_text(total.excl_vat),
-        "incl_vat": _ocpi_text(total.incl_vat),
-    }
+    if of_cdr:
+        found["ocpi"] = {
+            "rule": OCPI_RULE,
+            "excl_vat": _ocpi_text(total.excl_vat),
+            "incl_vat": _ocpi_text(total.incl_vat),
+        }
     if currency is not None:
         found["ledger"] = {
             "rule": LEDGER_RULE.format(currency=currency),
@@ -173,16 +184,15 @@ def decimal_text(numerator: int, denominator: int) -> str:
     if denominator == 1:
         return str(numerator)
     scaled, rest = divmod(abs(numerator) * _SHORT_SCALE, denominator)
-    decimals = _ENDLESS
-    if rest:
-        long, long_rest = divmod(abs(numerator) * _LONG_SCALE, denominator)
-        if long_rest:
-            scaled += 2 * rest > denominator or (2 * rest == denominator and scaled % 2)
-        else:
-            scaled, decimals = long, _LONGEST
-    digits = f"{scaled:0{decimals + 1}d}"
-    text = f"{digits[:-decimals]}.{digits[-decimals:]}".rstrip("0").rstrip(".")
-    return f"-{text}" if numerator < 0 and scaled else text
+    if rest and not rest * _LONG_BY_SHORT % denominator:
+        whole, part = divmod(abs(numerator) * _LONG_SCALE // denominator, _LONG_SCALE)
+        decimals = f"{part:0{_LONGEST}d}"
+    else:
+        scaled += 2 * rest > denominator or (2 * rest == denominator and scaled % 2)
+        whole, part = divmod(scaled, _SHORT_SCALE)
+        decimals = f"{part:0{_ENDLESS}d}"
+    text = f"{whole}.{decimals.rstrip('0')}" if part else str(whole)
+    return f"-{text}" if numerator < 0 and (whole or part) else text
 
 
 # Prices and rates are the same in session after session.

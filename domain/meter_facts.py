@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from domain.exact import Exact
 from domain.facts import Ended, MeterCorrected, Metered, ReservationExpired, Started, StateChanged, in_order
+
+_Reported = TypeVar("_Reported", Started, Ended)
 
 
 @dataclass(slots=True)
@@ -24,11 +26,11 @@ class MeterFacts:
 
     def first_start(self) -> Started | None:
         """The start that is taken when several say the same."""
-        return min(self.starts, key=in_order, default=None)
+        return _first(self.starts)
 
     def first_end(self) -> Ended | None:
         """The end that is taken when several say the same."""
-        return min(self.ends, key=in_order, default=None)
+        return _first(self.ends)
 
     def take_in_no_show(self, fact: ReservationExpired) -> None:
         """A reservation that nobody used: from its start to its expiry, without energy."""
@@ -36,13 +38,19 @@ class MeterFacts:
         self.ends.append(fact.end)
 
 
+def _first(facts: Sequence[_Reported]) -> _Reported | None:
+    """Nearly always there is one, or none yet; this is asked several times a judgement."""
+    return facts[0] if len(facts) == 1 else min(facts, key=in_order, default=None)
+
+
 def contradiction(facts: MeterFacts) -> str:
     """Why a session is INVALID: two different operators, starts or ends were reported; "" when they agree."""
-    if len({start.operator_id for start in facts.starts}) > 1:
-        return "TWO_OPERATORS"
-    if len({(start.at, start.register_wh) for start in facts.starts}) > 1:
-        return "TWO_STARTS"
-    if len({(end.at, end.register_wh) for end in facts.ends}) > 1:
+    if len(facts.starts) > 1:
+        if len({start.operator_id for start in facts.starts}) > 1:
+            return "TWO_OPERATORS"
+        if len({(start.at, start.register_wh) for start in facts.starts}) > 1:
+            return "TWO_STARTS"
+    if len(facts.ends) > 1 and len({(end.at, end.register_wh) for end in facts.ends}) > 1:
         return "TWO_ENDS"
     return ""
 

@@ -22,10 +22,12 @@ def _rating(change: BillChange, currency: str) -> Mapping[str, Any]:
     bill = change.bill
     if bill is None:
         raise ValueError("a price that was withdrawn has no rating")
-    if not bill.explained:
-        # A session is judged many times while its price stays.
-        bill.explained.update(_compact(explanation(bill.rating, bill.published.tariff, currency)))
-    return {
+    # A session is judged many times while its price stays, as a rule that of one change.
+    known = bill.explained.get(currency)
+    cause = (change.at, change.source, change.id)
+    if known is not None and known[0] == cause:
+        return known[1]
+    found = {
         "at": utc_text(change.at),
         "source": change.source,
         "id": change.id,
@@ -33,14 +35,8 @@ def _rating(change: BillChange, currency: str) -> Mapping[str, Any]:
         "energy_wh": plain(bill.energy_wh),
         "net": bill.net,
         "gross": bill.gross,
-        **bill.explained,
+        # Without the periods of its CDR, which are split further there, and without the rounding of OCPI numbers.
+        **explanation(bill.rating, bill.published.tariff, currency, of_cdr=False),
     }
-
-
-def _compact(explained: dict[str, Any]) -> dict[str, Any]:
-    """Without CDR periods, which are split further there, and without the rounding of OCPI numbers."""
-    for line in explained["lines"]:
-        line.pop("period", None)
-        line.pop("last_period", None)
-    explained["rounding"].pop("ocpi", None)
-    return explained
+    bill.explained[currency] = (cause, found)
+    return found

@@ -102,13 +102,14 @@ class Session:
 
     def learn(self, fact: Fact) -> None:
         """Take in a fact."""
+        kind = type(fact)
         if isinstance(fact, ReservationExpired):
             self.meter.take_in_no_show(fact)
         else:
-            _FACT_LISTS[type(fact)](self).append(fact)
-        if isinstance(fact, _METER_FACTS):
+            _FACT_LISTS[kind](self).append(fact)
+        if kind in _METER_FACTS:
             self.assessed = None
-        if not isinstance(fact, _READINGS):
+        if kind not in _READINGS:
             self.charging = None
 
     def assess(self, catalogue: Catalogue) -> Assessment:
@@ -129,9 +130,9 @@ class Session:
         return bool(self.meter.ends or self.payments or decided)
 
 
-_METER_FACTS = (Started, Ended, Metered, StateChanged, MeterCorrected, ReservationExpired)
+_METER_FACTS = frozenset({Started, Ended, Metered, StateChanged, MeterCorrected, ReservationExpired})
 # Until there is an end nothing follows from these.
-_READINGS = (Metered, StateChanged)
+_READINGS = frozenset({Metered, StateChanged})
 _FACT_LISTS: dict[type[Fact], Callable[[Session], list[Any]]] = {
     Started: lambda session: session.meter.starts,
     Ended: lambda session: session.meter.ends,

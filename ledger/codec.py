@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from types import UnionType
 from typing import Any, NamedTuple, Union, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -68,10 +69,17 @@ UPCASTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 def _json_default(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return orjson.Fragment(plain(value).encode())
+        # Zeros are all equal, and yet one may be below zero.
+        return _number(value) if value else orjson.Fragment(plain(value).encode())
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} has no stored form")
+
+
+@lru_cache(maxsize=16_384)
+def _number(value: Decimal) -> orjson.Fragment:
+    """A number by its shortest text, which is the same for all that are equal; CDRs are full of the same ones."""
+    return orjson.Fragment(plain(value).encode())
 
 
 def dump(value: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""Entries and postings as the bytes of a binary COPY: a third of the time that adapting them value by value takes.
+"""Events, entries and postings as the bytes of a binary COPY: a third of the time of adapting value by value.
 
 The format is PostgreSQL's (COPY, binary format): a header, then for each row the number of its fields and each field
 as its length and its bytes, integers big-endian, then a trailer. A missing value has the length -1. The columns of
@@ -12,6 +12,7 @@ from uuid import UUID
 from domain.journal import Entry
 
 POSTING_COLUMNS = "entry_id, line, amount_minor, currency, account"
+EVENT_COLUMNS = "originator_id, originator_version, topic, state"
 ENTRY_COLUMNS = """
 entry_id, cause, hash, effective_at, posting_count, hash_version, kind, currency, session_id, payout_id, reverses
 """.strip()
@@ -20,11 +21,21 @@ entry_id, cause, hash, effective_at, posting_count, hash_version, kind, currency
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
 _MISSING = b"\xff\xff\xff\xff"
+_EVENT = Struct(">h i16s iq")
 _POSTING = Struct(">h i16s ih iq")
 _ENTRY = Struct(">h i16s i16s i32s iq ih ih")
 _LENGTH = Struct(">i")
 # Timestamps are counted from 2000 on.
 _FROM_1970_TO_2000_US = 946_684_800_000_000
+
+
+def event_rows(events: Iterable[tuple[UUID, int, str, bytes]]) -> bytes:
+    """Events as (stream id, version, topic, state), EVENT_COLUMNS in each row."""
+    pack, length, topics, pieces = _EVENT.pack, _LENGTH.pack, _Texts(), [COPY_HEADER]
+    for stream_id, version, topic, state in events:
+        pieces += (pack(4, 16, stream_id.bytes, 8, version), topics[topic], length(len(state)), state)
+    pieces.append(COPY_TRAILER)
+    return b"".join(pieces)
 
 
 def posting_rows(entries: Iterable[Entry]) -> bytes:

@@ -14,15 +14,14 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import DictRow, TupleRow
 from psycopg.sql import SQL
 
+from ledger.copy_rows import EVENT_COLUMNS, event_rows
 from ledger.errors import ConcurrencyConflict
 
 SCHEMA = "event_store"
 TABLE = "stored_events"
 
 # Events go in by binary COPY, three times as fast here as an INSERT of composite values.
-_COPY_EVENTS = (
-    "COPY event_store.stored_events (originator_id, originator_version, topic, state) FROM STDIN (FORMAT BINARY)"
-)
+_COPY_EVENTS = f"COPY event_store.stored_events ({EVENT_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 
 # The lock is the library's, taken by a function of the owner's: it would need a right to change rows otherwise.
 _LOCK = SQL("SELECT event_store.lock_for_append()")
@@ -46,8 +45,6 @@ LIMIT %s
 
 # The last position that is committed.
 _LAST_POSITION = "SELECT coalesce(max(notification_id), 0) FROM event_store.stored_events"
-
-_COLUMN_TYPES = ("uuid", "int8", "text", "bytea")
 
 
 class StoredEvent(NamedTuple):
@@ -81,14 +78,12 @@ class EventRecorder(PostgresApplicationRecorder):
         # The library would also set a lock timeout, over one that the caller may have chosen for the transaction.
         self.lock_table_statements = [_LOCK]
 
-    def append_rows(self, cursor: Cursor[Any], rows: Iterable[tuple[object, ...]]) -> None:
+    def append_rows(self, cursor: Cursor[Any], rows: Iterable[tuple[UUID, int, str, bytes]]) -> None:
         """COPY (stream id, version, topic, state) rows in the cursor's transaction; others wait until it ends."""
         self._lock_table(cursor)
         self._notify_channel(cursor)
         with cursor.copy(_COPY_EVENTS) as copy:
-            copy.set_types(_COLUMN_TYPES)
-            for row in rows:
-                copy.write_row(row)
+            copy.write(event_rows(rows))
 
     def insert_events(self, stored_events: Sequence[persistence.StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """Insert the library's own events in a transaction of their own; the ids of a COPY are not known."""
@@ -101,7 +96,7 @@ class EventRecorder(PostgresApplicationRecorder):
     def _insert_stored_events(
         self, curs: Cursor[DictRow], stored_events: Sequence[persistence.StoredEvent], **_: Any
     ) -> None:
-        rows = [(e.originator_id, e.originator_version, e.topic, e.state) for e in stored_events]
+        rows = [(UUID(str(e.originator_id)), e.originator_version, e.topic, e.state) for e in stored_events]
         self.append_rows(curs, rows)
 
 
