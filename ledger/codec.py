@@ -67,19 +67,19 @@ _DOCUMENT_TOPICS = frozenset({CdrIssued.__name__, CdrCredited.__name__})
 UPCASTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 
+@lru_cache(maxsize=16_384)
+def _number(value: Decimal) -> orjson.Fragment:
+    """Hours, prices and rates come back in CDR after CDR."""
+    return orjson.Fragment(plain(value).encode())
+
+
 def _json_default(value: Any) -> Any:
     if isinstance(value, Decimal):
-        # Zeros are all equal, and yet one may be below zero.
+        # Zero and minus zero are equal and not the same text, so that neither may be told in place of the other.
         return _number(value) if value else orjson.Fragment(plain(value).encode())
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} has no stored form")
-
-
-@lru_cache(maxsize=16_384)
-def _number(value: Decimal) -> orjson.Fragment:
-    """A number by its shortest text, which is the same for all that are equal; CDRs are full of the same ones."""
-    return orjson.Fragment(plain(value).encode())
 
 
 def dump(value: Any) -> bytes:
