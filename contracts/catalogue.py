@@ -173,12 +173,12 @@ class LocationData(Wire):
 
 
 def _untaxed(tariff: AnyTariff, taxes: tuple[ConfiguredTax, ...] | None) -> Iterator[Problem]:
-    """Prices with taxes inside whose taxes nobody told: what they are without taxes cannot be known."""
+    """Prices with taxes inside whose taxes nobody told: what they are without taxes cannot be known, but for 0."""
     if taxes or not isinstance(tariff, LenientTariff) or tariff.tax_included != "YES":
         return
     for number, element in enumerate(tariff.elements):
         for place, component in enumerate(element.price_components):
-            if component.vat is None:
+            if component.vat is None and component.price:
                 yield Problem(
                     ("tariff", "elements", number, "price_components", place, "vat"),
                     None,

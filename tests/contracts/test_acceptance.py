@@ -106,6 +106,11 @@ def test_unknown_fields_of_either_form_of_a_tariff_are_counted_once() -> None:
     assert accepted(as_value(event)).extra_fields == 2
 
 
+def test_what_is_free_needs_no_vat_whatever_prices_include() -> None:
+    event = changed(NEWER, "data.tariff.elements.0.price_components.0", {"type": "TIME", "price": 0, "step_size": 1})
+    assert accepted(as_value(event)).extra_fields == 0
+
+
 def test_prices_that_include_configured_taxes_need_no_vat() -> None:
     event = changed(NEWER, "data.tariff.elements.0.price_components.0.vat", ABSENT)
     event["data"]["taxes"] = [{"name": "VAT", "percent": 21}]
