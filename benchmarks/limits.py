@@ -44,6 +44,8 @@ class Limit:
 LIMITS: tuple[Limit, ...] = (
     Limit("pipeline", "end to end", floor=10_000),
     Limit("pipeline", "ratio to the bare pipeline", floor=0.3),
+    Limit("rating", "plain energy tariff*", floor=20_000),
+    Limit("rating", "10 elements, 20 periods", floor=5_000),
     Limit("posting", "one connection", floor=10_000),
     Limit("posting", "two connections", floor=10_000),
     Limit("projections", "*, from zero", floor=20_000),
