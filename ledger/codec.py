@@ -100,13 +100,19 @@ def encode(event: Any) -> tuple[str, bytes]:
 
 def decode(topic: str, state: bytes) -> Any:
     """The fact or decision stored under a topic; raises KeyError for a topic that was never written."""
-    body = json.loads(state, parse_float=Decimal) if topic in _DOCUMENT_TOPICS else orjson.loads(state)
-    if topic in UPCASTS:
-        body = UPCASTS[topic](body)
+    body = read_body(topic, state)
     read = _READERS.get(topic)
     if read is not None:
         return read(body)
     return RecordedFact(topic, body["source"], body["id"], datetime.fromisoformat(body["time"]), body["data"])
+
+
+def read_body(topic: str, state: bytes) -> dict[str, Any]:
+    """The stored JSON in today's form; of a fact its `source`, `id`, `time` and `data`."""
+    body: dict[str, Any] = (
+        json.loads(state, parse_float=Decimal) if topic in _DOCUMENT_TOPICS else orjson.loads(state)
+    )
+    return UPCASTS[topic](body) if topic in UPCASTS else body
 
 
 def _reader(kind: type) -> Callable[[dict[str, Any]], Any]:

@@ -26,9 +26,9 @@ _COPY_EVENTS = f"COPY event_store.stored_events ({EVENT_COLUMNS}) FROM STDIN (FO
 # The lock is the library's, taken by a function of the owner's: it would need a right to change rows otherwise.
 _LOCK = SQL("SELECT event_store.lock_for_append()")
 
-# All events of some streams, each stream in its order.
+# All events of some streams, each stream in its order; ids as bytes, which are looked up sooner.
 _READ_STREAMS = """
-SELECT originator_id, originator_version, topic, state
+SELECT uuid_send(originator_id), originator_version, topic, state
 FROM event_store.stored_events
 WHERE originator_id = ANY(%s)
 ORDER BY originator_id, originator_version
@@ -144,9 +144,10 @@ def read_streams(cursor: Cursor[TupleRow], stream_ids: Sequence[UUID]) -> dict[U
     """The events of each stream in order of version, in one query; a stream without events has an empty list."""
     streams: dict[UUID, list[StoredEvent]] = {stream_id: [] for stream_id in stream_ids}
     if streams:
-        cursor.execute(_READ_STREAMS, (list(streams),), binary=True)
-        for row in cursor:
-            streams[row[0]].append(StoredEvent(*row))
+        found = {stream_id.bytes: (stream_id, events) for stream_id, events in streams.items()}
+        for id_, version, topic, state in cursor.execute(_READ_STREAMS, (list(streams),), binary=True).fetchall():
+            stream_id, events = found[id_]
+            events.append(StoredEvent(stream_id, version, topic, state))
     return streams
 
 

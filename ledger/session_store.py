@@ -9,7 +9,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.catalogue import Catalogue
-from domain.facts import parse_fact
+from domain.facts import FACT_PARSERS, parse_fact
 from domain.judging import decide
 from domain.orphans import ESTIMATED
 from domain.session import Judgement, Session, session_stream
@@ -25,7 +25,7 @@ from domain.session_events import (
     SessionAssessed,
     ShareReleased,
 )
-from ledger.codec import RecordedFact, decode
+from ledger.codec import RecordedFact, decode, read_body
 from ledger.event_store import read_streams
 from ledger.heads import SessionHead, lock_sessions
 from ledger.lines import MovedRelease
@@ -83,13 +83,13 @@ def load(cursor: Cursor[TupleRow], session_ids: Sequence[str]) -> dict[str, Sess
     loaded = {}
     for session_id in session_ids:
         session = Session(session_id)
-        for stored in streams[session_stream(session_id)]:
-            event = decode(stored.topic, stored.state)
-            if isinstance(event, RecordedFact):
-                session.learn(parse_fact(event.type, event.data, event.source, event.id))
+        for _, version, topic, state in streams[session_stream(session_id)]:
+            if topic in FACT_PARSERS:
+                body = read_body(topic, state)
+                session.learn(parse_fact(topic, body["data"], body["source"], body["id"]))
             else:
-                session.evolve(event)
-            session.version = stored.version
+                session.evolve(decode(topic, state))
+            session.version = version
         loaded[session_id] = session
     return loaded
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import attrgetter
+from typing import Any
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.session_events import SessionAssessed
 from ledger.arrays import array
-from ledger.codec import decode, dump
+from ledger.codec import dump, read_body
 
 _COLUMNS = (
     "session_id",
@@ -24,17 +24,16 @@ _COLUMNS = (
     "commission",
     "commission_vat",
     "operator_share",
-    "shortfall",
     "evse_uid",
 )
 
 # The latest outcome of a set of sessions.
 _PUT = """
 INSERT INTO projection.session_row (generation, session_id, operator_id, state, reason, energy_wh, currency, net, vat,
-                                    gross, commission, commission_vat, operator_share, shortfall, evse_uid, metered)
+                                    gross, commission, commission_vat, operator_share, evse_uid, shortfall, metered)
 SELECT %s, latest.*
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::text[], %s::bigint[], %s::bigint[],
-            %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::jsonb[]) AS latest
+            %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::jsonb[]) AS latest
 ON CONFLICT (generation, session_id) DO UPDATE
 SET operator_id = excluded.operator_id, state = excluded.state, reason = excluded.reason,
     energy_wh = excluded.energy_wh, currency = excluded.currency, net = excluded.net, vat = excluded.vat,
@@ -53,12 +52,14 @@ class Sessions:
 
     def apply(self, cursor: Cursor[TupleRow], generation: int, events: Sequence[tuple[str, bytes]]) -> None:
         """Put the last outcome that the set has for each of its sessions."""
-        latest: dict[str, SessionAssessed] = {}
+        latest: dict[str, dict[str, Any]] = {}
         for topic, state in events:
-            outcome: SessionAssessed = decode(topic, state)
-            latest[outcome.session_id] = outcome
+            outcome = read_body(topic, state)
+            latest[outcome["session_id"]] = outcome
         if latest:
             outcomes = [latest[session_id] for session_id in sorted(latest)]
-            columns = [array(list(map(attrgetter(name), outcomes))) for name in _COLUMNS]
-            metered = array([dump(outcome.metered).decode() if outcome.metered else None for outcome in outcomes])
-            cursor.execute(_PUT, (generation, *columns, metered))
+            columns = [array([outcome.get(name) for outcome in outcomes]) for name in _COLUMNS]
+            shortfalls = array([outcome.get("shortfall", 0) for outcome in outcomes])
+            metered = [outcome.get("metered") for outcome in outcomes]
+            told = array([dump(pairs).decode() if pairs else None for pairs in metered])
+            cursor.execute(_PUT, (generation, *columns, shortfalls, told))

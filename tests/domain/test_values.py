@@ -62,6 +62,17 @@ def test_a_value_cannot_be_changed_or_grow() -> None:
     assert not hasattr(reading, "__dict__")
 
 
+def test_a_value_of_a_derived_class_cannot_be_changed_either() -> None:
+    posting = FeePosting(key="a", fee=1)
+
+    for name in ("key", "fee"):
+        with pytest.raises(FrozenInstanceError):
+            setattr(posting, name, "b")
+        with pytest.raises(FrozenInstanceError):
+            delattr(posting, name)
+    assert posting == FeePosting(key="a", fee=1)
+
+
 def test_values_are_equal_and_hashed_by_their_fields() -> None:
     assert Posting(key="a") == Posting(key="a")
     assert len({Posting(key="a"), Posting(key="a"), Posting(key="b")}) == 2
