@@ -69,9 +69,9 @@ def settle(
     debug: Debug = False,
 ) -> None:
     """Settle the events of files: publish, consume, rate, post, pay out, and write the result to DIR."""
-    from wattledger import commands
+    from wattledger.commands import settling
 
-    commands.settle(files, out, data_dir, moment(until), json=json, debug=debug)
+    settling.settle(files, out, data_dir, moment(until), json=json, debug=debug)
 
 
 @app.command()
@@ -86,49 +86,49 @@ def demo(
     debug: Debug = False,
 ) -> None:
     """Generate a charging network, settle it, and show who is paid what and why."""
-    from wattledger import commands
+    from wattledger.commands import settling
 
-    commands.demo(out, data_dir, sessions, seed, json=json, debug=debug)
+    settling.demo(out, data_dir, sessions, seed, json=json, debug=debug)
 
 
 @app.command()
 def publish(files: Files, data_dir: DataDir = None, json: Json = False, debug: Debug = False) -> None:
     """Publish the events of files to Kafka, and nothing else."""
-    from wattledger import commands
+    from wattledger.commands import settling
 
-    commands.publish(files, data_dir, json=json, debug=debug)
+    settling.publish(files, data_dir, json=json, debug=debug)
 
 
 @app.command()
 def consume(data_dir: DataDir = None, debug: Debug = False) -> None:
     """Take in what gateways publish, as one member of the consumer group, until stopped."""
-    from wattledger import commands
+    from wattledger.commands import live
 
-    commands.consume(data_dir, debug=debug)
+    live.consume(data_dir, debug=debug)
 
 
 @app.command()
 def project(data_dir: DataDir = None, debug: Debug = False) -> None:
     """Keep the read models up with the event store and send what leaves, until stopped."""
-    from wattledger import commands
+    from wattledger.commands import live
 
-    commands.project(data_dir, debug=debug)
+    live.project(data_dir, debug=debug)
 
 
 @app.command()
 def up(data_dir: DataDir = None, debug: Debug = False) -> None:
     """Run a whole live system: services, intake, clock, projections and relay, until stopped."""
-    from wattledger import commands
+    from wattledger.commands import live
 
-    commands.up(data_dir, debug=debug)
+    live.up(data_dir, debug=debug)
 
 
 @app.command()
 def migrate(data_dir: DataDir = None, debug: Debug = False) -> None:
     """Bring the database schema and the topics up to date; safe to repeat."""
-    from wattledger import commands
+    from wattledger.commands import live
 
-    commands.migrate(data_dir, debug=debug)
+    live.migrate(data_dir, debug=debug)
 
 
 @payouts_app.command("run")
@@ -140,9 +140,9 @@ def payouts_run(
     debug: Debug = False,
 ) -> None:
     """Do what the clock drives up to now (or TIME): issue CDRs, mature funds, fire every payout run that is due."""
-    from wattledger import commands
+    from wattledger.commands import live
 
-    commands.payouts_run(data_dir, moment(until), watch=watch, json=json, debug=debug)
+    live.payouts_run(data_dir, moment(until), watch=watch, json=json, debug=debug)
 
 
 @payouts_app.command("list")
@@ -153,17 +153,17 @@ def payouts_list(
     debug: Debug = False,
 ) -> None:
     """List payouts with their status."""
-    from wattledger import commands
+    from wattledger.commands import reading
 
-    commands.payouts_list(data_dir, operator, json=json, debug=debug)
+    reading.payouts_list(data_dir, operator, json=json, debug=debug)
 
 
 @app.command()
 def balances(data_dir: DataDir = None, json: Json = False, debug: Debug = False) -> None:
     """Show what each operator is owed, by where it stands."""
-    from wattledger import commands
+    from wattledger.commands import reading
 
-    commands.balances(data_dir, json=json, debug=debug)
+    reading.balances(data_dir, json=json, debug=debug)
 
 
 @app.command()
@@ -180,17 +180,17 @@ def balance(
     debug: Debug = False,
 ) -> None:
     """Show what was posted to an account of the book, now or by the effective time TIME."""
-    from wattledger import commands
+    from wattledger.commands import book
 
-    commands.balance(data_dir, account, currency, moment(at, "--at"), json=json, debug=debug)
+    book.balance(data_dir, account, currency, moment(at, "--at"), json=json, debug=debug)
 
 
 @app.command()
 def session(session_id: str, data_dir: DataDir = None, json: Json = False, debug: Debug = False) -> None:
     """Follow one session: its facts, its outcome, its entries and the payouts that paid it."""
-    from wattledger import commands
+    from wattledger.commands import reading
 
-    commands.session(data_dir, session_id, json=json, debug=debug)
+    reading.session(data_dir, session_id, json=json, debug=debug)
 
 
 @app.command()
@@ -209,19 +209,19 @@ def cdrs(
     debug: Debug = False,
 ) -> None:
     """Write the CDRs and credit CDRs that went out, one JSON document a line, by session."""
-    from wattledger import commands
+    from wattledger.commands import cdrs
 
     begin = None if since is None else day_or_moment(since, "--from")
     end = None if until is None else day_or_moment(until, "--to")
-    commands.cdrs(data_dir, session_id, operator, begin, end, ocpi, out, debug=debug)
+    cdrs.cdrs(data_dir, session_id, operator, begin, end, ocpi, out, debug=debug)
 
 
 @app.command()
 def verify(data_dir: DataDir = None, json: Json = False, debug: Debug = False) -> None:
     """Recompute the book from the events, check every invariant and print what differs; exit 1 if anything does."""
-    from wattledger import commands
+    from wattledger.commands import reading
 
-    commands.verify(data_dir, json=json, debug=debug)
+    reading.verify(data_dir, json=json, debug=debug)
 
 
 @app.command()
@@ -232,9 +232,9 @@ def rebuild(
     debug: Debug = False,
 ) -> None:
     """Rebuild read models from the event store while the system runs."""
-    from wattledger import commands
+    from wattledger.commands import reading
 
-    commands.rebuild(data_dir, projections or [], json=json, debug=debug)
+    reading.rebuild(data_dir, projections or [], json=json, debug=debug)
 
 
 @app.command()
@@ -245,9 +245,9 @@ def export(
     debug: Debug = False,
 ) -> None:
     """Write the files of a settlement from the store as it stands."""
-    from wattledger import commands
+    from wattledger.commands import reading
 
-    commands.export(data_dir, directory, json=json, debug=debug)
+    reading.export(data_dir, directory, json=json, debug=debug)
 
 
 @app.command()
@@ -263,10 +263,10 @@ def leakage(
     debug: Debug = False,
 ) -> None:
     """Show energy that was metered and not billed, by operator and cause."""
-    from wattledger import commands
+    from wattledger.commands import energy
 
     span = moment(since, "--from"), moment(before, "--to")
-    commands.leakage(data_dir, operator, *span, sessions=sessions, json=json, debug=debug)
+    energy.leakage(data_dir, operator, *span, sessions=sessions, json=json, debug=debug)
 
 
 @app.command()
@@ -274,9 +274,9 @@ def schemas(
     directory: Annotated[Path, typer.Argument(metavar="DIR")], json: Json = False, debug: Debug = False
 ) -> None:
     """Write the JSON Schemas of every event and of OCPI's CDRs and tariffs, and the AsyncAPI document."""
-    from wattledger import commands
+    from wattledger.commands import reading
 
-    commands.schemas(directory, json=json, debug=debug)
+    reading.schemas(directory, json=json, debug=debug)
 
 
 @app.command()
@@ -299,9 +299,9 @@ def price(
     debug: Debug = False,
 ) -> None:
     """Price the charging periods of an OCPI CDR and print the OCPI totals as JSON."""
-    from wattledger import commands
+    from wattledger.commands import pricing
 
-    commands.price(commands.PriceWish(cdr, tariff, time_zone, tax or [], ocpi, explain), debug=debug)
+    pricing.price(pricing.PriceWish(cdr, tariff, time_zone, tax or [], ocpi, explain), debug=debug)
 
 
 @app.command()
@@ -327,7 +327,7 @@ def rerate(
     debug: Debug = False,
 ) -> None:
     """Show what past sessions would have earned by another tariff; with --apply, rate them by it."""
-    from wattledger import commands
+    from wattledger.commands import rerate
     from wattledger.rerating import Wish
 
     if apply and not (reason and reason.strip()):
@@ -335,7 +335,7 @@ def rerate(
     ordered_at = moment(at, "--at") or datetime.now(UTC)
     days = (day_or_moment(since, "--from"), day_or_moment(until, "--to"))
     wish = Wish(operator, *days, tariff, sessions_of, ordered_at, reason if apply else None)
-    commands.rerate(data_dir, wish, apply=apply, json=json, debug=debug)
+    rerate.rerate(data_dir, wish, apply=apply, json=json, debug=debug)
 
 
 @tariff_app.command("orders")
@@ -346,9 +346,9 @@ def tariff_orders(
     debug: Debug = False,
 ) -> None:
     """List the orders to rate sessions by another tariff, and why one is not followed."""
-    from wattledger import commands
+    from wattledger.commands import rerate
 
-    commands.tariff_orders(data_dir, operator, json=json, debug=debug)
+    rerate.tariff_orders(data_dir, operator, json=json, debug=debug)
 
 
 @deadletter_app.command("list")
@@ -360,9 +360,9 @@ def deadletter_list(
     debug: Debug = False,
 ) -> None:
     """List refused records, the oldest first."""
-    from wattledger import commands
+    from wattledger.commands import deadletters
 
-    commands.deadletter_list(data_dir, code, replayed=replayed, json=json, debug=debug)
+    deadletters.deadletter_list(data_dir, code, replayed=replayed, json=json, debug=debug)
 
 
 @deadletter_app.command("show")
@@ -373,9 +373,9 @@ def deadletter_show(
     debug: Debug = False,
 ) -> None:
     """Show a refused record: where it came from, why it was refused, and its bytes."""
-    from wattledger import commands
+    from wattledger.commands import deadletters
 
-    commands.deadletter_show(data_dir, deadletter_id, json=json, debug=debug)
+    deadletters.deadletter_show(data_dir, deadletter_id, json=json, debug=debug)
 
 
 @deadletter_app.command("replay")
@@ -387,9 +387,9 @@ def deadletter_replay(
     debug: Debug = False,
 ) -> None:
     """Publish refused records again, after what was wrong was fixed."""
-    from wattledger import commands
+    from wattledger.commands import deadletters
 
-    commands.deadletter_replay(data_dir, ids or [], code, json=json, debug=debug)
+    deadletters.deadletter_replay(data_dir, ids or [], code, json=json, debug=debug)
 
 
 @tariff_app.command("lint")
@@ -402,9 +402,9 @@ def tariff_lint(
     debug: Debug = False,
 ) -> None:
     """Check OCPI tariffs as they are checked on arrival; exit 1 if any has an error, 0 with warnings only."""
-    from wattledger import commands
+    from wattledger.commands import tariffs
 
-    commands.tariff_lint(files, json=json, debug=debug)
+    tariffs.tariff_lint(files, json=json, debug=debug)
 
 
 @tariff_app.command("list")
@@ -415,9 +415,9 @@ def tariff_list(
     debug: Debug = False,
 ) -> None:
     """List every version of every tariff, with the hash that CDRs name and the warnings it was accepted with."""
-    from wattledger import commands
+    from wattledger.commands import tariffs
 
-    commands.tariff_list(data_dir, operator, json=json, debug=debug)
+    tariffs.tariff_list(data_dir, operator, json=json, debug=debug)
 
 
 def main(arguments: list[str] | None = None) -> int:
