@@ -148,10 +148,13 @@ def consume(tariff: Tariff, periods: Sequence[ChargingPeriod], time_zone: ZoneIn
 
 def whole_numbers(values: Sequence[Exact]) -> tuple[list[int], int]:
     """The same numbers as whole ones, and what each has to be divided by."""
-    if all(type(number) is int for number in values):
-        return list(values), 1  # type: ignore[arg-type]
-    scale = lcm(*[number.denominator for number in values])
-    return [number.numerator * (scale // number.denominator) for number in values], scale
+    denominators = [number.denominator for number in values]
+    scale = lcm(*denominators)
+    if scale == 1:
+        return [number.numerator for number in values], 1
+    return [
+        number.numerator * (scale // denominator) for number, denominator in zip(values, denominators, strict=True)
+    ], scale
 
 
 def _add(found: list[Stretch], follows: bool, index: int, component: Component, volume: int) -> None:

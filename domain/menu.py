@@ -18,7 +18,7 @@ from domain.tariff_restrictions import Edges, Moment, Restriction
 
 _Candidate = tuple[tuple[Restriction, ...], Component]
 # Enough for every hour of a week in every energy band; a tariff whose sessions meet more starts over.
-_MOST_KEPT = 4096
+_MOST_KEPT = 1024
 _MOST_SCALES = 16
 
 

@@ -49,16 +49,18 @@ def price_part(
     time = _cost(used.time, US_PER_HOUR)
     parking = _cost(used.parking, US_PER_HOUR)
     reservation = _sum([_cost(used.reservation_time, US_PER_HOUR), _cost(used.reservation_flat, 1)])
-    subtotal = _priced(_sum([energy, fixed, time, parking, reservation])) or _FREE
+    parts = [energy, fixed, time, parking, reservation]
+    prices = [None if part is None else _priced(part) for part in parts]
+    subtotal = _subtotal(parts, prices)
     return Rating(
         periods=tuple(periods),
         lines=_lines(used),
         total=bounded(subtotal, tariff.min_price, tariff.max_price),
-        fixed=_priced(fixed),
-        energy=_priced(energy),
-        time=_priced(time),
-        parking=_priced(parking),
-        reservation=_priced(reservation),
+        fixed=prices[1],
+        energy=prices[0],
+        time=prices[2],
+        parking=prices[3],
+        reservation=prices[4],
         energy_wh=_exact(used.energy_total, scale),
         time_us=used.time_us,
         parking_time_us=used.parking_us,
@@ -75,6 +77,10 @@ def _cost(stretches: Sequence[Stretch], per: int) -> _Cost | None:
     """What stretches cost whose volumes are in units of which `per` make a kWh, an hour or a fee."""
     if not stretches:
         return None
+    if len(stretches) == 1:
+        (stretch,) = stretches
+        component, volume = stretch.component, stretch.volume
+        return volume * component.net, volume * component.gross, component.denominator * per
     common = lcm(*{stretch.component.denominator for stretch in stretches})
     net = gross = 0
     for stretch in stretches:
@@ -98,9 +104,16 @@ def _sum(costs: Sequence[_Cost | None]) -> _Cost | None:
     return net, gross, common
 
 
-def _priced(cost: _Cost | None) -> Price | None:
-    if cost is None:
-        return None
+def _subtotal(parts: Sequence[_Cost | None], prices: Sequence[Price | None]) -> Price:
+    """The sum of the parts; of a single one it is the part itself."""
+    owed = [price for price in prices if price is not None]
+    if len(owed) == 1:
+        return owed[0]
+    total = _sum(parts)
+    return _FREE if total is None else _priced(total)
+
+
+def _priced(cost: _Cost) -> Price:
     net, gross, denominator = cost
     excl_vat = Fraction(net, denominator)
     return Price(excl_vat, excl_vat if gross == net else Fraction(gross, denominator))
@@ -126,15 +139,13 @@ def bounded(subtotal: Price, min_price: PriceBound | None, max_price: PriceBound
 
 def _lines(used: Consumption) -> tuple[Line, ...]:
     """The lines in the order in which they began, a reservation's fee before its time, energy before time."""
-    scale = used.scale
-    found = [
-        *[_line(stretch, 1, True) for stretch in used.reservation_flat],
-        *[_line(stretch, 1, True) for stretch in used.reservation_time],
-        *[_line(stretch, scale, False) for stretch in used.energy],
-        *[_line(stretch, 1, False) for stretch in used.time],
-        *[_line(stretch, 1, False) for stretch in used.parking],
-        *[_line(stretch, 1, False) for stretch in used.flat],
-    ]
+    found = [_line(stretch, used.scale, False) for stretch in used.energy]
+    for stretches in (used.time, used.parking, used.flat):
+        if stretches:
+            found += [_line(stretch, 1, False) for stretch in stretches]
+    reserved = (*used.reservation_flat, *used.reservation_time)
+    if reserved:
+        found = [*[_line(stretch, 1, True) for stretch in reserved], *found]
     if len(found) > 1:
         found.sort(key=_first_period)
     return tuple(found)
@@ -173,7 +184,7 @@ def ocpi_totals(rating: Rating, *, credit: bool = False) -> dict[str, Any]:
     """The totals of an OCPI 2.2.1 CDR: prices as {excl_vat, incl_vat}, kWh and hours, as Decimals of 4 decimals.
 
     None where no component of the kind was active: the field is left out of a CDR then. `credit` negates
-    total_cost alone (OCPI mod_cdrs, Credit CDRs). total_time includes the reservation, as start_date_time does.
+    total_cost alone (OCPI mod_cdrs, Credit CDRs).
     """
     total = _published(rating.total)
     if credit and total is not None:
@@ -192,11 +203,20 @@ def ocpi_totals(rating: Rating, *, credit: bool = False) -> dict[str, Any]:
     }
 
 
+def total_time_us(rating: Rating) -> int:
+    """What total_time of a CDR covers (OCPI mod_cdrs, CDR total_time and start_date_time).
+
+    OCPI has it be the session's duration, charging or not, and leaves open whether a reservation is part of it.
+    Decided: it is, since start_date_time is when the reservation began.
+    """
+    return rating.time_us
+
+
 def ocpi_volumes(rating: Rating) -> dict[str, Decimal]:
     """The kWh and hours among the totals of an OCPI 2.2.1 CDR."""
     return {
         "total_energy": four_decimals(rating.energy_wh, WH_PER_KWH),
-        "total_time": four_decimals(rating.time_us, US_PER_HOUR),
+        "total_time": four_decimals(total_time_us(rating), US_PER_HOUR),
         "total_parking_time": four_decimals(rating.parking_time_us, US_PER_HOUR),
     }
 

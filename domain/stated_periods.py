@@ -135,7 +135,8 @@ def stretches_of(
         (Phase.CHARGING, microseconds(end - start))
     ]
     if len(stated) > 1:
-        stated = [entry for entry in stated if entry[1]] or [stated[-1]]
+        # Where all are zero the connector was in use rather than reserved or idle.
+        stated = [entry for entry in stated if entry[1]] or [(Phase.CHARGING, 0)]
     stretches = []
     length_us = microseconds(end - start)
     if abs(sum(volume_us for _, volume_us in stated) - length_us) <= _ROUNDING_OF_HOURS_US * len(stated):

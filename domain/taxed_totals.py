@@ -1,6 +1,6 @@
 """The totals of a rating in the form of OCPI 2.3.0: each price before taxes, with its taxes one by one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -21,7 +21,7 @@ _KIND_OF = {
 def ocpi_totals_2_3_0(rating: Rating, *, credit: bool = False) -> dict[str, Any]:
     """The totals of an OCPI 2.3.0 CDR: as `ocpi_totals`, prices as {before_taxes, taxes: [TaxAmount, ...]}.
 
-    `credit` negates total_cost alone, before_taxes and the amount of each tax.
+    `credit` negates total_cost alone.
     """
     totals = ocpi_totals(rating)
     for name, cost in _costs(rating).items():
@@ -29,11 +29,18 @@ def ocpi_totals_2_3_0(rating: Rating, *, credit: bool = False) -> dict[str, Any]
             lines = [line for line in rating.lines if name in (_TOTAL, kind_of(line))]
             totals[name] = taxed_price(cost, lines)
     if credit:
-        total = totals[_TOTAL]
-        total["before_taxes"] = -total["before_taxes"]
-        for tax in total["taxes"]:
-            tax["amount"] = -tax["amount"]
+        totals[_TOTAL] = negated(totals[_TOTAL])
     return totals
+
+
+def negated(price: Mapping[str, Any]) -> dict[str, Any]:
+    """The total of a credit CDR (OCPI 2.3.0 mod_cdrs, Credit CDRs).
+
+    The specification has total_cost be negative and does not say what that means for its taxes. Decided: before_taxes
+    and the amount of every tax are negated, so that they add up to what is given back.
+    """
+    taxes = [{**tax, "amount": -tax["amount"]} for tax in price["taxes"]]
+    return {"before_taxes": -price["before_taxes"], "taxes": taxes}
 
 
 def _costs(rating: Rating) -> dict[str, Price | None]:
