@@ -332,7 +332,11 @@ def rerate(
 
     if apply and not (reason and reason.strip()):
         raise typer.BadParameter("an order needs one: who reads the book later asks why", param_hint="--reason")
-    ordered_at = moment(at, "--at") or datetime.now(UTC)
+    now = datetime.now(UTC)
+    ordered_at = moment(at, "--at") or now
+    if ordered_at > now:
+        # The order's time would be the store's latest, and whatever follows event time would run ahead of the day.
+        raise typer.BadParameter("an order cannot take effect later than now", param_hint="--at")
     days = (day_or_moment(since, "--from"), day_or_moment(until, "--to"))
     wish = Wish(operator, *days, tariff, sessions_of, ordered_at, reason if apply else None)
     rerate.rerate(data_dir, wish, apply=apply, json=json, debug=debug)

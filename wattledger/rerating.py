@@ -183,10 +183,15 @@ def give(store: Store, crew: Crew, order: Order, on_progress: OnProgress) -> Non
     key = str(order.data["operator_id"]).encode()
     publish_records(store, [Outgoing(CATALOGUE_TOPIC, key, orjson.dumps(event))])
     catch_up(store, crew, on_progress)
-    if _given_reason(store.dsn, order) != order.data["reason"]:
+    reason = _given_reason(store.dsn, order)
+    if reason is None:
         raise ApplicationError(
-            f"order {order.data['order_id']} was given before with another reason, and stands as it was given; "
-            "'wattledger deadletter list --code CONFLICT' shows this one"
+            f"order {order.data['order_id']} was published and not taken in; see 'wattledger deadletter list'"
+        )
+    if reason != order.data["reason"]:
+        raise ApplicationError(
+            f"order {order.data['order_id']} was given before with another reason ({reason}), and stands as it was "
+            "given; give it another --at if it is another order"
         )
 
 

@@ -117,6 +117,11 @@ def test_a_dearer_tariff_cannot_be_had_of_what_was_captured(home: Home) -> None:
 MISTAKES: dict[str, tuple[Callable[[Home], tuple[Any, ...]], int, bytes]] = {
     "no reason": (lambda home: (*ASKED, "--tariff", _file(home, 1), "--apply"), 2, b"--reason"),
     "no day": (lambda _: ("--operator", "OP-1", "--from", "May", "--to", "2026-03-28", "--tariff", "T-1"), 2, b"day"),
+    "an order that is yet to come": (
+        lambda _: (*ASKED, "--tariff", "T-1", "--at", "2999-01-01T00:00:00Z"),
+        2,
+        b"--at",
+    ),
     "unknown operator": (
         lambda _: ("--operator", "OP-9", "--from", "2026-03-28", "--to", "2026-03-28", "--tariff", "T-1"),
         1,
