@@ -5,13 +5,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from domain.money import currency_exponent, to_minor_half_up
 from domain.periods import from_cdr
 from domain.pricing import price
 from domain.rating import Price
 from domain.tariff import Tariff
-from tests.cdr.cdr_builders import COSTS, check, emitted, gross_of, tariffs, volume_of
+from domain.taxes import Tax
+from tests.cdr.cdr_builders import COSTS, GST, QST, check, emitted, gross_of, tariffs, volume_of
 from tests.rating.test_price_properties import ZONES, facts
 
 
@@ -75,6 +77,32 @@ def test_pricing_a_cdr_by_its_own_tariff_gives_its_own_costs(
             assert (amount is None) == (name not in sent), name
             if amount is not None:
                 assert off_by(cdr.older[name], amount) <= unit, name
+        assert to_minor_half_up(again.total.excl_vat, terms["currency"]) == cdr.net_minor
+        assert to_minor_half_up(again.total.incl_vat, terms["currency"]) == cdr.gross_minor
+
+
+@settings(max_examples=150, deadline=None)
+@given(tariffs(), facts(), ZONES, st.sampled_from(["YES", "NO"]), st.sampled_from([(GST,), (GST, QST)]))
+def test_taxes_that_were_configured_add_up_and_are_priced_again(
+    terms: dict[str, Any], session: dict[str, Any], zone: ZoneInfo, included: str, taxes: tuple[Tax, ...]
+) -> None:
+    terms = {**terms, "tax_included": included}
+    for bound in [terms[name] for name in ("min_price", "max_price") if name in terms]:
+        bound |= {"before_taxes": bound.pop("excl_vat", 3), "after_taxes": bound.pop("incl_vat", 4)}
+    for part in (part for listed in terms["elements"] for part in listed["price_components"]):
+        part.pop("vat", None)
+    cdr = emitted(terms, session, zone, taxes)
+    check(cdr.older, "2.2.1")
+    check(cdr.newer, "2.3.0")
+    for name in (name for name in ("total_cost", *COSTS) if name in cdr.older):
+        assert gross_of(cdr.newer[name]) == cdr.older[name]["incl_vat"]
+        assert {tax["name"] for tax in cdr.newer[name]["taxes"]} <= {"GST", "QST", "VAT"}
+    by_either = (
+        (cdr.older, Tariff.from_ocpi(cdr.older["tariffs"][0])),
+        (cdr.newer, Tariff.from_ocpi(cdr.newer["tariffs"][0], taxes)),
+    )
+    for sent, tariff in by_either:
+        again = price(tariff, from_cdr(sent), zone)
         assert to_minor_half_up(again.total.excl_vat, terms["currency"]) == cdr.net_minor
         assert to_minor_half_up(again.total.incl_vat, terms["currency"]) == cdr.gross_minor
 
