@@ -11,32 +11,33 @@ import pytest
 from tests.end_to_end.running import Home, documents
 from tests.support.events import TOKEN, captured, ended, lines, operator, partner, started, tariff
 
-# On the days of the change to summer time in Amsterdam: 28 March lasts 24 hours, 29 March 23.
-ASKED = ("--operator", "OP-1", "--from", "2026-03-28", "--to", "2026-03-29")
-AT = "2026-04-02T09:00:00Z"
+# Of two days in Amsterdam the second, when summer time begins, has 23 hours.
+ASKED = ("--operator", "OP-1", "--from", "2025-03-29", "--to", "2025-03-30")
+SINCE = "2025-03-01T00:00:00Z"
+AT = "2025-04-02T09:00:00Z"
 
 
 def _network() -> list[dict[str, Any]]:
     """Sessions at the edges of the two days: two by drivers of whom one paid, one of a partner with its own price."""
-    given = tariff(price=0.4)
+    given = tariff(price=0.4, time=SINCE)
     given["data"]["partner"] = "DE-ABC"
     given["id"] = "given"
     return [
-        operator(),
-        tariff(),
-        partner(),
+        operator(time=SINCE),
+        tariff(time=SINCE),
+        partner(time=SINCE),
         given,
-        started("S-early", "2026-03-27T22:59:59Z"),
-        ended("S-early", "2026-03-27T23:30:00Z"),
-        started("S-first", "2026-03-27T23:00:00Z"),
-        ended("S-first", "2026-03-28T00:00:00Z"),
-        captured("S-first", "2026-03-28T00:01:00Z"),
-        started("S-roams", "2026-03-28T10:00:00Z", token=TOKEN),
-        ended("S-roams", "2026-03-28T11:00:00Z"),
-        started("S-last", "2026-03-29T21:59:59Z"),
-        ended("S-last", "2026-03-29T22:30:00Z"),
-        started("S-late", "2026-03-29T22:00:00Z"),
-        ended("S-late", "2026-03-29T22:30:00Z"),
+        started("S-early", "2025-03-28T22:59:59Z"),
+        ended("S-early", "2025-03-28T23:30:00Z"),
+        started("S-first", "2025-03-28T23:00:00Z"),
+        ended("S-first", "2025-03-29T00:00:00Z"),
+        captured("S-first", "2025-03-29T00:01:00Z"),
+        started("S-roams", "2025-03-29T10:00:00Z", token=TOKEN),
+        ended("S-roams", "2025-03-29T11:00:00Z"),
+        started("S-last", "2025-03-30T21:59:59Z"),
+        ended("S-last", "2025-03-30T22:30:00Z"),
+        started("S-late", "2025-03-30T22:00:00Z"),
+        ended("S-late", "2025-03-30T22:30:00Z"),
     ]
 
 
@@ -77,7 +78,7 @@ def test_a_tariff_is_tried_ordered_and_settled(home: Home) -> None:
 
 def _is_settled_as_ordered(home: Home) -> None:
     """With the next clock the CDRs follow, and what was paid out too much is in the next payout."""
-    home.json("payouts", "run", "--until", "2026-04-10T00:00:00Z")
+    home.json("payouts", "run", "--until", "2025-04-10T00:00:00Z")
     home.run("verify")
     out = home.folder / "after"
     home.run("export", out)
@@ -116,20 +117,20 @@ def test_a_dearer_tariff_cannot_be_had_of_what_was_captured(home: Home) -> None:
 
 MISTAKES: dict[str, tuple[Callable[[Home], tuple[Any, ...]], int, bytes]] = {
     "no reason": (lambda home: (*ASKED, "--tariff", _file(home, 1), "--apply"), 2, b"--reason"),
-    "no day": (lambda _: ("--operator", "OP-1", "--from", "May", "--to", "2026-03-28", "--tariff", "T-1"), 2, b"day"),
+    "no day": (lambda _: ("--operator", "OP-1", "--from", "May", "--to", "2025-03-29", "--tariff", "T-1"), 2, b"day"),
     "an order that is yet to come": (
         lambda _: (*ASKED, "--tariff", "T-1", "--at", "2999-01-01T00:00:00Z"),
         2,
         b"--at",
     ),
     "unknown operator": (
-        lambda _: ("--operator", "OP-9", "--from", "2026-03-28", "--to", "2026-03-28", "--tariff", "T-1"),
+        lambda _: ("--operator", "OP-9", "--from", "2025-03-29", "--to", "2025-03-29", "--tariff", "T-1"),
         1,
         b"no operator 'OP-9'",
     ),
     "unknown tariff": (lambda _: (*ASKED, "--tariff", "T-9"), 1, b"'T-9' is neither a file nor a published tariff"),
     "nothing in between": (
-        lambda _: ("--operator", "OP-1", "--from", "2026-03-28", "--to", "2026-03-27", "--tariff", "T-1"),
+        lambda _: ("--operator", "OP-1", "--from", "2025-03-29", "--to", "2025-03-28", "--tariff", "T-1"),
         1,
         b"no session can start",
     ),
