@@ -18,6 +18,7 @@ from ledger.migrate import migrate
 from projections.queries import session_story, totals
 from projections.runner import catch_up
 from wattledger.demo import FOLLOWED_SESSION, network
+from wattledger.demo.mishaps import SILENT_SESSION
 from wattledger.demo.network import GARBAGE
 from wattledger.demo.show import demo_document, read_result, render, show_demo, show_session
 from wattledger.embedded import EmbeddedPostgres
@@ -63,13 +64,13 @@ def test_every_payout_that_the_bank_answers_was_made(shown: dict[str, Any]) -> N
     assert answered <= {payout["payout_id"] for payout in shown["payouts"]}
 
 
-def test_every_driver_paid_exactly_what_was_owed(dsn: str) -> None:
+def test_every_driver_paid_exactly_what_was_owed_but_the_one_whose_session_never_ended(dsn: str) -> None:
     left = rows(
         dsn,
         "SELECT account, sum(debits - credits) FROM book.balance WHERE account LIKE '1105/%' "
         "GROUP BY account HAVING sum(debits - credits) <> 0",
     )
-    assert left == []
+    assert [account for account, _ in left] == [f"1105/{SILENT_SESSION}"]
 
 
 def test_payouts_show_every_status_that_a_payout_can_have(shown: dict[str, Any]) -> None:

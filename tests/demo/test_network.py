@@ -12,6 +12,7 @@ from contracts.decode import Message, decode
 from contracts.inbound import TOPIC_OF, partition_key
 from contracts.refusal import Refusal
 from wattledger.demo import FOLLOWED_SESSION, network
+from wattledger.demo.mishaps import NO_SHOW, SILENT_SESSION
 from wattledger.demo.network import GARBAGE
 
 
@@ -106,6 +107,13 @@ def test_a_tariff_is_published_after_sessions_that_name_it(messages: list[Messag
         if each.type == "charging.session.started" and each.data["tariff_id"] == "BOAT-SPRING"
     ]
     assert any(each.time < published.time for each in waiting)
+
+
+def test_a_session_never_ends_and_a_reservation_is_used_by_nobody(messages: list[Message]) -> None:
+    silent = [each.type for each in messages if each.data.get("session_id") == SILENT_SESSION]
+    assert Counter(silent) == {"charging.session.started": 1, "charging.session.metered": 3}
+    missed = [each.type for each in messages if each.data.get("session_id") == NO_SHOW]
+    assert missed == ["charging.reservation.expired", "payment.captured"]
 
 
 def test_the_followed_session_is_the_same_for_every_seed(messages: list[Message]) -> None:

@@ -58,6 +58,7 @@ class Player:
     sites: tuple[Site, ...]
     traffic: int
     partner: str | None = None
+    orphan_hours: int | None = None
 
     @property
     def zone(self) -> ZoneInfo:
@@ -66,7 +67,7 @@ class Player:
 
     def registration(self, effective_from: Any, **changed: Any) -> dict[str, Any]:
         """The data of `operator.registered`, or of `operator.changed` with what changed."""
-        data = {
+        data: dict[str, Any] = {
             "operator_id": self.operator_id,
             "name": self.name,
             "country_code": self.country,
@@ -80,6 +81,8 @@ class Player:
             "payout": dict(self.payout),
             "bank_account": dict(self.bank_account),
         }
+        if self.orphan_hours is not None:
+            data["orphan_hours"] = self.orphan_hours
         return data | changed
 
 
@@ -142,6 +145,7 @@ WADDEN = Player(
     ),
     traffic=27,
     partner="DE-RHV",
+    orphan_hours=36,
 )
 NECKAR = Player(
     operator_id="OP-DE",

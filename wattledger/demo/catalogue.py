@@ -50,7 +50,13 @@ TARIFFS: dict[tuple[str, str], dict[str, Any]] = {
         "elements": [_element(19, ("ENERGY", 0.41), ("TIME", 0.3, 60), ("PARKING_TIME", 2.4, 300))],
         "max_price": {"excl_vat": 60, "incl_vat": 71.4},
     },
-    (NECKAR.operator_id, "FAST"): {"elements": [_element(19, ("ENERGY", 0.58), ("PARKING_TIME", 6, 60))]},
+    (NECKAR.operator_id, "FAST"): {
+        "elements": [
+            _element(19, ("ENERGY", 0.58), ("PARKING_TIME", 6, 60)),
+            _element(19, ("FLAT", 4), reservation="RESERVATION_EXPIRES"),
+            _element(19, ("TIME", 3, 60), reservation="RESERVATION"),
+        ]
+    },
     (SKARGARD.operator_id, "BOAT"): {
         "elements": [_element(25, ("FLAT", 5), ("ENERGY", 3.2))],
         "min_price": {"excl_vat": 20, "incl_vat": 25},

@@ -12,6 +12,7 @@ from wattledger.demo.catalogue import catalogue
 from wattledger.demo.charging import FOLLOWED_SESSION, Visit, correction, messages, plan
 from wattledger.demo.foresight import Foresight
 from wattledger.demo.messages import FIRST_DAY, ONE_DAY, Event, line, stamp
+from wattledger.demo.mishaps import SESSIONS_MIN, no_show, silent_session
 from wattledger.demo.payments import Charge, Movement
 from wattledger.demo.roaming import SentCdr
 
@@ -60,7 +61,8 @@ class _Story:
         closes = FIRST_DAY + self.days * ONE_DAY
         until = closes + timedelta(hours=6, minutes=30)
         evses_per_site = 4 + self.sessions // (self.days * 40)
-        self._say(catalogue(evses_per_site))
+        # One more than the visits need, for what else happens.
+        self._say(catalogue(evses_per_site + 1))
         visits = plan(random, self.days, self.sessions, evses_per_site)
         self._say(each for visit in visits for each in messages(visit, closes))
         said, charged = payments.charges(random, visits, self.foresight)
@@ -69,6 +71,8 @@ class _Story:
         self._say(said)
         movements = self._afterwards(random, charged, until)
         accepted = self._corrected_cdr(random, visits, accepted)
+        if self.sessions >= SESSIONS_MIN:
+            charged.append(self._mishaps(evses_per_site + 1))
         self._say(payments.settlements(charged, movements, until))
         self._say(roaming.invoices(accepted, self.days))
         self.events += bank.answers(self.foresight, until)
@@ -97,6 +101,15 @@ class _Story:
             movements += moved
         measured = [c for c in early if c not in chosen and c.currency == "EUR"]
         return movements + [self._corrected_charge(charge) for charge in measured[:1]]
+
+    def _mishaps(self, evse: int) -> Charge:
+        """A session that never ends, and a reservation that expires: what was charged for the latter."""
+        self._say(silent_session(evse))
+        expired, visit = no_show(evse)
+        self._say([expired])
+        said, charge = payments.charge_at_once(visit, self.foresight)
+        self._say([said])
+        return charge
 
     def _corrected_charge(self, charge: Charge) -> Movement:
         """A meter that had counted too much, and the difference that goes back to the driver an hour later."""

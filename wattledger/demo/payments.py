@@ -80,11 +80,21 @@ def charges(random: Random, visits: Iterable[Visit], foresight: Foresight) -> tu
             if random.randrange(2):
                 continue
             payment_id, at = f"{payment_id}-R", at + timedelta(hours=20)
-        amount = bills[0].gross
-        charge = Charge(visit, payment_id, amount, fee_of(visit.player.provider, amount), at)
+        charge = _charge(visit, payment_id, bills[0].gross, at)
         made.append(charge)
         events.append(_captured(charge))
     return events, made
+
+
+def charge_at_once(visit: Visit, foresight: Foresight) -> tuple[Event, Charge]:
+    """What a visit cost, charged two minutes after its end."""
+    gross = foresight.bills(visit.session_id)[0].gross
+    charge = _charge(visit, f"P-{visit.session_id[2:]}", gross, visit.ended_at + timedelta(minutes=2))
+    return _captured(charge), charge
+
+
+def _charge(visit: Visit, payment_id: str, amount: int, at: datetime) -> Charge:
+    return Charge(visit, payment_id, amount, fee_of(visit.player.provider, amount), at)
 
 
 def _event(
