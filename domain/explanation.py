@@ -101,11 +101,17 @@ def _tax(tax: Tax) -> dict[str, str]:
     return {"name": tax.name, "percentage": decimal_text(tax.percent.numerator, tax.percent.denominator)}
 
 
-def explained_rounding(rating: Rating, currency: str | None = None, *, of_cdr: bool = True) -> dict[str, Any]:
-    """What was rounded: totals up to steps, the sum to its bounds, and the total to what is published and posted."""
+def explained_rounding(
+    rating: Rating, currency: str | None = None, last_part: Rating | None = None, *, of_cdr: bool = True
+) -> dict[str, Any]:
+    """What was rounded: totals up to steps, the sum to its bounds, and the total to what is published and posted.
+
+    Of a session of several tariffs `last_part` is the rating of the last, the only one that rounds up to steps.
+    """
+    stepped = rating if last_part is None else last_part
     total, subtotal = rating.total, rating.subtotal
     found: dict[str, Any] = {}
-    steps = [_step(rating, line) for line in rating.lines if line.surplus]
+    steps = [_step(stepped, line) for line in stepped.lines if line.surplus]
     if steps:
         found["steps"] = steps
     found["sum"] = _exact_sides(subtotal)

@@ -123,6 +123,7 @@ def test_a_session_of_two_tariffs_is_priced_part_by_part_and_only_the_last_round
         ("CHEAP", "FLAT", 0),
         ("FAST", "ENERGY", 1),
     ]
+    assert [(step["before"], step["after"]) for step in found["rounding"]["steps"]] == [("1.1", "1.5")]
 
 
 def test_a_period_that_names_no_tariff_costs_nothing_where_others_name_one(desk: Desk) -> None:

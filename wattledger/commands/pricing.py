@@ -69,7 +69,7 @@ def _explained(priced: Any) -> dict[str, Any]:
         made = explained_lines(rating, tariff, numbers)
         lines += [line | {"tariff_id": tariff.id} for line in made] if len(priced.parts) > 1 else made
         first += len(rating.periods)
-    rounding = explained_rounding(priced.rating, priced.currency)
+    rounding = explained_rounding(priced.rating, priced.currency, priced.parts[-1][1])
     if priced.is_credit:
         rounding["negated"] = True
     return {"lines": lines, "rounding": rounding}
