@@ -47,6 +47,7 @@ from domain.session_events import (
 )
 
 CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
+NOT_CHARGEABLE = "NOT_CHARGEABLE_ANY_MORE"
 # A CDR has to fit into one Kafka record with room to spare.
 SIGNED_CHARS_MAX = 65_536
 BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -285,31 +286,27 @@ class _Verdict:
     def _report(self, assessment: Assessment, billed: tuple[BillChange, ...], shortfall: int) -> None:
         if not self.session.meter:
             return
-        head = (self.session.session_id, self.operator_id, assessment.state, assessment.reason)
-        start = self.session.meter.first_start()
-        counted: dict[str, Any] = {}
-        if start is not None and assessment.metered:
-            counted["evse_uid"] = start.evse_uid
-            counted["metered"] = tuple([[utc_text(at), plain(energy_wh)] for at, energy_wh in assessment.metered])
-        outcome = SessionAssessed(*head, **counted)
-        bill = billed[-1].bill if billed and assessment.state != SUSPENSE else None
+        state, reason = assessment.state, assessment.reason
+        bill = billed[-1].bill if billed and state != SUSPENSE else None
+        if state == RATED and bill is None:
+            # Its bill was withdrawn and paid back; now it could be billed again, and nothing can be captured for it.
+            state, reason = SUSPENSE, NOT_CHARGEABLE
+        amounts: dict[str, Any] = {}
         if bill is not None and assessment.contract is not None:
-            outcome = SessionAssessed(
-                *head,
-                energy_wh=plain(bill.energy_wh),
-                currency=assessment.contract.operator.currency,
-                net=bill.net,
-                vat=bill.vat,
-                gross=bill.gross,
-                commission=bill.commission,
-                commission_vat=bill.commission_vat,
-                operator_share=bill.share,
-                shortfall=shortfall,
-                ratings=ratings(billed, assessment.contract.operator.currency),
-                **counted,
-            )
+            currency = assessment.contract.operator.currency
+            amounts = _amounts(bill, currency) | {"shortfall": shortfall, "ratings": ratings(billed, currency)}
+        outcome = SessionAssessed(
+            self.session.session_id, self.operator_id, state, reason, **amounts, **self._metered(assessment)
+        )
         if outcome != self.session.outcome:
             self._decide(outcome)
+
+    def _metered(self, assessment: Assessment) -> dict[str, Any]:
+        start = self.session.meter.first_start()
+        if start is None or not assessment.metered:
+            return {}
+        told = [[utc_text(at), plain(energy_wh)] for at, energy_wh in assessment.metered]
+        return {"evse_uid": start.evse_uid, "metered": tuple(told)}
 
     def _release(self, wanted: Mapping[str, Release | None]) -> None:
         for share in sorted({*wanted, *self.session.releases}):
@@ -338,6 +335,19 @@ class _Verdict:
             return True
         self.moments.append(booking.effective_at)
         return False
+
+
+def _amounts(bill: Bill, currency: str) -> dict[str, Any]:
+    return {
+        "energy_wh": plain(bill.energy_wh),
+        "currency": currency,
+        "net": bill.net,
+        "vat": bill.vat,
+        "gross": bill.gross,
+        "commission": bill.commission,
+        "commission_vat": bill.commission_vat,
+        "operator_share": bill.share,
+    }
 
 
 def _signed_values(meter: MeterFacts) -> tuple[str, ...]:

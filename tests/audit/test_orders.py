@@ -49,7 +49,7 @@ def network(seed: int, sessions: int) -> list[Event]:
     return events
 
 
-@pytest.mark.parametrize("seed", [0, 1, 3, 4])
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
 def test_a_network_with_partner_tariffs_and_orders_passes_every_check(database_url: str, seed: int) -> None:
     migrate(database_url)
     settle(database_url, network(seed, sessions=60))

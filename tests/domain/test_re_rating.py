@@ -22,6 +22,7 @@ from tests.domain.builders import (
     kinds_on_the_book,
     on_the_book,
     operator,
+    refunded,
     released,
     tariff,
 )
@@ -178,3 +179,11 @@ def test_a_tariff_that_arrives_late_rates_its_sessions_as_of_their_end() -> None
     decide(session, known, LATE)
     assert on_the_book(session, "J01") == [("J01", "02 11:00", {"1105/S-1": 1200, "2011/OP": -1200})]
     assert released(session) == ("02 11:00", "02")
+
+
+def test_a_withdrawn_bill_that_was_paid_back_cannot_be_charged_again() -> None:
+    withdrawn, refund = corrected("03 09:00", start_wh=30_000), refunded("04 09:00", 1200)
+    session = decided([*charged(), captured(), withdrawn, refund, corrected("06 09:00", start_wh=0)])
+    found = outcome(session)
+    assert (found.state, found.reason, found.gross) == ("SUSPENSE", "NOT_CHARGEABLE_ANY_MORE", None)
+    assert balance(session, "4010") == 0
