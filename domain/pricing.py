@@ -162,7 +162,7 @@ def _line(stretch: Stretch, scale: int, reservation: bool) -> Line:
         component.dimension,
         reservation,
         stretch.volume if scale == 1 else Fraction(stretch.volume, scale),
-        stretch.surplus if scale == 1 else Fraction(stretch.surplus, scale),
+        stretch.surplus and _exact(stretch.surplus, scale),
         component.step_size,
         component.price,
         component.vat,
