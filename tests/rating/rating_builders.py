@@ -6,11 +6,15 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from hypothesis import HealthCheck, settings
+
 from domain.periods import split
 from domain.pricing import price
 from domain.rating import ChargingPeriod, Phase, Price, Rating
 from domain.tariff import Tariff
 
+# Tariffs with sessions take a while to be drawn, and machines that test are busy.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 MORNING = datetime(2024, 3, 5, 9, tzinfo=UTC)  # A Tuesday, 10:00 in Amsterdam.
 CHARGING, IDLE, RESERVED = Phase.CHARGING, Phase.IDLE, Phase.RESERVED

@@ -18,7 +18,7 @@ from domain.periods import from_cdr, split, split_no_show
 from domain.pricing import price
 from domain.rating import Phase, Rating
 from domain.tariff import Tariff
-from tests.rating.rating_builders import AMSTERDAM, MORNING, component, element, tariff
+from tests.rating.rating_builders import AMSTERDAM, MORNING, PATIENT, component, element, tariff
 from tests.rating.test_price_properties import STARTS, TARIFFS, ZONES, amounts
 
 
@@ -62,7 +62,7 @@ def priced_again(rating: Rating, terms: Tariff, zone: ZoneInfo, registers: Any =
     return price(terms, from_cdr(cdr), zone)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(PATIENT, max_examples=400)
 @given(TARIFFS, WHOLE | TENTHS, ZONES)
 def test_the_cdr_of_a_session_is_priced_exactly_as_the_session(
     terms: Tariff, session: dict[str, Any], zone: ZoneInfo
@@ -78,7 +78,7 @@ def test_the_cdr_of_a_session_is_priced_exactly_as_the_session(
         )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(PATIENT, max_examples=100)
 @given(TARIFFS, STARTS, st.integers(1, 10**8), ZONES)
 def test_the_cdr_of_a_no_show_is_priced_exactly_as_the_no_show(
     terms: Tariff, start: datetime, lasting_ms: int, zone: ZoneInfo
@@ -87,7 +87,7 @@ def test_the_cdr_of_a_no_show_is_priced_exactly_as_the_no_show(
     assert amounts(priced_again(rating, terms, zone)) == amounts(rating)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(PATIENT, max_examples=200)
 @given(TARIFFS, ANY, ZONES)
 def test_periods_stay_in_order_whatever_the_registers_and_times_are(
     terms: Tariff, session: dict[str, Any], zone: ZoneInfo

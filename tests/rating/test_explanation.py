@@ -18,6 +18,7 @@ from domain.taxes import Tax
 from tests.rating.rating_builders import (
     CHARGING,
     IDLE,
+    PATIENT,
     RESERVED,
     component,
     document,
@@ -149,6 +150,7 @@ def test_the_ledger_rounds_once_half_up_to_the_minor_unit(currency: str, posted:
     assert (ledger["excl_vat"], ledger["incl_vat"]) == posted
 
 
+@PATIENT
 @given(st.integers(-(10**12), 10**12), st.integers(1, 10**12))
 def test_a_decimal_text_is_exact_where_it_ends_and_has_ten_decimals_where_not(
     numerator: int, denominator: int
@@ -184,6 +186,7 @@ def plain_values(value: Any) -> bool:
     return type(value) in (str, int, bool)
 
 
+@PATIENT
 @given(TARIFFS, facts(), ZONES)
 def test_an_explanation_is_plain_json_without_nulls_and_its_lines_add_up(
     terms: Tariff, session: dict[str, Any], zone: ZoneInfo

@@ -15,7 +15,7 @@ from domain.pricing import price
 from domain.rating import ENERGY, FLAT, PARKING_TIME, TIME, microseconds
 from domain.tariff import Tariff
 from domain.tariff_restrictions import Moment
-from tests.rating.rating_builders import AMSTERDAM, MORNING, component, element, period, tariff
+from tests.rating.rating_builders import AMSTERDAM, MORNING, PATIENT, component, element, period, tariff
 from tests.rating.test_price_properties import STARTS, TARIFFS, ZONES, facts
 
 LEVELS = st.none() | st.decimals(0, 40_000, places=1).map(Fraction) | st.integers(0, 40_000)
@@ -33,7 +33,7 @@ def moments(draw: st.DrawFn) -> Any:
     return one, begun, draw(st.integers(0, 400_000)), draw(st.sampled_from([1, 2, 10, 1000]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(PATIENT, max_examples=300)
 @given(TARIFFS, st.lists(moments(), min_size=2, max_size=12), st.lists(ZONES, min_size=1, max_size=2))
 def test_what_is_kept_is_what_the_restrictions_say(terms: Tariff, asked: list[Any], zones: list[ZoneInfo]) -> None:
     menu = terms.charging
@@ -47,7 +47,7 @@ def test_what_is_kept_is_what_the_restrictions_say(terms: Tariff, asked: list[An
         assert menu.choice_at(one, begun, zone, energy, scale) == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(PATIENT, max_examples=100)
 @given(TARIFFS, facts(), facts(), ZONES)
 def test_a_tariff_that_has_priced_others_prices_as_a_new_one(
     terms: Tariff, earlier: dict[str, Any], session: dict[str, Any], zone: ZoneInfo

@@ -294,7 +294,9 @@ def spoiled(draw: st.DrawFn) -> Any:
     return changed[""]
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(content=spoiled(), newer=st.booleans())
 def test_a_spoiled_cdr_is_priced_or_refused_in_one_line_and_never_breaks_the_command(
     content: Any, newer: bool, desk: Desk

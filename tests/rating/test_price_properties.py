@@ -14,7 +14,7 @@ from domain.pricing import price
 from domain.rating import US_PER_HOUR, ChargingPeriod, Phase, Rating, microseconds
 from domain.tariff import Tariff
 from domain.tariff_restrictions import WEEKDAYS
-from tests.rating.rating_builders import AMSTERDAM, component, document, element, rated, tariff, utc
+from tests.rating.rating_builders import AMSTERDAM, PATIENT, component, document, element, rated, tariff, utc
 
 CLOCKS = st.sampled_from(["00:00", "02:00", "02:30", "03:00", "06:00", "09:15", "17:00", "22:00"])
 ZONES = st.sampled_from([AMSTERDAM, ZoneInfo("America/New_York"), ZoneInfo("Asia/Kolkata"), ZoneInfo("Africa/Cairo")])
@@ -119,7 +119,7 @@ def cut(period: ChargingPeriod, share: Fraction) -> list[ChargingPeriod]:
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(PATIENT, max_examples=300)
 @given(TARIFFS, facts(), ZONES, st.lists(st.integers(1, 99), min_size=1, max_size=12))
 def test_splitting_periods_further_never_changes_a_price(
     terms: Tariff, session: dict[str, Any], zone: ZoneInfo, shares: list[int]
@@ -129,7 +129,7 @@ def test_splitting_periods_further_never_changes_a_price(
     assert amounts(price(terms, finer, zone)) == amounts(price(terms, periods, zone))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(PATIENT, max_examples=200)
 @given(TARIFFS, facts(), ZONES)
 def test_periods_follow_each_other_and_carry_all_time_and_energy(
     terms: Tariff, session: dict[str, Any], zone: ZoneInfo
@@ -147,7 +147,7 @@ def whole(value: Any) -> Any:
     return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
 
 
-@settings(max_examples=200, deadline=None)
+@settings(PATIENT, max_examples=200)
 @given(TARIFFS, facts(), ZONES)
 def test_whole_numbers_are_priced_as_fractions_are(terms: Tariff, session: dict[str, Any], zone: ZoneInfo) -> None:
     quick = session | {name: [(at, whole(value)) for at, value in session[name]] for name in ("registers", "powers")}
@@ -159,6 +159,7 @@ def test_whole_numbers_are_priced_as_fractions_are(terms: Tariff, session: dict[
     assert all(isinstance(number, int | Fraction) for number in numbers)
 
 
+@PATIENT
 @given(facts(), PRICES, st.sampled_from([None, 0, 21]))
 def test_an_energy_price_is_exactly_kwh_times_price(session: dict[str, Any], amount: str, vat: Any) -> None:
     terms = tariff(element(component("ENERGY", amount, vat)))
@@ -169,6 +170,7 @@ def test_an_energy_price_is_exactly_kwh_times_price(session: dict[str, Any], amo
     assert rating.total.incl_vat == rating.total.excl_vat * (100 + (vat or 0)) / 100
 
 
+@PATIENT
 @given(TARIFFS, facts(), ZONES)
 def test_the_parts_add_up_to_the_subtotal_and_lines_explain_them(
     terms: Tariff, session: dict[str, Any], zone: ZoneInfo
@@ -182,6 +184,7 @@ def test_the_parts_add_up_to_the_subtotal_and_lines_explain_them(
         assert getattr(rating.total, side) == (expected if high is None else min(expected, high))
 
 
+@PATIENT
 @given(facts(), st.sampled_from(["ENERGY", "TIME", "PARKING_TIME"]), st.integers(1, 5000))
 def test_a_step_never_lowers_a_price_and_adds_less_than_one_step(
     session: dict[str, Any], kind: str, step: int

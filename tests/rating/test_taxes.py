@@ -11,7 +11,7 @@ from domain.errors import AmountError, UnsupportedTariff
 from domain.rating import Rating
 from domain.tariff import Component, Tariff
 from domain.taxes import VAT, Tax
-from tests.rating.rating_builders import component, costs, document, element, money, period, rated, tariff
+from tests.rating.rating_builders import PATIENT, component, costs, document, element, money, period, rated, tariff
 
 GST, QST = Tax("GST", Fraction(5)), Tax("QST", Fraction("9.975"), "1234567890TQ0001")
 PER_HOUR = element(component("TIME", 2))
@@ -117,6 +117,7 @@ def test_the_taxes_of_a_component_make_up_its_rate() -> None:
         Component("TIME", Fraction(1), Fraction(5), 1, (GST, QST))
 
 
+@PATIENT
 @given(st.decimals(0, 100, places=4), st.decimals(0, 40, places=3), st.integers(0, 10**6))
 def test_an_included_price_comes_back_to_the_last_digit(amount: Any, vat: Any, energy_wh: int) -> None:
     terms = tariff(element(component("ENERGY", str(amount), vat=str(vat))), tax_included="YES")
