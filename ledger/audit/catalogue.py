@@ -13,6 +13,7 @@ import orjson
 
 from ledger.audit.amounts import exact, half_up, instant, minor
 from ledger.audit.flat_prices import FlatPrices, flat_prices
+from ledger.audit.pins import pin_of
 from ledger.audit.report import Tally
 from ledger.audit.snapshot import Snapshot
 
@@ -110,13 +111,15 @@ def _tariffs() -> _Tariffs:
 class Catalogue:
     """Everything published that the audit computes with.
 
-    `tariffs` by (operator, the partner they were given to or "" for everybody), then by id in lower case.
+    `tariffs` by (operator, the partner they were given to or "" for everybody), then by id in lower case; `pins` are
+    the hashes of all versions, of ordered ones too.
     """
 
     operators: defaultdict[str, Timeline[Terms]] = field(default_factory=lambda: defaultdict(Timeline))
     tariffs: defaultdict[tuple[str, str], _Tariffs] = field(default_factory=lambda: defaultdict(_tariffs))
     partners: defaultdict[str, Timeline[str]] = field(default_factory=lambda: defaultdict(Timeline))
     orders: defaultdict[str, list[Order]] = field(default_factory=lambda: defaultdict(list))
+    pins: set[str] = field(default_factory=set)
 
     def terms_at(self, operator_id: str, moment: datetime) -> Terms | None:
         """The operator's terms in effect."""
@@ -199,6 +202,7 @@ def _read_operator(catalogue: Catalogue, head: tuple[datetime, str, str], data: 
 
 
 def _read_tariff(catalogue: Catalogue, head: tuple[datetime, str, str], data: Mapping[str, Any]) -> None:
+    catalogue.pins.add(pin_of(data))
     tariff, partner = data["tariff"], (data.get("partner") or "").upper()
     published = Published(head[0], tariff["currency"], flat_prices(tariff))
     timeline = catalogue.tariffs[data["operator_id"], partner][str(tariff["id"]).casefold()]
@@ -206,6 +210,7 @@ def _read_tariff(catalogue: Catalogue, head: tuple[datetime, str, str], data: Ma
 
 
 def _read_order(catalogue: Catalogue, head: tuple[datetime, str, str], data: Mapping[str, Any]) -> None:
+    catalogue.pins.add(pin_of(data))
     tariff, of_tariff = data["tariff"], data.get("sessions_of_tariff")
     order = Order(
         key=(instant(data["ordered_at"]), *head[1:]),

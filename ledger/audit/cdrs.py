@@ -17,6 +17,7 @@ def check_chain(session: Session, tally: Tally) -> None:
     """CDRs are numbered from 1, one stands at a time, and each is credited at most once, as a whole."""
     where = session.where
     standing: Body | None = None
+    credited: Body | None = None
     last = 0
     for _, topic, body in session.stream.decisions:
         if topic == "CdrIssued":
@@ -25,6 +26,7 @@ def check_chain(session: Session, tally: Tally) -> None:
                 sentence = f"{where}: CDR {body['number']} was issued while another stands"
                 tally.note(where, "no standing CDR", standing["cdr_id"], sentence)
             _check_issued(session, body, tally)
+            _check_links(session, body, credited, tally)
             standing, last = body, body["number"]
         elif topic == "CdrCredited":
             if standing is None or standing["number"] != body["number"]:
@@ -32,7 +34,7 @@ def check_chain(session: Session, tally: Tally) -> None:
                 tally.note(where, "a standing CDR", body["cdr_id"], sentence)
             else:
                 _check_credit(session, standing, body, tally)
-            standing = None
+            standing, credited = None, standing
     if session.is_settled and session.session_id not in session.around.due:
         _check_last(session, standing, last, tally)
 
@@ -44,6 +46,32 @@ def _check_issued(session: Session, issued: Body, tally: Tally) -> None:
     tally.compare(where, wanted, document["id"], f"the id in CDR {issued['number']}")
     tally.compare(where, tuple(issued["key"][1:3]), _cost(document), f"total_cost of CDR {issued['number']}")
     _check_periods(session, issued, tally)
+
+
+def _check_links(session: Session, issued: Body, credited: Body | None, tally: Tally) -> None:
+    """The CDR names a version of a tariff that was published or ordered, and the CDR whose place it takes.
+
+    Those from before versions were pinned name none.
+    """
+    where, number, pin = session.where, issued["number"], issued.get("tariff_hash")
+    if pin is None:
+        return
+    if pin not in session.around.catalogue.pins:
+        tally.note(where, "a known version", pin, f"{where}: CDR {number} names a tariff that was never published")
+    replaced = credited["cdr_id"] if credited else None
+    tally.compare(where, replaced, issued.get("replaces"), f"the CDR that CDR {number} replaces")
+    for named in filter(None, (pin, replaced)):
+        if named not in issued["document"]["remark"]:
+            tally.note(
+                where, named, issued["document"]["remark"], f"{where}: the remark of CDR {number} names another"
+            )
+
+
+_NOT_REPEATED = frozenset({"id", "total_cost", "credit", "credit_reference_id", "last_updated"})
+
+
+def _repeated(document: Body) -> Body:
+    return {name: value for name, value in document.items() if name not in _NOT_REPEATED}
 
 
 def _check_periods(session: Session, issued: Body, tally: Tally) -> None:
@@ -80,6 +108,8 @@ def _check_credit(session: Session, issued: Body, credited: Body, tally: Tally) 
         ("total_cost of the credit CDR", tuple(-part for part in _cost(issued["document"])), _cost(document)),
     ):
         tally.compare(where, expected, actual, f"{name} of CDR {number}")
+    if _repeated(issued["document"]) != _repeated(document):
+        tally.note(where, "all but total_cost as it was", "otherwise", f"{where}: the credit of CDR {number} differs")
 
 
 def _check_last(session: Session, standing: Body | None, last: int, tally: Tally) -> None:

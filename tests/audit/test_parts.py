@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 from uuid import NAMESPACE_URL
 from zoneinfo import ZoneInfo
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,10 +21,12 @@ from domain.money import round_half_up, to_minor_half_up
 from domain.periods import split
 from domain.posting import POSTING_RULES, entries_of
 from domain.pricing import price
+from domain.published_tariff import tariff_hash, taxes_of
 from domain.tariff import Tariff
 from ledger.audit.amounts import half_up, minor
 from ledger.audit.catalogue import Timeline
 from ledger.audit.flat_prices import flat_prices
+from ledger.audit.pins import pin_of
 from ledger.audit.posting_table import Leg, is_known, journals_of
 from ledger.audit.spool import Spool
 
@@ -160,3 +164,17 @@ def test_a_spool_gives_its_lines_back_sorted_however_few_fit_in_memory(lines: li
         for line in lines:
             spool.add(line)
         assert list(spool.sorted()) == sorted(lines)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**12), 10**12) | st.floats(allow_nan=False, width=32) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+
+
+@given(st.dictionaries(st.text(), _JSON, max_size=4), st.decimals(0, 30, places=3))
+def test_the_pin_of_a_tariff_is_the_one_that_its_cdrs_name(document: dict[str, Any], percent: Decimal) -> None:
+    stored = orjson.loads(orjson.dumps(document))
+    taxes = [{"name": "State", "percent": str(percent)}]
+    assert pin_of({"tariff": stored}) == tariff_hash(stored)
+    assert pin_of({"tariff": stored, "taxes": taxes}) == tariff_hash(stored, taxes_of(taxes))

@@ -334,6 +334,9 @@ TAMPERING: dict[str, tuple[str, set[str]]] = {
         ),
         {"cdrs"},
     ),
+    "a CDR names a tariff that nobody published": (_event("CdrIssued", "tariff_hash", "'\"abc\"'"), {"cdrs"}),
+    "a CDR replaces nothing": (_event("CdrIssued", "replaces", "'\"abc\"'"), {"cdrs"}),
+    "a credit CDR says something else": (_event("CdrCredited", "document.total_energy", "'9999'"), {"cdrs"}),
     "a CDR has another number": (_event("CdrIssued", "number", "'7'"), {"cdrs"}),
     "a credit CDR takes back less": (
         _event(
