@@ -73,7 +73,9 @@ def test_every_edge_of_clock_calendar_and_duration_is_found(
     owed = 0
     for minute in range(lasting):
         local = (start + timedelta(minutes=minute)).astimezone(zone)
-        found = next((element for element in elements if holds(element[0], local, minute)), None)
-        if found is not None:
-            owed += found[2 if minute >= idle_from else 1]
+        active = [
+            (charging, parking) for restrictions, charging, parking in elements if holds(restrictions, local, minute)
+        ]
+        if active:
+            owed += active[0][minute >= idle_from]
     assert price(terms, periods, zone).total.excl_vat == Fraction(owed, 60)
