@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from domain.assessment import Assessment, Bill, BillChange
@@ -71,9 +72,9 @@ class _Step(NamedTuple):
     act: Callable[[Any], None]
     subject: Any
 
-    @property
-    def order(self) -> tuple[datetime, int, str, str]:
-        return (self.at, self.rank, self.source, self.id)
+
+# Steps by their time, then rank, then (source, id).
+_in_order = itemgetter(0, 1, 2, 3)
 
 
 class _Walk:
@@ -117,7 +118,7 @@ class _Walk:
         self.open_disputes: dict[str, tuple[Disputed, Captured]] = {}
 
     def run(self) -> SessionBook:
-        for step in sorted(self._steps(), key=lambda step: step.order):
+        for step in sorted(self._steps(), key=_in_order):
             step.act(step.subject)
             self._consider_release(step.at)
         if self.release is not None:

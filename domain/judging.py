@@ -6,6 +6,7 @@ The decisions close the gap. What the clock drives (issuing CDRs, maturing) is d
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from operator import is_
 from typing import Any
 
 from domain.assessment import (
@@ -129,10 +130,12 @@ class _Verdict:
         """The first maturing that is not on the book yet and that something on the book comes after."""
         if self.clock is not None:
             return None
+        ahead = [release.matures_at for release in self.session.releases.values() if release.matures_at]
+        if not ahead:
+            return None
         standing = [booking for booking, _ in self.session.standing.values()]
         matured = {booking.effective_at for booking in standing if isinstance(booking, ShareMatured)}
         last = max((booking.effective_at for booking in standing), default=BEGINNING)
-        ahead = [release.matures_at for release in self.session.releases.values() if release.matures_at]
         return min((moment for moment in ahead if moment < last and moment not in matured), default=None)
 
     def _decide(self, decision: Decision) -> None:
@@ -284,8 +287,9 @@ class _Verdict:
     # The outcome, releases and bookings ------------------------------------------------------------------------
 
     def _report(self, assessment: Assessment, billed: tuple[BillChange, ...], shortfall: int) -> None:
-        if not self.session.meter:
+        if not self.session.meter or self._is_reported(assessment, billed, shortfall):
             return
+        self.session.reported = (assessment, billed, shortfall)
         state, reason = assessment.state, assessment.reason
         bill = billed[-1].bill if billed and state != SUSPENSE else None
         if state == RATED and bill is None:
@@ -307,6 +311,13 @@ class _Verdict:
             return {}
         told = [[utc_text(at), plain(energy_wh)] for at, energy_wh in assessment.metered]
         return {"evse_uid": start.evse_uid, "metered": tuple(told)}
+
+    def _is_reported(self, assessment: Assessment, billed: tuple[BillChange, ...], shortfall: int) -> bool:
+        """Whether the outcome was written from the very same, as when a payment comes after the rating."""
+        known = self.session.reported
+        if known is None or known[0] is not assessment or known[2] != shortfall or len(known[1]) != len(billed):
+            return False
+        return all(map(is_, known[1], billed))
 
     def _release(self, wanted: Mapping[str, Release | None]) -> None:
         for share in sorted({*wanted, *self.session.releases}):

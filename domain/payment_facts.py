@@ -26,8 +26,8 @@ class PaymentFacts:
 
 def first_of_each(facts: Sequence[Any], key: Callable[[Any], Any]) -> list[Any]:
     """Facts in their order, of each business id only the first."""
-    if not facts:
-        return []
+    if len(facts) < 2:
+        return list(facts)
     seen: dict[Any, Any] = {}
     for fact in sorted(facts, key=in_order):
         seen.setdefault(key(fact), fact)

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from domain.assessment import Assessment, assess
+from domain.assessment import Assessment, BillChange, assess
 from domain.bookings import Booking
 from domain.catalogue import Catalogue
 from domain.cdr_chain import IssuedCdr
@@ -99,6 +99,8 @@ class Session:
     assessed: tuple[Catalogue, int, Assessment] | None = field(default=None, compare=False, repr=False)
     # The same of the last judgement, while the session charges and nothing but readings came after it.
     charging: tuple[Catalogue, int, Judgement] | None = field(default=None, compare=False, repr=False)
+    # What the outcome was written from: assessment, the bills that were charged, and the shortfall.
+    reported: tuple[Assessment, tuple[BillChange, ...], int] | None = field(default=None, compare=False, repr=False)
 
     def learn(self, fact: Fact) -> None:
         """Take in a fact."""

@@ -27,8 +27,8 @@ def named_value(cls: type[T]) -> type[T]:
 
 def _made(cls: type[T]) -> type[T]:
     made: Any = cls
-    # Both of what a frozen class that it derives from refuses: with one of them left, the interpreter would look up the
-    # other for each field that is set.
+    # Both of what a frozen class that it derives from refuses: with one of them left, the interpreter would look the
+    # other up for each field that is set.
     opened = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
     twin = type(made.__name__, made.__bases__, {"__slots__": made.__slots__, **opened})
     made.__init__ = _init(made, twin)

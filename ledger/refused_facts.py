@@ -35,6 +35,8 @@ def judge_and_refuse(
 
 def _reject_facts(cursor: Cursor[TupleRow], work: Work, session_id: str, judgement: Judgement) -> None:
     """Dead-letter the facts that a judgement refused, and count them as such; take back those that fit after all."""
+    if not judgement.decisions:
+        return
     _readmit(cursor, [decision for decision in judgement.decisions if isinstance(decision, FactReadmitted)])
     rejected = [decision for decision in judgement.decisions if isinstance(decision, FactRejected)]
     if not rejected:

@@ -84,8 +84,8 @@ def test_a_database_of_a_later_version_is_refused(database_url: str, folder: Pat
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(database_url: str, folder: Path) -> None:
-    (folder / "050_broken.sql").write_text("CREATE TABLE intake.half (id int); SELECT 1 / 0")
-    with pytest.raises(MigrationFailed, match="050_broken failed and nothing was changed: division by zero"):
+    (folder / "900_broken.sql").write_text("CREATE TABLE intake.half (id int); SELECT 1 / 0")
+    with pytest.raises(MigrationFailed, match="900_broken failed and nothing was changed: division by zero"):
         migrate(database_url, folder)
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT to_regnamespace('book')").fetchone() == (None,)
