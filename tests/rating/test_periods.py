@@ -87,6 +87,14 @@ def test_a_tier_that_is_never_passed_does_not_split() -> None:
     assert len(session(terms, MORNING, NOON, 7000)) == 1
 
 
+def test_a_tier_that_is_all_there_is_splits_where_it_was_reached() -> None:
+    terms = tariff(element(component("TIME", 1), max_kwh=10), element(component("TIME", 6)))
+    readings = registers((0, 0), (60, 10_000), (180, 10_000))
+    periods = session(terms, MORNING, NOON, 0, registers=readings)
+    assert shown(periods) == [("09:00:00", 10_000), ("10:00:00", 0)]
+    assert rated(terms, periods).total.excl_vat == 1 + 2 * 6
+
+
 def test_a_duration_splits_at_real_elapsed_time() -> None:
     terms = tariff(element(component("TIME", 1), max_duration=1800), element(component("TIME", 2)))
     assert shown(session(terms, MORNING, NOON, 6000)) == [("09:00:00", 1000), ("09:30:00", 5000)]
