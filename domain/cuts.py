@@ -50,7 +50,8 @@ def time_cuts(start: datetime, end: datetime, menu: Menu, time_zone: ZoneInfo) -
 
 def _tiers_within(trace: SessionTrace, menu: Menu) -> Iterable[Fraction]:
     total_wh = trace.registers[-1][1] - trace.registers[0][1]
-    return (tier for tier in menu.edges.energy_wh if 0 < tier < total_wh)
+    # The last tier may be reached long before the end: what follows is time, at the prices behind it.
+    return (tier for tier in menu.edges.energy_wh if 0 < tier <= total_wh)
 
 
 def tier_reached_at(registers: Sequence[Reading], tier_wh: Exact) -> datetime:
