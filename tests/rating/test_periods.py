@@ -95,6 +95,14 @@ def test_a_tier_that_is_all_there_is_splits_where_it_was_reached() -> None:
     assert rated(terms, periods).total.excl_vat == 1 + 2 * 6
 
 
+def test_a_tier_that_is_all_the_energy_splits_where_it_is_reached_since_time_goes_on() -> None:
+    terms = tariff(element(component("TIME", 6), max_kwh=1), element(component("TIME", 60)))
+    readings = registers((0, 0), (60, 1000), (180, 1000))
+    periods = session(terms, MORNING, NOON, 0, registers=readings)
+    assert shown(periods) == [("09:00:00", 1000), ("10:00:00", 0)]
+    assert rated(terms, periods).total.excl_vat == 6 + 120
+
+
 def test_a_duration_splits_at_real_elapsed_time() -> None:
     terms = tariff(element(component("TIME", 1), max_duration=1800), element(component("TIME", 2)))
     assert shown(session(terms, MORNING, NOON, 6000)) == [("09:00:00", 1000), ("09:30:00", 5000)]
