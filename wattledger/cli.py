@@ -1,13 +1,15 @@
 """The command `wattledger`: options and words here, the work in modules that are loaded when they are needed."""
 
-import contextlib
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 from typer.exceptions import TyperException
+
+from wattledger.options import DataDir, Debug, Files, Json, Until, day_or_moment, moment
+from wattledger.subcommands import deadletter_app, payouts_app, tariff_app
 
 app = typer.Typer(
     name="wattledger",
@@ -17,46 +19,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-payouts_app = typer.Typer(help="Payout runs and payouts.", no_args_is_help=True)
-deadletter_app = typer.Typer(help="Records that were refused: list, show, replay after a fix.", no_args_is_help=True)
 app.add_typer(payouts_app, name="payouts")
 app.add_typer(deadletter_app, name="deadletter")
-tariff_app = typer.Typer(help="Tariffs: check them before they are published, list what was.", no_args_is_help=True)
 app.add_typer(tariff_app, name="tariff")
-
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where embedded services keep their data.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and debug logs.")]
-Files = Annotated[
-    list[str], typer.Argument(metavar="FILE...", help="JSON Lines of CloudEvents; - for standard input.")
-]
-Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="RFC 3339 with an offset; inclusive.")]
-
-
-def moment(text: str | None, option: str = "--until") -> datetime | None:
-    """A UTC instant from an option; raises typer.BadParameter when it is no RFC 3339 time with an offset."""
-    if text is None:
-        return None
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        parsed = None
-    if parsed is None or parsed.tzinfo is None:
-        raise typer.BadParameter(f"{text!r} is not a time such as 2026-03-01T00:00:00Z", param_hint=option)
-    return parsed.astimezone(UTC)
-
-
-def day_or_moment(text: str, option: str) -> date | datetime:
-    """A day as YYYY-MM-DD, or else a UTC instant; raises typer.BadParameter."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        found = None
-    with contextlib.suppress(typer.BadParameter):
-        found = moment(text, option)
-    if found is None:
-        raise typer.BadParameter(f"{text!r} is not a day such as 2026-03-01, nor a time", param_hint=option)
-    return found
 
 
 @app.command()
@@ -129,33 +94,6 @@ def migrate(data_dir: DataDir = None, debug: Debug = False) -> None:
     from wattledger.commands import live
 
     live.migrate(data_dir, debug=debug)
-
-
-@payouts_app.command("run")
-def payouts_run(
-    until: Until = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on with the wall clock until stopped.")] = False,
-    data_dir: DataDir = None,
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Do what the clock drives up to now (or TIME): issue CDRs, mature funds, fire every payout run that is due."""
-    from wattledger.commands import live
-
-    live.payouts_run(data_dir, moment(until), watch=watch, json=json, debug=debug)
-
-
-@payouts_app.command("list")
-def payouts_list(
-    operator: Annotated[str | None, typer.Option("--operator", help="Only this operator's.")] = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """List payouts with their status."""
-    from wattledger.commands import reading
-
-    reading.payouts_list(data_dir, operator, json=json, debug=debug)
 
 
 @app.command()
@@ -340,88 +278,6 @@ def rerate(
     days = (day_or_moment(since, "--from"), day_or_moment(until, "--to"))
     wish = Wish(operator, *days, tariff, sessions_of, ordered_at, reason if apply else None)
     rerate.rerate(data_dir, wish, apply=apply, json=json, debug=debug)
-
-
-@tariff_app.command("orders")
-def tariff_orders(
-    operator: Annotated[str | None, typer.Option("--operator", help="Only this operator's.")] = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """List the orders to rate sessions by another tariff, and why one is not followed."""
-    from wattledger.commands import rerate
-
-    rerate.tariff_orders(data_dir, operator, json=json, debug=debug)
-
-
-@deadletter_app.command("list")
-def deadletter_list(
-    code: Annotated[str | None, typer.Option("--code", help="Only this error code.")] = None,
-    replayed: Annotated[bool, typer.Option("--replayed", help="Also those that were replayed.")] = False,
-    data_dir: DataDir = None,
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """List refused records, the oldest first."""
-    from wattledger.commands import deadletters
-
-    deadletters.deadletter_list(data_dir, code, replayed=replayed, json=json, debug=debug)
-
-
-@deadletter_app.command("show")
-def deadletter_show(
-    deadletter_id: Annotated[str, typer.Argument(metavar="ID", help="An id, or how it begins.")],
-    data_dir: DataDir = None,
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Show a refused record: where it came from, why it was refused, and its bytes."""
-    from wattledger.commands import deadletters
-
-    deadletters.deadletter_show(data_dir, deadletter_id, json=json, debug=debug)
-
-
-@deadletter_app.command("replay")
-def deadletter_replay(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="Ids, or how they begin.")] = None,
-    code: Annotated[str | None, typer.Option("--code", help="All with this error code.")] = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Publish refused records again, after what was wrong was fixed."""
-    from wattledger.commands import deadletters
-
-    deadletters.deadletter_replay(data_dir, ids or [], code, json=json, debug=debug)
-
-
-@tariff_app.command("lint")
-def tariff_lint(
-    files: Annotated[
-        list[str],
-        typer.Argument(metavar="FILE...", help="One OCPI tariff, a list of them, or events a line; - for input."),
-    ],
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Check OCPI tariffs as they are checked on arrival; exit 1 if any has an error, 0 with warnings only."""
-    from wattledger.commands import tariffs
-
-    tariffs.tariff_lint(files, json=json, debug=debug)
-
-
-@tariff_app.command("list")
-def tariff_list(
-    operator: Annotated[str | None, typer.Option("--operator", help="Only this operator's.")] = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """List every version of every tariff, with the hash that CDRs name and the warnings it was accepted with."""
-    from wattledger.commands import tariffs
-
-    tariffs.tariff_list(data_dir, operator, json=json, debug=debug)
 
 
 def main(arguments: list[str] | None = None) -> int:
