@@ -135,6 +135,12 @@ def parse_time(value: object) -> datetime:
     """A UTC datetime from RFC 3339 text with an offset; a naive time or a Unix number is refused."""
     if type(value) is not str:
         raise wrong_type("must be a time as text, such as 2026-03-01T10:00:00Z")
+    return _parse_time_text(value)
+
+
+# An event's own time is as a rule one of its data, too.
+@lru_cache(maxsize=256)
+def _parse_time_text(value: str) -> datetime:
     if _TIME.fullmatch(value) is None:
         raise bad_value("must be an RFC 3339 time with an offset, such as 2026-03-01T10:00:00Z")
     try:

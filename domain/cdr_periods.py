@@ -37,10 +37,11 @@ def charging_periods(rating: Rating, tariff_id: str, registers: Sequence[Reading
         is_idle, has_energy = period.phase is Phase.IDLE, period.metered
         for start, energy, length_us in pieces:
             time = {"type": kind, "volume": volume(hours.spend(is_idle, length_us))}
-            dimensions = [time, *levels]
             if has_energy:
-                dimensions.insert(0, {"type": "ENERGY", "volume": volume(energy - metered)})
+                dimensions = [{"type": "ENERGY", "volume": volume(energy - metered)}, time, *levels]
                 metered = energy
+            else:
+                dimensions = [time, *levels]
             listed.append({"start_date_time": start, "dimensions": dimensions, "tariff_id": tariff_id})
             if not is_idle:
                 hours.last_other = time
@@ -96,6 +97,7 @@ def _pieces(
     energy_wh: Exact = 0
     energy = 0
     index, last = 1, len(registers) - 1
+    first_wh = registers[0][1] if registers else 0
     for period in periods:
         since, start, end = period.start, datetime_text(period.start), period.end
         pieces: list[_Piece] = []
@@ -109,7 +111,7 @@ def _pieces(
             # Of readings at one moment the last counts.
             if at <= since or registers[index][0] == at:
                 continue
-            so_far_wh, text = register_wh - registers[0][1], datetime_text(at)
+            so_far_wh, text = register_wh - first_wh, datetime_text(at)
             so_far = _published(so_far_wh)
             # A reading that rounds to the moment or the energy of the period's end would be judged by the terms of
             # the next period.

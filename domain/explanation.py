@@ -23,6 +23,7 @@ _STEP_UNITS = dict.fromkeys(DIMENSIONS, "s") | {ENERGY: "Wh"}
 _ENDLESS, _LONGEST = 10, 60
 _SHORT_SCALE, _LONG_SCALE = 10**_ENDLESS, 10**_LONGEST
 _LONG_BY_SHORT = _LONG_SCALE // _SHORT_SCALE
+_SHORT_DIGITS, _LONG_DIGITS = f"0{_ENDLESS}d", f"0{_LONGEST}d"
 
 
 def explanation(
@@ -192,11 +193,11 @@ def decimal_text(numerator: int, denominator: int) -> str:
     scaled, rest = divmod(abs(numerator) * _SHORT_SCALE, denominator)
     if rest and not rest * _LONG_BY_SHORT % denominator:
         whole, part = divmod(abs(numerator) * _LONG_SCALE // denominator, _LONG_SCALE)
-        decimals = f"{part:0{_LONGEST}d}"
+        decimals = format(part, _LONG_DIGITS)
     else:
         scaled += 2 * rest > denominator or (2 * rest == denominator and scaled % 2)
         whole, part = divmod(scaled, _SHORT_SCALE)
-        decimals = f"{part:0{_ENDLESS}d}"
+        decimals = format(part, _SHORT_DIGITS)
     text = f"{whole}.{decimals.rstrip('0')}" if part else str(whole)
     return f"-{text}" if numerator < 0 and (whole or part) else text
 
