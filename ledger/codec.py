@@ -115,6 +115,32 @@ def read_body(topic: str, state: bytes) -> dict[str, Any]:
     return UPCASTS[topic](body) if topic in UPCASTS else body
 
 
+# What stands around the document of a stored CDR; the members after it came later than the others.
+_BEFORE_DOCUMENT, _AFTER_DOCUMENT = b',"document":', b',"tariff_hash":'
+
+
+def cut_document(state: bytes) -> tuple[dict[str, Any], bytes]:
+    """A stored CDR without reading its document: what is said before it, and the document's bytes as they are.
+
+    Before it stand texts and numbers, in which every quote is escaped, so that the first mark is the member itself.
+    Behind it one is where all that follows is the rest of an object; inside of something too much would follow.
+    """
+    start = state.index(_BEFORE_DOCUMENT)
+    end = state.rfind(_AFTER_DOCUMENT, start)
+    while end >= 0 and not _ends_an_object(state[end + 1 :]):
+        end = state.rfind(_AFTER_DOCUMENT, start, end)
+    # Where nothing follows, as of old, `end` is -1: without the closing brace.
+    return orjson.loads(state[:start] + b"}"), state[start + len(_BEFORE_DOCUMENT) : end]
+
+
+def _ends_an_object(members: bytes) -> bool:
+    try:
+        orjson.loads(b"{" + members)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
 def _reader(kind: type) -> Callable[[dict[str, Any]], Any]:
     """A function that makes a dataclass of parsed JSON, converting what JSON has no type for."""
     hints = get_type_hints(kind)

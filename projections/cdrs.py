@@ -4,38 +4,35 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.session_events import CdrCredited, CdrIssued
 from ledger.arrays import array
-from ledger.codec import UPCASTS, dump
+from ledger.codec import UPCASTS, cut_document, dump
 
 _ISSUED, _CREDITED = CdrIssued.__name__, CdrCredited.__name__
 
-# A set of CDRs; one that is there already is the same. The database takes the stored events apart, once each, and
-# keeps a document's text as it is, to the last digit. They go over in binary form (%b): as text, each of their many
-# quotes would have to be escaped in the array.
+# A set of CDRs; one that is there already is the same. Documents are stored as they are, to the last digit. They go
+# over in binary form (%b): as text, each of their many quotes would have to be escaped in the array.
 _PUT = """
-INSERT INTO projection.cdr_row (generation, session_id, number, credit, cdr_id, operator_id, issued_at, document,
-                                energy_wh)
-SELECT %s, issued.session_id, issued.number, stored.credit, issued.cdr_id, issued.operator_id,
-       coalesce(issued.credited_at, issued.issued_at), issued.document, (issued.key ->> 0)::numeric
-FROM unnest(%b::text[], %s::bool[]) AS stored (state, credit)
-CROSS JOIN json_to_record(stored.state::json) AS issued (
-    session_id text, number int, cdr_id text, operator_id text, issued_at timestamptz, credited_at timestamptz,
-    document json, key json
-)
+INSERT INTO projection.cdr_row (generation, session_id, number, credit, cdr_id, operator_id, issued_at, energy_wh,
+                                document)
+SELECT %s, sent.session_id, sent.number, sent.credit, sent.cdr_id, sent.operator_id, sent.issued_at, sent.energy_wh,
+       sent.document::json
+FROM unnest(%s::text[], %s::int[], %s::bool[], %s::text[], %s::text[], %s::timestamptz[], %s::numeric[], %b::text[])
+    AS sent (session_id, number, credit, cdr_id, operator_id, issued_at, energy_wh, document)
 ON CONFLICT (generation, session_id, number, credit) DO NOTHING
 """
 
 
-def _today(topic: str, state: bytes) -> str:
+def _today(topic: str, state: bytes) -> bytes:
     """The stored event in today's form; with exact decimals, since floats would lose digits of prices."""
     if topic in UPCASTS:
-        state = dump(UPCASTS[topic](json.loads(state, parse_float=Decimal)))
-    return state.decode()
+        return dump(UPCASTS[topic](json.loads(state, parse_float=Decimal)))
+    return state
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +44,22 @@ class Cdrs:
 
     def apply(self, cursor: Cursor[TupleRow], generation: int, events: Sequence[tuple[str, bytes]]) -> None:
         """Put the documents of the set."""
-        if events:
-            states = [_today(topic, state) for topic, state in events]
-            cursor.execute(_PUT, (generation, states, array([topic == _CREDITED for topic, _ in events])))
+        if not events:
+            return
+        sent: list[dict[str, Any]] = []
+        documents: list[str] = []
+        for topic, state in events:
+            said, document = cut_document(_today(topic, state))
+            sent.append(said)
+            documents.append(document.decode())
+        columns = (
+            array([said["session_id"] for said in sent]),
+            array([said["number"] for said in sent]),
+            array([topic == _CREDITED for topic, _ in events]),
+            array([said["cdr_id"] for said in sent]),
+            array([said["operator_id"] for said in sent]),
+            array([said.get("credited_at") or said["issued_at"] for said in sent]),
+            # The energy is the first part of an issued CDR's key; a credit CDR has none.
+            array([said["key"][0] if "key" in said else None for said in sent]),
+        )
+        cursor.execute(_PUT, (generation, *columns, documents))
