@@ -70,18 +70,24 @@ def tariff_for(start: Started, given: PartnerTariffs, catalogue: Catalogue) -> P
     session whose charger knows another one, nor what came too late. Decided: first the tariff of this id that the
     partner was given; else the partner's only other one (of several, none, since nothing tells which); else the
     operator's of this id. One that the partner was given after the session started counts, in the same order, only
-    where the operator has none in effect: what is published after the fact rules what starts after it.
+    where the operator has none in effect: what is published after the fact rules what starts after it. One whose own
+    dates leave the session's start out is taken only where there is nothing else: it then says why the session waits.
     """
-    tariff_id = start.tariff_id.casefold()
+    general = catalogue.tariff_at(start.operator_id, start.tariff_id, start.at)
     if not given:
-        return catalogue.tariff_at(start.operator_id, tariff_id, start.at)
+        return general
     in_effect = {id_: found for id_, versions in given.items() if (found := versions.at(start.at)) is not None}
-    in_time = {id_: found for id_, found in in_effect.items() if found.published_at <= start.at}
-    return (
-        _own_or_only(tariff_id, in_time)
-        or catalogue.tariff_at(start.operator_id, tariff_id, start.at)
-        or _own_or_only(tariff_id, in_effect)
-    )
+    valid = {id_: found for id_, found in in_effect.items() if found.is_valid_at(start.at)}
+    valid_general = general if general is not None and general.is_valid_at(start.at) else None
+    return _first_choice(start, valid, valid_general) or _first_choice(start, in_effect, general)
+
+
+def _first_choice(
+    start: Started, given: Mapping[str, PublishedTariff], general: PublishedTariff | None
+) -> PublishedTariff | None:
+    tariff_id = start.tariff_id.casefold()
+    in_time = {id_: found for id_, found in given.items() if found.published_at <= start.at}
+    return _own_or_only(tariff_id, in_time) or general or _own_or_only(tariff_id, given)
 
 
 def _own_or_only(tariff_id: str, found: Mapping[str, PublishedTariff]) -> PublishedTariff | None:
@@ -105,10 +111,7 @@ def _orders(start: Started, operator: Operator, catalogue: Catalogue) -> tuple[O
 
 def _refusal(published: PublishedTariff, started_at: datetime) -> str:
     try:
-        tariff = published.tariff
+        _ = published.tariff
     except UnsupportedTariff as refusal:
         return f"TARIFF_UNSUPPORTED: {refusal}"
-    begins, ends = tariff.start_date_time, tariff.end_date_time
-    if (begins and started_at < begins) or (ends and started_at >= ends):
-        return "TARIFF_NOT_IN_EFFECT"
-    return ""
+    return "" if published.is_valid_at(started_at) else "TARIFF_NOT_IN_EFFECT"

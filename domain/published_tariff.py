@@ -10,7 +10,8 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
-from domain.errors import UnsupportedTariff
+from domain.document import utc_instant
+from domain.errors import AmountError, UnsupportedTariff
 from domain.money import plain
 from domain.tariff import Tariff
 from domain.taxes import Tax
@@ -48,6 +49,24 @@ class PublishedTariff:
             return Tariff.from_ocpi(self.document, self.taxes)
         except UnsupportedTariff as refusal:
             return refusal
+
+    def is_valid_at(self, moment: datetime) -> bool:
+        """Whether its own dates include a moment (OCPI mod_tariffs, Tariff start_date_time and end_date_time)."""
+        begins, ends = self._dates
+        return (begins is None or moment >= begins) and (ends is None or moment < ends)
+
+    @cached_property
+    def _dates(self) -> tuple[datetime | None, datetime | None]:
+        """Read by themselves, so that they are known of a tariff that the engine cannot price, too."""
+        return self._date("start_date_time"), self._date("end_date_time")
+
+    def _date(self, name: str) -> datetime | None:
+        text = self.document.get(name)
+        try:
+            return None if text is None else utc_instant(text)
+        except AmountError:
+            # What is no date limits nothing; the engine refuses such a tariff and says why.
+            return None
 
     @property
     def tariff_id(self) -> str:

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -71,11 +71,23 @@ class Timeline(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A tariff as it was published: when, in which currency, and its prices where they are flat."""
+    """A tariff as it was published: when, in which currency, its prices where they are flat, and its own dates."""
 
     time: datetime
     currency: str
     prices: FlatPrices | None
+    begins: datetime | None = None
+    ends: datetime | None = None
+
+    @classmethod
+    def of(cls, time: datetime, tariff: Mapping[str, Any]) -> "Published":
+        """From a tariff's document; raises ValueError where a date of it is none."""
+        begins, ends = (_ocpi_instant(tariff.get(name)) for name in ("start_date_time", "end_date_time"))
+        return cls(time, tariff["currency"], flat_prices(tariff), begins, ends)
+
+    def is_valid(self, moment: datetime) -> bool:
+        """Whether its own dates include a moment."""
+        return not (self.begins and moment < self.begins) and not (self.ends and moment >= self.ends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +163,22 @@ class Catalogue:
             if order.started_from <= ruled.started_at < order.started_before and order.tariff_id in (None, name)
         ]
 
+    def has_valid_tariff(self, ruled: Ruled) -> bool:
+        """Whether a tariff that was published rules the session, by its versions and by its own dates."""
+        return self._published_for(ruled) is not None
+
     def _published_for(self, ruled: Ruled) -> Published | None:
-        """What the partner was given before the session began, else what is for everybody, else what came later."""
+        """What the partner was given before the session began, else what is for everybody, else what came later.
+
+        Only what its own dates do not exclude.
+        """
         name, moment = ruled.tariff_id.casefold(), ruled.started_at
         everybody = self._tariffs_for(ruled.operator_id, "")
         general = everybody[name].at(moment) if name in everybody else None
+        general = general if general and general.is_valid(moment) else None
         given = self._tariffs_for(ruled.operator_id, ruled.partner) if ruled.partner else {}
         held = {key: found for key, timeline in given.items() if (found := timeline.at(moment))}
+        held = {key: found for key, found in held.items() if found.is_valid(moment)}
         in_time = {key: found for key, found in held.items() if found.time <= moment}
         return _named_or_single(in_time, name) or general or _named_or_single(held, name)
 
@@ -174,6 +195,14 @@ def _named_or_single(found: Mapping[str, Published], name: str) -> Published | N
     """The one of that name, else the one that is the only one."""
     only = next(iter(found.values())) if len(found) == 1 else None
     return found.get(name, only)
+
+
+def _ocpi_instant(text: str | None) -> datetime | None:
+    """An OCPI DateTime, which is in UTC where it names no offset."""
+    if text is None:
+        return None
+    moment = datetime.fromisoformat(text.upper())
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def read_catalogue(snapshot: Snapshot, tally: Tally) -> Catalogue:
@@ -204,9 +233,8 @@ def _read_operator(catalogue: Catalogue, head: tuple[datetime, str, str], data: 
 def _read_tariff(catalogue: Catalogue, head: tuple[datetime, str, str], data: Mapping[str, Any]) -> None:
     catalogue.pins.add(pin_of(data))
     tariff, partner = data["tariff"], (data.get("partner") or "").upper()
-    published = Published(head[0], tariff["currency"], flat_prices(tariff))
     timeline = catalogue.tariffs[data["operator_id"], partner][str(tariff["id"]).casefold()]
-    timeline.versions.append((*head, instant(data["effective_from"]), published))
+    timeline.versions.append((*head, instant(data["effective_from"]), Published.of(head[0], tariff)))
 
 
 def _read_order(catalogue: Catalogue, head: tuple[datetime, str, str], data: Mapping[str, Any]) -> None:
@@ -218,7 +246,7 @@ def _read_order(catalogue: Catalogue, head: tuple[datetime, str, str], data: Map
         started_from=instant(data["started_from"]),
         started_before=instant(data["started_before"]),
         tariff_id=of_tariff.casefold() if of_tariff else None,
-        published=Published(head[0], tariff["currency"], flat_prices(tariff)),
+        published=Published.of(head[0], tariff),
     )
     catalogue.orders[data["operator_id"]].append(order)
 

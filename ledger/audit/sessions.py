@@ -132,15 +132,12 @@ def check_terms(session: Session, tally: Tally) -> None:
     where, outcome, start = session.where, session.outcome, session.start
     if outcome is None or start is None or not session.is_settled:
         return
+    ruled = _ruled(session, start)
     if not session.is_rated:
-        known = session.around.catalogue.knows_tariff(_ruled(session, start))
-        waits_in_vain = (outcome["reason"] in _UNKNOWN_OPERATOR and session.terms is not None) or (
-            outcome["reason"] == "TARIFF_UNKNOWN" and known
-        )
-        if waits_in_vain:
-            sentence = f"{where} waits with {outcome['reason']} for what is known"
-            tally.note(where, "not " + outcome["reason"], outcome["reason"], sentence)
+        _check_wait(session, ruled, outcome["reason"], tally)
         return
+    if not session.around.catalogue.has_valid_tariff(ruled):
+        tally.note(where, SUSPENSE, RATED, f"{where} is rated and no tariff was in effect for it")
     if session.terms is None:
         tally.note(where, SUSPENSE, RATED, f"{where} is rated and its operator had no contract in effect")
         return
@@ -148,6 +145,18 @@ def check_terms(session: Session, tally: Tally) -> None:
     commission, vat = session.terms.commission(outcome["net"])
     tally.compare(where, commission, outcome["commission"], "the commission")
     tally.compare(where, vat, outcome["commission_vat"], "the VAT of the commission")
+
+
+def _check_wait(session: Session, ruled: Ruled, reason: str, tally: Tally) -> None:
+    """Nothing waits for an operator or a tariff that is known and in effect."""
+    catalogue = session.around.catalogue
+    has_come = {
+        "TARIFF_UNKNOWN": catalogue.knows_tariff(ruled),
+        "TARIFF_NOT_IN_EFFECT": catalogue.has_valid_tariff(ruled),
+    } | dict.fromkeys(_UNKNOWN_OPERATOR, session.terms is not None)
+    if has_come.get(reason):
+        sentence = f"{session.where} waits with {reason} for what is known"
+        tally.note(session.where, "not " + reason, reason, sentence)
 
 
 def check_prices(session: Session, tally: Tally) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -19,16 +19,23 @@ def tariff_of(operator_id: str, tariff_id: str, factor: float, **others: Any) ->
 
 
 def partner_tariffs(random: Random) -> Iterator[Event]:
-    """Some for each partner and operator, published in time or late, of the network's ids or their own."""
+    """Some for each partner and operator, in time or late, of the network's ids or their own, some for a while."""
     for operator_id in ("OP-A", "OP-B", "OP-D"):
         for party in ("ABC", "XYZ"):
             for number in range(random.choice([0, 1, 1, 2, 3])):
                 at = BEGINNING + timedelta(days=random.randrange(-1, 6), hours=number)
                 tariff_id = random.choice([*TARIFFS[operator_id], "SPECIAL", "OTHER"])
-                data = tariff_of(operator_id, tariff_id, random.choice([0.5, 0.8, 1.3]))
+                dates = _own_dates(random, at)
+                data = tariff_of(operator_id, tariff_id, random.choice([0.5, 0.8, 1.3]), **dates)
                 effective = at + timedelta(days=random.choice([-3, 0, 2]))
                 data |= {"partner": f"DE-{party}", "effective_from": _iso(effective)}
                 yield _event("tariff.published", f"{operator_id}-{party}-{number}", at, data)
+
+
+def _own_dates(random: Random, at: datetime) -> dict[str, str]:
+    """When the tariff says that it is valid: mostly always, else from some days on or up to some day."""
+    name = random.choice(["", "", "start_date_time", "end_date_time"])
+    return {name: _iso(at + timedelta(days=random.randrange(8), hours=1))} if name else {}
 
 
 def order(

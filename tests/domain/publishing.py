@@ -31,9 +31,9 @@ def given(
     return Told("tariff.published", f"{partner} {tariff_id} {time} {price}", time, data)
 
 
-def offered(price: str, time: str, *, tariff_id: str = "T", effective: str | None = None) -> Told:
+def offered(price: str, time: str, *, tariff_id: str = "T", effective: str | None = None, **fields: Any) -> Told:
     """A tariff for everybody."""
-    data = tariff(price, id=tariff_id) | {"effective_from": f"{at(effective or time):%Y-%m-%dT%H:%M:%SZ}"}
+    data = tariff(price, id=tariff_id, **fields) | {"effective_from": f"{at(effective or time):%Y-%m-%dT%H:%M:%SZ}"}
     return Told("tariff.published", f"{tariff_id} {time} {price}", time, data)
 
 

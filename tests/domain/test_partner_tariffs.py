@@ -89,6 +89,44 @@ def test_a_session_waits_for_a_tariff_that_is_known_and_not_in_effect() -> None:
     assert gross(given("0.25", "01 12:00", effective="08 00:00"), general=False) == "TARIFF_NOT_IN_EFFECT"
 
 
+# Its own dates (OCPI): over before the session of 2 March, 10:00, or not begun.
+OVER = {"end_date_time": "2026-03-02T10:00:00Z"}
+NOT_BEGUN = {"start_date_time": "2026-03-02T10:00:01"}
+
+
+@pytest.mark.parametrize("dates", [OVER, NOT_BEGUN])
+@pytest.mark.parametrize("tariff_id", ["T", "X"])
+def test_a_partners_tariff_outside_its_own_dates_makes_room_for_the_general_one(
+    dates: dict[str, str], tariff_id: str
+) -> None:
+    invalid = given("0.25", "01 12:00", tariff_id=tariff_id, **dates)
+    assert gross(invalid) == GROSS["0.50"]
+    assert gross(invalid, given("0.75", "01 12:00", tariff_id="Z")) == GROSS["0.75"]
+    assert gross(invalid, general=False) == "TARIFF_NOT_IN_EFFECT"
+
+
+def test_a_tariff_is_valid_from_its_start_to_before_its_end() -> None:
+    dates = {"start_date_time": "2026-03-02T10:00:00Z", "end_date_time": "2026-03-02T10:00:01Z"}
+    assert gross(given("0.25", "01 12:00", **dates)) == GROSS["0.25"]
+
+
+def test_a_general_tariff_outside_its_own_dates_makes_room_for_what_the_partner_got_late() -> None:
+    late = given("0.25", "05 00:00", effective="01 00:00")
+    assert gross(offered("0.75", "01 00:00", **OVER), late, general=False) == GROSS["0.25"]
+    assert gross(offered("0.75", "01 00:00", **OVER), late, general=False, roams=False) == "TARIFF_NOT_IN_EFFECT"
+
+
+def test_a_tariff_that_is_over_does_not_hold_sessions_though_the_engine_cannot_price_it() -> None:
+    elements = [{"price_components": [{"type": "ENERGY", "price": 1}], "restrictions": {"weather": "WET"}}]
+    assert str(gross(given("0.25", "01 12:00", elements=elements))).startswith("TARIFF_UNSUPPORTED")
+    assert gross(given("0.25", "01 12:00", elements=elements, **OVER)) == GROSS["0.50"]
+
+
+def test_dates_that_are_none_limit_nothing() -> None:
+    reason = gross(given("0.25", "01 12:00", end_date_time="some day"))
+    assert str(reason).startswith("TARIFF_UNSUPPORTED")
+
+
 def test_a_partners_tariff_in_another_currency_than_the_operators_is_in_suspense() -> None:
     assert gross(given("0.25", "01 12:00", currency="SEK")) == "TARIFF_CURRENCY"
 

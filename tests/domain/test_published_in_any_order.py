@@ -23,12 +23,18 @@ from tests.domain.test_any_order import driver_histories, roaming_histories, wha
 times = st.sampled_from(("01 00:00", "02 09:00", "02 10:00", "02 12:00", "05 00:00"))
 prices = st.sampled_from(("0.25", "0.50", "0.75", "1.00"))
 ids = st.sampled_from(("T", "X", "Y"))
+# The tariff's own dates, around the start.
+dates: st.SearchStrategy[dict[str, str]] = st.sampled_from(
+    ({}, {}, {"end_date_time": "2026-03-02T10:00:00Z"}, {"start_date_time": "2026-03-02T11:00:00Z"})
+)
 FIRST = Told("operator.registered", "op", "2026-01-01T00:00:00", operator())
 REGISTERED = Told("partner.registered", "partner", "02 09:30", partner())
 
 publications = st.one_of(
-    st.builds(lambda p, t, e, i: publishing.given(p, t, effective=e, tariff_id=i), prices, times, times, ids),
-    st.builds(lambda p, t, e, i: offered(p, t, effective=e, tariff_id=i), prices, times, times, ids),
+    st.builds(
+        lambda p, t, e, i, d: publishing.given(p, t, effective=e, tariff_id=i, **d), prices, times, times, ids, dates
+    ),
+    st.builds(lambda p, t, e, i, d: offered(p, t, effective=e, tariff_id=i, **d), prices, times, times, ids, dates),
     st.builds(
         lambda when, p, before, i: ordered(when, p, before=before, order_id=i),
         st.sampled_from(("02 10:30", "03 00:00", "05 09:00")),
