@@ -154,7 +154,9 @@ def _truths(facts: MeterFacts, contract: Contract) -> Iterator[_Truth]:
     """The truth at the end of the session, then at each later correction of a register or order of a tariff."""
     end = contract.end
     truth = _Truth(end.at, end.source, end.id, contract.start.register_wh, end.register_wh, contract.published)
-    changes: list[MeterCorrected | OrderedTariff] = [*facts.corrections, *contract.orders]
+    # A reservation that nobody used took no energy, whatever its meter says.
+    corrections = () if contract.start.no_show else facts.corrections
+    changes: list[MeterCorrected | OrderedTariff] = [*corrections, *contract.orders]
     changes.sort(key=in_order)
     early = [change for change in changes if change.at <= end.at]
     for change in early:
@@ -177,7 +179,8 @@ def _bill(facts: MeterFacts, contract: Contract, truth: _Truth) -> Bill:
     started_at, ended_at = contract.start.at, contract.end.at
     if ended_at < started_at:
         raise ImplausibleSession("ENDS_BEFORE_START", "the session ends before it starts")
-    inside = [fact for fact in facts.readings if started_at <= fact.at <= ended_at]
+    told = () if contract.start.no_show else facts.readings
+    inside = [fact for fact in told if started_at <= fact.at <= ended_at]
     inside.sort(key=in_order)
     readings = [(fact.at, fact.register_wh) for fact in inside]
     registers = ((started_at, truth.start_wh), *readings, (ended_at, truth.stop_wh))

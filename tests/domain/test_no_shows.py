@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+import pytest
+
 from domain.catalogue import Catalogue
 from domain.facts import Fact, ReservationExpired, parse_fact
 from domain.session import Session
@@ -14,10 +16,12 @@ from tests.domain.builders import (
     at,
     captured,
     catalogue,
+    corrected,
     decided,
     on_the_book,
     operator,
     partner,
+    read,
     released,
     started,
     tariff,
@@ -132,3 +136,11 @@ def test_a_reservation_that_is_reported_twice_is_one() -> None:
         "again",
     )
     assert outcome(decided([expired(), again], known())).gross == 1440
+
+
+@pytest.mark.parametrize(
+    "fact", [read("02 10:30", 500), corrected("03 00:00", 5_000), corrected("03 00:00", start_wh=5_000)]
+)
+def test_what_a_meter_says_while_nobody_comes_is_not_judged(fact: Fact) -> None:
+    found = outcome(decided([expired(), fact], known()))
+    assert (found.state, found.energy_wh, found.gross) == ("RATED", "0", 1440)
