@@ -191,6 +191,7 @@ class TariffData(Wire):
     """A tariff of an operator, in effect from `effective_from` or later (see the rules of versions).
 
     With `partner`, the tariff that this roaming partner was given; `taxes` are those of components without `vat`.
+    Prices that include taxes nobody names are taken, as OCPI 2.3.0 allows them; their sessions wait in suspense.
     """
 
     operator_id: Identifier
@@ -198,11 +199,6 @@ class TariffData(Wire):
     partner: Partner | None = None
     taxes: Many[ConfiguredTax] | None = None
     tariff: AnyTariff
-
-    @model_validator(mode="after")
-    def _taxes_are_known(self) -> "TariffData":
-        refuse_all(_untaxed(self.tariff, self.taxes))
-        return self
 
 
 class ReratingOrderData(Wire):

@@ -14,7 +14,7 @@ from domain.facts import Ended, MeterCorrected, Metered, Started, in_order
 from domain.meter_facts import MeterFacts, Metering, contradiction, corrected, metered
 from domain.money import percent_of, plain, to_minor_half_up
 from domain.orphans import ESTIMATED, estimated_end, orphan_deadline
-from domain.periods import Reading, split, split_no_show
+from domain.periods import Reading, split, split_no_show, stated
 from domain.pricing import price
 from domain.rating import US_PER_HOUR, ChargingPeriod, Phase, Rating, microseconds
 from domain.tariff import Tariff
@@ -188,7 +188,7 @@ def _bill(facts: MeterFacts, contract: Contract, truth: _Truth) -> Bill:
     _check_power(inside, contract, truth.stop_wh - truth.start_wh)
     tariff = truth.published.tariff
     rating = price(tariff, _periods(facts, contract, tariff, registers, inside), contract.time_zone)
-    bill = bill_of(rating, contract.operator, truth.published, registers)
+    bill = bill_of(rating, contract.operator, truth.published, tuple(stated(registers)))
     if max(bill.net, bill.gross) > MAX_AMOUNT_MINOR:
         raise ImplausibleSession("AMOUNT_IMPLAUSIBLE", "the session would cost more than any session can")
     return bill

@@ -193,16 +193,24 @@ def parking_takes_the_step(parking: Sequence[Stretch]) -> bool:
     return any(stretch.volume for stretch in parking)
 
 
+def takes_the_step(found: Sequence[Stretch]) -> Stretch:
+    """Whose step rounds the sum, and at whose price the surplus is billed (OCPI mod_cdrs, step_size).
+
+    OCPI says the last relevant component and not what makes one relevant. Decided: it billed something; the price of
+    an idle end, where no energy flowed, does not count.
+    """
+    return next((stretch for stretch in reversed(found) if stretch.volume), found[-1])
+
+
 def _raise_to_step(found: Sequence[Stretch], step_unit: int) -> None:
     """Raises the sum to a whole number of the last relevant step (OCPI mod_cdrs, step_size).
 
-    Only billable volume counts; the surplus is billed at the price of the last component that billed some. Energy
-    fed back (a sum below zero) is left alone.
+    Only billable volume counts. Energy fed back (a sum below zero) is left alone.
     """
     if not found:
         return
     total = sum([stretch.volume for stretch in found])
-    last = next((stretch for stretch in reversed(found) if stretch.volume), found[-1])
+    last = takes_the_step(found)
     missing = -total % (last.component.step_size * step_unit)
     if missing and total >= 0:
         last.surplus = missing

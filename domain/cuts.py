@@ -62,6 +62,8 @@ def tier_reached_at(registers: Sequence[Reading], tier_wh: Exact) -> datetime:
     target_wh = registers[0][1] + tier_wh
     later = next(index for index, (_, register_wh) in enumerate(registers) if register_wh >= target_wh)
     (start, low_wh), (end, high_wh) = registers[later - 1], registers[later]
+    if target_wh == high_wh:
+        return end
     share = Fraction(target_wh - low_wh, high_wh - low_wh)
     at = publishable_instant(start + timedelta(microseconds=round(share * microseconds(end - start))))
     return min(max(at, start), end)
@@ -75,6 +77,16 @@ def publishable_instant(at: datetime) -> datetime:
     """
     beyond = at.microsecond % _GRID_US
     return at + timedelta(microseconds=_GRID_US - beyond if 2 * beyond >= _GRID_US else -beyond)
+
+
+def stated_instant(at: datetime) -> datetime:
+    """An instant that was reported, cut to what an OCPI DateTime can say (OCPI types, DateTime: 25 characters).
+
+    OCPI does not say how finer times become such a text. Decided: they are cut, and before the session is priced, so
+    that the CDR is priced as the session was.
+    """
+    beyond = at.microsecond % _GRID_US
+    return at - timedelta(microseconds=beyond) if beyond else at
 
 
 def register_at(registers: Sequence[Reading], at: datetime) -> Exact:

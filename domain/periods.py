@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
 from itertools import pairwise
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from domain.cuts import points, power_curve, time_cuts
+from domain.cuts import points, power_curve, stated_instant, time_cuts
 from domain.exact import Exact
 from domain.menu import Menu
 from domain.rating import ChargingPeriod, Phase
@@ -15,7 +16,9 @@ from domain.session_trace import Reading, SessionTrace, StateChange, time_of
 from domain.stated_periods import from_cdr
 from domain.tariff import Tariff
 
-__all__ = ["Reading", "SessionTrace", "from_cdr", "split", "split_no_show"]
+__all__ = ["Reading", "SessionTrace", "from_cdr", "split", "split_no_show", "stated"]
+
+T = TypeVar("T")
 
 _ZERO = Fraction(0)
 
@@ -39,7 +42,15 @@ def split(
     without restrictions is split at state changes only. There is always at least one period, of length zero where
     the session is.
     """
-    trace = SessionTrace(started_at, ended_at, registers, states, powers, currents, reserved_from)
+    trace = SessionTrace(
+        stated_instant(started_at),
+        stated_instant(ended_at),
+        stated(registers),
+        stated(states),
+        stated(powers),
+        stated(currents),
+        None if reserved_from is None else stated_instant(reserved_from),
+    )
     reserved: tuple[ChargingPeriod, ...] = ()
     if trace.reserved_from is not None and trace.reserved_from < trace.started_at:
         reserved = _reserved_periods(trace.reserved_from, trace.started_at, tariff.reserved, time_zone)
@@ -50,7 +61,12 @@ def split_no_show(
     reserved_from: datetime, expired_at: datetime, tariff: Tariff, time_zone: ZoneInfo
 ) -> tuple[ChargingPeriod, ...]:
     """The charging periods of a reservation that expired without a session."""
-    return _reserved_periods(reserved_from, expired_at, tariff.expired, time_zone)
+    return _reserved_periods(stated_instant(reserved_from), stated_instant(expired_at), tariff.expired, time_zone)
+
+
+def stated(told: Sequence[tuple[datetime, T]]) -> Sequence[tuple[datetime, T]]:
+    """What was reported, at the instants that a CDR can say."""
+    return [(stated_instant(at), what) for at, what in told]
 
 
 def _reserved_periods(start: datetime, end: datetime, menu: Menu, time_zone: ZoneInfo) -> tuple[ChargingPeriod, ...]:

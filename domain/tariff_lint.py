@@ -188,6 +188,13 @@ def _tax_findings(tariff: Tariff, read: Part, taxes: Sequence[Tax]) -> Iterator[
     for name, bound in (("min_price", tariff.min_price), ("max_price", tariff.max_price)):
         if bound is not None and bound.incl_vat is not None and bound.incl_vat < bound.excl_vat:
             yield Finding("LIMIT_BELOW_NET", name, f"{name} is lower with taxes than without")
+        if bound is not None and bound.incl_vat is None and _is_taxed(tariff):
+            sentence = f"{name} bounds the price without taxes only: what is to be paid, with taxes, stays as it is"
+            yield Finding("LIMIT_WITHOUT_TAXES", name, sentence)
+
+
+def _is_taxed(tariff: Tariff) -> bool:
+    return any(component.vat for element in tariff.elements for component in element.components)
 
 
 _CHECKS: tuple[Callable[[Tariff], Iterator[Finding]], ...] = (_charging_findings, _reservation_findings)

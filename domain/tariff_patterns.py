@@ -155,12 +155,26 @@ def reach(elements: Sequence[Element], dimensions: Iterable[str]) -> Reach:
     open_: set[str] = set()
     for dimension in dimensions:
         pricing = [number for number, each in enumerate(elements) if first_of_dimension(each, dimension)]
-        fallback = next((number for number in pricing if not elements[number].restrictions), None)
+        # What comes behind one that always holds is no fallback.
+        fallback = next((number for number in pricing if _always(elements[number])), None)
         firsts = {_first(pricing, pattern) for pattern in possible or ()} | {fallback}
         used |= {(number, dimension) for number in firsts if number is not None}
         if pricing and fallback is None and (usual is None or any(_first(pricing, p) is None for p in usual)):
             open_.add(dimension)
     return Reach(None if possible is None else frozenset(used), frozenset(open_))
+
+
+def _always(element: Element) -> bool:
+    """Whether an element's restrictions leave nothing out: all weekdays, a whole day, any duration."""
+    return all(_leaves_nothing_out(restriction) for restriction in element.restrictions)
+
+
+def _leaves_nothing_out(restriction: Restriction) -> bool:
+    if isinstance(restriction, Weekdays):
+        return len(restriction.days) == _DAYS_PER_WEEK
+    if isinstance(restriction, TimeWindow):
+        return restriction.start_minute == restriction.end_minute
+    return isinstance(restriction, DurationBand) and not restriction.min_us and restriction.max_us is None
 
 
 def _first(pricing: Sequence[int], pattern: Pattern) -> int | None:

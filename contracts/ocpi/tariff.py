@@ -6,7 +6,8 @@ An unknown restriction is neither: it is counted like any unknown field, and the
 """
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from datetime import date, timedelta
+from typing import Any, Literal, get_args
 
 from pydantic import ConfigDict, model_validator
 
@@ -18,6 +19,7 @@ DayOfWeek = Literal["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SAT
 TariffDimensionType = Literal["ENERGY", "FLAT", "PARKING_TIME", "TIME"]
 ReservationRestriction = Literal["RESERVATION", "RESERVATION_EXPIRES"]
 
+_WEEKDAYS: tuple[str, ...] = get_args(DayOfWeek)
 _BANDS = ("kwh", "current", "power", "duration")
 
 
@@ -28,6 +30,11 @@ class PriceComponent(Wire):
     price: UnsignedNumber
     vat: UnsignedNumber | None = None
     step_size: Whole
+
+
+def _weekdays_between(start: date, end: date) -> set[str]:
+    days = min((end - start).days, len(_WEEKDAYS))
+    return {_WEEKDAYS[(start + timedelta(days=number)).weekday()] for number in range(days)}
 
 
 class TariffRestrictions(Coherent):
@@ -55,6 +62,11 @@ class TariffRestrictions(Coherent):
         if start is not None and end is not None and start >= end:
             sentence = f"is not before end_date ({end}), the first day on which the element no longer holds"
             yield Problem(("start_date",), start, sentence)
+        elif start is not None and end is not None and fields.day_of_week:
+            weekdays = _weekdays_between(date.fromisoformat(start), date.fromisoformat(end))
+            if not weekdays & set(fields.day_of_week):
+                sentence = f"names no day from start_date ({start}) up to end_date ({end}): the element never holds"
+                yield Problem(("day_of_week",), list(fields.day_of_week), sentence)
         for band in _BANDS:
             least, most = getattr(fields, f"min_{band}"), getattr(fields, f"max_{band}")
             if most == 0:

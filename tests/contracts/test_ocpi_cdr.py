@@ -14,6 +14,7 @@ from contracts.schemas import OCPI_MODELS, ocpi_schema, write_schemas
 from tests.contracts.builders import ABSENT, golden_event
 
 TAXED = {"before_taxes": 5.88, "taxes": [{"name": "VAT", "percentage": 21, "amount": 1.23}]}
+FREE = {"before_taxes": 0}
 
 
 def older() -> dict[str, Any]:
@@ -74,12 +75,12 @@ BAD: list[tuple[str, Any]] = [
     ("tariffs.0.tax_included", "MAYBE"),
     ("tariffs.0.min_price", {"excl_vat": 1}),
     ("id", "x" * 40),
-    ("colour", "green"),
-]
-BEYOND_A_SCHEMA: list[tuple[str, Any]] = [
     ("id", "x" * 37),
     ("credit", True),
     ("credit_reference_id", "C-0"),
+    ("colour", "green"),
+]
+BEYOND_A_SCHEMA: list[tuple[str, Any]] = [
     ("charging_periods.0.start_date_time", "2026-03-01T11:30:00Z"),
 ]
 
@@ -113,6 +114,30 @@ def test_a_cdr_that_breaks_ocpi_2_3_0_is_seen_by_model_and_schema(path: str, val
 def test_rules_across_fields_are_seen_by_the_model(path: str, value: object) -> None:
     with pytest.raises(ValidationError):
         cdr_2_3_0.Cdr.model_validate(put(newer(), path, value))
+
+
+@pytest.mark.parametrize(
+    ("fields", "good"),
+    [
+        ({"credit": True, "credit_reference_id": "C-0", "id": "x" * 39}, True),
+        ({"credit": False}, True),
+        ({"credit": False, "credit_reference_id": None}, True),
+        ({"credit": True}, False),
+        ({"credit": True, "credit_reference_id": None}, False),
+        ({"credit": False, "credit_reference_id": "C-0"}, False),
+        ({"credit_reference_id": "C-0"}, False),
+        ({"id": "x" * 37}, False),
+    ],
+)
+@pytest.mark.parametrize("version", ["2.2.1", "2.3.0"])
+def test_a_credit_cdr_and_no_other_names_what_it_takes_back(version: str, fields: dict[str, Any], good: bool) -> None:
+    cdr = (older() | {"total_cost": {"excl_vat": 0}}) if version == "2.2.1" else (newer() | {"total_cost": FREE})
+    assert matches_schema("cdr", version, cdr | fields) is good
+    if good:
+        OCPI_MODELS["cdr", version].model_validate(cdr | fields)
+    else:
+        with pytest.raises(ValidationError):
+            OCPI_MODELS["cdr", version].model_validate(cdr | fields)
 
 
 @pytest.mark.parametrize("path", ["total_cost.before_taxes", "total_cost.taxes.1.amount"])

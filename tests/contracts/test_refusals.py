@@ -215,7 +215,6 @@ BAD: list[tuple[str, str, Any, RefusalCode]] = [
     (NEWER, "data.tariff.min_price.after_taxes", 122, C.BAD_VALUE),
     (NEWER, "data.tariff.min_price.before_taxes", ABSENT, C.MISSING_FIELD),
     (NEWER, "data.tariff.min_price.excl_vat", 1, C.BAD_VALUE),
-    (NEWER, "data.tariff.elements.0.price_components.0.vat", ABSENT, C.BAD_VALUE),
     (TAXED, "data.partner", "DE_ABC", C.BAD_VALUE),
     (TAXED, "data.taxes.0.name", "", C.BAD_VALUE),
     (TAXED, "data.taxes.0.name", " ", C.BAD_VALUE),

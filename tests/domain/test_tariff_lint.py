@@ -164,6 +164,23 @@ def test_taxes_and_limits_that_do_nothing_are_named() -> None:
     assert [finding.code for finding in lint(tariff(element()), gst)] == ["TAXES_UNUSED"]
     assert lint(tariff(element(), tax_included="NO"), gst) == ()
     assert found(element(), min_price={"excl_vat": 2, "incl_vat": 1}) == [("LIMIT_BELOW_NET", "min_price")]
+    taxed = tariff(element(), min_price={"excl_vat": 2})
+    assert lint(taxed) == ()
+    taxed["elements"][0]["price_components"][0]["vat"] = 21
+    assert [finding.code for finding in lint(taxed)] == ["LIMIT_WITHOUT_TAXES"]
+
+
+@pytest.mark.parametrize(
+    "always",
+    [
+        {"min_duration": 0},
+        {"start_time": "08:00", "end_time": "08:00"},
+        {"day_of_week": ["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"]},
+    ],
+)
+def test_what_comes_behind_an_element_that_always_holds_is_never_used(always: dict[str, Any]) -> None:
+    codes = [code for code, _ in found(element(**always), element())]
+    assert "UNREACHABLE_ELEMENT" in codes
 
 
 def test_a_version_that_ended_before_it_takes_effect_is_named() -> None:

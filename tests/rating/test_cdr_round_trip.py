@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from domain.cdr_periods import charging_periods
 from domain.cdr_text import datetime_text
-from domain.cuts import publishable_energy, publishable_instant, register_at, tier_reached_at
+from domain.cuts import publishable_energy, publishable_instant, register_at, stated_instant, tier_reached_at
 from domain.money import to_minor_half_up
-from domain.periods import from_cdr, split, split_no_show
+from domain.periods import from_cdr, split, split_no_show, stated
 from domain.pricing import price
 from domain.rating import Phase, Rating
 from domain.tariff import Tariff
@@ -50,6 +50,7 @@ def raw_sessions(draw: st.DrawFn, *, grain_us: int, wh_per_step: Fraction) -> di
 
 WHOLE = raw_sessions(grain_us=1000, wh_per_step=Fraction(1))
 TENTHS = raw_sessions(grain_us=100, wh_per_step=Fraction(1, 10))
+FINER_TIMES = raw_sessions(grain_us=1, wh_per_step=Fraction(1, 10))
 ANY = raw_sessions(grain_us=1, wh_per_step=Fraction(1, 1000))
 
 
@@ -63,14 +64,14 @@ def priced_again(rating: Rating, terms: Tariff, zone: ZoneInfo, registers: Any =
 
 
 @settings(PATIENT, max_examples=400)
-@given(TARIFFS, WHOLE | TENTHS, ZONES)
+@given(TARIFFS, WHOLE | TENTHS | FINER_TIMES, ZONES)
 def test_the_cdr_of_a_session_is_priced_exactly_as_the_session(
     terms: Tariff, session: dict[str, Any], zone: ZoneInfo
 ) -> None:
     rating = price(terms, split(tariff=terms, time_zone=zone, **session), zone)
     again = priced_again(rating, terms, zone)
     assert amounts(again) == amounts(rating)
-    assert amounts(priced_again(rating, terms, zone, session["registers"])) == amounts(rating)
+    assert amounts(priced_again(rating, terms, zone, stated(session["registers"]))) == amounts(rating)
     assert [line[2:] for line in again.lines] == [line[2:] for line in rating.lines]
     for side in ("excl_vat", "incl_vat"):
         assert to_minor_half_up(getattr(again.total, side), "EUR") == to_minor_half_up(
@@ -87,6 +88,11 @@ def test_the_cdr_of_a_no_show_is_priced_exactly_as_the_no_show(
     assert amounts(priced_again(rating, terms, zone)) == amounts(rating)
 
 
+def test_a_tier_that_a_reading_meets_is_reached_at_that_reading() -> None:
+    readings = [(MORNING, 0), (MORNING + timedelta(microseconds=1_800_000_047), 10_000)]
+    assert tier_reached_at(readings, 10_000) == readings[1][0]
+
+
 @settings(PATIENT, max_examples=200)
 @given(TARIFFS, ANY, ZONES)
 def test_periods_stay_in_order_whatever_the_registers_and_times_are(
@@ -96,8 +102,8 @@ def test_periods_stay_in_order_whatever_the_registers_and_times_are(
     assert all(early.end == late.start for early, late in pairwise(periods))
     assert all(period.energy_wh >= 0 for period in periods)
     assert sum(period.energy_wh for period in periods) == session["registers"][-1][1] - session["registers"][0][1]
-    assert periods[0].start == (session["reserved_from"] or session["started_at"])
-    assert periods[-1].end == session["ended_at"]
+    assert periods[0].start == stated_instant(session["reserved_from"] or session["started_at"])
+    assert periods[-1].end == stated_instant(session["ended_at"])
 
 
 @pytest.mark.parametrize(("microsecond", "said"), [(0, 0), (49, 0), (50, 100), (143, 100), (999_950, 1_000_000)])

@@ -138,6 +138,14 @@ def test_the_step_rounds_the_session_once_at_the_last_price() -> None:
     assert rating.energy_wh == 5400
 
 
+def test_an_idle_end_without_energy_does_not_give_the_step_its_price() -> None:
+    terms = tariff(
+        element(component("ENERGY", "0.20", step=500), max_kwh=4.3), element(component("ENERGY", 9, step=700))
+    )
+    rating = rated(terms, row((60, 4300, CHARGING), (60, 0, IDLE)))
+    assert rating.total.excl_vat == Fraction("4.5") * Fraction("0.20")
+
+
 def test_an_exact_multiple_of_the_step_stays() -> None:
     rating = rated(tariff(element(component("TIME", 6, step=600))), [period(20)])
     assert rating.total.excl_vat == 2
