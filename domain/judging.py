@@ -63,10 +63,10 @@ def decide(session: Session, catalogue: Catalogue, clock: datetime | None) -> Ju
     if known is not None and known[0] is catalogue and known[1] == catalogue.revision:
         due_at = known[2].due_at
         if clock is None or due_at is None or due_at > clock:
-            return known[2]
+            return replace(known[2], decisions=())
     judgement = _Verdict(session, catalogue, clock).judge()
     if not session.has_consequences:
-        session.charging = (catalogue, catalogue.revision, replace(judgement, decisions=()))
+        session.charging = (catalogue, catalogue.revision, judgement)
     return judgement
 
 

@@ -26,12 +26,13 @@ from domain.session_events import (
     ShareReleased,
 )
 from ledger.codec import RecordedFact, decode, read_body
-from ledger.event_store import read_streams
+from ledger.event_store import StoredEvent, read_streams
 from ledger.heads import SessionHead, lock_sessions
 from ledger.lines import MovedRelease
 from ledger.work import Work
 
 DEFAULT_KEPT_SESSIONS = 10_000
+_OUTCOME = SessionAssessed.__name__
 NOTIFIED_STATES = ("SUSPENSE", "INVALID")
 
 
@@ -80,18 +81,25 @@ class SessionStore:
 def load(cursor: Cursor[TupleRow], session_ids: Sequence[str]) -> dict[str, Session]:
     """Sessions as their streams tell them, without a lock: for whoever only looks."""
     streams = read_streams(cursor, [session_stream(session_id) for session_id in session_ids]) if session_ids else {}
-    loaded = {}
-    for session_id in session_ids:
-        session = Session(session_id)
-        for _, version, topic, state in streams[session_stream(session_id)]:
-            if topic in FACT_PARSERS:
-                body = read_body(topic, state)
-                session.learn(parse_fact(topic, body["data"], body["source"], body["id"]))
-            else:
-                session.evolve(decode(topic, state))
-            session.version = version
-        loaded[session_id] = session
-    return loaded
+    return {session_id: _replayed(session_id, streams[session_stream(session_id)]) for session_id in session_ids}
+
+
+def _replayed(session_id: str, stream: Iterable[StoredEvent]) -> Session:
+    """A session from its events; of its outcomes the last one stands, so the others need not be read."""
+    session = Session(session_id)
+    outcome: bytes | None = None
+    for _, version, topic, state in stream:
+        if topic in FACT_PARSERS:
+            body = read_body(topic, state)
+            session.learn(parse_fact(topic, body["data"], body["source"], body["id"]))
+        elif topic == _OUTCOME:
+            outcome = state
+        else:
+            session.evolve(decode(topic, state))
+        session.version = version
+    if outcome is not None:
+        session.evolve(decode(_OUTCOME, outcome))
+    return session
 
 
 def record_fact(work: Work, session: Session, fact: RecordedFact) -> None:

@@ -8,6 +8,7 @@ from threading import Event
 from psycopg import Connection, Cursor, OperationalError
 from psycopg.rows import TupleRow
 
+from ledger.collector import collector_paused
 from ledger.database import Role, connect
 from ledger.event_store import TABLE, last_position
 from projections.catalogue import PROJECTIONS, chosen
@@ -69,7 +70,7 @@ def advance_live(connection: Connection[TupleRow], names: Sequence[str]) -> dict
 
     A projection that a rebuild is switching at this moment is left out.
     """
-    with connection.transaction(), connection.cursor() as cursor:
+    with collector_paused(), connection.transaction(), connection.cursor() as cursor:
         standings = [Standing(*row) for row in cursor.execute(_LOCK_LIVE, (list(names),))]
         return advance(cursor, standings, last_position(cursor))
 
