@@ -13,15 +13,24 @@ from ledger.arrays import columns
 
 _COPY_LINES = """
 COPY intake.line (entry_id, stream_id, share, operator_id, currency, amount, released_at, available_on,
-                  reserve_release, payout_id) FROM STDIN (FORMAT BINARY)
+                  reserve_release, payout_id, takes_back) FROM STDIN (FORMAT BINARY)
 """
-_LINE_TYPES = ("uuid", "uuid", "text", "text", "text", "int8", "timestamptz", "date", "bool", "text")
-# A release that changed moves the lines of its share that are not paid yet.
+_LINE_TYPES = ("uuid", "uuid", "text", "text", "text", "int8", "timestamptz", "date", "bool", "text", "uuid")
+# A release that changed moves the lines of its share that are not paid yet, but for what takes a paid one back.
 _MOVE_RELEASES = """
 UPDATE intake.line AS line SET released_at = new.released_at, available_on = new.available_on
 FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::date[])
     AS new (stream_id, share, released_at, available_on)
 WHERE line.stream_id = new.stream_id AND line.share = new.share AND line.payout_id IS NULL
+  AND NOT EXISTS (
+      SELECT FROM intake.line AS paid WHERE paid.entry_id = line.takes_back AND paid.payout_id IS NOT NULL
+  )
+"""
+# What takes a paid line back comes off the next payout: it is released as that one was.
+_RELEASE_TAKEN_BACK = """
+UPDATE intake.line AS line SET released_at = paid.released_at, available_on = paid.available_on
+FROM intake.line AS paid
+WHERE line.entry_id = ANY(%s) AND paid.entry_id = line.takes_back AND paid.payout_id IS NOT NULL
 """
 # What the runs of an operator may pay, locked so that no release can move while a run decides.
 _PAYABLE = """
@@ -38,7 +47,10 @@ WHERE line.entry_id = new.entry_id
 
 @value
 class NewLine:
-    """A line as it is first written; `amount` in minor units, positive in the operator's favour."""
+    """A line as it is first written; `amount` in minor units, positive in the operator's favour.
+
+    `takes_back` is the entry whose line this one mirrors.
+    """
 
     entry_id: UUID
     stream_id: UUID
@@ -50,6 +62,7 @@ class NewLine:
     available_on: date | None
     reserve_release: bool = False
     payout_id: str | None = None
+    takes_back: UUID | None = None
 
 
 @value
@@ -63,7 +76,7 @@ class MovedRelease:
 
 
 def add_lines(cursor: Cursor[TupleRow], lines: Sequence[NewLine]) -> None:
-    """Write a set of lines."""
+    """Write a set of lines, after the releases have moved: what takes paid lines back comes off the next payout."""
     if not lines:
         return
     with cursor.copy(_COPY_LINES) as copy:
@@ -81,8 +94,11 @@ def add_lines(cursor: Cursor[TupleRow], lines: Sequence[NewLine]) -> None:
                     line.available_on,
                     line.reserve_release,
                     line.payout_id,
+                    line.takes_back,
                 )
             )
+    if mirrors := [line.entry_id for line in lines if line.takes_back is not None]:
+        cursor.execute(_RELEASE_TAKEN_BACK, (mirrors,))
 
 
 def move_releases(cursor: Cursor[TupleRow], moved: Sequence[MovedRelease]) -> None:

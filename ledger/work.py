@@ -81,6 +81,7 @@ class Work:
                     release.available_on if release else None,
                     reserve_release=isinstance(booking, ReserveReleased),
                     payout_id=payout_id,
+                    takes_back=entry.reverses,
                 )
             )
 

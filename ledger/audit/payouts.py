@@ -99,6 +99,12 @@ FULL JOIN (SELECT entry_id, payout_id FROM paid WHERE reissue_of IS NULL) AS pai
 WHERE line.payout_id IS DISTINCT FROM paid.payout_id
 ORDER BY entry_id
 """
+# What takes back a line that was paid, and that no payout will ever take.
+_STRANDED = """
+SELECT line.entry_id, paid.payout_id FROM intake.line JOIN intake.line AS paid ON paid.entry_id = line.takes_back
+WHERE paid.payout_id IS NOT NULL AND line.payout_id IS NULL AND line.released_at IS NULL
+ORDER BY line.entry_id
+"""
 _COUNT_LINES = "SELECT count(*) FROM intake.line"
 
 
@@ -223,3 +229,9 @@ def check_lines(snapshot: Snapshot, tally: Tally) -> None:
         where = f"line of entry {entry_id}"
         sentence = f"{where} is marked as paid by {marked} and is named by {named}"
         tally.note(where, named, marked, sentence)
+    for entry_id, payout_id in snapshot.rows(_STRANDED):
+        where = f"line of entry {entry_id}"
+        sentence = (
+            f"{where} takes back what payout {payout_id} paid, and is not released: no payout will be less for it"
+        )
+        tally.note(where, "released", "not released", sentence)

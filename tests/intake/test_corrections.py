@@ -185,3 +185,43 @@ def test_an_accepted_roaming_cdr_is_credited_and_its_successor_earns_when_accept
     engine.advance("2026-03-04T00:00:00Z")
     assert engine.balances()["1200/DE-ABC EUR"] == 1_089
     assert verify(engine.dsn).passed
+
+
+def payouts(engine: Engine) -> list[int]:
+    """Amounts of the payouts in the order in which they were made."""
+    found = engine.rows(
+        "SELECT (convert_from(state, 'UTF8')::json ->> 'amount')::int FROM event_store.stored_events "
+        "WHERE topic = 'PayoutCreated' ORDER BY notification_id"
+    )
+    return [amount for (amount,) in found]
+
+
+def test_what_was_paid_out_and_is_taken_back_by_a_late_fact_comes_off_the_next_payout(engine: Engine) -> None:
+    engine.feed([operator(), tariff(), started(), ended(), captured(amount="12.10", fee="0.00")])
+    engine.advance("2026-03-03T12:00:00Z")
+    assert payouts(engine) == [1_210 - 100 - 21]
+    # In effect when the session started, and dearer than what was captured: the share is released no more.
+    engine.feed([tariff(price=0.6, time="2026-03-02T08:00:00Z")])
+    engine.advance("2026-03-04T12:00:00Z")
+    later = [started("S-2", "2026-03-05T10:00:00Z"), ended("S-2", "2026-03-05T11:00:00Z", 30_000)]
+    engine.feed([*later, captured("S-2", at="2026-03-05T11:01:00Z", amount="21.78", fee="0.00")])
+    engine.advance(UNTIL)
+    assert sum(payouts(engine)) == 2_178 - 180 - 38
+    assert verify(engine.dsn).passed
+
+
+def test_a_roaming_share_that_was_paid_comes_off_until_its_new_cdr_is_accepted(engine: Engine) -> None:
+    roaming = [operator(), tariff(), partner("ADVANCE"), started(token=TOKEN), ended()]
+    engine.feed([*roaming, cdr_answer("S-1", "2026-03-02T12:00:00Z", accepted=True)])
+    engine.advance("2026-03-03T12:00:00Z")
+    assert payouts(engine) == [1_210 - 100 - 21]
+    engine.feed([tariff(price=0.6, time="2026-03-02T08:00:00Z")])
+    engine.advance("2026-03-04T12:00:00Z")
+    later = [started("S-2", "2026-03-05T10:00:00Z"), ended("S-2", "2026-03-05T11:00:00Z", 30_000)]
+    engine.feed([*later, captured("S-2", at="2026-03-05T11:01:00Z", amount="21.78", fee="0.00")])
+    engine.advance("2026-03-07T00:00:00Z")
+    assert sum(payouts(engine)) == 2_178 - 180 - 38
+    engine.feed([cdr_answer("S-1", "2026-03-08T12:00:00Z", accepted=True, number=2)])
+    engine.advance(UNTIL)
+    assert sum(payouts(engine)) == 2_178 - 180 - 38 + 1_452 - 120 - 25
+    assert verify(engine.dsn).passed
