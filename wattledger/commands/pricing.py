@@ -37,7 +37,21 @@ def price(wish: PriceWish, *, debug: bool) -> None:
     if tariff is None and not document.get("tariffs"):
         raise ApplicationError(f"{wish.cdr} carries no tariff; give one with --tariff TARIFF.json")
     priced = price_cdr(document, given_zone or _zone_of(document, wish.cdr), tariff, taxes)
+    if given_zone is None:
+        _say_which_zone(document, [each for each, _ in priced.parts])
     sys.stdout.write(json.dumps(_shown(priced, wish), separators=(",", ":"), default=_number) + "\n")
+
+
+def _say_which_zone(document: Mapping[str, Any], tariffs: Sequence[Any]) -> None:
+    """A CDR has no time zone (OCPI mod_cdrs, CdrLocation): where its tariff has local times, nobody should guess."""
+    from domain.partner_cdr import stated_time_zone
+
+    menus = [menu for tariff in tariffs for menu in (tariff.charging, tariff.reserved, tariff.expired)]
+    if stated_time_zone(document) is None and any(menu.edges.clock_minutes for menu in menus):
+        sys.stderr.write(
+            "wattledger: the tariff has local times and a CDR no time zone; they are taken as UTC: "
+            "give the location's as --time-zone\n"
+        )
 
 
 def _number(value: Decimal) -> int | float:
