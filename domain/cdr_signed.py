@@ -14,21 +14,16 @@ _ENCODINGS = (("OCMF|", "OCMF"), ("AP;", "Alfen Eichrecht"))
 def signed_data(values: Sequence[str]) -> dict[str, Any] | None:
     """The signed records of a session, given in time order: as they came, and in base64; None without any.
 
-    A record too long for the field is left out here; the event store keeps it.
+    A record too long for the field is left out here, and no other takes its place; the event store keeps it.
     """
-    if not values:
+    told = [
+        {"nature": _nature(index, len(values)), "plain_data": value, "signed_data": text}
+        for index, value in enumerate(values)
+        if len(text := b64encode(value.encode()).decode()) <= _SIGNED_DATA_MAX
+    ]
+    if not told:
         return None
-    encoded = [(value, b64encode(value.encode()).decode()) for value in values]
-    fitting = [pair for pair in encoded if len(pair[1]) <= _SIGNED_DATA_MAX]
-    if not fitting:
-        return None
-    return {
-        "encoding_method": _encoding(fitting[0][0]),
-        "signed_values": [
-            {"nature": _nature(index, len(fitting)), "plain_data": value, "signed_data": text}
-            for index, (value, text) in enumerate(fitting)
-        ],
-    }
+    return {"encoding_method": _encoding(told[0]["plain_data"]), "signed_values": told}
 
 
 def _encoding(value: str) -> str:

@@ -24,6 +24,7 @@ from domain.catalogue import Catalogue
 from domain.cdr import CdrSource, cdr_document, credit_document
 from domain.cdr_chain import CREDIT, ISSUE, Step, cdr_id, next_steps, wanted_chain
 from domain.cdr_taxes import taxes_to_store
+from domain.contracting import Contract
 from domain.driver_book import driver_book
 from domain.facts import in_order
 from domain.meter_facts import MeterFacts
@@ -270,7 +271,7 @@ class _Verdict:
                 net_minor=bill.net,
                 gross_minor=bill.gross,
                 issued_at=step.at,
-                signed_values=_signed_values(self.session.meter),
+                signed_values=_signed_values(self.session.meter, contract),
                 registers=bill.registers,
                 tariff_hash=bill.published.hash,
                 taxes=bill.published.taxes,
@@ -295,13 +296,14 @@ class _Verdict:
         if state == RATED and bill is None:
             # Its bill was withdrawn and paid back; now it could be billed again, and nothing can be captured for it.
             state, reason = SUSPENSE, NOT_CHARGEABLE
-        amounts: dict[str, Any] = {}
-        if bill is not None and assessment.contract is not None:
-            currency = assessment.contract.operator.currency
-            amounts = _amounts(bill, currency) | {"shortfall": shortfall, "ratings": ratings(billed, currency)}
-        outcome = SessionAssessed(
-            self.session.session_id, self.operator_id, state, reason, **amounts, **self._metered(assessment)
-        )
+        told: dict[str, Any] = self._metered(assessment)
+        if assessment.contract is not None:
+            currency, partner = assessment.contract.operator.currency, assessment.contract.partner
+            # Also where nothing is charged any more: CDRs may have gone out, or go out yet and be credited.
+            told |= {"ratings": ratings(billed, currency), "partner": partner.partner if partner else None}
+            if bill is not None:
+                told |= _amounts(bill, currency) | {"shortfall": shortfall}
+        outcome = SessionAssessed(self.session.session_id, self.operator_id, state, reason, **told)
         if outcome != self.session.outcome:
             self._decide(outcome)
 
@@ -361,10 +363,16 @@ def _amounts(bill: Bill, currency: str) -> dict[str, Any]:
     }
 
 
-def _signed_values(meter: MeterFacts) -> tuple[str, ...]:
-    """The meter's signed records in time order; the first and the last where all of them would swell the CDR."""
+def _signed_values(meter: MeterFacts, contract: Contract) -> tuple[str, ...]:
+    """The meter's signed records in time order; the first and the last where all of them would swell the CDR.
+
+    What was signed before or after the session belongs to none of its moments (OCPI mod_cdrs, SignedValue).
+    """
+    if contract.start.no_show:
+        return ()
     readings = sorted(meter.readings, key=in_order)
-    signed = [fact.signed_value for fact in readings if fact.signed_value]
+    started_at, ended_at = contract.start.at, contract.end.at
+    signed = [fact.signed_value for fact in readings if fact.signed_value and started_at <= fact.at <= ended_at]
     if sum(map(len, signed)) > SIGNED_CHARS_MAX:
         signed = [signed[0], signed[-1]]
     return tuple(signed)

@@ -15,6 +15,7 @@ class SessionAssessed:
 
     `ratings` explain how each price that was charged so far came about, the latest last (see `domain.explanation`).
     `metered` is what the meter counted, billed or not: pairs of a moment and the Wh known from then on.
+    `partner` is who pays for a roaming session, None where the driver does.
     """
 
     session_id: str
@@ -33,6 +34,7 @@ class SessionAssessed:
     ratings: tuple[Mapping[str, Any], ...] = ()
     evse_uid: str | None = None
     metered: tuple[list[str], ...] = ()
+    partner: str | None = None
 
 
 @value

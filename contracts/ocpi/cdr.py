@@ -20,6 +20,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+from pydantic.config import JsonDict
 
 from contracts.amounts import Currency, parse_number
 from contracts.ocpi.tariff import Tariff
@@ -187,8 +188,20 @@ class SignedData(Exact):
     url: Annotated[str, StringConstraints(max_length=512)] | None = None
 
 
+# A credit CDR names the CDR that it takes back, and no other does; its id has room for what is put behind that one's.
+_CREDIT_RULES: JsonDict = {
+    "if": {"properties": {"credit": {"const": True}}, "required": ["credit"]},
+    "then": {"properties": {"credit_reference_id": {"type": "string"}}, "required": ["credit_reference_id"]},
+    "else": {
+        "properties": {"credit_reference_id": {"type": "null"}, "id": {"maxLength": MAX_NORMAL_ID_CHARS}},
+    },
+}
+
+
 class CdrTerms(Exact):
     """The fields that CDRs of OCPI 2.2.1 and 2.3.0 share: all but prices, tariffs and the place."""
+
+    model_config = ConfigDict(json_schema_extra=_CREDIT_RULES)
 
     country_code: Country
     party_id: PartyId

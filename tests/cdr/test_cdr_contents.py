@@ -1,6 +1,7 @@
 """What a CDR says besides prices: periods at readings, pins and links, any place and token, signed records."""
 
 from base64 import b64decode
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -15,9 +16,11 @@ from contracts.ocpi.location import Location
 from domain import connectors
 from domain.cdr import cdr_document
 from domain.cdr_signed import signed_data
+from domain.facts import Fact, Metered
 from domain.periods import split, split_no_show
 from domain.tariff import Tariff
 from tests.cdr.cdr_builders import as_read, check, emitted, volume_of
+from tests.domain.builders import charged, decided, read
 from tests.rating.rating_builders import (
     AMSTERDAM,
     CHARGING,
@@ -289,6 +292,43 @@ def test_a_record_that_does_not_fit_is_left_out_and_no_records_are_no_field() ->
     told = signed_data(("OCMF|a|b", "x" * 4000, "OCMF|c|d"))
     assert told is not None
     assert [value["nature"] for value in told["signed_values"]] == ["Start", "End"]
+
+
+@pytest.mark.parametrize(
+    ("values", "natures"),
+    [
+        (("x" * 4000, "OCMF|c|d"), ["End"]),
+        (("OCMF|a|b", "x" * 4000), ["Start"]),
+        (("x" * 4000, "OCMF|b|c", "OCMF|c|d"), ["Intermediate", "End"]),
+    ],
+)
+def test_a_record_does_not_take_the_moment_of_one_that_is_left_out(
+    values: tuple[str, ...], natures: list[str]
+) -> None:
+    told = signed_data(values)
+    assert told is not None
+    assert [value["nature"] for value in told["signed_values"]] == natures
+
+
+def signed(when: str, register_wh: int) -> Metered:
+    return replace(read(when, register_wh), signed_value=f"OCMF|{when}|{register_wh}")
+
+
+def values_told(*facts: Fact) -> list[tuple[str, str]]:
+    """Nature and record of each signed value in the first CDR."""
+    document = decided(facts).sent[1].document
+    return [(each["nature"], each["plain_data"]) for each in document.get("signed_data", {}).get("signed_values", ())]
+
+
+def test_what_was_signed_before_or_after_the_session_is_none_of_its_values() -> None:
+    around = [signed("02 09:59", 0), signed("02 11:01", 20_000), signed("02 13:30", 30_000)]
+    inside = [signed("02 10:00", 0), signed("02 10:30", 9_000), signed("02 11:00", 20_000)]
+    assert values_told(*charged(), *around) == []
+    assert values_told(*charged(), *around, *inside) == [
+        ("Start", "OCMF|02 10:00|0"),
+        ("Intermediate", "OCMF|02 10:30|9000"),
+        ("End", "OCMF|02 11:00|20000"),
+    ]
 
 
 def test_a_session_of_no_length_is_one_period() -> None:

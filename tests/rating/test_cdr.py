@@ -224,7 +224,7 @@ def test_signed_records_are_carried_as_they_came() -> None:
     values = ('OCMF|{"RD":[1]}|{"SD":"aa"}', 'OCMF|{"RD":[2]}|{"SD":"bb"}', "x" * 5000)
     signed = plain_cdr(signed_values=values)["signed_data"]
     assert signed["encoding_method"] == "OCMF"
-    assert [value["nature"] for value in signed["signed_values"]] == ["Start", "End"]
+    assert [value["nature"] for value in signed["signed_values"]] == ["Start", "Intermediate"]
     assert [value["plain_data"] for value in signed["signed_values"]] == list(values[:2])
     assert b64decode(signed["signed_values"][1]["signed_data"]).decode() == values[1]
 
