@@ -7,7 +7,7 @@ again as it would if the order were given. So what is shown is what an order com
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Self
 
@@ -79,9 +79,10 @@ class Amounts:
 class SessionIf:
     """One session: what it was `billed`, what it would cost `under` the other tariff, and what an order would leave.
 
-    `standing` is less than `under` by what a captured payment cannot give any more (`shortfall`, minor units), and
-    `refund_due` is what an order would make due back of one. Where `billed` is None the session is not rated and left
-    out, where `under` is None it would be refused: `reason` tells why. `credits` and `cdrs` count what would go out.
+    `standing` is less than `under` by `short`, what a captured payment cannot give any more; `due` is what was made
+    due back of one. Both are in minor units, with the order and whatever caused them, and `_before` without it. Where
+    `billed` is None the session is not rated and left out, where `under` is None it would be refused: `reason` tells
+    why. `credits` and `cdrs` count what would go out.
     """
 
     session_id: str
@@ -92,23 +93,40 @@ class SessionIf:
     under: Amounts | None = None
     standing: Amounts | None = None
     reason: str = ""
-    shortfall: int = 0
-    refund_due: int = 0
+    short_before: int = 0
+    short: int = 0
+    due_before: int = 0
+    due: int = 0
     credits: int = 0
     cdrs: int = 0
+
+    @property
+    def shortfall(self) -> int:
+        """What the order would add to that which cannot be had any more; negative where it takes from it."""
+        return self.short - self.short_before
+
+    @property
+    def refund_due(self) -> int:
+        """What the order would make due back, besides what is already; negative where less would be."""
+        return self.due - self.due_before
 
 
 @dataclass(slots=True)
 class Totals:
-    """Sums over sessions, taken in one by one; `refused` and `left_out` count them by reason."""
+    """Sums over sessions, taken in one by one; `refused` and `left_out` count them by reason.
+
+    What is short and due is summed over all, so that the sums before and after an order can be told from each other.
+    """
 
     sessions: int = 0
     changed: int = 0
     billed: Amounts = field(default_factory=Amounts)
     under: Amounts = field(default_factory=Amounts)
     standing: Amounts = field(default_factory=Amounts)
-    shortfall: int = 0
-    refund_due: int = 0
+    short_before: int = 0
+    short: int = 0
+    due_before: int = 0
+    due: int = 0
     credits: int = 0
     cdrs: int = 0
     refused: Counter[str] = field(default_factory=Counter)
@@ -116,6 +134,8 @@ class Totals:
 
     def add(self, each: SessionIf) -> None:
         """Take in a session."""
+        self.short_before, self.short = self.short_before + each.short_before, self.short + each.short
+        self.due_before, self.due = self.due_before + each.due_before, self.due + each.due
         if each.billed is None:
             self.left_out[each.reason] += 1
             return
@@ -123,8 +143,6 @@ class Totals:
         self.changed += each.billed != each.standing
         self.billed, self.under = self.billed + each.billed, self.under + each.under
         self.standing += each.standing
-        self.shortfall += each.shortfall
-        self.refund_due += each.refund_due
         self.credits, self.cdrs = self.credits + each.credits, self.cdrs + each.cdrs
         if each.under is None:
             self.refused[each.reason] += 1
@@ -152,7 +170,7 @@ def standing(dsn: str, order: Order) -> Generator[SessionIf, None, None]:
         catalogue.publish("tariff.rerating_ordered", order.source, order.id, order.time, order.data)
         given = catalogue.orders[order.data["operator_id"]].by_id[order.data["order_id"]]
         for session in _sessions(connection, given, order.data["operator_id"]):
-            yield _as_it_stands(session, given)
+            yield _as_it_stands(session)
 
 
 @contextmanager
@@ -183,21 +201,23 @@ def _started_at(session: Session) -> datetime:
     return start.at
 
 
-def _as_it_stands(session: Session, order: RatingOrder) -> SessionIf:
+def _as_it_stands(session: Session) -> SessionIf:
     outcome, started_at = session.outcome, _started_at(session)
     amounts = Amounts.of_outcome(outcome)
-    if outcome is None or amounts is None:
-        return SessionIf(session.session_id, started_at, reason=_why(outcome))
+    short, due = _short_and_due(session)
     return SessionIf(
         session.session_id,
         started_at,
-        outcome.energy_wh,
-        outcome.currency,
+        outcome.energy_wh if outcome else None,
+        outcome.currency if outcome else None,
         billed=amounts,
         under=amounts,
         standing=amounts,
-        shortfall=outcome.shortfall,
-        refund_due=_refund_due(session, order),
+        reason="" if amounts else _why(outcome),
+        short_before=short,
+        short=short,
+        due_before=due,
+        due=due,
     )
 
 
@@ -207,27 +227,23 @@ def _why(outcome: SessionAssessed | None) -> str:
 
 def _judged(session: Session, catalogue: Catalogue, order: RatingOrder) -> SessionIf:
     """What the session comes to with the order; it is a copy, and its decisions go nowhere."""
-    before, started_at = session.outcome, _started_at(session)
-    billed = Amounts.of_outcome(before)
-    if before is None or billed is None:
-        return SessionIf(session.session_id, started_at, reason=_why(before))
+    found = _as_it_stands(session)
+    if found.billed is None:
+        return found
     decide(session, catalogue, None)
     after, assessment = session.outcome, session.assess(catalogue)
     left = Amounts.of_outcome(after)
     bill = assessment.changes[-1].bill if assessment.state == RATED and assessment.changes else None
-    is_changed = (before.energy_wh, billed) != (after.energy_wh if after else None, left)
+    is_changed = (found.energy_wh, found.billed) != (after.energy_wh if after else None, left)
     credit, cdr = _documents(session, assessment, order) if is_changed else (0, 0)
-    return SessionIf(
-        session.session_id,
-        started_at,
-        before.energy_wh,
-        before.currency,
-        billed,
+    short, due = _short_and_due(session)
+    return replace(
+        found,
         under=Amounts.of_bill(bill),
         standing=left,
         reason="" if left else _why(after),
-        shortfall=after.shortfall if after else 0,
-        refund_due=_refund_due(session, order),
+        short=short,
+        due=due,
         credits=credit,
         cdrs=cdr if left else 0,
     )
@@ -244,7 +260,7 @@ def _documents(session: Session, assessment: Assessment, order: RatingOrder) -> 
     return int(session.issued[-1].credited_at is None), 1
 
 
-def _refund_due(session: Session, order: RatingOrder) -> int:
-    """What the order makes due back to the driver out of what was captured (J59), in minor units."""
-    booking, _ = session.standing.get(f"re-rating:{order.source}:{order.id}", (None, 0))
-    return booking.old_gross - booking.gross if isinstance(booking, CapturedSessionReRated) else 0
+def _short_and_due(session: Session) -> tuple[int, int]:
+    """What cannot be charged any more, and what was made due back of what was captured (J59), by now."""
+    re_rated = [each for each, _ in session.standing.values() if isinstance(each, CapturedSessionReRated)]
+    return session.outcome.shortfall if session.outcome else 0, sum(each.old_gross - each.gross for each in re_rated)

@@ -106,11 +106,7 @@ def test_an_order_comes_to_what_was_foreseen_to_the_cent(database_url: str, seed
         for each in foreseen:
             now = came[each.session_id]
             if each.billed is not None:
-                assert (now.standing, now.shortfall, now.refund_due) == (
-                    each.standing,
-                    each.shortfall,
-                    each.refund_due,
-                )
+                assert (now.standing, now.short, now.due) == (each.standing, each.short, each.due)
         went_out = _documents(database_url) - documents
         drivers = {session_id for session_id, _ in documents}
         for each in foreseen:
@@ -135,6 +131,25 @@ def test_where_nothing_is_captured_an_order_leaves_what_the_tariff_comes_to(data
     assert foreseen.under == foreseen.standing != foreseen.billed
     give(database_url, given)
     assert _totals(list(standing(database_url, _asked(given)))).billed == foreseen.under
+
+
+@pytest.mark.parametrize("factor", [0.4, 1.5])
+def test_what_another_order_has_caused_is_not_counted_again(database_url: str, factor: float) -> None:
+    migrate(database_url)
+    settle(database_url, history(1, 60))
+    foreseen = _owed(list(what_if(database_url, _asked(order("OP-A", (0, DAYS), factor, DAYS)))))
+    assert bool(foreseen[0]) == (factor < 1)
+    assert bool(foreseen[1]) == (factor > 1)
+    give(database_url, order("OP-A", (0, DAYS), factor, DAYS))
+    for again in (DAYS - 0.1, DAYS + 0.1):
+        asked = list(what_if(database_url, _asked(order("OP-A", (0, DAYS), factor, again))))
+        assert _totals(asked).changed == 0
+        assert _owed(asked) == (0, 0)
+
+
+def _owed(sessions: list[SessionIf]) -> tuple[int, int]:
+    """The refunds that an order would make due, and what it would fall short by."""
+    return sum(each.refund_due for each in sessions), sum(each.shortfall for each in sessions)
 
 
 def test_asking_posts_nothing_and_stores_nothing(database_url: str) -> None:

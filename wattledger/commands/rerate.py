@@ -167,8 +167,8 @@ def _totals_document(totals: "Totals", currency: str) -> dict[str, Any]:
         "billed": _amounts_document(totals.billed, currency),
         "under": _amounts_document(totals.under, currency),
         "by_an_order": _amounts_document(totals.standing, currency),
-        "shortfall": format_minor(totals.shortfall, currency),
-        "refunds_due": format_minor(totals.refund_due, currency),
+        "shortfall": format_minor(totals.short - totals.short_before, currency),
+        "refunds_due": format_minor(totals.due - totals.due_before, currency),
         "cdrs": totals.sessions,
         "cdrs_under": totals.sessions - totals.refused.total(),
         "credit_cdrs_to_issue": totals.credits,
@@ -223,8 +223,11 @@ def _print_counts(totals: "Totals", currency: str) -> None:
         ("CDRs by this tariff", totals.sessions - totals.refused.total()),
         ("sessions that an order would change", totals.changed),
         ("credit CDRs, new CDRs it would issue", f"{totals.credits}, {totals.cdrs}"),
-        ("refunds it would make due", format_minor(totals.refund_due, currency)),
-        ("short of this tariff, since captured payments cannot be raised", format_minor(totals.shortfall, currency)),
+        ("refunds it would make due", format_minor(totals.due - totals.due_before, currency)),
+        (
+            "falls short by it, since captured payments cannot be raised",
+            format_minor(totals.short - totals.short_before, currency),
+        ),
     ]
     rows += [(f"would be refused: {reason}", count) for reason, count in sorted(totals.refused.items())]
     rows += [(f"not rated, left out: {reason}", count) for reason, count in sorted(totals.left_out.items())]
@@ -232,6 +235,8 @@ def _print_counts(totals: "Totals", currency: str) -> None:
 
 
 def _show_applied(order: "Order", before: "Totals", after: "Totals", *, json: bool) -> None:
+    from domain.money import format_minor
+
     currency = _currency(order)
     if json:
         print_json(
@@ -241,8 +246,8 @@ def _show_applied(order: "Order", before: "Totals", after: "Totals", *, json: bo
                 "sessions_re_rated": before.changed,
                 "before": _amounts_document(before.billed, currency),
                 "after": _amounts_document(after.standing, currency),
-                "refunds_due": _totals_document(after, currency)["refunds_due"],
-                "shortfall": _totals_document(after, currency)["shortfall"],
+                "refunds_due": format_minor(after.due - before.due_before, currency),
+                "shortfall": format_minor(after.short - before.short_before, currency),
                 "credit_cdrs_to_issue": before.credits,
                 "cdrs_to_issue": before.cdrs,
                 "refused": dict(sorted(before.refused.items())),
