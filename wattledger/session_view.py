@@ -11,18 +11,34 @@ from domain.session_events import SessionAssessed
 from projections.queries import SessionStory
 
 _HASH_CHARS_SHOWN = 12
+_ONE_RATING = ("at", "source", "id", "tariff", "energy_wh", "net", "gross")
+_NAMES = {"HOLDS": "Price", "REPLACED": "Replaced price", "WITHDRAWN": "Withdrawn price"}
 _COLUMNS = ("from", "to", "component", "quantity", "price", "step", "VAT %", "net", "gross")
 _NUMBERS = frozenset(_COLUMNS[3:])
 
 
 def ratings_of(story: SessionStory) -> Sequence[Mapping[str, Any]]:
-    """Every price the session was charged so far, the latest last, each with its lines and roundings."""
-    found: Sequence[Mapping[str, Any]] = ()
+    """Every price the session was ever charged, once each, in the order in which they were decided.
+
+    Each has its lines and roundings, and a `standing`: `HOLDS`, `REPLACED` by another price, or `WITHDRAWN` where the
+    session is charged no more. An outcome tells the prices as they would be had all that is known been known in time,
+    so that what a late message changed is in earlier outcomes alone.
+    """
+    found: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    last: tuple[Any, ...] | None = None
+    is_charged = False
     for event in story.timeline:
         if isinstance(event, SessionAssessed):
-            # What was charged stays told where the session is billed no more.
-            found = event.ratings or found
-    return found
+            found |= {_key(rating): rating for rating in event.ratings}
+            last = _key(event.ratings[-1]) if event.ratings else last
+            is_charged = event.gross is not None
+    of_last = "HOLDS" if is_charged else "WITHDRAWN"
+    return [{**rating, "standing": of_last if key == last else "REPLACED"} for key, rating in found.items()]
+
+
+def _key(rating: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What makes one rating another."""
+    return tuple(rating[name] for name in _ONE_RATING)
 
 
 def pricing(story: SessionStory) -> Iterator[RenderableType]:
@@ -34,7 +50,7 @@ def pricing(story: SessionStory) -> Iterator[RenderableType]:
 
 def _lines(rating: Mapping[str, Any]) -> Table:
     tariff = rating["tariff"][:_HASH_CHARS_SHOWN]
-    title = f"Price as of {rating['at']}, by tariff {tariff}..., because of {rating['id']}"
+    title = f"{_NAMES[rating['standing']]} as of {rating['at']}, by tariff {tariff}..., because of {rating['id']}"
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for column in _COLUMNS:
         table.add_column(column, justify="right" if column in _NUMBERS else "left", overflow="fold")
