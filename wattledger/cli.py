@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.exceptions import TyperException
 
-from wattledger.options import DataDir, Debug, Files, Json, Until, day_or_moment, moment
+from wattledger.options import DataDir, Debug, Files, Json, Until, day_or_moment, moment, utc_span
 from wattledger.subcommands import deadletter_app, payouts_app, tariff_app
 
 app = typer.Typer(
@@ -136,10 +136,10 @@ def cdrs(
     session_id: Annotated[str | None, typer.Option("--session", help="Only this session's.")] = None,
     operator: Annotated[str | None, typer.Option("--operator", help="Only this operator's.")] = None,
     since: Annotated[
-        str | None, typer.Option("--from", metavar="D", help="Issued on this UTC day, or at this time, or later.")
+        str | None, typer.Option("--from", metavar="D", help="Issued on this UTC day or later, or from this time on.")
     ] = None,
     until: Annotated[
-        str | None, typer.Option("--to", metavar="D", help="Issued on this UTC day, or at this time, or earlier.")
+        str | None, typer.Option("--to", metavar="D", help="Issued on this UTC day or earlier, or before this time.")
     ] = None,
     ocpi: Annotated[str, typer.Option("--ocpi", metavar="2.2.1|2.3.0", help="The version to write.")] = "2.2.1",
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Instead of standard output.")] = None,
@@ -149,9 +149,7 @@ def cdrs(
     """Write the CDRs and credit CDRs that went out, one JSON document a line, by session."""
     from wattledger.commands import cdrs
 
-    begin = None if since is None else day_or_moment(since, "--from")
-    end = None if until is None else day_or_moment(until, "--to")
-    cdrs.cdrs(data_dir, session_id, operator, begin, end, ocpi, out, debug=debug)
+    cdrs.cdrs(data_dir, session_id, operator, utc_span(since, until), ocpi, out, debug=debug)
 
 
 @app.command()
@@ -192,9 +190,11 @@ def export(
 def leakage(
     operator: Annotated[str | None, typer.Option("--operator", help="Only this operator.")] = None,
     since: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="Sessions that ended then or later.")
+        str | None, typer.Option("--from", metavar="D", help="Ended on this UTC day or later, or from this time on.")
     ] = None,
-    before: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Sessions that ended before.")] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", metavar="D", help="Ended on this UTC day or earlier, or before this time.")
+    ] = None,
     sessions: Annotated[bool, typer.Option("--sessions", help="Each session that leaks, instead of sums.")] = False,
     data_dir: DataDir = None,
     json: Json = False,
@@ -203,8 +203,7 @@ def leakage(
     """Show energy that was metered and not billed, by operator and cause."""
     from wattledger.commands import energy
 
-    span = moment(since, "--from"), moment(before, "--to")
-    energy.leakage(data_dir, operator, *span, sessions=sessions, json=json, debug=debug)
+    energy.leakage(data_dir, operator, *utc_span(since, until), sessions=sessions, json=json, debug=debug)
 
 
 @app.command()
@@ -246,9 +245,11 @@ def price(
 def rerate(
     operator: Annotated[str, typer.Option("--operator", metavar="ID", help="Whose sessions.")],
     since: Annotated[
-        str, typer.Option("--from", metavar="DAY", help="Started on or after this day, local, or this time.")
+        str, typer.Option("--from", metavar="D", help="Started on this local day or later, or from this time on.")
     ],
-    until: Annotated[str, typer.Option("--to", metavar="DAY", help="Started on or before this day, or time.")],
+    until: Annotated[
+        str, typer.Option("--to", metavar="D", help="Started on this local day or earlier, or before this time.")
+    ],
     tariff: Annotated[
         str, typer.Option("--tariff", metavar="T", help="A file with an OCPI tariff, or the id of a published one.")
     ],

@@ -1,11 +1,15 @@
 """The options that commands share, and how their texts are read."""
 
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+_DAY = timedelta(days=1)
+# In the years before and after, another time zone or the next day may be outside the calendar.
+_YEARS = range(2, 9999)
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where embedded services keep their data.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
@@ -24,7 +28,7 @@ def moment(text: str | None, option: str = "--until") -> datetime | None:
         parsed = datetime.fromisoformat(text)
     except ValueError:
         parsed = None
-    if parsed is None or parsed.tzinfo is None:
+    if parsed is None or parsed.tzinfo is None or parsed.year not in _YEARS:
         raise typer.BadParameter(f"{text!r} is not a time such as 2026-03-01T00:00:00Z", param_hint=option)
     return parsed.astimezone(UTC)
 
@@ -32,11 +36,27 @@ def moment(text: str | None, option: str = "--until") -> datetime | None:
 def day_or_moment(text: str, option: str) -> date | datetime:
     """A day as YYYY-MM-DD, or else a UTC instant; raises typer.BadParameter."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
-        found = None
+        pass
+    else:
+        if day.year in _YEARS:
+            return day
     with suppress(typer.BadParameter):
-        found = moment(text, option)
-    if found is None:
-        raise typer.BadParameter(f"{text!r} is not a day such as 2026-03-01, nor a time", param_hint=option)
-    return found
+        if (found := moment(text, option)) is not None:
+            return found
+    raise typer.BadParameter(f"{text!r} is not a day such as 2026-03-01, nor a time", param_hint=option)
+
+
+def utc_span(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """The first instant that `--from` and `--to` mean and the first that they do not, None where open.
+
+    A day is a whole one in UTC, at both ends; a time counts from then on, or up to before it.
+    """
+    begin = None if since is None else day_or_moment(since, "--from")
+    end = None if until is None else day_or_moment(until, "--to")
+    first = begin if begin is None or isinstance(begin, datetime) else datetime.combine(begin, time(), UTC)
+    before = end if end is None or isinstance(end, datetime) else datetime.combine(end + _DAY, time(), UTC)
+    if first is not None and before is not None and before <= first:
+        raise typer.BadParameter(f"nothing is from {since} to {until}; name a later end", param_hint="--to")
+    return first, before

@@ -34,13 +34,13 @@ SOURCE = "urn:wattledger:rerate"
 TYPE = "tariff.rerating_ordered"
 _WHAT_IF = "what if"
 _MIDNIGHT = time()
-_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What somebody wants to be rated anew; `since` and `until` are local days, or moments, both inclusive.
+    """What somebody wants to be rated anew; `since` and `until` are local days, both whole, or moments.
 
+    Of moments, the sessions are meant that started from `since` on and before `until`.
     `tariff` names a file or a published tariff of the operator; without a `reason` it is only asked what if.
     """
 
@@ -113,9 +113,9 @@ def _range(operator: Operator, wish: Wish) -> tuple[datetime, datetime]:
     zone = operator.time_zone
     since, until = wish.since, wish.until
     first = since if isinstance(since, datetime) else opens_at(since, zone, _MIDNIGHT)
-    last = until + _INSTANT if isinstance(until, datetime) else opens_at(until + timedelta(days=1), zone, _MIDNIGHT)
+    last = until if isinstance(until, datetime) else opens_at(until + timedelta(days=1), zone, _MIDNIGHT)
     if last <= first:
-        raise ApplicationError(f"no session can start from {since} to {until}; let --to be no earlier than --from")
+        raise ApplicationError(f"no session can start from {since} to {until}; name a later --to")
     return first, last
 
 

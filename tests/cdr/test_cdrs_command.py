@@ -107,10 +107,9 @@ def test_a_session_an_operator_or_days_of_issue_can_be_asked_for(ask: Ask, versi
     assert ids(ask("--operator", "OP-1", *of)) == ["CDR-S-2", "CDR-S-2-C"]
     assert ids(ask("--to", "2024-03-05", *of)) == ["CDR-S-1", "CDR-S-2"]
     assert ids(ask("--from", "2024-03-06", "--to", "2024-03-06", *of)) == ["CDR-S-2-C"]
-    assert ids(ask("--from", "2024-03-05T12:00:00+01:00", "--to", "2024-03-05T12:00:00+01:00", *of)) == [
-        "CDR-S-1",
-        "CDR-S-2",
-    ]
+    noon = "2024-03-05T12:00:00+01:00"
+    assert ids(ask("--from", noon, "--to", "2024-03-05T12:00:00.000001+01:00", *of)) == ["CDR-S-1", "CDR-S-2"]
+    assert ids(ask("--to", noon, *of)) == []
     assert ids(ask("--session", "S-9", *of)) == []
 
 
@@ -128,7 +127,13 @@ def test_a_file_is_written_whole(store: str, tmp_path: Path, capfd: pytest.Captu
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status"), [(["--ocpi", "2.1.1"], 1), (["--from", "2024-02-30"], 2), (["--to", "yesterday"], 2)]
+    ("arguments", "status"),
+    [
+        (["--ocpi", "2.1.1"], 1),
+        (["--from", "2024-02-30"], 2),
+        (["--to", "yesterday"], 2),
+        (["--from", "2024-03-06", "--to", "2024-03-05"], 2),
+    ],
 )
 def test_what_cannot_be_written_or_read_is_refused(store: str, arguments: list[str], status: int) -> None:
     assert main(["cdrs", *arguments]) == status

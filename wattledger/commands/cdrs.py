@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -11,22 +11,18 @@ from wattledger.commands.common import the_store
 from wattledger.errors import ApplicationError
 from wattledger.terminal import print_error
 
-_DAY = timedelta(days=1)
-_INSTANT = timedelta(microseconds=1)
-
 
 def cdrs(
     data_dir: Path | None,
     session_id: str | None,
     operator_id: str | None,
-    since: date | datetime | None,
-    until: date | datetime | None,
+    span: tuple[datetime | None, datetime | None],
     version: str,
     out: Path | None,
     *,
     debug: bool,
 ) -> None:
-    """`wattledger cdrs`; days are whole ones in UTC, both ends inclusive."""
+    """`wattledger cdrs`; of those issued in [span[0], span[1])."""
     from psycopg import IsolationLevel
 
     from ledger.database import Role, connect
@@ -35,7 +31,7 @@ def cdrs(
 
     if version not in OCPI_VERSIONS:
         raise ApplicationError(f"OCPI {version!r} is not written here; ask for {' or '.join(OCPI_VERSIONS)}")
-    wanted = CdrFilter(session_id, operator_id, _begin(since), _end(until))
+    wanted = CdrFilter(session_id, operator_id, *span)
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
         catch_up(store.dsn)
         with connect(store.dsn, Role.AUDITOR) as connection:
@@ -46,17 +42,6 @@ def cdrs(
         sys.stdout.write(f"{written} CDRs of OCPI {version} written to {out}\n")
     elif not written:
         print_error("no CDR went out that this asks for")
-
-
-def _begin(since: date | datetime | None) -> datetime | None:
-    return since if since is None or isinstance(since, datetime) else datetime.combine(since, time(), UTC)
-
-
-def _end(until: date | datetime | None) -> datetime | None:
-    """The first instant that is not asked for."""
-    if until is None:
-        return None
-    return until + _INSTANT if isinstance(until, datetime) else datetime.combine(until, time(), UTC) + _DAY
 
 
 def _write(file: IO[bytes], lines: Iterable[bytes]) -> int:
