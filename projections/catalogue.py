@@ -6,6 +6,7 @@ from typing import Protocol
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from projections.cdr_answers import CdrAnswers
 from projections.cdrs import Cdrs
 from projections.errors import UnknownProjection
 from projections.operator_balances import OperatorBalances
@@ -29,6 +30,7 @@ class Projection(Protocol):
 
 
 PROJECTIONS: dict[str, Projection] = {
+    "cdr_answers": CdrAnswers(),
     "cdrs": Cdrs(),
     "operator_balances": OperatorBalances(),
     "payouts": Payouts(),

@@ -1,7 +1,7 @@
 """Energy accounts: what was metered against what was billed, by operator and cause."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
@@ -9,14 +9,14 @@ from typing import Any
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
-from domain.facts import Metered, Started, in_order, parse_fact
+from domain.facts import Ended, Metered, Started, in_order, parse_fact
 from domain.money import plain
 from domain.session import session_stream
 from ledger.codec import RecordedFact, decode
 from ledger.event_store import read_streams
 
 SESSIONS_AT_ONCE = 1_000
-END_MISSING = "END_MISSING"
+START_MISSING, END_MISSING = "START_MISSING", "END_MISSING"
 
 # The sessions of an operator (or of all) that ended in a span of time, by cause.
 _BY_CAUSE = """
@@ -38,12 +38,11 @@ WHERE leaked_wh <> 0
   AND (%(before)s::timestamptz IS NULL OR ended_at < %(before)s)
 ORDER BY operator_id, cause, session_id
 """
-# Sessions that are still going on, or whose end never came: their energy is only in their readings.
-_WITHOUT_END = """
-SELECT session_id, operator_id FROM projection.sessions
-WHERE state = 'OPEN' AND reason = 'END_MISSING'
-  AND (%(operator_id)s::text IS NULL OR operator_id = %(operator_id)s)
-ORDER BY operator_id, session_id
+# Sessions that are still going on, or whose start or end never came: their energy is only in their registers.
+_OPEN = """
+SELECT session_id, operator_id, reason FROM projection.sessions
+WHERE state = 'OPEN' AND (%(operator_id)s::text IS NULL OR operator_id = %(operator_id)s)
+ORDER BY operator_id, reason, session_id
 """
 _ENTRIES = """
 SELECT kind, effective_at, debit, credit, wh FROM projection.energy_entries
@@ -91,7 +90,8 @@ def leakage(
 ) -> list[Leakage]:
     """Metered against billed energy by operator and cause, of sessions that ended in [since, before) or of all.
 
-    Without a span, sessions whose end is missing count with their last reading, under END_MISSING.
+    Without a span, sessions whose end is missing count to their last reading, under END_MISSING, and those whose
+    start is missing from their first register on, under START_MISSING (of no operator, since the start names it).
     """
     asked = {"operator_id": operator_id, "since": since, "before": before}
     with connection.cursor() as cursor:
@@ -101,16 +101,12 @@ def leakage(
         for operator, cause, count, metered_wh, billed_wh in rows
     ]
     if since is not None or before is not None:
-        return [each for each in found if each.cause != END_MISSING]
-    counted: dict[str, Fraction] = {}
-    for operator, _, energy_wh in _unfinished(connection, operator_id):
-        counted[operator] = counted.get(operator, Fraction(0)) + energy_wh
-    return [
-        Leakage(each.operator_id, each.cause, each.sessions, counted.get(each.operator_id, Fraction(0)), Fraction(0))
-        if each.cause == END_MISSING
-        else each
-        for each in found
-    ]
+        return [each for each in found if each.cause not in (START_MISSING, END_MISSING)]
+    counted: dict[tuple[str, str], Fraction] = {}
+    for each in _unfinished(connection, operator_id):
+        of_cause = (each.operator_id, each.cause)
+        counted[of_cause] = counted.get(of_cause, Fraction(0)) + each.metered_wh
+    return [replace(each, metered_wh=counted.get((each.operator_id, each.cause), each.metered_wh)) for each in found]
 
 
 def leaking_sessions(
@@ -119,40 +115,40 @@ def leaking_sessions(
     since: datetime | None = None,
     before: datetime | None = None,
 ) -> Iterator[Leakage]:
-    """Each session that leaks, by operator, cause and id; those without an end come last."""
+    """Each session that leaks, by operator, cause and id; those without a start or an end come last."""
     asked = {"operator_id": operator_id, "since": since, "before": before}
     with connection.transaction(), connection.cursor(name="leaking") as cursor:
         for operator, cause, session_id, metered_wh, billed_wh in cursor.execute(_SESSIONS, asked):
             yield Leakage(operator, cause, 1, Fraction(metered_wh), Fraction(billed_wh), session_id)
     if since is None and before is None:
-        for operator, session_id, energy_wh in _unfinished(connection, operator_id):
-            if energy_wh:
-                yield Leakage(operator, END_MISSING, 1, energy_wh, Fraction(0), session_id)
+        yield from (each for each in _unfinished(connection, operator_id) if each.metered_wh)
 
 
-def _unfinished(connection: Connection[TupleRow], operator_id: str | None) -> Iterator[tuple[str, str, Fraction]]:
-    """Operator, session and energy so far of sessions without an end."""
+def _unfinished(connection: Connection[TupleRow], operator_id: str | None) -> Iterator[Leakage]:
+    """Each session that lacks its start or its end, with the energy of its registers so far."""
     with (
         connection.transaction(),
         connection.cursor(name="unfinished") as named,
         connection.cursor() as cursor,
     ):
-        named.execute(_WITHOUT_END, {"operator_id": operator_id})
+        named.execute(_OPEN, {"operator_id": operator_id})
         while rows := named.fetchmany(SESSIONS_AT_ONCE):
-            streams = read_streams(cursor, [session_stream(session_id) for session_id, _ in rows])
-            for session_id, operator in rows:
-                yield operator, session_id, _energy_so_far(streams[session_stream(session_id)])
+            streams = read_streams(cursor, [session_stream(session_id) for session_id, _, _ in rows])
+            for session_id, operator, reason in rows:
+                energy_wh = _energy_so_far(streams[session_stream(session_id)])
+                yield Leakage(operator, reason, 1, energy_wh, Fraction(0), session_id)
 
 
 def _energy_so_far(stored: list[Any]) -> Fraction:
-    """From the start to the last reading; none where either is missing, or the register fell."""
+    """From the start, or the first register there is, to the last one; none where the register fell."""
     events = [decode(event.topic, event.state) for event in stored]
     facts = [parse_fact(e.type, e.data, e.source, e.id) for e in events if isinstance(e, RecordedFact)]
-    start = min((fact for fact in facts if isinstance(fact, Started)), key=in_order, default=None)
-    last = max((fact for fact in facts if isinstance(fact, Metered)), key=in_order, default=None)
-    if start is None or last is None:
+    told = sorted((fact for fact in facts if isinstance(fact, (Started, Metered, Ended))), key=in_order)
+    starts = [fact for fact in told if isinstance(fact, Started)]
+    if not told:
         return Fraction(0)
-    return max(Fraction(last.register_wh - start.register_wh), Fraction(0))
+    first, last = (starts or told)[0], told[-1]
+    return max(Fraction(last.register_wh - first.register_wh), Fraction(0))
 
 
 def energy_entries(cursor: Cursor[TupleRow], session_id: str) -> tuple[EnergyEntry, ...]:

@@ -25,21 +25,24 @@ _COLUMNS = (
     "commission_vat",
     "operator_share",
     "evse_uid",
+    "partner",
 )
 
 # The latest outcome of a set of sessions.
 _PUT = """
 INSERT INTO projection.session_row (generation, session_id, operator_id, state, reason, energy_wh, currency, net, vat,
-                                    gross, commission, commission_vat, operator_share, evse_uid, shortfall, metered)
+                                    gross, commission, commission_vat, operator_share, evse_uid, partner, shortfall,
+                                    metered)
 SELECT %s, latest.*
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::text[], %s::bigint[], %s::bigint[],
-            %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::jsonb[]) AS latest
+            %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::jsonb[])
+    AS latest
 ON CONFLICT (generation, session_id) DO UPDATE
 SET operator_id = excluded.operator_id, state = excluded.state, reason = excluded.reason,
     energy_wh = excluded.energy_wh, currency = excluded.currency, net = excluded.net, vat = excluded.vat,
     gross = excluded.gross, commission = excluded.commission, commission_vat = excluded.commission_vat,
     operator_share = excluded.operator_share, shortfall = excluded.shortfall, evse_uid = excluded.evse_uid,
-    metered = excluded.metered
+    partner = excluded.partner, metered = excluded.metered
 """
 
 

@@ -2,7 +2,8 @@
 -- (billed, by CDR). J60 says what a session's meter counted, J61 what a CDR billed of it. An entry is one row with the
 -- account it debits and the one it credits, so it cannot be out of balance; both views are of the live read models.
 
-ALTER TABLE projection.session_row ADD COLUMN evse_uid text COLLATE "C", ADD COLUMN metered jsonb;
+ALTER TABLE projection.session_row ADD COLUMN evse_uid text COLLATE "C", ADD COLUMN metered jsonb,
+    ADD COLUMN partner text COLLATE "C";
 ALTER TABLE projection.cdr_row ADD COLUMN energy_wh numeric;
 UPDATE projection.cdr_row SET energy_wh = (document ->> 'total_energy')::numeric * 1000;
 UPDATE projection.session_row SET metered = jsonb_build_array(jsonb_build_array(NULL, energy_wh::text))
@@ -10,7 +11,7 @@ WHERE energy_wh IS NOT NULL;
 
 CREATE OR REPLACE VIEW projection.sessions AS
 SELECT session_id, operator_id, state, reason, energy_wh, currency, net, vat, gross, commission, commission_vat,
-       operator_share, shortfall, evse_uid, metered
+       operator_share, shortfall, evse_uid, metered, partner
 FROM projection.session_row
 WHERE generation = (SELECT live.generation FROM projection.generation AS live WHERE live.live AND name = 'sessions');
 
@@ -18,6 +19,23 @@ CREATE OR REPLACE VIEW projection.cdrs AS
 SELECT session_id, number, credit, cdr_id, operator_id, issued_at, document, energy_wh
 FROM projection.cdr_row
 WHERE generation = (SELECT live.generation FROM projection.generation AS live WHERE live.live AND name = 'cdrs');
+
+-- What partners answered: whether a CDR was accepted, or only rejected. No row is no answer.
+CREATE TABLE projection.cdr_answer_row (
+    generation integer NOT NULL,
+    cdr_id text COLLATE "C" NOT NULL,
+    partner text COLLATE "C" NOT NULL,
+    accepted boolean NOT NULL,
+    PRIMARY KEY (generation, cdr_id, partner)
+);
+INSERT INTO projection.generation (name, generation, live) VALUES ('cdr_answers', 1, true);
+
+CREATE VIEW projection.cdr_answers AS
+SELECT cdr_id, partner, accepted
+FROM projection.cdr_answer_row
+WHERE generation = (
+    SELECT live.generation FROM projection.generation AS live WHERE live.live AND name = 'cdr_answers'
+);
 
 -- J60 for each change of what the meter of a session is known to have counted; J61 for each CDR, mirrored by its
 -- credit CDR. Wh may be negative: an entry that takes back.
@@ -41,17 +59,20 @@ JOIN projection.cdrs AS issued
 CREATE VIEW projection.energy_balances AS
 SELECT account, sum(debit) AS debits, sum(credit) AS credits, sum(debit) - sum(credit) AS balance
 FROM (
-    SELECT debit AS account, wh AS debit, 0::numeric AS credit FROM projection.energy_entries
+    SELECT debit AS account, wh AS debit, 0::numeric AS credit FROM projection.energy_entries WHERE wh <> 0
     UNION ALL
-    SELECT credit, 0, wh FROM projection.energy_entries
+    SELECT credit, 0, wh FROM projection.energy_entries WHERE wh <> 0
 ) AS side
 GROUP BY account;
 
--- Each session with what was metered, what its standing CDR billed, and why the two differ.
+-- Each session with what was metered, what its standing CDR billed, and why the two differ. The CDR of a roaming
+-- session bills from its partner's acceptance on: nobody owes anything for one that is not accepted.
 CREATE VIEW projection.leakage AS
 SELECT session_id, operator_id, ended_at, metered_wh, billed_wh, metered_wh - billed_wh AS leaked_wh,
        CASE
            WHEN state <> 'RATED' THEN split_part(reason, ':', 1)
+           WHEN cdrs > credits AND partner IS NOT NULL AND accepted IS NULL THEN 'CDR_NOT_ACCEPTED'
+           WHEN cdrs > credits AND partner IS NOT NULL AND NOT accepted THEN 'CDR_REJECTED'
            WHEN metered_wh = billed_wh THEN CASE reason WHEN 'ESTIMATED' THEN 'BILLED_BY_ESTIMATE' ELSE 'BILLED' END
            WHEN cdrs = 0 THEN 'CDR_NOT_ISSUED_YET'
            WHEN cdrs = credits THEN 'CDR_NOT_ACCEPTED'
@@ -60,19 +81,27 @@ SELECT session_id, operator_id, ended_at, metered_wh, billed_wh, metered_wh - bi
        END AS cause
 FROM (
     SELECT sessions.session_id, sessions.operator_id, sessions.state, sessions.reason, sessions.shortfall,
-           (metered -> 0 ->> 0)::timestamptz AS ended_at,
+           sessions.partner, (metered -> 0 ->> 0)::timestamptz AS ended_at,
            coalesce((metered -> -1 ->> 1)::numeric, 0) AS metered_wh,
-           coalesce(billed.wh, 0) AS billed_wh, coalesce(billed.cdrs, 0) AS cdrs, coalesce(billed.credits, 0) AS credits
+           coalesce(billed.wh, 0) AS billed_wh, coalesce(billed.cdrs, 0) AS cdrs, coalesce(billed.credits, 0) AS credits,
+           billed.accepted
     FROM projection.sessions AS sessions
     LEFT JOIN LATERAL (
-        SELECT sum(cdr.energy_wh) FILTER (WHERE NOT cdr.credit AND NOT EXISTS (
-                   SELECT FROM projection.cdrs AS taken_back
-                   WHERE taken_back.session_id = cdr.session_id AND taken_back.number = cdr.number
-                         AND taken_back.credit
-               )) AS wh,
+        SELECT sum(cdr.energy_wh) FILTER (WHERE cdr.stands AND (sessions.partner IS NULL OR answer.accepted)) AS wh,
+               bool_or(answer.accepted) FILTER (WHERE cdr.stands) AS accepted,
                count(*) FILTER (WHERE NOT cdr.credit) AS cdrs,
                count(*) FILTER (WHERE cdr.credit) AS credits
-        FROM projection.cdrs AS cdr
-        WHERE cdr.session_id = sessions.session_id
+        FROM (
+            SELECT sent.cdr_id, sent.credit, sent.energy_wh,
+                   NOT sent.credit AND NOT EXISTS (
+                       SELECT FROM projection.cdrs AS taken_back
+                       WHERE taken_back.session_id = sent.session_id AND taken_back.number = sent.number
+                             AND taken_back.credit
+                   ) AS stands
+            FROM projection.cdrs AS sent
+            WHERE sent.session_id = sessions.session_id
+        ) AS cdr
+        LEFT JOIN projection.cdr_answers AS answer
+            ON answer.cdr_id = cdr.cdr_id AND answer.partner = sessions.partner
     ) AS billed ON true
 ) AS compared;

@@ -111,6 +111,77 @@ def test_suspended_contradictory_and_rejected_sessions_leak_by_their_reasons(
     ]
 
 
+def test_a_roaming_cdr_is_billed_once_its_partner_has_accepted_it(
+    engine: Engine, reader: Connection[TupleRow]
+) -> None:
+    engine.feed([operator(), tariff(), partner(), started(token=TOKEN), ended()])
+    assert causes(reader, engine) == {"CDR_NOT_ISSUED_YET": (1, 20_000, 0)}
+    engine.advance("2026-03-02T12:00:00Z")
+    assert causes(reader, engine) == {"CDR_NOT_ACCEPTED": (1, 20_000, 0)}
+    engine.feed([cdr_answer("S-1", "2026-03-02T13:00:00Z", accepted=True) | {"data": _answer_of("FR-XYZ")}])
+    assert causes(reader, engine) == {"CDR_NOT_ACCEPTED": (1, 20_000, 0)}
+    engine.feed([cdr_answer("S-1", "2026-03-02T14:00:00Z", accepted=True)])
+    assert causes(reader, engine) == {"BILLED": (1, 20_000, 20_000)}
+    rebuild(engine.dsn)
+    assert causes(reader, engine) == {"BILLED": (1, 20_000, 20_000)}
+    assert verify(engine.dsn).passed
+
+
+def _answer_of(other_partner: str) -> dict[str, Any]:
+    """An acceptance by somebody whom the CDR is not for."""
+    at = "2026-03-02T13:00:00Z"
+    return cdr_answer("S-1", at, accepted=True)["data"] | {"partner": other_partner}  # type: ignore[no-any-return]
+
+
+def test_a_cdr_that_was_rejected_outright_is_not_billed_until_it_is_accepted(
+    engine: Engine, reader: Connection[TupleRow]
+) -> None:
+    rejected = cdr_answer("S-1", "2026-03-02T13:00:00Z", accepted=False)
+    engine.feed([operator(), tariff(), partner(), started(token=TOKEN), ended(), rejected])
+    engine.advance(UNTIL)
+    assert causes(reader, engine) == {"CDR_REJECTED": (1, 20_000, 0)}
+    assert [each.cause for each in leaking_sessions(reader, "OP-1")] == ["CDR_REJECTED"]
+    engine.feed([cdr_answer("S-1", "2026-03-02T14:00:00Z", accepted=True)])
+    engine.advance(UNTIL)
+    assert causes(reader, engine) == {"BILLED": (1, 20_000, 20_000)}
+
+
+def test_a_correction_makes_a_cdr_that_has_to_be_accepted_anew(engine: Engine, reader: Connection[TupleRow]) -> None:
+    engine.feed([operator(), tariff(), partner(), started(token=TOKEN), ended()])
+    engine.feed([cdr_answer("S-1", "2026-03-02T13:00:00Z", accepted=True)])
+    engine.advance("2026-03-03T00:00:00Z")
+    engine.feed([corrected("S-1", "2026-03-05T08:00:00Z", 18_000)])
+    assert causes(reader, engine) == {"CDR_TO_BE_REPLACED": (1, 18_000, 20_000)}
+    engine.advance(UNTIL)
+    assert causes(reader, engine) == {"CDR_NOT_ACCEPTED": (1, 18_000, 0)}
+    engine.feed([cdr_answer("S-1", "2026-03-06T13:00:00Z", accepted=False, number=2)])
+    assert causes(reader, engine) == {"CDR_REJECTED": (1, 18_000, 0)}
+
+
+def test_an_answer_to_the_cdr_of_a_driver_says_nothing(engine: Engine, reader: Connection[TupleRow]) -> None:
+    # The token's party is no partner, so the driver pays.
+    engine.feed([operator(), tariff(), started(token=TOKEN), ended()])
+    engine.feed([cdr_answer("S-1", "2026-03-02T13:00:00Z", accepted=False)])
+    engine.advance(UNTIL)
+    assert causes(reader, engine) == {"BILLED": (1, 20_000, 20_000)}
+
+
+def test_a_session_whose_start_is_missing_leaks_from_its_first_register_to_its_last(
+    engine: Engine, reader: Connection[TupleRow]
+) -> None:
+    readings = [metered("S-1", "2026-03-02T10:10:00Z", 1_000), metered("S-1", "2026-03-02T10:50:00Z", 20_000)]
+    engine.feed(
+        [operator(), tariff(), *readings, ended(register_wh=21_000), metered("S-2", "2026-03-02T10:50:00Z", 7)]
+    )
+    engine.advance(UNTIL)
+    catch_up(engine.dsn)
+    found = leakage(reader)
+    assert [(each.operator_id, each.cause, each.sessions, int(each.metered_wh)) for each in found] == [
+        ("", "START_MISSING", 2, 20_000)
+    ]
+    assert [(each.session_id, int(each.leaked_wh)) for each in leaking_sessions(reader)] == [("S-1", 20_000)]
+
+
 def test_an_orphan_is_billed_by_estimate_and_verify_finds_it_sound(
     engine: Engine, reader: Connection[TupleRow]
 ) -> None:
@@ -147,6 +218,8 @@ def test_a_no_show_is_rated_without_energy_and_verify_finds_it_sound(
         ("J01", "2026-03-02 10:30:00+00")
     ]
     assert causes(reader, engine) == {"BILLED": (1, 0, 0)}
+    with reader.cursor() as cursor:
+        assert [energy_balances(cursor, code) for code in ("9100", "9110", "9120")] == [[], [], []]
     assert verify(engine.dsn).passed
 
 

@@ -33,7 +33,7 @@ from tests.projections.builders import (
     session_history,
 )
 
-TABLES = ("sessions", "operator_balances", "cdrs", "payouts")
+TABLES = ("sessions", "operator_balances", "cdrs", "cdr_answers", "payouts")
 
 
 def everything(connection: Connection[TupleRow]) -> dict[str, list[str]]:
@@ -64,7 +64,7 @@ def small_sets(monkeypatch: pytest.MonkeyPatch, size: int) -> Iterator[None]:
 
 
 def test_an_empty_store_is_followed_to_its_end_at_once(store: str) -> None:
-    assert catch_up(store) == {"cdrs": 0, "operator_balances": 0, "payouts": 0, "sessions": 0}
+    assert catch_up(store) == {"cdr_answers": 0, "cdrs": 0, "operator_balances": 0, "payouts": 0, "sessions": 0}
 
 
 def test_a_session_shows_its_last_outcome(recorder: Recorder, projector: Connection[TupleRow]) -> None:
@@ -88,6 +88,7 @@ def test_a_session_shows_its_last_outcome(recorder: Recorder, projector: Connect
         "shortfall": 0,
         "evse_uid": None,
         "metered": None,
+        "partner": None,
     }
     assert (second["state"], second["reason"], second["gross"]) == ("SUSPENSE", "NO_TARIFF", None)
     recorder.record(session_stream("S-2"), assessed("S-2", gross=600))
