@@ -9,6 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from wattledger.options import DataDir, Debug, Files, Json, Until, day_or_moment, moment, utc_span
+from wattledger.options import tax as read_tax
 from wattledger.subcommands import deadletter_app, payouts_app, tariff_app
 
 app = typer.Typer(
@@ -251,8 +252,19 @@ def rerate(
         str, typer.Option("--to", metavar="D", help="Started on this local day or earlier, or before this time.")
     ],
     tariff: Annotated[
-        str, typer.Option("--tariff", metavar="T", help="A file with an OCPI tariff, or the id of a published one.")
+        str,
+        typer.Option(
+            "--tariff",
+            metavar="T",
+            help="The id of a published tariff, or a file: an OCPI tariff, or a tariff.published event or its data.",
+        ),
     ],
+    tax: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tax", metavar="NAME=PERCENT", help="Instead of the taxes configured for the tariff; may be repeated."
+        ),
+    ] = None,
     sessions_of: Annotated[
         str | None, typer.Option("--sessions-of", metavar="TARIFF", help="Only sessions that name this tariff.")
     ] = None,
@@ -277,7 +289,8 @@ def rerate(
         # The order's time would be the store's latest, and whatever follows event time would run ahead of the day.
         raise typer.BadParameter("an order cannot take effect later than now", param_hint="--at")
     days = (day_or_moment(since, "--from"), day_or_moment(until, "--to"))
-    wish = Wish(operator, *days, tariff, sessions_of, ordered_at, reason if apply else None)
+    taxes = tuple(read_tax(text) for text in tax or ())
+    wish = Wish(operator, *days, tariff, sessions_of, ordered_at, reason if apply else None, taxes)
     rerate.rerate(data_dir, wish, apply=apply, json=json, debug=debug)
 
 

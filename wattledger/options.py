@@ -3,9 +3,12 @@
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from domain.taxes import Tax
 
 _DAY = timedelta(days=1)
 # In the years before and after, another time zone or the next day may be outside the calendar.
@@ -60,3 +63,16 @@ def utc_span(since: str | None, until: str | None) -> tuple[datetime | None, dat
     if first is not None and before is not None and before <= first:
         raise typer.BadParameter(f"nothing is from {since} to {until}; name a later end", param_hint="--to")
     return first, before
+
+
+def tax(text: str) -> "Tax":
+    """A tax from `--tax NAME=PERCENT`; raises typer.BadParameter."""
+    from domain.document import exact_number
+    from domain.errors import AmountError
+    from domain.taxes import Tax
+
+    name, _, percent = text.partition("=")
+    try:
+        return Tax(name.strip(), exact_number(percent))
+    except AmountError as error:
+        raise typer.BadParameter(f"{text!r} is no tax such as GST=5: {error}", param_hint="--tax") from None

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -15,7 +14,7 @@ from contracts.decode import Message, decode_event
 from domain.calendar import opens_at, utc_text
 from domain.catalogue import Catalogue, Operator
 from domain.money import plain
-from domain.published_tariff import PublishedTariff, tariff_hash
+from domain.published_tariff import tariff_hash
 from domain.rating_orders import RatingOrder
 from domain.taxes import Tax
 from ledger.catalogue_store import KnownCatalogue
@@ -28,6 +27,7 @@ from projections.what_if import Order
 from wattledger.crew import Crew, OnProgress
 from wattledger.engine import consume_all, publish_records
 from wattledger.errors import ApplicationError
+from wattledger.named_tariff import named_tariff
 from wattledger.store import Store
 
 SOURCE = "urn:wattledger:rerate"
@@ -41,7 +41,8 @@ class Wish:
     """What somebody wants to be rated anew; `since` and `until` are local days, both whole, or moments.
 
     Of moments, the sessions are meant that started from `since` on and before `until`.
-    `tariff` names a file or a published tariff of the operator; without a `reason` it is only asked what if.
+    `tariff` names a published tariff of the operator or a file, and `taxes`, where there are some, are in place of
+    those that belong to it (see `named_tariff`). Without a `reason` it is only asked what if.
     """
 
     operator_id: str
@@ -51,6 +52,7 @@ class Wish:
     sessions_of: str | None
     ordered_at: datetime
     reason: str | None = None
+    taxes: tuple[Tax, ...] = ()
 
 
 def order_of(store: Store, wish: Wish) -> Order:
@@ -58,7 +60,7 @@ def order_of(store: Store, wish: Wish) -> Order:
     catalogue = _catalogue(store.dsn)
     operator = _operator(catalogue, wish)
     started_from, started_before = _range(operator, wish)
-    document, taxes = _tariff(catalogue, wish)
+    document, taxes = named_tariff(catalogue, wish.operator_id, wish.tariff, wish.taxes)
     _check_currency(catalogue, wish.operator_id, (started_from, started_before), document)
     told: dict[str, str | None] = {
         "operator_id": wish.operator_id,
@@ -117,33 +119,6 @@ def _range(operator: Operator, wish: Wish) -> tuple[datetime, datetime]:
     if last <= first:
         raise ApplicationError(f"no session can start from {since} to {until}; name a later --to")
     return first, last
-
-
-def _tariff(catalogue: Catalogue, wish: Wish) -> tuple[Mapping[str, Any], tuple[Tax, ...]]:
-    """The document of a file, or of the latest version of a published tariff with the taxes configured for it."""
-    path = Path(wish.tariff)
-    if path.is_file():
-        return _document(path), ()
-    versions = catalogue.tariffs.get((wish.operator_id, wish.tariff.casefold()))
-    published: PublishedTariff | None = versions.latest() if versions else None
-    if published is None:
-        raise ApplicationError(
-            f"{wish.tariff!r} is neither a file nor a published tariff of {wish.operator_id}; "
-            "name a file that holds one OCPI tariff, or the id of one that was published"
-        )
-    return published.document, published.taxes
-
-
-def _document(path: Path) -> Mapping[str, Any]:
-    try:
-        document = orjson.loads(path.read_bytes())
-    except OSError as error:
-        raise ApplicationError(f"{path}: {(error.strerror or str(error)).lower()}; name a file of JSON") from error
-    except orjson.JSONDecodeError as error:
-        raise ApplicationError(f"{path}: not JSON ({error}); name a file that holds one OCPI tariff") from error
-    if not isinstance(document, dict):
-        raise ApplicationError(f"{path}: not a JSON object; name a file that holds one OCPI tariff")
-    return document
 
 
 def _check_currency(

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from wattledger.errors import ApplicationError
+from wattledger.options import tax
 from wattledger.terminal import set_up_logging
 
 OCPI_2_2_1, OCPI_2_3_0 = "2.2.1", "2.3.0"
@@ -30,7 +31,7 @@ def price(wish: PriceWish, *, debug: bool) -> None:
     from domain.partner_cdr import price_cdr
 
     set_up_logging("DEBUG" if debug else "WARNING")
-    taxes = [_tax(text) for text in wish.taxes]
+    taxes = [tax(text) for text in wish.taxes]
     given_zone = None if wish.time_zone is None else time_zone(wish.time_zone)
     document = json_object(wish.cdr)
     tariff = None if wish.tariff is None else json_object(wish.tariff)
@@ -134,17 +135,3 @@ def _zone(name: str) -> ZoneInfo:
     # Names of folders and unreadable files among the zones are no zones either.
     except (KeyError, ValueError, OSError):
         raise ApplicationError(f"{name!r} is no IANA time zone such as Europe/Amsterdam") from None
-
-
-def _tax(text: str) -> Any:
-    import typer
-
-    from domain.document import exact_number
-    from domain.errors import AmountError
-    from domain.taxes import Tax
-
-    name, _, percent = text.partition("=")
-    try:
-        return Tax(name.strip(), exact_number(percent))
-    except AmountError as error:
-        raise typer.BadParameter(f"{text!r} is no tax such as GST=5: {error}", param_hint="--tax") from None

@@ -139,7 +139,8 @@ def _currency(order: "Order") -> str:
 def _order_document(order: "Order") -> dict[str, Any]:
     names = ("operator_id", "ordered_at", "started_from", "started_before", "sessions_of_tariff")
     document = {name: order.data.get(name) for name in names}
-    return document | {"tariff_id": order.data["tariff"]["id"], "currency": _currency(order)}
+    taxes = [{name: each[name] for name in ("name", "percent")} for each in order.data.get("taxes") or ()]
+    return document | {"tariff_id": order.data["tariff"]["id"], "currency": _currency(order), "taxes": taxes}
 
 
 def _row(each: "SessionIf", currency: str) -> dict[str, Any]:
@@ -200,7 +201,8 @@ def _print_for_people(order: "Order", sessions: Iterator["SessionIf"]) -> None:
     if not totals.sessions:
         sys.stdout.write(f"no session of {data['operator_id']} in this range is rated: nothing to compare\n")
         return
-    title = f"{data['operator_id']} by tariff {data['tariff']['id']}, {currency}: from {data['started_from']}"
+    taxes = "".join(f", {each['name']} {each['percent']} %" for each in data.get("taxes") or ())
+    title = f"{data['operator_id']} by tariff {data['tariff']['id']}, {currency}{taxes}: from {data['started_from']}"
     cells = [[row[name] for name in _COLUMNS] for row in rows]
     print_table(f"{title} to before {data['started_before']}", _COLUMNS, cells, right=_COLUMNS[1:-1])
     if totals.sessions > len(rows):
