@@ -1,9 +1,8 @@
 """What a session is worth, from its facts and the catalogue: its state, the reason, and its bills over time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import field
 from datetime import datetime
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 from domain.catalogue import Catalogue, Operator, PublishedTariff
@@ -17,6 +16,7 @@ from domain.orphans import ESTIMATED, estimated_end, orphan_deadline
 from domain.periods import Reading, split, split_no_show, stated
 from domain.pricing import price
 from domain.rating import US_PER_HOUR, ChargingPeriod, Phase, Rating, microseconds
+from domain.session_trace import rises
 from domain.tariff import Tariff
 from domain.values import value
 
@@ -42,7 +42,7 @@ class Bill:
     rating: Rating = field(compare=False, repr=False)
     published: PublishedTariff = field(compare=False, repr=False)
     registers: tuple[Reading, ...] = field(default=(), compare=False, repr=False)
-    explained: dict[str, tuple[Any, Mapping[str, Any]]] = field(default_factory=dict, compare=False, repr=False)
+    explained: dict[str, tuple[Any, str]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def vat(self) -> int:
@@ -197,9 +197,8 @@ def _bill(facts: MeterFacts, contract: Contract, truth: _Truth) -> Bill:
 def _check_registers(registers: Sequence[Reading]) -> None:
     if registers[-1][1] < registers[0][1]:
         raise ImplausibleSession("END_BELOW_START", "the register at the end is below the one at the start")
-    for (_, earlier), (_, later) in pairwise(registers):
-        if later < earlier:
-            raise ImplausibleSession("REGISTER_FALLS", "a cumulative register fell during the session")
+    if not rises([register_wh for _, register_wh in registers]):
+        raise ImplausibleSession("REGISTER_FALLS", "a cumulative register fell during the session")
 
 
 def _check_power(inside: list[Metered], contract: Contract, energy_wh: Exact) -> None:

@@ -14,7 +14,7 @@ from domain.session_trace import Reading, SessionTrace, time_of
 from domain.wall_clock import wall_clock_instants
 
 # What an OCPI DateTime of 25 characters and a number of kWh with 4 decimals can hold.
-_GRID_US = 100
+GRID_US = 100
 _PARTS_PER_WH = 10
 
 
@@ -75,8 +75,8 @@ def publishable_instant(at: datetime) -> datetime:
     OCPI does not say how an instant that was calculated becomes such a text. Decided: it is rounded before the
     session is priced, to the fourth decimal of a second, so that the CDR is priced as the session was.
     """
-    beyond = at.microsecond % _GRID_US
-    return at + timedelta(microseconds=_GRID_US - beyond if 2 * beyond >= _GRID_US else -beyond)
+    beyond = at.microsecond % GRID_US
+    return at + timedelta(microseconds=GRID_US - beyond if 2 * beyond >= GRID_US else -beyond)
 
 
 def stated_instant(at: datetime) -> datetime:
@@ -85,7 +85,7 @@ def stated_instant(at: datetime) -> datetime:
     OCPI does not say how finer times become such a text. Decided: they are cut, and before the session is priced, so
     that the CDR is priced as the session was.
     """
-    beyond = at.microsecond % _GRID_US
+    beyond = at.microsecond % GRID_US
     return at - timedelta(microseconds=beyond) if beyond else at
 
 

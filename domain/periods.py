@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from domain.cuts import points, power_curve, stated_instant, time_cuts
+from domain.cuts import GRID_US, points, power_curve, stated_instant, time_cuts
 from domain.exact import Exact
 from domain.menu import Menu
 from domain.rating import ChargingPeriod, Phase
@@ -65,7 +65,9 @@ def split_no_show(
 
 
 def stated(told: Sequence[tuple[datetime, T]]) -> Sequence[tuple[datetime, T]]:
-    """What was reported, at the instants that a CDR can say."""
+    """What was reported, at the instants that a CDR can say; hardly anybody reports finer ones."""
+    if all(at.microsecond % GRID_US == 0 for at, _ in told):
+        return told
     return [(stated_instant(at), what) for at, what in told]
 
 

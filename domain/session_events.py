@@ -13,7 +13,7 @@ from domain.values import value
 class SessionAssessed:
     """The outcome of a session changed; amounts in minor units, None unless RATED.
 
-    `ratings` explain how each price that was charged so far came about, the latest last (see `domain.explanation`).
+    `ratings` explain how each price that was charged so far came about, the latest last (see `domain.rated`).
     `metered` is what the meter counted, billed or not: pairs of a moment and the Wh known from then on.
     `partner` is who pays for a roaming session, None where the driver does.
     """
@@ -31,7 +31,7 @@ class SessionAssessed:
     commission_vat: int | None = None
     operator_share: int | None = None
     shortfall: int = 0
-    ratings: tuple[Mapping[str, Any], ...] = ()
+    ratings: tuple[str, ...] = ()
     evse_uid: str | None = None
     metered: tuple[list[str], ...] = ()
     partner: str | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
 from domain.errors import DomainError, ImplausibleSession
 from domain.exact import Exact
@@ -37,11 +38,21 @@ class SessionTrace:
         registers = self.registers
         if len(registers) < 2 or registers[0][0] != self.started_at or registers[-1][0] != self.ended_at:
             raise DomainError("registers must begin with the one at started_at and end with the one at ended_at")
-        for (earlier, low_wh), (later, high_wh) in pairwise(registers):
-            if later < earlier:
-                raise DomainError(f"registers are out of order: {later} after {earlier}")
-            if high_wh < low_wh:
-                raise ImplausibleSession("REGISTER_FALLS", f"register falls from {low_wh} to {high_wh} Wh at {later}")
+        if not (rises([at for at, _ in registers]) and rises([register_wh for _, register_wh in registers])):
+            _refuse(registers)
+
+
+def rises(values: list[Any]) -> bool:
+    """Whether none is less than the one before it."""
+    return values == sorted(values)
+
+
+def _refuse(registers: Sequence[Reading]) -> None:
+    for (earlier, low_wh), (later, high_wh) in pairwise(registers):
+        if later < earlier:
+            raise DomainError(f"registers are out of order: {later} after {earlier}")
+        if high_wh < low_wh:
+            raise ImplausibleSession("REGISTER_FALLS", f"register falls from {low_wh} to {high_wh} Wh at {later}")
 
 
 def time_of(pair: tuple[datetime, object]) -> datetime:

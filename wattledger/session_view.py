@@ -7,6 +7,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from domain.rated import read_rating
 from domain.session_events import SessionAssessed
 from projections.queries import SessionStory
 
@@ -29,8 +30,9 @@ def ratings_of(story: SessionStory) -> Sequence[Mapping[str, Any]]:
     is_charged = False
     for event in story.timeline:
         if isinstance(event, SessionAssessed):
-            found |= {_key(rating): rating for rating in event.ratings}
-            last = _key(event.ratings[-1]) if event.ratings else last
+            told = [read_rating(text) for text in event.ratings]
+            found |= {_key(rating): rating for rating in told}
+            last = _key(told[-1]) if told else last
             is_charged = event.gross is not None
     of_last = "HOLDS" if is_charged else "WITHDRAWN"
     return [{**rating, "standing": of_last if key == last else "REPLACED"} for key, rating in found.items()]
