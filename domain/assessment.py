@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from domain.catalogue import Catalogue, Operator, PublishedTariff
 from domain.contracting import Contract, OrderedTariff, contract_for
@@ -30,8 +30,7 @@ class Bill:
     """One price of a session: amounts in minor units, with the exact rating behind them.
 
     `published` is the version of the tariff it was priced with, `registers` the readings (UTC, Wh) that were billed,
-    from the start of the session to its end; `explained` keeps what was written about the rating, by currency, with
-    the change it was written for.
+    from the start of the session to its end.
     """
 
     energy_wh: Exact
@@ -42,7 +41,6 @@ class Bill:
     rating: Rating = field(compare=False, repr=False)
     published: PublishedTariff = field(compare=False, repr=False)
     registers: tuple[Reading, ...] = field(default=(), compare=False, repr=False)
-    explained: dict[str, tuple[Any, str]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def vat(self) -> int:

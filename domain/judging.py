@@ -300,7 +300,8 @@ class _Verdict:
         if assessment.contract is not None:
             currency, partner = assessment.contract.operator.currency, assessment.contract.partner
             # Also where nothing is charged any more: CDRs may have gone out, or go out yet and be credited.
-            told |= {"ratings": ratings(billed, currency), "partner": partner.partner if partner else None}
+            known = self.session.outcome.ratings if self.session.outcome else ()
+            told |= {"ratings": ratings(billed, currency, known), "partner": partner.partner if partner else None}
             if bill is not None:
                 told |= _amounts(bill, currency) | {"shortfall": shortfall}
         outcome = SessionAssessed(self.session.session_id, self.operator_id, state, reason, **told)

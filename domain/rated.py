@@ -1,10 +1,10 @@
 """How the prices a session was charged came about, as stored with its outcome."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from domain.assessment import BillChange
+from domain.assessment import Bill, BillChange
 from domain.calendar import utc_text
 from domain.explanation import explanation
 from domain.money import plain
@@ -13,13 +13,14 @@ from domain.money import plain
 _write = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 
 
-def ratings(changes: Iterable[BillChange], currency: str) -> tuple[str, ...]:
+def ratings(changes: Iterable[BillChange], currency: str, known: Sequence[str] = ()) -> tuple[str, ...]:
     """One JSON document per price: from when it holds and why, the tariff's version, and every priced line.
 
     `source` and `id` are of the message that caused it: the end, a correction, an order to rate anew. A price that
-    was withdrawn has none. Amounts are in minor units, quantities and exact amounts decimal texts.
+    was withdrawn has none. Amounts are in minor units, quantities and exact amounts decimal texts. One of the `known`
+    with the same cause, tariff, energy and amounts stays as it was written.
     """
-    return tuple([_rating(change, currency) for change in changes if change.bill is not None])
+    return tuple([_rating(change, change.bill, currency, known) for change in changes if change.bill is not None])
 
 
 def read_rating(text: str) -> Mapping[str, Any]:
@@ -28,27 +29,19 @@ def read_rating(text: str) -> Mapping[str, Any]:
     return found
 
 
-def _rating(change: BillChange, currency: str) -> str:
-    bill = change.bill
-    if bill is None:
-        raise ValueError("a price that was withdrawn has no rating")
-    # A session is judged many times while its price stays, as a rule that of one change.
-    known = bill.explained.get(currency)
-    cause = (change.at, change.source, change.id)
-    if known is not None and known[0] == cause:
-        return known[1]
-    found = _write(
-        {
-            "at": utc_text(change.at),
-            "source": change.source,
-            "id": change.id,
-            "tariff": bill.published.hash,
-            "energy_wh": plain(bill.energy_wh),
-            "net": bill.net,
-            "gross": bill.gross,
-            # Without the periods of its CDR, which are split further there, and the rounding of OCPI numbers.
-            **explanation(bill.rating, bill.published.tariff, currency, of_cdr=False),
-        }
+def _rating(change: BillChange, bill: Bill, currency: str, known: Sequence[str]) -> str:
+    head = _head(change, bill)
+    for text in known:
+        if text.startswith(head):
+            return text
+    # Without the periods of its CDR, which are split further there, and without the rounding of OCPI numbers.
+    return head + _write(explanation(bill.rating, bill.published.tariff, currency, of_cdr=False))[1:]
+
+
+def _head(change: BillChange, bill: Bill) -> str:
+    """How the document begins, with what makes one rating another."""
+    return (
+        f'{{"at":"{utc_text(change.at)}","source":{_write(change.source)},"id":{_write(change.id)},'
+        f'"tariff":"{bill.published.hash}","energy_wh":"{plain(bill.energy_wh)}","net":{bill.net},'
+        f'"gross":{bill.gross},'
     )
-    bill.explained[currency] = (cause, found)
-    return found
