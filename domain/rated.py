@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from zlib import crc32
 
 from domain.assessment import Bill, BillChange
 from domain.calendar import utc_text
 from domain.explanation import explanation
 from domain.money import plain
+from domain.rating import Rating
 
 # Texts, since a rating is read by people only: a tree of them would have to be kept, compared and stored each time.
 _write = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
@@ -39,9 +41,16 @@ def _rating(change: BillChange, bill: Bill, currency: str, known: Sequence[str])
 
 
 def _head(change: BillChange, bill: Bill) -> str:
-    """How the document begins, with what makes one rating another."""
+    """How the document begins, with what makes one rating another; `check` stands for its lines."""
     return (
         f'{{"at":"{utc_text(change.at)}","source":{_write(change.source)},"id":{_write(change.id)},'
         f'"tariff":"{bill.published.hash}","energy_wh":"{plain(bill.energy_wh)}","net":{bill.net},'
-        f'"gross":{bill.gross},'
+        f'"gross":{bill.gross},"check":{_check(bill.rating)},'
     )
+
+
+def _check(rating: Rating) -> int:
+    """A checksum of what lines are made of: when each begins, of which component, and how much."""
+    periods = rating.periods
+    told = [(line.dimension, line.volume, line.price, periods[line.first_period].start) for line in rating.lines]
+    return crc32(repr(told).encode())

@@ -16,21 +16,27 @@ COPY intake.line (entry_id, stream_id, share, operator_id, currency, amount, rel
                   reserve_release, payout_id, takes_back) FROM STDIN (FORMAT BINARY)
 """
 _LINE_TYPES = ("uuid", "uuid", "text", "text", "text", "int8", "timestamptz", "date", "bool", "text", "uuid")
-# A release that changed moves the lines of its share that are not paid yet, but for what takes a paid one back.
+# A release that changed moves the lines of its share that are not paid yet.
 _MOVE_RELEASES = """
 UPDATE intake.line AS line SET released_at = new.released_at, available_on = new.available_on
 FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::date[])
     AS new (stream_id, share, released_at, available_on)
 WHERE line.stream_id = new.stream_id AND line.share = new.share AND line.payout_id IS NULL
-  AND NOT EXISTS (
-      SELECT FROM intake.line AS paid WHERE paid.entry_id = line.takes_back AND paid.payout_id IS NOT NULL
-  )
 """
 # What takes a paid line back comes off the next payout: it is released as that one was.
 _RELEASE_TAKEN_BACK = """
 UPDATE intake.line AS line SET released_at = paid.released_at, available_on = paid.available_on
 FROM intake.line AS paid
-WHERE line.entry_id = ANY(%s) AND paid.entry_id = line.takes_back AND paid.payout_id IS NOT NULL
+WHERE line.entry_id = ANY(%s) AND line.payout_id IS NULL AND paid.entry_id = line.takes_back
+  AND paid.payout_id IS NOT NULL
+"""
+# The same for shares whose release was withdrawn. A statement of its own, so that it sees what a run has paid while
+# the one before it waited for that run.
+_RELEASE_TAKEN_BACK_OF_SHARES = """
+UPDATE intake.line AS line SET released_at = paid.released_at, available_on = paid.available_on
+FROM unnest(%s::uuid[], %s::text[]) AS share (stream_id, name), intake.line AS paid
+WHERE line.stream_id = share.stream_id AND line.share = share.name AND line.payout_id IS NULL
+  AND paid.entry_id = line.takes_back AND paid.payout_id IS NOT NULL
 """
 # What the runs of an operator may pay, locked so that no release can move while a run decides.
 _PAYABLE = """
@@ -102,10 +108,12 @@ def add_lines(cursor: Cursor[TupleRow], lines: Sequence[NewLine]) -> None:
 
 
 def move_releases(cursor: Cursor[TupleRow], moved: Sequence[MovedRelease]) -> None:
-    """Bring the unpaid lines of shares in step with their releases."""
+    """Bring the unpaid lines of shares in step with their releases; what takes a paid line back stays released."""
     if moved:
         rows = [(m.stream_id, m.share, m.released_at, m.available_on) for m in moved]
         cursor.execute(_MOVE_RELEASES, columns(rows))
+    if withdrawn := [(m.stream_id, m.share) for m in moved if m.released_at is None]:
+        cursor.execute(_RELEASE_TAKEN_BACK_OF_SHARES, columns(withdrawn))
 
 
 def payable_lines(cursor: Cursor[TupleRow], operator_id: str) -> list[Line]:

@@ -111,12 +111,16 @@ def record_fact(work: Work, session: Session, fact: RecordedFact) -> None:
 
 def judge(work: Work, session: Session, catalogue: Catalogue, clock: datetime | None) -> Judgement:
     """Let a session decide, and turn its decisions into events, entries, lines and messages."""
+    told = session.outcome
     judgement = decide(session, catalogue, clock)
     stream_id = session_stream(session.session_id)
     for decision in judgement.decisions:
         session.version += 1
         work.store(stream_id, session.version, decision)
-        _WRITERS[type(decision)](work, session, decision)
+        if type(decision) is SessionAssessed:
+            _write_outcome(work, session, decision, told)
+        else:
+            _WRITERS[type(decision)](work, session, decision)
     work.heads[session.session_id] = SessionHead(
         session.session_id,
         session.version,
@@ -146,7 +150,10 @@ def _write_cdr(work: Work, session: Session, decision: CdrIssued | CdrCredited) 
     work.send("settlement.cdrs", decision.operator_id, session_stream(session.session_id), session.version)
 
 
-def _write_outcome(work: Work, session: Session, decision: SessionAssessed) -> None:
+def _write_outcome(work: Work, session: Session, decision: SessionAssessed, told: SessionAssessed | None) -> None:
+    """People are told once of a state and its reason, not again when something else about the session changes."""
+    if told is not None and (told.state, told.reason) == (decision.state, decision.reason):
+        return
     if decision.state in NOTIFIED_STATES or decision.reason == ESTIMATED:
         key = decision.operator_id or session.session_id
         work.send("settlement.notifications", key, session_stream(session.session_id), session.version)
@@ -167,7 +174,6 @@ _WRITERS: dict[type[Decision], Any] = {
     ShareReleased: _write_release,
     CdrIssued: _write_cdr,
     CdrCredited: _write_cdr,
-    SessionAssessed: _write_outcome,
     FactRejected: _write_rejection,
     FactReadmitted: _write_rejection,
 }

@@ -15,6 +15,7 @@ from domain.session import session_stream
 from domain.session_events import Booked, Retracted, SessionAssessed
 from ledger.codec import RecordedFact, decode
 from ledger.event_store import read_streams
+from projections.energy import EnergyEntry, energy_entries
 
 # What the store holds, for the summary.
 _TOTALS = """
@@ -107,7 +108,7 @@ class PayoutRow:
 
 @dataclass(frozen=True, slots=True)
 class SessionStory:
-    """One session from its first message on: what was stored of it in order, its entries, CDRs and payouts."""
+    """One session from its first message on: what was stored of it, its entries, CDRs, payouts and energy."""
 
     session_id: str
     outcome: SessionAssessed | None
@@ -115,6 +116,7 @@ class SessionStory:
     entries: tuple[Entry, ...]
     cdrs: tuple[Mapping[str, Any], ...]
     payouts: tuple[PayoutRow, ...]
+    energy: tuple[EnergyEntry, ...] = ()
 
     @property
     def facts(self) -> tuple[RecordedFact, ...]:
@@ -161,6 +163,7 @@ def session_story(cursor: Cursor[TupleRow], session_id: str) -> SessionStory | N
         entries_by_id(cursor, entry_ids),
         cdrs,
         _payouts_of(cursor, outcome, entry_ids),
+        energy_entries(cursor, session_id),
     )
 
 

@@ -63,6 +63,12 @@ class Sessions:
             outcomes = [latest[session_id] for session_id in sorted(latest)]
             columns = [array([outcome.get(name) for outcome in outcomes]) for name in _COLUMNS]
             shortfalls = array([outcome.get("shortfall", 0) for outcome in outcomes])
-            metered = [outcome.get("metered") for outcome in outcomes]
-            told = array([dump(pairs).decode() if pairs else None for pairs in metered])
+            told = array([_metered(outcome) for outcome in outcomes])
             cursor.execute(_PUT, (generation, *columns, shortfalls, told))
+
+
+def _metered(outcome: dict[str, Any]) -> str | None:
+    """What the meter counted, as JSON; outcomes from before it was told have what was billed, at no known moment."""
+    billed_wh = outcome.get("energy_wh")
+    pairs = outcome.get("metered", [[None, billed_wh]] if billed_wh is not None else None)
+    return dump(pairs).decode() if pairs else None

@@ -91,3 +91,9 @@ def _roundings(rounding: Mapping[str, Any]) -> str:
     said.append(f"sum {exact['excl_vat']} and {exact['incl_vat']} incl. VAT")
     said.append(f"posted {posted['excl_vat']} and {posted['incl_vat']} ({posted['rule']})")
     return "; ".join(said)
+
+
+def energy_sentence(story: SessionStory) -> Text:
+    """What the meter counted and what CDRs billed of it, in one line."""
+    told = [f"{each.kind} {each.wh} Wh {each.debit} from {each.credit}" for each in story.energy]
+    return Text(f"Energy: {'; '.join(told) or 'none'}", style="dim")

@@ -1,6 +1,6 @@
 -- Energy as a commodity, in Wh: the accounts 9100 (meter register of an EVSE), 9110 (to be billed, by session) and 9120
 -- (billed, by CDR). J60 says what a session's meter counted, J61 what a CDR billed of it. An entry is one row with the
--- account it debits and the one it credits, so it cannot be out of balance; both views are of the live read models.
+-- account it debits and the one it credits, so it cannot be out of balance; the views are of the live read models.
 
 ALTER TABLE projection.session_row ADD COLUMN evse_uid text COLLATE "C", ADD COLUMN metered jsonb,
     ADD COLUMN partner text COLLATE "C";

@@ -146,3 +146,10 @@ def test_a_captured_bill_that_was_withdrawn_comes_back_at_most_as_it_was(engine:
     engine.feed([operator(), tariff(), *session("S-1"), backwards, upwards])
     engine.advance("2026-03-10T00:00:00Z")
     assert "1105/S-1 EUR" not in engine.balances()
+
+
+def test_people_are_told_once_that_a_session_is_suspended(engine: Engine) -> None:
+    engine.feed([operator(), started(tariff_id="T-9"), ended()])
+    engine.feed([corrected("S-1", "2026-03-03T08:00:00Z", 18_000), captured()])
+    notices = engine.rows("SELECT count(*)::int FROM intake.outbox WHERE topic = 'settlement.notifications'")
+    assert notices == [(1,)]

@@ -14,7 +14,7 @@ from projections.runner import catch_up, follow_forever
 from tests.projections.builders import Recorder, payout_history, payout_key, session_history
 from tests.projections.test_runner import everything
 
-ROW_TABLES = ("session_row", "operator_balance_row", "cdr_row", "payout_row")
+ROW_TABLES = ("session_row", "operator_balance_row", "cdr_row", "payout_row", "cdr_answer_row")
 
 
 def generations(connection: Connection[TupleRow]) -> dict[str, int]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from threading import Event, Thread
 from typing import Any
 
+import orjson
 import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow, dict_row
@@ -14,8 +15,9 @@ from psycopg.rows import TupleRow, dict_row
 from domain.payout import FAILED, PayoutStatusChanged, payout_stream
 from domain.session import session_stream
 from domain.session_events import Booked, Retracted, SessionAssessed
-from ledger.codec import RecordedFact
+from ledger.codec import RecordedFact, encode
 from ledger.database import Role, connect
+from ledger.event_store import StoredEvent, append
 from projections import feed
 from projections.errors import UnknownProjection
 from projections.queries import OperatorBalance, operator_balances, payouts
@@ -278,3 +280,16 @@ def test_a_follower_outlives_the_loss_of_its_connection(store: str, recorder: Re
         stop.set()
         follower.join(30)
     assert not follower.is_alive()
+
+
+def test_an_outcome_from_before_the_meter_was_told_counts_what_was_billed(
+    recorder: Recorder, projector: Connection[TupleRow]
+) -> None:
+    topic, state = encode(assessed("S-1"))
+    body = orjson.loads(state)
+    del body["metered"]
+    with recorder.connection.transaction(), recorder.connection.cursor() as cursor:
+        append(cursor, [StoredEvent(session_stream("S-1"), 1, topic, orjson.dumps(body))])
+    catch_up(projector)
+    (row,) = rows(projector, "SELECT metered, energy_wh::text FROM projection.sessions")
+    assert row == {"metered": [[None, "14320.5"]], "energy_wh": "14320.5"}

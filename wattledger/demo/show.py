@@ -29,7 +29,7 @@ from projections.queries import (
 from wattledger.demo.cast import PLAYERS
 from wattledger.demo.charging import FOLLOWED_SESSION
 from wattledger.demo.messages import stamp
-from wattledger.session_view import pricing, ratings_of
+from wattledger.session_view import energy_sentence, pricing, ratings_of
 from wattledger.terminal import output
 
 PAYOUTS_SHOWN = 3
@@ -205,7 +205,7 @@ def _last(rows: Sequence[PayoutRow], operator_id: str) -> list[PayoutRow]:
 def _story(story: SessionStory) -> list[RenderableType]:
     """A session's messages, its price, its entries and the payouts that pay it."""
     title = f"Session {story.session_id}: what it put on the book"
-    priced = Group(_outcome(story), *pricing(story))
+    priced = Group(_outcome(story), *pricing(story), energy_sentence(story))
     return [_messages(story), priced, _entries(title, story.entries), _paid_by(story)]
 
 
@@ -308,6 +308,10 @@ def session_document(story: SessionStory) -> dict[str, Any]:
             for fact in sorted(story.facts, key=lambda fact: (fact.time, fact.id))
         ],
         "entries": [_entry_document(entry) for entry in story.entries],
+        "energy": [
+            {**asdict(each), "effective_at": stamp(each.effective_at) if each.effective_at else None}
+            for each in story.energy
+        ],
         "cdrs": [dict(cdr) for cdr in story.cdrs],
         "payouts": [_payout_document(row) for row in story.payouts],
     }
