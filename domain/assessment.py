@@ -181,12 +181,12 @@ def _bill(facts: MeterFacts, contract: Contract, truth: _Truth) -> Bill:
     inside = [fact for fact in told if started_at <= fact.at <= ended_at]
     inside.sort(key=in_order)
     readings = [(fact.at, fact.register_wh) for fact in inside]
-    registers = ((started_at, truth.start_wh), *readings, (ended_at, truth.stop_wh))
+    registers = tuple(stated([(started_at, truth.start_wh), *readings, (ended_at, truth.stop_wh)]))
     _check_registers(registers)
     _check_power(inside, contract, truth.stop_wh - truth.start_wh)
     tariff = truth.published.tariff
     rating = price(tariff, _periods(facts, contract, tariff, registers, inside), contract.time_zone)
-    bill = bill_of(rating, contract.operator, truth.published, tuple(stated(registers)))
+    bill = bill_of(rating, contract.operator, truth.published, registers)
     if max(bill.net, bill.gross) > MAX_AMOUNT_MINOR:
         raise ImplausibleSession("AMOUNT_IMPLAUSIBLE", "the session would cost more than any session can")
     return bill

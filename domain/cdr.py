@@ -11,13 +11,14 @@ from typing import Any
 
 from domain.cdr_costs import cost_fields, price_of
 from domain.cdr_location import cdr_location
-from domain.cdr_periods import Reading, charging_periods
+from domain.cdr_periods import charging_periods
 from domain.cdr_signed import signed_data
 from domain.cdr_tariff import tariff_2_2_1
 from domain.cdr_text import NOT_AVAILABLE, The, datetime_text, short_id
 from domain.errors import DomainError
 from domain.pricing import ocpi_volumes
 from domain.rating import Rating
+from domain.session_trace import Reading
 from domain.taxes import Tax
 from domain.values import value
 

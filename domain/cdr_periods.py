@@ -1,7 +1,6 @@
 """The charging periods in a CDR: volumes of four decimals that add up to the CDR's totals."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -10,9 +9,8 @@ from domain.cdr_text import datetime_text
 from domain.exact import Exact, half_even
 from domain.pricing import DECIMALS, ten_thousandths
 from domain.rating import US_PER_HOUR, WH_PER_KWH, ChargingPeriod, Phase, Rating, microseconds
+from domain.session_trace import Reading
 
-# When a cumulative register was read, in UTC, and what it said in Wh.
-Reading: TypeAlias = tuple[datetime, Exact]
 # A part of a period: its start as text, the session's energy at its end in ten-thousandths of a kWh, its length in
 # microseconds.
 _Piece: TypeAlias = tuple[str, int, int]

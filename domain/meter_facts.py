@@ -68,16 +68,13 @@ def metered(start: Started, end: Ended, corrections: Sequence[MeterCorrected]) -
     What is below zero says nothing about energy and counts as none.
     """
     start_wh, stop_wh = start.register_wh, end.register_wh
-    found: list[Metering] = []
-    pending = sorted(corrections, key=in_order)
-    early = [fact for fact in pending if fact.at <= end.at]
-    for fact in early:
-        start_wh, stop_wh = corrected(fact, start_wh, stop_wh)
-    found.append(Metering(end.at, max(stop_wh - start_wh, 0)))
-    for fact in pending[len(early) :]:
+    found = [Metering(end.at, max(stop_wh - start_wh, 0))]
+    for fact in sorted(corrections, key=in_order):
         start_wh, stop_wh = corrected(fact, start_wh, stop_wh)
         energy_wh = max(stop_wh - start_wh, 0)
-        if energy_wh != found[-1].energy_wh:
+        if fact.at <= end.at:
+            found = [Metering(end.at, energy_wh)]
+        elif energy_wh != found[-1].energy_wh:
             found.append(Metering(fact.at, energy_wh))
     return found
 

@@ -91,6 +91,11 @@ def taxes_of(configured: Sequence[Mapping[str, Any]] | None) -> tuple[Tax, ...]:
     )
 
 
+def told_taxes(taxes: Sequence[Tax]) -> list[dict[str, str | None]]:
+    """Configured taxes as a message tells them, the percentage as its shortest decimal text."""
+    return [{"name": t.name, "percent": plain(t.percent), "account_number": t.account_number} for t in taxes]
+
+
 def tariff_hash(document: Mapping[str, Any], taxes: Sequence[Tax] = ()) -> str:
     """SHA-256, in hexadecimal, of the canonical JSON of a tariff: UTF-8, keys sorted, no spaces, shortest numbers.
 
@@ -99,8 +104,7 @@ def tariff_hash(document: Mapping[str, Any], taxes: Sequence[Tax] = ()) -> str:
     """
     content: Any = document
     if taxes:
-        listed = [{"name": t.name, "percent": plain(t.percent), "account_number": t.account_number} for t in taxes]
-        content = {"tariff": document, "taxes": listed}
+        content = {"tariff": document, "taxes": told_taxes(taxes)}
     return sha256(_canonical(content).encode()).hexdigest()
 
 

@@ -10,6 +10,7 @@ from domain.exact import Exact
 from domain.rating import Phase
 from domain.values import value
 
+# When a cumulative register (or power, or current) was read, in UTC, and what it said.
 Reading = tuple[datetime, Exact]
 StateChange = tuple[datetime, Phase | str]
 

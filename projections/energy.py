@@ -18,24 +18,21 @@ from ledger.event_store import read_streams
 SESSIONS_AT_ONCE = 1_000
 START_MISSING, END_MISSING = "START_MISSING", "END_MISSING"
 
-# The sessions of an operator (or of all) that ended in a span of time, by cause.
-_BY_CAUSE = """
-SELECT operator_id, cause, count(*), sum(metered_wh), sum(billed_wh)
+# The sessions of an operator (or of all) that ended in a span of time.
+_ASKED = """
 FROM projection.leakage
 WHERE (%(operator_id)s::text IS NULL OR operator_id = %(operator_id)s)
   AND (%(since)s::timestamptz IS NULL OR ended_at >= %(since)s)
   AND (%(before)s::timestamptz IS NULL OR ended_at < %(before)s)
+"""
+# They by cause, and one by one where more or less was billed than metered.
+_BY_CAUSE = f"""
+SELECT operator_id, cause, count(*), sum(metered_wh), sum(billed_wh) {_ASKED}
 GROUP BY operator_id, cause
 ORDER BY operator_id, cause
 """
-# The same one by one, where more or less was billed than metered.
-_SESSIONS = """
-SELECT operator_id, cause, session_id, metered_wh, billed_wh
-FROM projection.leakage
-WHERE leaked_wh <> 0
-  AND (%(operator_id)s::text IS NULL OR operator_id = %(operator_id)s)
-  AND (%(since)s::timestamptz IS NULL OR ended_at >= %(since)s)
-  AND (%(before)s::timestamptz IS NULL OR ended_at < %(before)s)
+_SESSIONS = f"""
+SELECT operator_id, cause, session_id, metered_wh, billed_wh {_ASKED} AND leaked_wh <> 0
 ORDER BY operator_id, cause, session_id
 """
 # Sessions that are still going on, or whose start or end never came: their energy is only in their registers.

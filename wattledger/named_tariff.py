@@ -12,6 +12,7 @@ from domain.errors import AmountError, UnsupportedTariff
 from domain.published_tariff import PublishedTariff, taxes_of
 from domain.taxes import NOT_APPLICABLE, YES, Tax, tax_included_of
 from wattledger.errors import ApplicationError
+from wattledger.given_file import read_given
 
 Taxes: TypeAlias = tuple[Tax, ...]
 _PUBLISHED = "tariff.published"
@@ -58,9 +59,7 @@ def _latest(catalogue: Catalogue, operator_id: str, tariff_id: str) -> Published
 def _data(path: Path) -> Mapping[str, Any]:
     """What a file holds: a tariff, or the data of the event that publishes one."""
     try:
-        document = orjson.loads(path.read_bytes())
-    except OSError as error:
-        raise ApplicationError(f"{path}: {(error.strerror or str(error)).lower()}; name a file of JSON") from error
+        document = orjson.loads(read_given(path))
     except orjson.JSONDecodeError as error:
         raise ApplicationError(f"{path}: not JSON ({error}); name a file that holds one OCPI tariff") from error
     if isinstance(document, dict) and "specversion" in document:

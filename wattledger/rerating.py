@@ -13,8 +13,7 @@ from consumers.topics import CATALOGUE_TOPIC
 from contracts.decode import Message, decode_event
 from domain.calendar import opens_at, utc_text
 from domain.catalogue import Catalogue, Operator
-from domain.money import plain
-from domain.published_tariff import tariff_hash
+from domain.published_tariff import tariff_hash, told_taxes
 from domain.rating_orders import RatingOrder
 from domain.taxes import Tax
 from ledger.catalogue_store import KnownCatalogue
@@ -74,9 +73,7 @@ def order_of(store: Store, wish: Wish) -> Order:
     data: dict[str, Any] = {"order_id": order_id} | {key: each for key, each in told.items() if each is not None}
     data |= {"tariff": document, "reason": wish.reason or _WHAT_IF}
     if taxes:
-        data["taxes"] = [
-            {"name": t.name, "percent": plain(t.percent), "account_number": t.account_number} for t in taxes
-        ]
+        data["taxes"] = told_taxes(taxes)
     found = decode_event(envelope(order_id, told["ordered_at"], data))
     if not isinstance(found, Message):
         raise ApplicationError(f"the order would be refused: {found.path}: {found.sentence}")

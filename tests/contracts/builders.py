@@ -60,8 +60,12 @@ def golden_event(name: str) -> Event:
 
 def changed(name: str, path: str, value: object) -> Event:
     """A golden event with one field replaced, added or, with ABSENT, taken away."""
-    event = golden_event(name)
-    node: Any = event
+    return put(golden_event(name), path, value)
+
+
+def put(document: dict[str, Any], path: str, value: object) -> dict[str, Any]:
+    """The document itself, with one field replaced, added or, with ABSENT, taken away."""
+    node: Any = document
     *parents, last = [int(step) if step.isdigit() else step for step in path.split(".")]
     for step in parents:
         node = node[step]
@@ -69,7 +73,7 @@ def changed(name: str, path: str, value: object) -> Event:
         del node[last]
     else:
         node[last] = value
-    return event
+    return document
 
 
 def as_value(event: object) -> bytes:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from contracts.ocpi import cdr_2_3_0
 from contracts.schemas import OCPI_MODELS, ocpi_schema, write_schemas
-from tests.contracts.builders import ABSENT, golden_event
+from tests.contracts.builders import ABSENT, golden_event, put
 
 TAXED = {"before_taxes": 5.88, "taxes": [{"name": "VAT", "percentage": 21, "amount": 1.23}]}
 FREE = {"before_taxes": 0}
@@ -35,18 +35,6 @@ def newer() -> dict[str, Any]:
 def newer_credit() -> dict[str, Any]:
     total = {"before_taxes": -5.88, "taxes": [{"name": "GST", "amount": -0.3}, {"name": "QST", "amount": -0.93}]}
     return newer() | {"id": "C-1-C", "credit": True, "credit_reference_id": "C-1", "total_cost": total}
-
-
-def put(cdr: dict[str, Any], path: str, value: object) -> dict[str, Any]:
-    node: Any = cdr
-    *parents, last = [int(step) if step.isdigit() else step for step in path.split(".")]
-    for step in parents:
-        node = node[step]
-    if value is ABSENT:
-        del node[last]
-    else:
-        node[last] = value
-    return cdr
 
 
 GOOD: list[tuple[str, Any]] = [

@@ -51,7 +51,7 @@ def known(of_partner: dict[str, Any] | None = None) -> Catalogue:
     return catalogue(operator(), tariff(**HELD), of_partner)
 
 
-def expired(roams: bool = False) -> ReservationExpired:
+def expired(roams: bool = False, source: str = "g", id_: str = "expired") -> ReservationExpired:
     """A reservation from 10:00 to 12:00 that nobody used."""
     data: dict[str, Any] = {
         "session_id": SESSION,
@@ -66,7 +66,7 @@ def expired(roams: bool = False) -> ReservationExpired:
     }
     if roams:
         data["token"] = {"country_code": "DE", "party_id": "ABC", "uid": "U", "type": "RFID", "contract_id": "C"}
-    fact = parse_fact("charging.reservation.expired", data, "g", "expired")
+    fact = parse_fact("charging.reservation.expired", data, source, id_)
     assert isinstance(fact, ReservationExpired)
     return fact
 
@@ -120,21 +120,7 @@ def test_a_session_that_started_and_whose_reservation_expired_contradicts_itself
 
 
 def test_a_reservation_that_is_reported_twice_is_one() -> None:
-    again = parse_fact(
-        "charging.reservation.expired",
-        {
-            "session_id": SESSION,
-            "operator_id": OPERATOR,
-            "location_id": "L",
-            "evse_uid": "E",
-            "connector_id": "1",
-            "tariff_id": "T",
-            "reserved_from": "2026-03-02T10:00:00Z",
-            "expired_at": "2026-03-02T12:00:00Z",
-        },
-        "h",
-        "again",
-    )
+    again = expired(source="h", id_="again")
     assert outcome(decided([expired(), again], known())).gross == 1440
 
 

@@ -41,6 +41,15 @@ def documents(engine: Engine) -> list[dict[str, Any]]:
     return [orjson.loads(state)["document"] for (state,) in stored]
 
 
+def payouts(engine: Engine) -> list[int]:
+    """Amounts of the payouts in the order in which they were made."""
+    found = engine.rows(
+        "SELECT (convert_from(state, 'UTF8')::json ->> 'amount')::int FROM event_store.stored_events "
+        "WHERE topic = 'PayoutCreated' ORDER BY notification_id"
+    )
+    return [amount for (amount,) in found]
+
+
 def test_each_correction_after_the_issue_credits_the_standing_cdr_and_issues_the_next(engine: Engine) -> None:
     engine.feed([operator(), tariff(), started(), ended(), *CORRECTIONS])
     engine.advance(UNTIL)
@@ -102,20 +111,15 @@ def test_a_captured_session_is_due_back_what_it_was_lowered_by_and_the_next_payo
     capture = captured(amount="12.10", fee="0.00")
     engine.feed([operator(), tariff(), started(), ended(), capture])
     engine.advance("2026-03-04T00:00:00Z")
-    paid = engine.rows("SELECT count(*) FROM event_store.stored_events WHERE topic = 'PayoutCreated'")
-    assert paid == [(1,)]
+    assert len(payouts(engine)) == 1
     another = [started("S-2", "2026-03-05T10:00:00Z"), ended("S-2", "2026-03-05T11:00:00Z")]
     engine.feed([corrected("S-1", "2026-03-05T08:00:00Z", 18_000), *another])
     engine.feed([captured("S-2", at="2026-03-05T11:01:00Z", amount="12.10", fee="0.00")])
     engine.advance(UNTIL)
     # 2 kWh are 1.21 with VAT; the operator's share of it is 1.21 less 0.10 commission and 0.02 VAT on it.
     assert engine.balances()["2080/P-S-1 EUR"] == -121
-    amounts = engine.rows(
-        "SELECT (convert_from(state, 'UTF8')::json ->> 'amount')::int FROM event_store.stored_events "
-        "WHERE topic = 'PayoutCreated' ORDER BY notification_id"
-    )
     share, less = 1_210 - 100 - 21, 121 - 10 - 2
-    assert amounts == [(share,), (share - less,)]
+    assert payouts(engine) == [share, share - less]
     assert verify(engine.dsn).passed
 
 
@@ -185,15 +189,6 @@ def test_an_accepted_roaming_cdr_is_credited_and_its_successor_earns_when_accept
     engine.advance("2026-03-04T00:00:00Z")
     assert engine.balances()["1200/DE-ABC EUR"] == 1_089
     assert verify(engine.dsn).passed
-
-
-def payouts(engine: Engine) -> list[int]:
-    """Amounts of the payouts in the order in which they were made."""
-    found = engine.rows(
-        "SELECT (convert_from(state, 'UTF8')::json ->> 'amount')::int FROM event_store.stored_events "
-        "WHERE topic = 'PayoutCreated' ORDER BY notification_id"
-    )
-    return [amount for (amount,) in found]
 
 
 def test_what_was_paid_out_and_is_taken_back_by_a_late_fact_comes_off_the_next_payout(engine: Engine) -> None:

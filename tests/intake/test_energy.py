@@ -130,7 +130,7 @@ def test_a_roaming_cdr_is_billed_once_its_partner_has_accepted_it(
 def _answer_of(other_partner: str) -> dict[str, Any]:
     """An acceptance by somebody whom the CDR is not for."""
     at = "2026-03-02T13:00:00Z"
-    return cdr_answer("S-1", at, accepted=True)["data"] | {"partner": other_partner}  # type: ignore[no-any-return]
+    return {**cdr_answer("S-1", at, accepted=True)["data"], "partner": other_partner}
 
 
 def test_a_cdr_that_was_rejected_outright_is_not_billed_until_it_is_accepted(
@@ -199,8 +199,10 @@ def test_an_orphan_is_billed_by_estimate_and_verify_finds_it_sound(
 def test_a_no_show_is_rated_without_energy_and_verify_finds_it_sound(
     engine: Engine, reader: Connection[TupleRow]
 ) -> None:
-    fee = {"price_components": [{"type": "FLAT", "price": 3, "vat": 21, "step_size": 1}]}
-    fee["restrictions"] = {"reservation": "RESERVATION_EXPIRES"}  # type: ignore[assignment]
+    fee = {
+        "price_components": [{"type": "FLAT", "price": 3, "vat": 21, "step_size": 1}],
+        "restrictions": {"reservation": "RESERVATION_EXPIRES"},
+    }
     data = {
         "session_id": "S-1",
         "operator_id": "OP-1",

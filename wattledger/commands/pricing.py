@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from wattledger.errors import ApplicationError
+from wattledger.given_file import read_given
 from wattledger.options import tax
 from wattledger.terminal import set_up_logging
 
@@ -93,9 +94,7 @@ def _explained(priced: Any) -> dict[str, Any]:
 def json_object(path: Path) -> dict[str, Any]:
     """The JSON object in a file, its numbers as decimals; raises ApplicationError when there is none."""
     try:
-        document = json.loads(path.read_bytes(), parse_float=Decimal, parse_constant=_no_number)
-    except OSError as error:
-        raise ApplicationError(f"{path}: {(error.strerror or str(error)).lower()}; name a file of JSON") from error
+        document = json.loads(read_given(path), parse_float=Decimal, parse_constant=_no_number)
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise ApplicationError(f"{path}: not JSON ({error}); name a file that holds one OCPI object") from error
     if not isinstance(document, dict):

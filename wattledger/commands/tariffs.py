@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from wattledger.errors import ApplicationError
+from wattledger.given_file import read_given
 from wattledger.terminal import print_json, set_up_logging
 
 ERROR, WARNING = "error", "warning"
@@ -117,11 +118,7 @@ def _documents(file: str) -> Iterator[tuple[int, Any]]:
 def _bytes(file: str) -> bytes:
     if file == "-":
         return sys.stdin.buffer.read()
-    try:
-        return Path(file).read_bytes()
-    except (OSError, ValueError) as error:
-        problem = getattr(error, "strerror", None) or str(error)
-        raise ApplicationError(f"{file}: {problem.lower()}; name a file of JSON") from error
+    return read_given(file)
 
 
 def _line(file: str, number: int, line: bytes) -> Any:
