@@ -15,7 +15,7 @@ from psycopg.rows import TupleRow
 
 from benchmarks.figures import Figure, figures
 from benchmarks.stage import Stage
-from domain.journal import Entry, Posting
+from domain.book.journal import Entry, Posting
 from ledger.balances import balance, balance_at
 from ledger.database import Role, connect
 from ledger.journal_store import write_entries

@@ -29,7 +29,7 @@ from psycopg.conninfo import conninfo_to_dict
 from benchmarks.figures import Figure, figures
 from benchmarks.processor_time import processor_time
 from benchmarks.stage import Stage
-from domain.journal import Entry, Posting
+from domain.book.journal import Entry, Posting
 from ledger.group_commit import GroupCommit, Outcome
 from ledger.integrity import check_balances
 from ledger.migrate import migrate

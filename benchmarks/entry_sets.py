@@ -7,7 +7,7 @@ from random import Random
 from uuid import UUID
 
 from benchmarks.side_by_side import Run, side_by_side
-from domain.journal import Entry, Posting
+from domain.book.journal import Entry, Posting
 from ledger.gateway import Gateway
 from ledger.journal_store import write_entries
 

@@ -27,10 +27,10 @@ from benchmarks.history_templates import (
 )
 from benchmarks.side_by_side import side_by_side
 from benchmarks.stage import MESSAGES_PER_SESSION, Stage
-from domain.cdr_chain import cdr_id
-from domain.journal import Entry, Posting
-from domain.posting import entry_id
-from domain.session import session_stream
+from domain.book.journal import Entry, Posting
+from domain.book.posting import entry_id
+from domain.session.cdr_chain import cdr_id
+from domain.session.session import session_stream
 from ledger import messages, positions
 from ledger.database import Role
 from ledger.event_store import StoredEvent, append

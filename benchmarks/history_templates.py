@@ -22,10 +22,10 @@ from benchmarks.stage import MESSAGES_PER_SESSION
 from consumers.intake import Intake
 from consumers.ports import Record
 from consumers.topics import CATALOGUE_TOPIC
-from domain.cdr_chain import cdr_id
-from domain.journal import Entry
-from domain.posting import entry_id
-from domain.session import session_stream
+from domain.book.journal import Entry
+from domain.book.posting import entry_id
+from domain.session.cdr_chain import cdr_id
+from domain.session.session import session_stream
 from ledger.clock import Clock
 from ledger.event_store import StoredEvent, read_streams
 from ledger.journal_store import journal

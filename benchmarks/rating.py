@@ -11,13 +11,13 @@ import orjson
 
 from benchmarks.figures import Figure, figures
 from benchmarks.stage import MESSAGES_PER_SESSION, OPERATORS, Stage
-from domain.assessment import assess
-from domain.catalogue import CATALOGUE_TYPES, Catalogue, instant
-from domain.facts import parse_fact
-from domain.pricing import price
-from domain.rating import ChargingPeriod, Phase
-from domain.session import Session
-from domain.tariff import Tariff
+from domain.catalogue.catalogue import CATALOGUE_TYPES, Catalogue, instant
+from domain.rating.pricing import price
+from domain.rating.rating import ChargingPeriod, Phase
+from domain.session.assessment import assess
+from domain.session.facts import parse_fact
+from domain.session.session import Session
+from domain.tariff.tariff import Tariff
 from wattledger.demo.load import load
 
 _ZONE = ZoneInfo("Europe/Amsterdam")

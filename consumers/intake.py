@@ -17,9 +17,9 @@ from consumers.files import ORIGIN_HEADER
 from consumers.ports import Claim, MachineryFault, PartitionLost, Record
 from contracts.decode import Message, decode
 from contracts.refusal import Refusal, RefusalCode
-from domain.catalogue import CATALOGUE_TYPES
-from domain.facts import INVOICE_ITEM, SETTLED_ITEM
-from domain.tariff_events import tariff_stream_name, warned
+from domain.catalogue.catalogue import CATALOGUE_TYPES
+from domain.session.facts import INVOICE_ITEM, SETTLED_ITEM
+from domain.tariff.events import tariff_stream_name, warned
 from ledger import messages, positions, quarantine
 from ledger.codec import RecordedFact
 from ledger.collector import collector_paused

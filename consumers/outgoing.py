@@ -10,9 +10,9 @@ import orjson
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing
 from contracts.outgoing import encode, raw_bytes
 from domain.money import format_minor
-from domain.payout import PayoutCreated, PayoutStatusChanged
-from domain.session_events import SessionAssessed
-from domain.tariff_events import TariffWarned
+from domain.payout.payout import PayoutCreated, PayoutStatusChanged
+from domain.session.decisions import SessionAssessed
+from domain.tariff.events import TariffWarned
 from ledger.codec import decode
 from ledger.outbox import PendingEvent, PendingLetter
 from ledger.quarantine import DeadLetter

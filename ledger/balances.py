@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.journal import Entry
+from domain.book.journal import Entry
 from ledger.buckets import add_to_buckets
 from ledger.spans import Movement, span_of
 

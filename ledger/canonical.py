@@ -3,7 +3,7 @@
 import hashlib
 from datetime import UTC, datetime, timedelta
 
-from domain.journal import Entry
+from domain.book.journal import Entry
 from ledger.errors import EntryRefused
 
 # Stored with each hash; another form of the bytes gets another number and leaves this one as it is.

@@ -9,7 +9,7 @@ import orjson
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.catalogue import Catalogue, Publication, Scope
+from domain.catalogue.catalogue import Catalogue, Publication, Scope
 
 # Whoever rates takes the lock shared, whoever publishes takes it alone: so no session can miss a version that is
 # being published beside it, and no version can miss a session that is being rated.

@@ -8,8 +8,8 @@ from typing import TypeAlias
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.session import Judgement, Session
-from domain.session_events import CdrIssued
+from domain.session.decisions import CdrIssued
+from domain.session.session import Judgement, Session
 from ledger.errors import ConcurrencyConflict, DatabaseUnavailable, RunsFailed
 from ledger.followup import FollowUp
 from ledger.heads import count_due_sessions, due_among, due_sessions, presuming_sessions

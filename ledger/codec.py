@@ -16,11 +16,11 @@ from uuid import UUID
 
 import orjson
 
-from domain import bookings
+from domain.book import bookings
+from domain.book.posting import POSTING_RULES
 from domain.money import plain
-from domain.payout import PayoutCreated, PayoutStatusChanged, PayoutSuperseded
-from domain.posting import POSTING_RULES
-from domain.session_events import (
+from domain.payout.payout import PayoutCreated, PayoutStatusChanged, PayoutSuperseded
+from domain.session.decisions import (
     Booked,
     CdrCredited,
     CdrIssued,
@@ -31,7 +31,7 @@ from domain.session_events import (
     SessionAssessed,
     ShareReleased,
 )
-from domain.tariff_events import TariffWarned
+from domain.tariff.events import TariffWarned
 
 
 class RecordedFact(NamedTuple):

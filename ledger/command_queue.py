@@ -9,7 +9,7 @@ from math import ceil
 from threading import Condition, Lock
 from uuid import UUID
 
-from domain.journal import Entry
+from domain.book.journal import Entry
 from ledger.errors import DatabaseUnavailable, GroupCommitClosed
 
 

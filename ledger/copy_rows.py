@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from struct import Struct
 from uuid import UUID
 
-from domain.journal import Entry
+from domain.book.journal import Entry
 
 POSTING_COLUMNS = "entry_id, line, amount_minor, currency, account"
 EVENT_COLUMNS = "originator_id, originator_version, topic, state"

@@ -10,7 +10,7 @@ from functools import partial
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.session import Session
+from domain.session.session import Session
 from ledger.codec import RecordedFact
 from ledger.heads import stale_sessions, take_back_set_aside
 from ledger.parking import sessions_with_claims, take_claimed

@@ -12,7 +12,7 @@ from threading import Thread
 from types import TracebackType
 from typing import Self
 
-from domain.journal import Entry
+from domain.book.journal import Entry
 from ledger.canonical import HASH_VERSION, entry_hash
 from ledger.command_queue import Command, CommandQueue, Outcome
 from ledger.errors import DatabaseUnavailable, EntryExists, EntryRefused, LedgerError

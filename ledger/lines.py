@@ -7,7 +7,7 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.payout_run import Line
+from domain.payout.run import Line
 from domain.values import value
 from ledger.arrays import columns
 

@@ -7,9 +7,9 @@ from typing import Any
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.bookings import ReserveReleased
-from domain.catalogue import Catalogue, Operator, Versions
-from domain.payout import (
+from domain.book.bookings import ReserveReleased
+from domain.catalogue.catalogue import Catalogue, Operator, Versions
+from domain.payout.payout import (
     AWAITING_APPROVAL,
     RESERVE_RELEASE_KEY,
     Payout,
@@ -21,8 +21,8 @@ from domain.payout import (
     payout_stream,
     take_answers,
 )
-from domain.payout_run import OperatorDesk, fire_runs, last_closed, release_day
-from domain.session_events import Booked, Retracted, ShareReleased
+from domain.payout.run import OperatorDesk, fire_runs, last_closed, release_day
+from domain.session.decisions import Booked, Retracted, ShareReleased
 from ledger.codec import RecordedFact, decode
 from ledger.event_store import read_streams
 from ledger.heads import lock_streams

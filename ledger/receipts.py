@@ -12,10 +12,10 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.bookings import Booking, InvoicePaid, SettlementReceived
-from domain.catalogue import instant
+from domain.book.bookings import Booking, InvoicePaid, SettlementReceived
+from domain.catalogue.catalogue import instant
 from domain.money import parse_minor
-from domain.session_events import Booked, Retracted
+from domain.session.decisions import Booked, Retracted
 from ledger.codec import RecordedFact, decode
 from ledger.event_store import read_streams
 from ledger.heads import lock_streams

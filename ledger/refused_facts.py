@@ -8,10 +8,10 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.catalogue import Catalogue
-from domain.judging import CURRENCY_MISMATCH
-from domain.session import Judgement, Session, session_stream
-from domain.session_events import FactReadmitted, FactRejected
+from domain.catalogue.catalogue import Catalogue
+from domain.session.decisions import FactReadmitted, FactRejected
+from domain.session.judging import CURRENCY_MISMATCH
+from domain.session.session import Judgement, Session, session_stream
 from ledger import positions, quarantine
 from ledger.codec import RecordedFact, decode, dump
 from ledger.event_store import StoredEvent, read_streams

@@ -8,12 +8,8 @@ from typing import Any
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.catalogue import Catalogue
-from domain.facts import FACT_PARSERS, parse_fact
-from domain.judging import decide
-from domain.orphans import ESTIMATED
-from domain.session import Judgement, Session, session_stream
-from domain.session_events import (
+from domain.catalogue.catalogue import Catalogue
+from domain.session.decisions import (
     Booked,
     CdrCredited,
     CdrIssued,
@@ -25,6 +21,10 @@ from domain.session_events import (
     SessionAssessed,
     ShareReleased,
 )
+from domain.session.facts import FACT_PARSERS, parse_fact
+from domain.session.judging import decide
+from domain.session.orphans import ESTIMATED
+from domain.session.session import Judgement, Session, session_stream
 from ledger.codec import RecordedFact, decode, read_body
 from ledger.event_store import StoredEvent, read_streams
 from ledger.heads import SessionHead, lock_sessions

@@ -9,9 +9,9 @@ import orjson
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.catalogue import instant
-from domain.published_tariff import tariff_hash, taxes_of
-from domain.tariff_events import TariffWarned, tariff_stream
+from domain.catalogue.catalogue import instant
+from domain.tariff.events import TariffWarned, tariff_stream
+from domain.tariff.published import tariff_hash, taxes_of
 from domain.values import value
 from ledger.codec import decode
 

@@ -8,11 +8,11 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.bookings import ReserveReleased
-from domain.journal import Entry
+from domain.book.bookings import ReserveReleased
+from domain.book.journal import Entry
+from domain.book.posting import entries_of, mirrors_of, payable_effects
 from domain.named_ids import named_id
-from domain.posting import entries_of, mirrors_of, payable_effects
-from domain.session_events import Booked, Retracted, ShareReleased
+from domain.session.decisions import Booked, Retracted, ShareReleased
 from ledger.arrays import columns
 from ledger.codec import encode
 from ledger.event_store import StoredEvent, append

@@ -10,12 +10,12 @@ import orjson
 from psycopg import Cursor
 from psycopg.rows import TupleRow, tuple_row
 
-from domain.cdr_2_3_0 import cdr_2_3_0
+from domain.cdr.version_2_3_0 import cdr_2_3_0
 from domain.document import as_part
-from domain.published_tariff import tariff_hash, taxes_of
-from domain.session import session_stream
-from domain.session_events import CdrCredited, CdrIssued
-from domain.taxes import tax_included_of
+from domain.session.decisions import CdrCredited, CdrIssued
+from domain.session.session import session_stream
+from domain.tariff.published import tariff_hash, taxes_of
+from domain.tariff.taxes import tax_included_of
 from ledger.codec import decode, dump
 
 OCPI_VERSIONS = OCPI_2_2_1, OCPI_2_3_0 = "2.2.1", "2.3.0"

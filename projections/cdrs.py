@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.session_events import CdrCredited, CdrIssued
+from domain.session.decisions import CdrCredited, CdrIssued
 from ledger.arrays import array
 from ledger.codec import UPCASTS, cut_document, dump
 

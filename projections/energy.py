@@ -9,9 +9,9 @@ from typing import Any
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
-from domain.facts import Ended, Metered, Started, in_order, parse_fact
 from domain.money import plain
-from domain.session import session_stream
+from domain.session.facts import Ended, Metered, Started, in_order, parse_fact
+from domain.session.session import session_stream
 from ledger.codec import RecordedFact, decode
 from ledger.event_store import read_streams
 

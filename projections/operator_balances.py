@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.bookings import Booking
-from domain.posting import BANK, POSTING_RULES
-from domain.session_events import Booked, Retracted
+from domain.book.bookings import Booking
+from domain.book.posting import BANK, POSTING_RULES
+from domain.session.decisions import Booked, Retracted
 from ledger.codec import decode
 
 COLUMNS = ("pending", "available", "reserved", "disputed", "in_transit", "paid_out")

@@ -7,7 +7,7 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.payout import PayoutCreated, PayoutStatusChanged
+from domain.payout.payout import PayoutCreated, PayoutStatusChanged
 from ledger.codec import decode, dump
 
 # A set of new payouts, the entries of each as the text of an array, since arrays of arrays must be of one length.

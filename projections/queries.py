@@ -9,10 +9,10 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow, class_row
 
-from domain.journal import Entry, Posting
-from domain.posting import entries_of, mirrors_of
-from domain.session import session_stream
-from domain.session_events import Booked, Retracted, SessionAssessed
+from domain.book.journal import Entry, Posting
+from domain.book.posting import entries_of, mirrors_of
+from domain.session.decisions import Booked, Retracted, SessionAssessed
+from domain.session.session import session_stream
 from ledger.codec import RecordedFact, decode
 from ledger.event_store import read_streams
 from projections.energy import EnergyEntry, energy_entries

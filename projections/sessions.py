@@ -7,7 +7,7 @@ from typing import Any
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.session_events import SessionAssessed
+from domain.session.decisions import SessionAssessed
 from ledger.arrays import array
 from ledger.codec import dump, read_body
 

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple, Self
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
-from domain.assessment import RATED, Assessment, Bill
-from domain.bookings import CapturedSessionReRated
-from domain.catalogue import Catalogue
-from domain.judging import decide
-from domain.rating_orders import RatingOrder
-from domain.session import Session
-from domain.session_events import SessionAssessed
+from domain.book.bookings import CapturedSessionReRated
+from domain.catalogue.catalogue import Catalogue
+from domain.catalogue.orders import RatingOrder
+from domain.session.assessment import RATED, Assessment, Bill
+from domain.session.decisions import SessionAssessed
+from domain.session.judging import decide
+from domain.session.session import Session
 from ledger.catalogue_store import KnownCatalogue
 from ledger.database import Role, connect
 from ledger.session_store import load

@@ -6,11 +6,11 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from domain.catalogue import Catalogue
+from domain.catalogue.catalogue import Catalogue
 from domain.document import as_part
 from domain.errors import AmountError, UnsupportedTariff
-from domain.published_tariff import PublishedTariff, taxes_of
-from domain.taxes import NOT_APPLICABLE, YES, Tax, tax_included_of
+from domain.tariff.published import PublishedTariff, taxes_of
+from domain.tariff.taxes import NOT_APPLICABLE, YES, Tax, tax_included_of
 from wattledger.errors import ApplicationError
 from wattledger.given_file import read_given
 

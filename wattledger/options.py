@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from domain.taxes import Tax
+    from domain.tariff.taxes import Tax
 
 _DAY = timedelta(days=1)
 # In the years before and after, another time zone or the next day may be outside the calendar.
@@ -69,7 +69,7 @@ def tax(text: str) -> "Tax":
     """A tax from `--tax NAME=PERCENT`; raises typer.BadParameter."""
     from domain.document import exact_number
     from domain.errors import AmountError
-    from domain.taxes import Tax
+    from domain.tariff.taxes import Tax
 
     name, _, percent = text.partition("=")
     try:

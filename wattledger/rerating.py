@@ -12,10 +12,10 @@ from consumers.publisher import Outgoing
 from consumers.topics import CATALOGUE_TOPIC
 from contracts.decode import Message, decode_event
 from domain.calendar import opens_at, utc_text
-from domain.catalogue import Catalogue, Operator
-from domain.published_tariff import tariff_hash, told_taxes
-from domain.rating_orders import RatingOrder
-from domain.taxes import Tax
+from domain.catalogue.catalogue import Catalogue, Operator
+from domain.catalogue.orders import RatingOrder
+from domain.tariff.published import tariff_hash, told_taxes
+from domain.tariff.taxes import Tax
 from ledger.catalogue_store import KnownCatalogue
 from ledger.codec import decode
 from ledger.database import Role, connect

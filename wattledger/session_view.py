@@ -7,8 +7,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from domain.rated import read_rating
-from domain.session_events import SessionAssessed
+from domain.session.decisions import SessionAssessed
+from domain.session.ratings import read_rating
 from projections.queries import SessionStory
 
 _HASH_CHARS_SHOWN = 12

@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 from benchmarks.peers.peer import Way, by_clients, sets_of
 from benchmarks.peers.transfers import Transfer
-from domain.journal import Entry, Posting
+from domain.book.journal import Entry, Posting
 from ledger.balances import balance
 from ledger.gateway import Gateway
 from ledger.group_commit import GroupCommit

@@ -1,7 +1,7 @@
 """The OCPI 2.2.1 Tariff, and what it shares with that of 2.3.0; checked as a linter would (OCPI, mod_tariffs).
 
 What no session could ever be priced by is an error and refuses the tariff: restrictions that contradict each other,
-dimensions or currencies that do not exist, limits that cross. What is only odd is a warning (`domain.tariff_lint`).
+dimensions or currencies that do not exist, limits that cross. What is only odd is a warning (`domain.tariff.lint`).
 An unknown restriction is neither: it is counted like any unknown field, and the engine says so session by session.
 """
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, uuid5
 
-from domain.journal import Entry, Posting
+from domain.book.journal import Entry, Posting
 
 
 def forged_entry() -> Entry:

@@ -7,7 +7,7 @@ from random import Random
 import psycopg
 import pytest
 
-from domain.catalogue import instant
+from domain.catalogue.catalogue import instant
 from ledger.audit import AuditReport, verify
 from ledger.migrate import migrate
 from projections.what_if import Amounts, Order, SessionIf, Totals, standing, what_if

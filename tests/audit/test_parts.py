@@ -15,14 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from iso4217 import Currency
 
-from domain.bookings import Booking
-from domain.catalogue import Version, Versions
+from domain.book.bookings import Booking
+from domain.book.posting import POSTING_RULES, entries_of
+from domain.catalogue.catalogue import Version, Versions
 from domain.money import round_half_up, to_minor_half_up
-from domain.periods import split
-from domain.posting import POSTING_RULES, entries_of
-from domain.pricing import price
-from domain.published_tariff import tariff_hash, taxes_of
-from domain.tariff import Tariff
+from domain.rating.periods import split
+from domain.rating.pricing import price
+from domain.tariff.published import tariff_hash, taxes_of
+from domain.tariff.tariff import Tariff
 from ledger.audit.amounts import half_up, minor
 from ledger.audit.catalogue import Timeline
 from ledger.audit.flat_prices import flat_prices

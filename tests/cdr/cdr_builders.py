@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 from contracts.ocpi import cdr as cdr_model_2_2_1
 from contracts.ocpi import cdr_2_3_0 as cdr_model_2_3_0
 from contracts.schemas import ocpi_schema
-from domain.cdr import cdr_document, credit_document
-from domain.cdr_2_3_0 import cdr_2_3_0
-from domain.cdr_taxes import taxes_to_store
+from domain.cdr.document import cdr_document, credit_document
+from domain.cdr.taxes import taxes_to_store
+from domain.cdr.version_2_3_0 import cdr_2_3_0
 from domain.money import to_minor_half_up
-from domain.periods import split
-from domain.pricing import price
-from domain.rating import Rating
-from domain.tariff import Tariff
-from domain.taxes import Tax
+from domain.rating.periods import split
+from domain.rating.pricing import price
+from domain.rating.rating import Rating
+from domain.tariff.tariff import Tariff
+from domain.tariff.taxes import Tax
 from ledger.codec import dump
 from tests.rating.rating_builders import MORNING, component, document, element
 from tests.rating.test_cdr import LOCATION, TOKEN, source

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from domain.cdr_2_3_0 import cdr_2_3_0
-from domain.cdr_chain import cdr_id
-from domain.judging import decide
-from domain.published_tariff import tariff_hash
-from domain.session import Session
-from domain.session_events import CdrCredited, CdrIssued
+from domain.cdr.version_2_3_0 import cdr_2_3_0
+from domain.session.cdr_chain import cdr_id
+from domain.session.decisions import CdrCredited, CdrIssued
+from domain.session.judging import decide
+from domain.session.session import Session
+from domain.tariff.published import tariff_hash
 from ledger.codec import decode, encode
 from tests.cdr.cdr_builders import as_read, check, gross_of
 from tests.domain.builders import LATE, SESSION, catalogue, charged, corrected, operator, tariff

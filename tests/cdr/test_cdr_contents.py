@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from contracts.ocpi import cdr as model
 from contracts.ocpi.location import Location
-from domain import connectors
-from domain.cdr import cdr_document
-from domain.cdr_signed import signed_data
-from domain.facts import Fact, Metered
-from domain.periods import split, split_no_show
-from domain.tariff import Tariff
+from domain.cdr import connectors
+from domain.cdr.document import cdr_document
+from domain.cdr.signed import signed_data
+from domain.rating.periods import split, split_no_show
+from domain.session.facts import Fact, Metered
+from domain.tariff.tariff import Tariff
 from tests.cdr.cdr_builders import as_read, check, emitted, volume_of
 from tests.domain.builders import charged, decided, read
 from tests.rating.rating_builders import (

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.money import currency_exponent, to_minor_half_up
-from domain.periods import from_cdr
-from domain.pricing import price
-from domain.rating import Price
-from domain.tariff import Tariff
-from domain.taxes import Tax
+from domain.rating.periods import from_cdr
+from domain.rating.pricing import price
+from domain.rating.rating import Price
+from domain.tariff.tariff import Tariff
+from domain.tariff.taxes import Tax
 from tests.cdr.cdr_builders import COSTS, GST, QST, check, emitted, gross_of, tariffs, volume_of
 from tests.rating.test_price_properties import ZONES, facts
 

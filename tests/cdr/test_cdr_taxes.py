@@ -5,9 +5,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from domain.cdr import credit_document
-from domain.cdr_2_3_0 import cdr_2_3_0
-from domain.taxes import Tax
+from domain.cdr.document import credit_document
+from domain.cdr.version_2_3_0 import cdr_2_3_0
+from domain.tariff.taxes import Tax
 from tests.cdr.cdr_builders import GST, QST, Emitted, as_read, emitted, newer
 from tests.rating.rating_builders import AMSTERDAM, IDLE, MORNING, component, document, element
 

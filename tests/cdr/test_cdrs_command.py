@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from domain.cdr import credit_document
-from domain.published_tariff import tariff_hash
-from domain.session import session_stream
-from domain.session_events import CdrCredited, CdrIssued
+from domain.cdr.document import credit_document
+from domain.session.decisions import CdrCredited, CdrIssued
+from domain.session.session import session_stream
+from domain.tariff.published import tariff_hash
 from ledger.catalogue_store import KnownCatalogue
 from ledger.codec import dump
 from ledger.database import Role, connect

@@ -8,17 +8,17 @@ from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from contracts.decode import Message, decode_event
-from domain.bookings import Booking, InvoicePaid, ReserveReleased, SettlementReceived
-from domain.catalogue import CATALOGUE_TYPES, Catalogue, instant
-from domain.facts import INVOICE_ITEM, SETTLED_ITEM, Fact, parse_fact
-from domain.journal import Entry
-from domain.judging import decide
+from domain.book.bookings import Booking, InvoicePaid, ReserveReleased, SettlementReceived
+from domain.book.journal import Entry
+from domain.book.posting import entries_of, mirrors_of, payable_effects
+from domain.catalogue.catalogue import CATALOGUE_TYPES, Catalogue, instant
 from domain.money import parse_minor
-from domain.payout import Payout, parse_answer, payout_stream, take_answers
-from domain.payout_run import Line, OperatorDesk, fire_runs, release_day
-from domain.posting import entries_of, mirrors_of, payable_effects
-from domain.session import Session, session_stream
-from domain.session_events import Booked, CdrIssued, Retracted
+from domain.payout.payout import Payout, parse_answer, payout_stream, take_answers
+from domain.payout.run import Line, OperatorDesk, fire_runs, release_day
+from domain.session.decisions import Booked, CdrIssued, Retracted
+from domain.session.facts import INVOICE_ITEM, SETTLED_ITEM, Fact, parse_fact
+from domain.session.judging import decide
+from domain.session.session import Session, session_stream
 
 
 @dataclass(slots=True)

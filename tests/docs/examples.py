@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from domain.cdr_chain import cdr_id
-from domain.payout import PayoutKey
+from domain.payout.payout import PayoutKey
+from domain.session.cdr_chain import cdr_id
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "accounting.md"
 CURRENCY = "EUR"

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
-from domain.explanation import explanation
-from domain.periods import split, split_no_show
-from domain.pricing import price
-from domain.published_tariff import taxes_of
-from domain.rating import ChargingPeriod, Rating
-from domain.tariff import Tariff
+from domain.rating.explanation import explanation
+from domain.rating.periods import split, split_no_show
+from domain.rating.pricing import price
+from domain.rating.rating import ChargingPeriod, Rating
+from domain.tariff.published import taxes_of
+from domain.tariff.tariff import Tariff
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "tariffs.md"
 HEADER = "| from | to | component | quantity | price | tax % | without tax | with tax |"

@@ -6,10 +6,10 @@ from datetime import datetime
 
 import pytest
 
-from domain.catalogue import instant
-from domain.journal import Entry
+from domain.book.journal import Entry
+from domain.book.posting import POSTING_RULES
+from domain.catalogue.catalogue import instant
 from domain.money import format_minor
-from domain.posting import POSTING_RULES
 from tests.docs.dry_run import DryRun
 from tests.docs.examples import Example, Row, event, examples, real_id, text
 

@@ -5,11 +5,11 @@ from collections import Counter
 from datetime import timedelta
 from functools import cache
 
-from domain.catalogue import instant
-from domain.journal import Entry
+from domain.book.journal import Entry
+from domain.catalogue.catalogue import instant
 from domain.money import format_minor
-from domain.payout import Payout
-from domain.session_events import SessionAssessed
+from domain.payout.payout import Payout
+from domain.session.decisions import SessionAssessed
 from tests.docs.dry_run import DryRun
 from tests.docs.pages import README, block, table
 from wattledger.demo import FOLLOWED_SESSION, network

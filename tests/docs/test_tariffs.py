@@ -11,12 +11,12 @@ import pytest
 
 from contracts.ocpi import cdr_2_3_0 as cdr_model
 from contracts.tariff_check import event_faults, tariff_faults
-from domain.cdr import CdrSource, cdr_document
-from domain.cdr_2_3_0 import cdr_2_3_0
-from domain.cdr_taxes import taxes_to_store
+from domain.cdr.document import CdrSource, cdr_document
+from domain.cdr.taxes import taxes_to_store
+from domain.cdr.version_2_3_0 import cdr_2_3_0
 from domain.money import to_minor_half_up
-from domain.published_tariff import taxes_of
-from domain.tariff_lint import lint
+from domain.tariff.lint import lint
+from domain.tariff.published import taxes_of
 from ledger.codec import dump
 from tests.docs.pages import ROOT, table
 from tests.docs.tariff_examples import DOCUMENT, Example, examples, rows_of, table_of
@@ -93,10 +93,11 @@ def cdr_in_2_3_0(example: Example) -> dict[str, Any]:
 def decided() -> set[str]:
     """Every function and class of the domain whose text says what was decided."""
     found = set()
-    for path in (ROOT / "domain").glob("*.py"):
+    for path in (ROOT / "domain").rglob("*.py"):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and "Decided" in (ast.get_docstring(node) or ""):
-                found.add(f"domain.{path.stem}.{node.name}")
+                found.add(f"{module}.{node.name}")
     return found
 
 
@@ -114,5 +115,5 @@ def test_the_function_of_a_gap_cites_the_section(function: str, section: str) ->
 
 
 def test_every_code_of_a_warning_is_explained() -> None:
-    source = (ROOT / "domain" / "tariff_lint.py").read_text(encoding="utf-8")
+    source = (ROOT / "domain" / "tariff" / "lint.py").read_text(encoding="utf-8")
     assert {code for code, _ in table(DOCUMENT, CODES)} == set(re.findall(r'Finding\(\s*"([A-Z_0-9]+)"', source))

@@ -10,10 +10,13 @@ from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
-from domain.bookings import Booking
-from domain.catalogue import Catalogue
-from domain.cdr_chain import cdr_id
-from domain.facts import (
+from domain.book.bookings import Booking
+from domain.book.journal import Entry
+from domain.book.posting import entries_of
+from domain.catalogue.catalogue import Catalogue
+from domain.session.cdr_chain import cdr_id
+from domain.session.decisions import Decision
+from domain.session.facts import (
     Captured,
     CdrAnswered,
     CdrPaid,
@@ -28,11 +31,8 @@ from domain.facts import (
     Settled,
     Started,
 )
-from domain.journal import Entry
-from domain.judging import decide
-from domain.posting import entries_of
-from domain.session import Session, session_stream
-from domain.session_events import Decision
+from domain.session.judging import decide
+from domain.session.session import Session, session_stream
 
 OPERATOR, SESSION, PARTNER, PSP, PAYMENT = "OP", "S-1", "DE-ABC", "psp", "P-1"
 CAUSE = UUID(int=7)

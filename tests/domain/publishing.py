@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from domain.catalogue import Catalogue
+from domain.catalogue.catalogue import Catalogue
 from tests.domain.builders import OPERATOR, PARTNER, at, tariff
 
 

@@ -12,12 +12,12 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.catalogue import Catalogue
-from domain.facts import Fact, MeterCorrected
-from domain.judging import decide
-from domain.posting import entries_of, mirrors_of
-from domain.session import Session, session_stream
-from domain.session_events import Booked, Decision, Retracted, ShareReleased
+from domain.book.posting import entries_of, mirrors_of
+from domain.catalogue.catalogue import Catalogue
+from domain.session.decisions import Booked, Decision, Retracted, ShareReleased
+from domain.session.facts import Fact, MeterCorrected
+from domain.session.judging import decide
+from domain.session.session import Session, session_stream
 from tests.domain.builders import (
     CAUSE,
     LATE,

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from domain.facts import Fact
-from domain.judging import decide
-from domain.session import Session
-from domain.session_events import FactRejected
+from domain.session.decisions import FactRejected
+from domain.session.facts import Fact
+from domain.session.judging import decide
+from domain.session.session import Session
 from tests.domain.builders import (
     SESSION,
     balance,

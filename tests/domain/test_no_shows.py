@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from domain.catalogue import Catalogue
-from domain.facts import Fact, ReservationExpired, parse_fact
-from domain.session import Session
-from domain.session_events import SessionAssessed
+from domain.catalogue.catalogue import Catalogue
+from domain.session.decisions import SessionAssessed
+from domain.session.facts import Fact, ReservationExpired, parse_fact
+from domain.session.session import Session
 from tests.domain.builders import (
     OPERATOR,
     SESSION,

@@ -8,11 +8,11 @@ from datetime import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.catalogue import Catalogue
-from domain.facts import Fact, StateChanged
-from domain.judging import decide
-from domain.session import Session
-from domain.session_events import CdrCredited, CdrIssued, SessionAssessed
+from domain.catalogue.catalogue import Catalogue
+from domain.session.decisions import CdrCredited, CdrIssued, SessionAssessed
+from domain.session.facts import Fact, StateChanged
+from domain.session.judging import decide
+from domain.session.session import Session
 from tests.domain.builders import (
     SESSION,
     at,

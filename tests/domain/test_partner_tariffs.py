@@ -2,8 +2,8 @@
 
 import pytest
 
-from domain.assessment import assess
-from domain.catalogue import Catalogue
+from domain.catalogue.catalogue import Catalogue
+from domain.session.assessment import assess
 from tests.domain.builders import at, catalogue, charged, decided, operator, partner
 from tests.domain.publishing import Told, given, offered, publish
 

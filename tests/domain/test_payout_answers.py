@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.payout import (
+from domain.book.posting import entries_of
+from domain.payout.payout import (
     AWAITING_APPROVAL,
     FAILED,
     IN_TRANSIT,
@@ -23,7 +24,6 @@ from domain.payout import (
     payout_stream,
     take_answers,
 )
-from domain.posting import entries_of
 from tests.domain.builders import CAUSE, OPERATOR, Amounts, amounts, at
 
 KEY = PayoutKey(OPERATOR, "EUR", date(2026, 3, 2), 1)

@@ -11,8 +11,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import pytest
 
-from domain.catalogue import Catalogue, Operator, Versions
-from domain.payout import (
+from domain.book.posting import entries_of
+from domain.catalogue.catalogue import Catalogue, Operator, Versions
+from domain.payout.payout import (
     AWAITING_APPROVAL,
     FAILED,
     IN_TRANSIT,
@@ -25,9 +26,8 @@ from domain.payout import (
     payout_stream,
     take_answers,
 )
-from domain.payout_run import Line, OperatorDesk, RunsMade, fire_runs, fires_at, last_closed
-from domain.posting import entries_of
-from domain.session_events import Booked
+from domain.payout.run import Line, OperatorDesk, RunsMade, fire_runs, fires_at, last_closed
+from domain.session.decisions import Booked
 from tests.domain.builders import CAUSE, OPERATOR, Amounts, amounts, at, operator
 
 NEW_ACCOUNT = {"holder": "Operator", "iban": "NL02ABNA0123456789"}

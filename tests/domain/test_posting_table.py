@@ -8,10 +8,10 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from domain import bookings as b
+from domain.book import bookings as b
+from domain.book.journal import Entry, Posting
+from domain.book.posting import POSTING_RULES, entries_of, mirrors_of, payable_effects
 from domain.errors import UnbalancedEntry
-from domain.journal import Entry, Posting
-from domain.posting import POSTING_RULES, entries_of, mirrors_of, payable_effects
 from tests.domain.builders import CAUSE, Amounts, amounts, at, entries_for
 
 NOW = at("02 11:00")

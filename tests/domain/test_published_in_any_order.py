@@ -9,11 +9,11 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.assessment import assess
-from domain.catalogue import Catalogue, Publication, Scope
-from domain.facts import Fact
-from domain.judging import decide
-from domain.session import Judgement, Session
+from domain.catalogue.catalogue import Catalogue, Publication, Scope
+from domain.session.assessment import assess
+from domain.session.facts import Fact
+from domain.session.judging import decide
+from domain.session.session import Judgement, Session
 from tests.domain import publishing
 from tests.domain.builders import OPERATOR, at, corrected, decided, ended, operator, partner, started
 from tests.domain.publishing import Told, offered, ordered, publish

@@ -4,9 +4,9 @@ from itertools import permutations
 
 import pytest
 
-from domain.assessment import assess
-from domain.facts import Fact
-from domain.session import Session
+from domain.session.assessment import assess
+from domain.session.facts import Fact
+from domain.session.session import Session
 from tests.domain.builders import (
     balance,
     captured,

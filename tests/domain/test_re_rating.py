@@ -3,11 +3,11 @@
 The first bill is 1200 with 100 and 20; 15 kWh cost 900 with 75 and 15; 25 kWh cost 1500 with 125 and 25.
 """
 
-from domain.catalogue import Catalogue
-from domain.facts import Fact
-from domain.judging import decide
-from domain.session import Session
-from domain.session_events import SessionAssessed
+from domain.catalogue.catalogue import Catalogue
+from domain.session.decisions import SessionAssessed
+from domain.session.facts import Fact
+from domain.session.judging import decide
+from domain.session.session import Session
 from tests.domain.builders import (
     LATE,
     SESSION,

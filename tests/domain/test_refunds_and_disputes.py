@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from domain.facts import Fact
-from domain.session import Session
+from domain.session.facts import Fact
+from domain.session.session import Session
 from tests.domain.builders import (
     balance,
     captured,

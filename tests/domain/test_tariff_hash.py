@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.published_tariff import PublishedTariff, tariff_hash, taxes_of
+from domain.tariff.published import PublishedTariff, tariff_hash, taxes_of
 from tests.domain.builders import at, tariff
 
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.rating import DIMENSIONS, ChargingPeriod, Phase
-from domain.tariff import Tariff
-from domain.tariff_elements import Component
-from domain.tariff_lint import Finding, lint
-from domain.tariff_patterns import patterns
-from domain.tariff_restrictions import Moment
-from domain.taxes import Tax
+from domain.rating.rating import DIMENSIONS, ChargingPeriod, Phase
+from domain.tariff.elements import Component
+from domain.tariff.lint import Finding, lint
+from domain.tariff.patterns import patterns
+from domain.tariff.restrictions import Moment
+from domain.tariff.tariff import Tariff
+from domain.tariff.taxes import Tax
 
 
 def component(type_: str = "ENERGY", **fields: Any) -> dict[str, Any]:

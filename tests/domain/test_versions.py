@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.catalogue import Catalogue, Version, Versions
+from domain.catalogue.catalogue import Catalogue, Version, Versions
 from domain.errors import UnsupportedTariff
 from tests.domain.builders import OPERATOR, at, catalogue, operator, partner, tariff
 

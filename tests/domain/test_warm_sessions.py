@@ -6,10 +6,10 @@ from datetime import datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.facts import Fact
-from domain.judging import decide
-from domain.session import Session
-from domain.session_events import Decision
+from domain.session.decisions import Decision
+from domain.session.facts import Fact
+from domain.session.judging import decide
+from domain.session.session import Session
 from tests.domain.builders import LATE, SESSION, captured, catalogue, charged, corrected, failed, read, refunded
 
 FACTS: Sequence[Fact] = (

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from domain.judging import decide
-from domain.session import Judgement, Session
+from domain.session.judging import decide
+from domain.session.session import Judgement, Session
 from ledger import session_store
 from tests.support.engine import Engine
 from tests.support.events import (

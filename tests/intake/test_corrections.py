@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.cdr_chain import cdr_id
+from domain.session.cdr_chain import cdr_id
 from ledger.audit import verify
 from tests.support.engine import Engine
 from tests.support.events import (

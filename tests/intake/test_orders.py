@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from domain.catalogue import instant
+from domain.catalogue.catalogue import instant
 from ledger.catalogue_store import KnownCatalogue
 from ledger.database import Role, connect
 from ledger.tariff_versions import tariff_versions

@@ -11,8 +11,8 @@ import pytest
 
 from consumers.outgoing import outgoing
 from contracts.outgoing import OUTBOUND_MODEL_OF
-from domain.catalogue import instant
-from domain.tariff_events import TariffWarned
+from domain.catalogue.catalogue import instant
+from domain.tariff.events import TariffWarned
 from ledger.audit import verify
 from ledger.codec import decode, encode
 from ledger.outbox import PendingEvent, pending

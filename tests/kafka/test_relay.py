@@ -16,8 +16,8 @@ from consumers.publisher import Publisher
 from consumers.relay import Relay, drain, run_relay
 from consumers.topics import OUTBOUND_TOPICS
 from contracts.outgoing import OUTBOUND_MODEL_OF
-from domain.payout import PayoutCreated, PayoutStatusChanged
-from domain.session_events import CdrCredited, CdrIssued, SessionAssessed
+from domain.payout.payout import PayoutCreated, PayoutStatusChanged
+from domain.session.decisions import CdrCredited, CdrIssued, SessionAssessed
 from ledger import quarantine
 from ledger.codec import RecordedFact
 from ledger.errors import DatabaseUnavailable

@@ -11,7 +11,7 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from domain.journal import Entry, Posting
+from domain.book.journal import Entry, Posting
 from ledger.database import Role, connect
 from ledger.migrate import migrate
 from wattledger.embedded import EmbeddedPostgres

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain.journal import Entry
+from domain.book.journal import Entry
 from ledger.database import Role, connect
 from ledger.journal_store import write_entries
 from wattledger.cli import main

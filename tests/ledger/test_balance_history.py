@@ -15,7 +15,7 @@ from psycopg import Connection
 from psycopg.errors import CheckViolation
 from psycopg.rows import TupleRow
 
-from domain.journal import Entry
+from domain.book.journal import Entry
 from ledger.balances import Balance, balance, balance_at, trial_balance
 from ledger.buckets import LISTED_MAX
 from ledger.database import Role, connect

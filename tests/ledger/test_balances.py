@@ -12,7 +12,7 @@ from psycopg import Connection
 from psycopg.errors import LockNotAvailable
 from psycopg.rows import TupleRow
 
-from domain.journal import Entry
+from domain.book.journal import Entry
 from ledger.balances import Balance, balance, trial_balance
 from ledger.database import Role, connect
 from ledger.errors import EntryExists

@@ -15,7 +15,7 @@ from psycopg.errors import (
 )
 from psycopg.rows import TupleRow
 
-from domain.journal import Entry
+from domain.book.journal import Entry
 from ledger.database import Role, connect
 from ledger.journal_store import write_entries
 

@@ -9,7 +9,7 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from domain.journal import Entry
+from domain.book.journal import Entry
 from ledger.canonical import canonical_bytes, entry_hash
 from ledger.errors import EntryRefused
 from ledger.journal_store import write_entries

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from domain.journal import Entry
+from domain.book.journal import Entry
 from ledger.command_queue import Command, CommandQueue
 from ledger.errors import DatabaseUnavailable
 

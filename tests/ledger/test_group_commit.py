@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from domain.book.journal import Entry, Posting
 from domain.errors import UnbalancedEntry
-from domain.journal import Entry, Posting
 from ledger.balances import balance
 from ledger.database import Role, connect
 from ledger.errors import DatabaseUnavailable, EntryExists, EntryRefused, GroupCommitClosed

@@ -8,7 +8,7 @@ from random import Random
 import psycopg
 import pytest
 
-from domain.journal import Entry
+from domain.book.journal import Entry
 from ledger import migrate as migrations_module
 from ledger.balances import balance, balance_at, trial_balance
 from ledger.canonical import entry_hash

@@ -7,7 +7,7 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from domain.journal import Entry
+from domain.book.journal import Entry
 from ledger import integrity
 from ledger.integrity import check_balances, check_entries
 from ledger.journal_store import write_entries

@@ -8,7 +8,7 @@ from psycopg import Connection
 from psycopg.errors import CheckViolation
 from psycopg.rows import TupleRow
 
-from domain.journal import Entry
+from domain.book.journal import Entry
 from ledger.database import Role
 from ledger.errors import EntryExists, EntryRefused
 from ledger.journal_store import journal, journal_rows, write_entries

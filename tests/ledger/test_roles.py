@@ -9,7 +9,7 @@ from psycopg import Connection
 from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import TupleRow
 
-from domain.journal import Entry
+from domain.book.journal import Entry
 from ledger.balances import balance
 from ledger.database import Role, connect
 from ledger.event_store import StoredEvent, append, last_position

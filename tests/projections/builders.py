@@ -8,12 +8,12 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from domain.bookings import PaymentCaptured, PayoutInitiated, PayoutSettled, SessionRated, ShareMatured
-from domain.journal import Entry
-from domain.payout import IN_TRANSIT, PAID, PayoutCreated, PayoutKey, PayoutStatusChanged, payout_stream
-from domain.posting import entries_of, mirrors_of
-from domain.session import session_stream
-from domain.session_events import Booked, CdrCredited, CdrIssued, Retracted, SessionAssessed
+from domain.book.bookings import PaymentCaptured, PayoutInitiated, PayoutSettled, SessionRated, ShareMatured
+from domain.book.journal import Entry
+from domain.book.posting import entries_of, mirrors_of
+from domain.payout.payout import IN_TRANSIT, PAID, PayoutCreated, PayoutKey, PayoutStatusChanged, payout_stream
+from domain.session.decisions import Booked, CdrCredited, CdrIssued, Retracted, SessionAssessed
+from domain.session.session import session_stream
 from ledger.codec import encode
 from ledger.event_store import StoredEvent, append
 from ledger.journal_store import write_entries

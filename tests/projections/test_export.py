@@ -13,9 +13,9 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from domain.payout import AWAITING_APPROVAL, payout_stream
-from domain.session import session_stream
-from domain.session_events import Booked, Retracted, SessionAssessed
+from domain.payout.payout import AWAITING_APPROVAL, payout_stream
+from domain.session.decisions import Booked, Retracted, SessionAssessed
+from domain.session.session import session_stream
 from ledger.database import Role, connect
 from projections import export as export_module
 from projections.export import export

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from domain import bookings
-from domain.bookings import Booking
-from domain.posting import POSTING_RULES
-from domain.session import session_stream
-from domain.session_events import Booked, Retracted
+from domain.book import bookings
+from domain.book.bookings import Booking
+from domain.book.posting import POSTING_RULES
+from domain.session.decisions import Booked, Retracted
+from domain.session.session import session_stream
 from projections.operator_balances import COLUMNS
 from projections.queries import operator_balances
 from projections.runner import catch_up

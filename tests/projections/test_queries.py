@@ -3,9 +3,9 @@
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from domain.posting import entries_of
-from domain.session import session_stream
-from domain.session_events import Booked, Retracted
+from domain.book.posting import entries_of
+from domain.session.decisions import Booked, Retracted
+from domain.session.session import session_stream
 from ledger.codec import RecordedFact
 from projections.queries import session_story, totals
 from projections.runner import catch_up

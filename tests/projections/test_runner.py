@@ -12,9 +12,9 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow, dict_row
 
-from domain.payout import FAILED, PayoutStatusChanged, payout_stream
-from domain.session import session_stream
-from domain.session_events import Booked, Retracted, SessionAssessed
+from domain.payout.payout import FAILED, PayoutStatusChanged, payout_stream
+from domain.session.decisions import Booked, Retracted, SessionAssessed
+from domain.session.session import session_stream
 from ledger.codec import RecordedFact, encode
 from ledger.database import Role, connect
 from ledger.event_store import StoredEvent, append

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, settings
 
-from domain.periods import split
-from domain.pricing import price
-from domain.rating import ChargingPeriod, Phase, Price, Rating
-from domain.tariff import Tariff
+from domain.rating.periods import split
+from domain.rating.pricing import price
+from domain.rating.rating import ChargingPeriod, Phase, Price, Rating
+from domain.tariff.tariff import Tariff
 
 # Tariffs with sessions take a while to be drawn, and machines that test are busy.
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

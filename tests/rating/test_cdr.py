@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 
 from contracts.ocpi.cdr import Cdr
-from domain.cdr import CdrSource, cdr_document, credit_document
-from domain.countries import alpha_3
+from domain.cdr.countries import alpha_3
+from domain.cdr.document import CdrSource, cdr_document, credit_document
 from domain.errors import DomainError
 from domain.money import to_minor_half_up
-from domain.periods import from_cdr, split
-from domain.pricing import ocpi_totals, price
-from domain.rating import Rating
-from domain.tariff import Tariff
+from domain.rating.periods import from_cdr, split
+from domain.rating.pricing import ocpi_totals, price
+from domain.rating.rating import Rating
+from domain.tariff.tariff import Tariff
 from tests.rating.rating_builders import (
     AMSTERDAM,
     CHARGING,

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.cdr_periods import charging_periods
-from domain.cdr_text import datetime_text
-from domain.cuts import publishable_energy, publishable_instant, register_at, stated_instant, tier_reached_at
+from domain.cdr.periods import charging_periods
+from domain.cdr.text import datetime_text
 from domain.money import to_minor_half_up
-from domain.periods import from_cdr, split, split_no_show, stated
-from domain.pricing import price
-from domain.rating import Phase, Rating
-from domain.tariff import Tariff
+from domain.rating.cuts import publishable_energy, publishable_instant, register_at, stated_instant, tier_reached_at
+from domain.rating.periods import from_cdr, split, split_no_show, stated
+from domain.rating.pricing import price
+from domain.rating.rating import Phase, Rating
+from domain.tariff.tariff import Tariff
 from tests.rating.rating_builders import AMSTERDAM, MORNING, PATIENT, component, element, tariff
 from tests.rating.test_price_properties import STARTS, TARIFFS, ZONES, amounts
 

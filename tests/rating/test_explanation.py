@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.explanation import decimal_text, explanation
-from domain.periods import split
-from domain.pricing import price
-from domain.tariff import Tariff
-from domain.taxes import Tax
+from domain.rating.explanation import decimal_text, explanation
+from domain.rating.periods import split
+from domain.rating.pricing import price
+from domain.tariff.tariff import Tariff
+from domain.tariff.taxes import Tax
 from tests.rating.rating_builders import (
     CHARGING,
     IDLE,

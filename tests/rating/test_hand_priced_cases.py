@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain.partner_cdr import price_cdr
-from domain.pricing import ocpi_totals
+from domain.rating.partner_cdr import price_cdr
+from domain.rating.pricing import ocpi_totals
 from tests.rating.rating_builders import component, document, element
 
 COST = {

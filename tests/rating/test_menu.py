@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.exact import whole
-from domain.menu import Menu
-from domain.periods import split
-from domain.pricing import price
-from domain.rating import ENERGY, FLAT, PARKING_TIME, TIME, microseconds
-from domain.tariff import Tariff
-from domain.tariff_restrictions import Moment
+from domain.rating.periods import split
+from domain.rating.pricing import price
+from domain.rating.rating import ENERGY, FLAT, PARKING_TIME, TIME, microseconds
+from domain.tariff.menu import Menu
+from domain.tariff.restrictions import Moment
+from domain.tariff.tariff import Tariff
 from tests.rating.rating_builders import AMSTERDAM, MORNING, PATIENT, component, element, period, tariff
 from tests.rating.test_price_properties import STARTS, TARIFFS, ZONES, facts
 

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.periods import split
-from domain.pricing import price
-from domain.rating import Phase
-from domain.tariff import Tariff
-from domain.tariff_restrictions import WEEKDAYS
+from domain.rating.periods import split
+from domain.rating.pricing import price
+from domain.rating.rating import Phase
+from domain.tariff.restrictions import WEEKDAYS
+from domain.tariff.tariff import Tariff
 from tests.rating.rating_builders import PATIENT, component, document, element
 from tests.rating.test_price_properties import CLOCKS, STARTS, ZONES
 

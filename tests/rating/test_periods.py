@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from domain.errors import AmountError, DomainError, ImplausibleSession
-from domain.periods import from_cdr, split_no_show
-from domain.rating import ChargingPeriod
+from domain.rating.periods import from_cdr, split_no_show
+from domain.rating.rating import ChargingPeriod
 from tests.rating.rating_builders import (
     AMSTERDAM,
     CHARGING,

@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.periods import split
-from domain.pricing import price
-from domain.rating import US_PER_HOUR, ChargingPeriod, Phase, Rating, microseconds
-from domain.tariff import Tariff
-from domain.tariff_restrictions import WEEKDAYS
+from domain.rating.periods import split
+from domain.rating.pricing import price
+from domain.rating.rating import US_PER_HOUR, ChargingPeriod, Phase, Rating, microseconds
+from domain.tariff.restrictions import WEEKDAYS
+from domain.tariff.tariff import Tariff
 from tests.rating.rating_builders import AMSTERDAM, PATIENT, component, document, element, rated, tariff, utc
 
 CLOCKS = st.sampled_from(["00:00", "02:00", "02:30", "03:00", "06:00", "09:15", "17:00", "22:00"])

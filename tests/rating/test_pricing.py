@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.errors import DomainError
-from domain.pricing import four_decimals, ocpi_totals
+from domain.rating.pricing import four_decimals, ocpi_totals
 from tests.rating.rating_builders import (
     CHARGING,
     IDLE,

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 
 from domain.errors import DomainError
-from domain.periods import split
-from domain.pricing import price
-from domain.rating import Rating
-from domain.several_tariffs import TariffPart, joined, price_in_parts
-from domain.tariff import Tariff
+from domain.rating.periods import split
+from domain.rating.pricing import price
+from domain.rating.rating import Rating
+from domain.rating.several_tariffs import TariffPart, joined, price_in_parts
+from domain.tariff.tariff import Tariff
 from tests.rating.rating_builders import (
     AMSTERDAM,
     CHARGING,

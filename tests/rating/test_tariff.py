@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from domain.errors import UnsupportedTariff
-from domain.rating import PARKING_TIME
-from domain.tariff import Tariff
+from domain.rating.rating import PARKING_TIME
+from domain.tariff.tariff import Tariff
 from tests.rating.rating_builders import MORNING, component, document, element, period, rated, row, session, tariff
 
 ENERGY_ONLY = element(component("ENERGY", 0.49))

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 
-from domain.periods import split
-from domain.pricing import ocpi_totals, price
-from domain.tariff import Tariff
-from domain.taxed_totals import ocpi_totals_2_3_0
-from domain.taxes import Tax
+from domain.rating.periods import split
+from domain.rating.pricing import ocpi_totals, price
+from domain.rating.taxed_totals import ocpi_totals_2_3_0
+from domain.tariff.tariff import Tariff
+from domain.tariff.taxes import Tax
 from tests.rating.rating_builders import (
     CHARGING,
     PATIENT,

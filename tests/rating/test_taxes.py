@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import AmountError, UnsupportedTariff
-from domain.rating import Rating
-from domain.tariff import Component, Tariff
-from domain.taxes import VAT, Tax
+from domain.rating.rating import Rating
+from domain.tariff.tariff import Component, Tariff
+from domain.tariff.taxes import VAT, Tax
 from tests.rating.rating_builders import PATIENT, component, costs, document, element, money, period, rated, tariff
 
 GST, QST = Tax("GST", Fraction(5)), Tax("QST", Fraction("9.975"), "1234567890TQ0001")

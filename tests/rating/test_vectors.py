@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain.consumption import parking_takes_the_step
-from domain.periods import from_cdr
-from domain.pricing import ocpi_totals, price
-from domain.tariff import Tariff
-from domain.tariff_restrictions import range_within
+from domain.rating.consumption import parking_takes_the_step
+from domain.rating.periods import from_cdr
+from domain.rating.pricing import ocpi_totals, price
+from domain.tariff.restrictions import range_within
+from domain.tariff.tariff import Tariff
 
 VECTORS = Path(__file__).resolve().parents[3] / "shared" / "vectors" / "tariffs"
 FILES = sorted(VECTORS.glob("*.json"))

@@ -9,7 +9,7 @@ import psycopg
 
 from consumers.intake import Intake
 from consumers.ports import Record
-from domain.catalogue import instant
+from domain.catalogue.catalogue import instant
 from ledger.clock import Clock
 from ledger.migrate import migrate
 

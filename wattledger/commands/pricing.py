@@ -29,7 +29,7 @@ class PriceWish(NamedTuple):
 
 def price(wish: PriceWish, *, debug: bool) -> None:
     """`wattledger price`."""
-    from domain.partner_cdr import price_cdr
+    from domain.rating.partner_cdr import price_cdr
 
     set_up_logging("DEBUG" if debug else "WARNING")
     taxes = [tax(text) for text in wish.taxes]
@@ -46,7 +46,7 @@ def price(wish: PriceWish, *, debug: bool) -> None:
 
 def _say_which_zone(document: Mapping[str, Any], tariffs: Sequence[Any]) -> None:
     """A CDR has no time zone (OCPI mod_cdrs, CdrLocation): where its tariff has local times, nobody should guess."""
-    from domain.partner_cdr import stated_time_zone
+    from domain.rating.partner_cdr import stated_time_zone
 
     menus = [menu for tariff in tariffs for menu in (tariff.charging, tariff.reserved, tariff.expired)]
     if stated_time_zone(document) is None and any(menu.edges.clock_minutes for menu in menus):
@@ -63,8 +63,8 @@ def _number(value: Decimal) -> int | float:
 
 def _shown(priced: Any, wish: PriceWish) -> dict[str, Any]:
     """The totals that apply and, when asked for, how they came about."""
-    from domain.pricing import ocpi_totals
-    from domain.taxed_totals import ocpi_totals_2_3_0
+    from domain.rating.pricing import ocpi_totals
+    from domain.rating.taxed_totals import ocpi_totals_2_3_0
 
     rating = priced.rating
     newer = any(tariff.tax_included for tariff, _ in priced.parts)
@@ -76,7 +76,7 @@ def _shown(priced: Any, wish: PriceWish) -> dict[str, Any]:
 
 def _explained(priced: Any) -> dict[str, Any]:
     """The lines of all parts, each naming its tariff where there are several, and the roundings."""
-    from domain.explanation import explained_lines, explained_rounding
+    from domain.rating.explanation import explained_lines, explained_rounding
 
     lines: list[dict[str, Any]] = []
     first = 0
@@ -117,7 +117,7 @@ def time_zone(name: str) -> ZoneInfo:
 
 
 def _zone_of(document: Mapping[str, Any], path: Path) -> ZoneInfo:
-    from domain.partner_cdr import stated_time_zone
+    from domain.rating.partner_cdr import stated_time_zone
 
     stated = stated_time_zone(document)
     try:

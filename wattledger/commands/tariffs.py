@@ -169,9 +169,9 @@ def _remarks(file: str, number: int, document: Any) -> list[Remark]:
 
 def warnings_of(data: dict[str, Any]) -> Sequence[Any]:
     """The warnings about the tariff in the data of an event that was accepted."""
-    from domain.catalogue import instant
-    from domain.published_tariff import taxes_of
-    from domain.tariff_lint import lint
+    from domain.catalogue.catalogue import instant
+    from domain.tariff.lint import lint
+    from domain.tariff.published import taxes_of
 
     effective_from: datetime | None = instant(data["effective_from"]) if data.get("effective_from") else None
     return lint(data["tariff"], taxes_of(data.get("taxes")), effective_from)

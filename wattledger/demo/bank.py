@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from domain.payout import IN_TRANSIT, PayoutCreated
+from domain.payout.payout import IN_TRANSIT, PayoutCreated
 from wattledger.demo.cast import MESA, SKARGARD
 from wattledger.demo.catalogue import changed_terms
 from wattledger.demo.foresight import Foresight

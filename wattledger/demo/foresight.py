@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid5
 
-from domain.assessment import Bill, assess
-from domain.catalogue import CATALOGUE_TYPES, Catalogue, instant
-from domain.facts import FACT_PARSERS, INVOICE_ITEM, SETTLED_ITEM, parse_fact
-from domain.judging import decide
-from domain.payout import PayoutAnswered, PayoutCreated, parse_answer
-from domain.payout_run import Line, OperatorDesk, fire_runs
-from domain.posting import entries_of, payable_effects
-from domain.session import Session, session_stream
+from domain.book.posting import entries_of, payable_effects
+from domain.catalogue.catalogue import CATALOGUE_TYPES, Catalogue, instant
+from domain.payout.payout import PayoutAnswered, PayoutCreated, parse_answer
+from domain.payout.run import Line, OperatorDesk, fire_runs
+from domain.session.assessment import Bill, assess
+from domain.session.facts import FACT_PARSERS, INVOICE_ITEM, SETTLED_ITEM, parse_fact
+from domain.session.judging import decide
+from domain.session.session import Session, session_stream
 from wattledger.demo.messages import Event
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 
-from domain.cdr_chain import cdr_id
+from domain.session.cdr_chain import cdr_id
 from wattledger.demo import bank, payments, roaming
 from wattledger.demo.cast import ROAMERS
 from wattledger.demo.catalogue import catalogue

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
-from domain.cdr_chain import cdr_id
+from domain.session.cdr_chain import cdr_id
 from wattledger.demo.cast import ROAMERS, Roamer
 from wattledger.demo.catalogue import LATE_TARIFF, LATE_TARIFF_TIME
 from wattledger.demo.charging import Visit

@@ -12,10 +12,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from domain.journal import Entry
+from domain.book.journal import Entry
+from domain.book.posting import entry_id
 from domain.money import format_minor
-from domain.payout import payout_stream
-from domain.posting import entry_id
+from domain.payout.payout import payout_stream
 from ledger.database import Role, connect
 from projections.queries import (
     OperatorBalance,

@@ -1,0 +1,247 @@
+"""What can be booked, in the past tense: each booking gives journal entries by the table in `domain.book.posting`.
+
+A booking states everything its entries need, so that the book can be derived from the stored bookings alone.
+`key` names the cause within its stream; amounts are minor units of `currency`; `matured` tells whether the
+operator's share had matured, so that the payable is 2010 and not 2011.
+"""
+
+from datetime import datetime
+
+from domain.values import named_value
+
+
+@named_value
+class Booking:
+    """The head of every booking; `share` names the release its payable lines follow ("" when it has none)."""
+
+    key: str
+    effective_at: datetime
+    currency: str
+    operator_id: str = ""
+    session_id: str | None = None
+    payout_id: str | None = None
+    share: str = ""
+    matured: bool = False
+
+
+@named_value
+class SessionRated(Booking):
+    """A session was priced and the driver pays: J01 and J02."""
+
+    gross: int
+    commission: int
+    commission_vat: int
+
+
+@named_value
+class SessionReRated(Booking):
+    """A correction changed the price before the captures reached it: J01 and J02 mirrored and posted anew.
+
+    All old amounts zero: the session was not billed before. All new amounts zero: its bill was withdrawn.
+    """
+
+    old_gross: int
+    old_commission: int
+    old_commission_vat: int
+    gross: int
+    commission: int
+    commission_vat: int
+
+
+@named_value
+class CapturedSessionReRated(Booking):
+    """A correction lowered the price after it was captured: J59 against 2080 of the payment."""
+
+    payment_id: str
+    old_gross: int
+    old_commission: int
+    old_commission_vat: int
+    gross: int
+    commission: int
+    commission_vat: int
+
+
+@named_value
+class PaymentCaptured(Booking):
+    """A driver's payment was captured: J01c, and J03 for the provider's fee."""
+
+    payment_id: str
+    provider: str
+    amount: int
+    fee: int
+
+
+@named_value
+class PspFeeCorrected(Booking):
+    """The settlement shows another fee than the capture did: J03 for the difference, which may be negative."""
+
+    payment_id: str
+    provider: str
+    fee: int
+
+
+@named_value
+class PspFeeRecharged(Booking):
+    """The provider's fee is the operator's to bear: J04; negative gives some of it back."""
+
+    payment_id: str
+    fee: int
+
+
+@named_value
+class PaymentWrittenOff(Booking):
+    """The payment failed for good and the operator bears it: J01f; negative when a later capture mirrors it."""
+
+    gross: int
+
+
+@named_value
+class PaymentRefunded(Booking):
+    """A refund left the provider: J59r for what was due to the driver, then J25 (and J26), or 5060."""
+
+    refund_id: str
+    payment_id: str
+    due_payment_id: str
+    provider: str
+    from_refunds_due: int
+    by_operator: int
+    by_platform: int
+    commission_back: int
+    commission_vat_back: int
+
+
+@named_value
+class DisputeOpened(Booking):
+    """A cardholder disputes a payment: J27 for the amount, J28 for the fee."""
+
+    dispute_id: str
+    provider: str
+    amount: int
+    fee: int
+
+
+@named_value
+class DisputeWon(Booking):
+    """The dispute was decided for the operator: J29."""
+
+    dispute_id: str
+    provider: str
+    amount: int
+
+
+@named_value
+class DisputeLost(Booking):
+    """The dispute was decided for the cardholder: J30, with the commission given back."""
+
+    dispute_id: str
+    provider: str
+    amount: int
+    commission_back: int
+    commission_vat_back: int
+
+
+@named_value
+class CdrAccepted(Booking):
+    """A partner accepted a CDR: J13 and J14."""
+
+    cdr_id: str
+    partner: str
+    gross: int
+    commission: int
+    commission_vat: int
+
+
+@named_value
+class CdrInvoicePaid(Booking):
+    """An invoice that bills this CDR was paid: J16 for the CDR's gross."""
+
+    cdr_id: str
+    partner: str
+    invoice_id: str
+    gross: int
+
+
+@named_value
+class AcceptedCdrCredited(Booking):
+    """An accepted CDR was taken back: J21, against 1210 when it was invoiced and 1200 when not."""
+
+    cdr_id: str
+    partner: str
+    invoiced: bool
+    gross: int
+    commission: int
+    commission_vat: int
+
+
+@named_value
+class ShareMatured(Booking):
+    """A share became available: J08 for all that was pending of it."""
+
+    amount: int
+
+
+@named_value
+class SettlementReceived(Booking):
+    """A provider's money is on our bank account: J09."""
+
+    settlement_id: str
+    provider: str
+    amount: int
+
+
+@named_value
+class InvoicePaid(Booking):
+    """A partner paid an invoice: J17 for the amount paid."""
+
+    invoice_id: str
+    partner: str
+    amount: int
+
+
+@named_value
+class ReserveHeld(Booking):
+    """Part of a payout was kept as reserve: J31."""
+
+    amount: int
+
+
+@named_value
+class ReserveReleased(Booking):
+    """A reserve came back to the operator: J32."""
+
+    amount: int
+
+
+@named_value
+class PayoutInitiated(Booking):
+    """A payout was handed off to the bank: J35."""
+
+    amount: int
+
+
+@named_value
+class PayoutReissued(Booking):
+    """A failed or returned payout was handed off again to another account: J40."""
+
+    amount: int
+
+
+@named_value
+class PayoutSettled(Booking):
+    """The bank executed a payout: J36."""
+
+    amount: int
+
+
+@named_value
+class PayoutFailed(Booking):
+    """The bank rejected a payout before execution: J38."""
+
+    amount: int
+
+
+@named_value
+class PayoutReturned(Booking):
+    """A payout came back after execution: J39."""
+
+    amount: int

@@ -1,0 +1,319 @@
+"""The posting rules: one table from booking to journal entries.
+
+Postings carry minor units, debit positive. A leg of zero is left out, and an entry without legs is not made.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from domain.book.bookings import (
+    AcceptedCdrCredited,
+    Booking,
+    CapturedSessionReRated,
+    CdrAccepted,
+    CdrInvoicePaid,
+    DisputeLost,
+    DisputeOpened,
+    DisputeWon,
+    InvoicePaid,
+    PaymentCaptured,
+    PaymentRefunded,
+    PaymentWrittenOff,
+    PayoutFailed,
+    PayoutInitiated,
+    PayoutReissued,
+    PayoutReturned,
+    PayoutSettled,
+    PspFeeCorrected,
+    PspFeeRecharged,
+    ReserveHeld,
+    ReserveReleased,
+    SessionRated,
+    SessionReRated,
+    SettlementReceived,
+    ShareMatured,
+)
+from domain.book.journal import Entry, Posting
+from domain.named_ids import named_id
+
+BANK = "1010"
+OUTPUT_VAT = "2110"
+COMMISSION_DIRECT = "4010"
+COMMISSION_ROAMING = "4020"
+PSP_FEE_RECHARGE = "4050"
+PSP_FEES = "5010"
+DISPUTE_FEES = "5040"
+ADJUSTMENTS = "5060"
+
+Leg: TypeAlias = tuple[str, int]
+Draft: TypeAlias = tuple[str, list[Leg]]
+
+
+def payable(booking: Booking) -> str:
+    """The operator payable a booking moves: available (2010) once its share has matured, pending (2011) before."""
+    return f"{'2010' if booking.matured else '2011'}/{booking.operator_id}"
+
+
+def available(booking: Booking) -> str:
+    """The operator's available payable."""
+    return f"2010/{booking.operator_id}"
+
+
+def driver_receivable(booking: Booking) -> str:
+    """The driver's receivable of the session."""
+    return f"1105/{booking.session_id}"
+
+
+def _earned(booking: Booking, gross: int) -> Draft:
+    return ("J01", [(driver_receivable(booking), gross), (payable(booking), -gross)])
+
+
+def _commission(kind: str, revenue: str, booking: Booking, net: int, vat: int) -> Draft:
+    return (kind, [(payable(booking), net + vat), (revenue, -net), (OUTPUT_VAT, -vat)])
+
+
+def _rated(b: SessionRated) -> list[Draft]:
+    return [_earned(b, b.gross), _commission("J02", COMMISSION_DIRECT, b, b.commission, b.commission_vat)]
+
+
+def _re_rated(b: SessionReRated) -> list[Draft]:
+    return [
+        _earned(b, -b.old_gross),
+        _commission("J02", COMMISSION_DIRECT, b, -b.old_commission, -b.old_commission_vat),
+        _earned(b, b.gross),
+        _commission("J02", COMMISSION_DIRECT, b, b.commission, b.commission_vat),
+    ]
+
+
+def _captured_re_rated(b: CapturedSessionReRated) -> list[Draft]:
+    due = f"2080/{b.payment_id}"
+    taken_back = [
+        (payable(b), b.old_gross),
+        (COMMISSION_DIRECT, b.old_commission),
+        (OUTPUT_VAT, b.old_commission_vat),
+        (due, -b.old_gross),
+        (payable(b), -(b.old_commission + b.old_commission_vat)),
+    ]
+    anew = [
+        (due, b.gross),
+        (payable(b), b.commission + b.commission_vat),
+        (payable(b), -b.gross),
+        (COMMISSION_DIRECT, -b.commission),
+        (OUTPUT_VAT, -b.commission_vat),
+    ]
+    return [("J59", taken_back + anew)]
+
+
+def _psp_fee(provider: str, fee: int) -> Draft:
+    return ("J03", [(PSP_FEES, fee), (f"1110/{provider}", -fee)])
+
+
+def _captured(b: PaymentCaptured) -> list[Draft]:
+    return [
+        ("J01c", [(f"1110/{b.provider}", b.amount), (driver_receivable(b), -b.amount)]),
+        _psp_fee(b.provider, b.fee),
+    ]
+
+
+def _fee_corrected(b: PspFeeCorrected) -> list[Draft]:
+    return [_psp_fee(b.provider, b.fee)]
+
+
+def _fee_recharged(b: PspFeeRecharged) -> list[Draft]:
+    return [("J04", [(payable(b), b.fee), (PSP_FEE_RECHARGE, -b.fee)])]
+
+
+def _written_off(b: PaymentWrittenOff) -> list[Draft]:
+    return [("J01f", [(payable(b), b.gross), (driver_receivable(b), -b.gross)])]
+
+
+def _refunded(b: PaymentRefunded) -> list[Draft]:
+    psp = f"1110/{b.provider}"
+    back = b.commission_back + b.commission_vat_back
+    return [
+        ("J59r", [(f"2080/{b.due_payment_id}", b.from_refunds_due), (psp, -b.from_refunds_due)]),
+        ("J25", [(available(b), b.by_operator), (psp, -b.by_operator)]),
+        ("J25", [(ADJUSTMENTS, b.by_platform), (psp, -b.by_platform)]),
+        ("J26", [(COMMISSION_DIRECT, b.commission_back), (OUTPUT_VAT, b.commission_vat_back), (available(b), -back)]),
+    ]
+
+
+def _dispute_opened(b: DisputeOpened) -> list[Draft]:
+    held, psp, hold = f"1250/{b.provider}", f"1110/{b.provider}", f"2030/{b.operator_id}"
+    return [
+        ("J27", [(held, b.amount), (available(b), b.amount), (psp, -b.amount), (hold, -b.amount)]),
+        ("J28", [(DISPUTE_FEES, b.fee), (psp, -b.fee)]),
+    ]
+
+
+def _dispute_won(b: DisputeWon) -> list[Draft]:
+    held, psp, hold = f"1250/{b.provider}", f"1110/{b.provider}", f"2030/{b.operator_id}"
+    return [("J29", [(psp, b.amount), (hold, b.amount), (held, -b.amount), (available(b), -b.amount)])]
+
+
+def _dispute_lost(b: DisputeLost) -> list[Draft]:
+    legs = [
+        (f"2030/{b.operator_id}", b.amount),
+        (COMMISSION_DIRECT, b.commission_back),
+        (OUTPUT_VAT, b.commission_vat_back),
+        (f"1250/{b.provider}", -b.amount),
+        (available(b), -(b.commission_back + b.commission_vat_back)),
+    ]
+    return [("J30", legs)]
+
+
+def _cdr_accepted(b: CdrAccepted) -> list[Draft]:
+    return [
+        ("J13", [(f"1200/{b.partner}", b.gross), (payable(b), -b.gross)]),
+        _commission("J14", COMMISSION_ROAMING, b, b.commission, b.commission_vat),
+    ]
+
+
+def _cdr_invoice_paid(b: CdrInvoicePaid) -> list[Draft]:
+    return [("J16", [(f"1210/{b.partner}", b.gross), (f"1200/{b.partner}", -b.gross)])]
+
+
+def _cdr_credited(b: AcceptedCdrCredited) -> list[Draft]:
+    receivable = f"{'1210' if b.invoiced else '1200'}/{b.partner}"
+    legs = [
+        (payable(b), b.gross),
+        (COMMISSION_ROAMING, b.commission),
+        (OUTPUT_VAT, b.commission_vat),
+        (receivable, -b.gross),
+        (payable(b), -(b.commission + b.commission_vat)),
+    ]
+    return [("J21", legs)]
+
+
+def _matured(b: ShareMatured) -> list[Draft]:
+    return [("J08", [(f"2011/{b.operator_id}", b.amount), (available(b), -b.amount)])]
+
+
+def _settlement_received(b: SettlementReceived) -> list[Draft]:
+    return [("J09", [(BANK, b.amount), (f"1110/{b.provider}", -b.amount)])]
+
+
+def _invoice_paid(b: InvoicePaid) -> list[Draft]:
+    return [("J17", [(BANK, b.amount), (f"1210/{b.partner}", -b.amount)])]
+
+
+def _reserve_held(b: ReserveHeld) -> list[Draft]:
+    return [("J31", [(available(b), b.amount), (f"2020/{b.operator_id}", -b.amount)])]
+
+
+def _reserve_released(b: ReserveReleased) -> list[Draft]:
+    return [("J32", [(f"2020/{b.operator_id}", b.amount), (available(b), -b.amount)])]
+
+
+def _in_transit(b: Booking) -> str:
+    return f"2050/{b.payout_id}"
+
+
+def _to_be_fixed(b: Booking) -> str:
+    return f"2060/{b.operator_id}"
+
+
+def _payout_initiated(b: PayoutInitiated) -> list[Draft]:
+    return [("J35", [(available(b), b.amount), (_in_transit(b), -b.amount)])]
+
+
+def _payout_reissued(b: PayoutReissued) -> list[Draft]:
+    return [("J40", [(_to_be_fixed(b), b.amount), (_in_transit(b), -b.amount)])]
+
+
+def _payout_settled(b: PayoutSettled) -> list[Draft]:
+    return [("J36", [(_in_transit(b), b.amount), (BANK, -b.amount)])]
+
+
+def _payout_failed(b: PayoutFailed) -> list[Draft]:
+    return [("J38", [(_in_transit(b), b.amount), (_to_be_fixed(b), -b.amount)])]
+
+
+def _payout_returned(b: PayoutReturned) -> list[Draft]:
+    return [("J39", [(BANK, b.amount), (_to_be_fixed(b), -b.amount)])]
+
+
+POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
+    SessionRated: _rated,
+    SessionReRated: _re_rated,
+    CapturedSessionReRated: _captured_re_rated,
+    PaymentCaptured: _captured,
+    PspFeeCorrected: _fee_corrected,
+    PspFeeRecharged: _fee_recharged,
+    PaymentWrittenOff: _written_off,
+    PaymentRefunded: _refunded,
+    DisputeOpened: _dispute_opened,
+    DisputeWon: _dispute_won,
+    DisputeLost: _dispute_lost,
+    CdrAccepted: _cdr_accepted,
+    CdrInvoicePaid: _cdr_invoice_paid,
+    AcceptedCdrCredited: _cdr_credited,
+    ShareMatured: _matured,
+    SettlementReceived: _settlement_received,
+    InvoicePaid: _invoice_paid,
+    ReserveHeld: _reserve_held,
+    ReserveReleased: _reserve_released,
+    PayoutInitiated: _payout_initiated,
+    PayoutReissued: _payout_reissued,
+    PayoutSettled: _payout_settled,
+    PayoutFailed: _payout_failed,
+    PayoutReturned: _payout_returned,
+}
+
+
+def entry_id(stream_id: UUID, key: str, revision: int, index: int, mirror: bool = False) -> UUID:
+    """The id of an entry from business keys alone: UUIDv5 in its stream's name space."""
+    return named_id(stream_id, f"{key}#{revision}#{index}{'-' if mirror else ''}")
+
+
+def entries_of(booking: Booking, stream_id: UUID, revision: int, cause: UUID) -> list[Entry]:
+    """The journal entries a booking gives by the table; `revision` counts the times its key was booked."""
+    made = []
+    for index, (kind, legs) in enumerate(POSTING_RULES[type(booking)](booking)):
+        postings = tuple([Posting(account, amount) for account, amount in legs if amount])
+        if postings:
+            made.append(
+                _entry(entry_id(stream_id, booking.key, revision, index), kind, booking, postings, cause, None)
+            )
+    return made
+
+
+def mirrors_of(booking: Booking, stream_id: UUID, revision: int, cause: UUID) -> list[Entry]:
+    """The entries that take a booking back: the same accounts and times with the signs turned."""
+    made = []
+    for index, (kind, legs) in enumerate(POSTING_RULES[type(booking)](booking)):
+        postings = tuple([Posting(account, -amount) for account, amount in legs if amount])
+        if postings:
+            mirror_id = entry_id(stream_id, booking.key, revision, index, mirror=True)
+            original = entry_id(stream_id, booking.key, revision, index)
+            made.append(_entry(mirror_id, kind, booking, postings, cause, original))
+    return made
+
+
+def _entry(
+    id_: UUID, kind: str, booking: Booking, postings: tuple[Posting, ...], cause: UUID, reverses: UUID | None
+) -> Entry:
+    return Entry(
+        id_,
+        kind,
+        booking.effective_at,
+        booking.currency,
+        postings,
+        cause,
+        booking.session_id,
+        booking.payout_id,
+        reverses,
+    )
+
+
+def payable_effect(entry: Entry, operator_id: str) -> int:
+    """What an entry adds to the operator's payable (2010 and 2011), in minor units; maturing adds nothing."""
+    accounts = (f"2010/{operator_id}", f"2011/{operator_id}")
+    return -sum([posting.amount_minor for posting in entry.postings if posting.account in accounts])
+
+
+def payable_effects(entries: Iterable[Entry], operator_id: str) -> list[tuple[Entry, int]]:
+    """The entries that change an operator's payable, each with by how much."""
+    effects = [(entry, payable_effect(entry, operator_id)) for entry in entries]
+    return [(entry, amount) for entry, amount in effects if amount]

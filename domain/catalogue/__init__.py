@@ -1,0 +1,1 @@
+"""The catalogue: contracts of operators, locations, partners, tariffs and orders, each in versions with dates."""

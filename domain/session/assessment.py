@@ -1,0 +1,263 @@
+"""What a session is worth, from its facts and the catalogue: its state, the reason, and its bills over time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import field
+from datetime import datetime
+from typing import NamedTuple
+
+from domain.catalogue.catalogue import Catalogue, Operator, PublishedTariff
+from domain.errors import ImplausibleSession
+from domain.exact import Exact
+from domain.money import percent_of, plain, to_minor_half_up
+from domain.rating.periods import Reading, split, split_no_show, stated
+from domain.rating.pricing import price
+from domain.rating.rating import US_PER_HOUR, ChargingPeriod, Phase, Rating, microseconds
+from domain.rating.session_trace import rises
+from domain.session.contracting import Contract, OrderedTariff, contract_for
+from domain.session.facts import Ended, MeterCorrected, Metered, Started, in_order
+from domain.session.meter_facts import MeterFacts, Metering, contradiction, corrected, metered
+from domain.session.orphans import ESTIMATED, estimated_end, orphan_deadline
+from domain.tariff.tariff import Tariff
+from domain.values import value
+
+# No session costs as much; it also keeps every sum of amounts far within the 64 bits of the book.
+MAX_AMOUNT_MINOR = 10**13
+OPEN, SUSPENSE, RATED, INVALID = "OPEN", "SUSPENSE", "RATED", "INVALID"
+
+
+@value
+class Bill:
+    """One price of a session: amounts in minor units, with the exact rating behind them.
+
+    `published` is the version of the tariff it was priced with, `registers` the readings (UTC, Wh) that were billed,
+    from the start of the session to its end.
+    """
+
+    energy_wh: Exact
+    net: int
+    gross: int
+    commission: int
+    commission_vat: int
+    rating: Rating = field(compare=False, repr=False)
+    published: PublishedTariff = field(compare=False, repr=False)
+    registers: tuple[Reading, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def vat(self) -> int:
+        """VAT of the charge: gross less net."""
+        return self.gross - self.net
+
+    @property
+    def share(self) -> int:
+        """What is the operator's: gross less commission and its VAT."""
+        return self.gross - self.commission - self.commission_vat
+
+    @property
+    def key(self) -> tuple[str, int, int, int, int]:
+        """What makes one bill another: energy or any amount."""
+        return (plain(self.energy_wh), self.net, self.gross, self.commission, self.commission_vat)
+
+
+@value
+class BillChange:
+    """From `at` the session's price is `bill`, or it has none; `source` and `id` are of the fact behind it."""
+
+    at: datetime
+    source: str
+    id: str
+    bill: Bill | None
+
+
+@value
+class Assessment:
+    """The outcome: state and reason, what rules the session, and its bills over time (empty when never rateable).
+
+    `rateable_from` is later than the end when only a correction, or the estimate of an orphan's end, made the session
+    rateable. `metered` is what the meter counted, billed or not, over time.
+    """
+
+    state: str
+    reason: str
+    contract: Contract | None = None
+    changes: tuple[BillChange, ...] = ()
+    rateable_from: datetime | None = None
+    metered: tuple[Metering, ...] = ()
+
+
+def assess(facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None = None) -> Assessment:
+    """Judge a session: INVALID, OPEN, SUSPENSE or RATED, in that order, each with its reason.
+
+    `closed_at` is the moment at which the clock closed an orphan; its end is estimated then while none is reported.
+    """
+    contradicted = contradiction(facts)
+    start, end = facts.first_start(), facts.first_end()
+    if contradicted:
+        return Assessment(INVALID, contradicted, metered=_metered(facts, start, end))
+    estimated_from = None
+    if end is None and closed_at is not None:
+        deadline = orphan_deadline(facts, catalogue)
+        if deadline is not None and deadline <= closed_at:
+            end, estimated_from = estimated_end(facts), deadline
+    if start is None or end is None:
+        return Assessment(OPEN, "START_MISSING" if start is None else "END_MISSING")
+    counted = _metered(facts, start, end)
+    found = contract_for(start, end, catalogue)
+    if isinstance(found, str):
+        return Assessment(SUSPENSE, found, metered=counted)
+    return _rate_over_time(facts, found, counted, estimated_from)
+
+
+def _metered(facts: MeterFacts, start: Started | None, end: Ended | None) -> tuple[Metering, ...]:
+    if start is None or end is None or start.no_show:
+        return ()
+    return tuple(metered(start, end, facts.corrections))
+
+
+def _rate_over_time(
+    facts: MeterFacts, contract: Contract, counted: tuple[Metering, ...], estimated_from: datetime | None
+) -> Assessment:
+    """Rate at the end with what was true by then, and again at each later correction or order to rate anew."""
+    changes: list[BillChange] = []
+    reason, rateable_from = "", None
+    for truth in _truths(facts, contract):
+        try:
+            bill: Bill | None = _bill(facts, contract, truth)
+            reason = ""
+        except ImplausibleSession as doubt:
+            bill, reason = None, doubt.reason
+        if bill is not None and rateable_from is None:
+            # What a correction first makes rateable is rated at its end and released from the correction.
+            rateable_from = truth.at if estimated_from is None else max(truth.at, estimated_from)
+            changes.append(BillChange(contract.end.at, contract.end.source, contract.end.id, bill))
+        elif rateable_from is not None and bill != changes[-1].bill:
+            changes.append(BillChange(truth.at, truth.source, truth.id, bill))
+    state = SUSPENSE if reason else RATED
+    if state == RATED and estimated_from is not None:
+        reason = ESTIMATED
+    return Assessment(state, reason, contract, tuple(changes), rateable_from, counted)
+
+
+class _Truth(NamedTuple):
+    """What a session is rated by from a moment on: its first and last register in Wh, and its tariff."""
+
+    at: datetime
+    source: str
+    id: str
+    start_wh: Exact
+    stop_wh: Exact
+    published: PublishedTariff
+
+
+def _truths(facts: MeterFacts, contract: Contract) -> Iterator[_Truth]:
+    """The truth at the end of the session, then at each later correction of a register or order of a tariff."""
+    end = contract.end
+    truth = _Truth(end.at, end.source, end.id, contract.start.register_wh, end.register_wh, contract.published)
+    # A reservation that nobody used took no energy, whatever its meter says.
+    corrections = () if contract.start.no_show else facts.corrections
+    changes: list[MeterCorrected | OrderedTariff] = [*corrections, *contract.orders]
+    changes.sort(key=in_order)
+    early = [change for change in changes if change.at <= end.at]
+    for change in early:
+        # It counts from the end, which stays what caused the rating.
+        truth = _changed(truth, change)._replace(at=end.at, source=end.source, id=end.id)
+    yield truth
+    for change in changes[len(early) :]:
+        truth = _changed(truth, change)
+        yield truth
+
+
+def _changed(truth: _Truth, change: MeterCorrected | OrderedTariff) -> _Truth:
+    head = (change.at, change.source, change.id)
+    if isinstance(change, OrderedTariff):
+        return _Truth(*head, truth.start_wh, truth.stop_wh, change.published)
+    return _Truth(*head, *corrected(change, truth.start_wh, truth.stop_wh), truth.published)
+
+
+def _bill(facts: MeterFacts, contract: Contract, truth: _Truth) -> Bill:
+    started_at, ended_at = contract.start.at, contract.end.at
+    if ended_at < started_at:
+        raise ImplausibleSession("ENDS_BEFORE_START", "the session ends before it starts")
+    told = () if contract.start.no_show else facts.readings
+    inside = [fact for fact in told if started_at <= fact.at <= ended_at]
+    inside.sort(key=in_order)
+    readings = [(fact.at, fact.register_wh) for fact in inside]
+    registers = tuple(stated([(started_at, truth.start_wh), *readings, (ended_at, truth.stop_wh)]))
+    _check_registers(registers)
+    _check_power(inside, contract, truth.stop_wh - truth.start_wh)
+    tariff = truth.published.tariff
+    rating = price(tariff, _periods(facts, contract, tariff, registers, inside), contract.time_zone)
+    bill = bill_of(rating, contract.operator, truth.published, registers)
+    if max(bill.net, bill.gross) > MAX_AMOUNT_MINOR:
+        raise ImplausibleSession("AMOUNT_IMPLAUSIBLE", "the session would cost more than any session can")
+    return bill
+
+
+def _check_registers(registers: Sequence[Reading]) -> None:
+    if registers[-1][1] < registers[0][1]:
+        raise ImplausibleSession("END_BELOW_START", "the register at the end is below the one at the start")
+    if not rises([register_wh for _, register_wh in registers]):
+        raise ImplausibleSession("REGISTER_FALLS", "a cumulative register fell during the session")
+
+
+def _check_power(inside: list[Metered], contract: Contract, energy_wh: Exact) -> None:
+    """Judge power against the connector, where one was published with its maximum (OCPI Connector)."""
+    limit_w = _connector_power_w(contract)
+    if limit_w is None:
+        return
+    if any(fact.power_w is not None and fact.power_w > limit_w for fact in inside):
+        raise ImplausibleSession("POWER_ABOVE_CONNECTOR", "a reading shows more power than the connector can give")
+    if energy_wh * US_PER_HOUR > limit_w * microseconds(contract.end.at - contract.start.at):
+        raise ImplausibleSession("POWER_ABOVE_CONNECTOR", "the energy needs more power than the connector can give")
+
+
+def _connector_power_w(contract: Contract) -> Exact | None:
+    if contract.location is None:
+        return None
+    start = contract.start
+    return contract.location.connector_power_w.get((start.evse_uid.casefold(), start.connector_id.casefold()))
+
+
+def _periods(
+    facts: MeterFacts, contract: Contract, tariff: Tariff, registers: Sequence[Reading], inside: list[Metered]
+) -> tuple[ChargingPeriod, ...]:
+    started_at, ended_at = contract.start.at, contract.end.at
+    if contract.start.no_show:
+        return split_no_show(started_at, ended_at, tariff, contract.time_zone)
+    states = sorted((fact for fact in facts.states if fact.at <= ended_at), key=in_order)
+    return split(
+        tariff=tariff,
+        started_at=started_at,
+        ended_at=ended_at,
+        registers=registers,
+        states=[(fact.at, Phase(fact.state)) for fact in states],
+        time_zone=contract.time_zone,
+        powers=[(fact.at, fact.power_w) for fact in inside if fact.power_w is not None],
+        currents=[(fact.at, fact.current_a) for fact in inside if fact.current_a is not None],
+        reserved_from=contract.start.reserved_from,
+    )
+
+
+def bill_of(
+    rating: Rating, operator: Operator, published: PublishedTariff, registers: tuple[Reading, ...] = ()
+) -> Bill:
+    """Round an exact rating once, half-up, and take the commission: a percentage of net plus a sum, at most net."""
+    net = to_minor_half_up(rating.total.excl_vat, operator.currency)
+    gross = to_minor_half_up(rating.total.incl_vat, operator.currency)
+    commission = min(net, percent_of(net, operator.commission_percent) + operator.commission_per_session_minor)
+    commission_vat = percent_of(commission, operator.commission_vat_percent)
+    return Bill(rating.energy_wh, net, gross, commission, commission_vat, rating, published, registers)
+
+
+def session_currency(facts: MeterFacts, catalogue: Catalogue) -> str | None:
+    """The currency of a session's operator, None while start or operator is not known or contradictory."""
+    start = facts.first_start()
+    if start is None or len({each.operator_id for each in facts.starts}) > 1:
+        return None
+    operator = catalogue.operator_at(start.operator_id, start.at)
+    return operator.currency if operator else None
+
+
+def single_operator(facts: MeterFacts) -> str:
+    """The operator all starts agree on, "" while there is none."""
+    named: set[str] = {start.operator_id for start in facts.starts}
+    return named.pop() if len(named) == 1 else ""

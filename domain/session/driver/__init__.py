@@ -1,0 +1,1 @@
+"""The book of a session that its driver pays: ratings, captures, refunds and disputes, in order of time."""

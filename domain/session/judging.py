@@ -1,0 +1,379 @@
+"""Decides about a session: compares what should stand, a function of its facts and the catalogue, with what does.
+
+The decisions close the gap. What the clock drives (issuing CDRs, maturing) is decided only when a clock is given.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from operator import is_
+from typing import Any
+
+from domain.book.bookings import Booking, ShareMatured
+from domain.calendar import utc_text
+from domain.catalogue.catalogue import Catalogue
+from domain.cdr.document import CdrSource, cdr_document, credit_document
+from domain.cdr.taxes import taxes_to_store
+from domain.money import plain
+from domain.session.assessment import (
+    RATED,
+    SUSPENSE,
+    Assessment,
+    Bill,
+    BillChange,
+    session_currency,
+    single_operator,
+)
+from domain.session.cdr_chain import CREDIT, ISSUE, Step, cdr_id, next_steps, wanted_chain
+from domain.session.contracting import Contract
+from domain.session.decisions import (
+    Booked,
+    CdrCredited,
+    CdrIssued,
+    Decision,
+    FactReadmitted,
+    FactRejected,
+    OrphanClosed,
+    Retracted,
+    SessionAssessed,
+    ShareReleased,
+)
+from domain.session.driver.book import driver_book
+from domain.session.facts import in_order
+from domain.session.meter_facts import MeterFacts
+from domain.session.orphans import ESTIMATED, orphan_deadline
+from domain.session.payment_facts import PaymentFacts
+from domain.session.ratings import ratings
+from domain.session.release import Release
+from domain.session.roaming_book import roaming_book
+from domain.session.session import Judgement, Session
+
+CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
+NOT_CHARGEABLE = "NOT_CHARGEABLE_ANY_MORE"
+# A CDR has to fit into one Kafka record with room to spare.
+SIGNED_CHARS_MAX = 65_536
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
+def decide(session: Session, catalogue: Catalogue, clock: datetime | None) -> Judgement:
+    """Close the gap between what should stand and what does, and fold the decisions into the session.
+
+    Without a clock nothing that the clock drives is begun; what it began before is kept in step with the facts.
+    """
+    known = session.charging
+    if known is not None and known[0] is catalogue and known[1] == catalogue.revision:
+        due_at = known[2].due_at
+        if clock is None or due_at is None or due_at > clock:
+            return replace(known[2], decisions=())
+    judgement = _Verdict(session, catalogue, clock).judge()
+    if not session.has_consequences:
+        session.charging = (catalogue, catalogue.revision, judgement)
+    return judgement
+
+
+class _Verdict:
+    """One decision about one session; every decision is folded in as it is made."""
+
+    def __init__(self, session: Session, catalogue: Catalogue, clock: datetime | None) -> None:
+        self.session, self.catalogue, self.clock = session, catalogue, clock
+        self.decisions: list[Decision] = []
+        self.moments: list[datetime] = []
+        self.operator_id = single_operator(session.meter)
+        self.currency = session_currency(session.meter, catalogue)
+
+    def judge(self) -> Judgement:
+        self._reject_other_currencies()
+        self._close_orphan()
+        assessment = self.session.assess(self.catalogue)
+        billed, shortfall, bookings, releases = self._wanted(assessment)
+        self._move_chain(assessment, billed)
+        contract = assessment.contract
+        if contract is not None and contract.partner is not None:
+            roaming, of_cdrs = roaming_book(
+                self.session.session_id,
+                self.operator_id,
+                contract.operator.currency,
+                contract.partner,
+                self.session.issued,
+                self.session.answers,
+                self.session.paid,
+                self.catalogue,
+                self.clock,
+            )
+            bookings, releases = [*bookings, *roaming], releases | of_cdrs
+        self._report(assessment, billed, shortfall)
+        self._release(releases)
+        self._book(bookings)
+        return self._judgement(assessment)
+
+    def _judgement(self, assessment: Assessment) -> Judgement:
+        session = self.session
+        due_at = min(self.moments, default=None)
+        times = [fact.at for fact in (*session.meter.starts, *session.meter.ends)]
+        times += [booking.effective_at for booking, _ in session.standing.values()]
+        times += [release.matures_at for release in session.releases.values() if release.matures_at]
+        start = session.meter.first_start()
+        partner = start.partner if start else None
+        known = assessment.contract is not None and assessment.contract.location is not None
+        return Judgement(
+            tuple(self.decisions),
+            due_at,
+            max(times, default=BEGINNING),
+            self.operator_id,
+            partner,
+            settled=assessment.state == RATED,
+            awaits_location=start.location_id.casefold() if start is not None and not known else None,
+            presumed_at=self._presumed_at(),
+            started_at=start.at if start is not None else None,
+        )
+
+    def _presumed_at(self) -> datetime | None:
+        """The first maturing that is not on the book yet and that something on the book comes after."""
+        if self.clock is not None:
+            return None
+        ahead = [release.matures_at for release in self.session.releases.values() if release.matures_at]
+        if not ahead:
+            return None
+        standing = [booking for booking, _ in self.session.standing.values()]
+        matured = {booking.effective_at for booking in standing if isinstance(booking, ShareMatured)}
+        last = max((booking.effective_at for booking in standing), default=BEGINNING)
+        return min((moment for moment in ahead if moment < last and moment not in matured), default=None)
+
+    def _decide(self, decision: Decision) -> None:
+        self.session.evolve(decision)
+        self.decisions.append(decision)
+
+    def _reject_other_currencies(self) -> None:
+        """A payment in another currency than its session's is refused, also when that shows only later."""
+        payments = self.session.payments
+        for facts in (payments.captures, payments.refunds, payments.disputes):
+            for fact in facts:
+                is_rejected = (fact.source, fact.id) in self.session.rejected
+                # While no currency is known, payments are posted as they are.
+                fits = self.currency is None or fact.currency == self.currency
+                if fits and is_rejected:
+                    self._decide(FactReadmitted(fact.source, fact.id))
+                elif not fits and not is_rejected:
+                    sentence = f"the payment is in {fact.currency}, its session in {self.currency}; send it in that"
+                    self._decide(FactRejected(fact.source, fact.id, CURRENCY_MISMATCH, sentence))
+
+    def _close_orphan(self) -> None:
+        """Close a session of which nothing is heard any more, once the clock has reached its contract's deadline."""
+        session = self.session
+        deadline = orphan_deadline(session.meter, self.catalogue)
+        if deadline is None or (session.closed_at is not None and deadline <= session.closed_at):
+            return
+        if self.clock is not None and deadline <= self.clock:
+            self._decide(OrphanClosed(session.session_id, self.operator_id, deadline))
+        else:
+            self.moments.append(deadline)
+
+    def _accepted_payments(self) -> PaymentFacts:
+        payments, rejected = self.session.payments, self.session.rejected
+        if not rejected:
+            return payments
+        return PaymentFacts(
+            captures=[fact for fact in payments.captures if (fact.source, fact.id) not in rejected],
+            failures=payments.failures,
+            settled=payments.settled,
+            refunds=[fact for fact in payments.refunds if (fact.source, fact.id) not in rejected],
+            disputes=[fact for fact in payments.disputes if (fact.source, fact.id) not in rejected],
+            closes=payments.closes,
+        )
+
+    def _wanted(
+        self, assessment: Assessment
+    ) -> tuple[tuple[BillChange, ...], int, list[Booking], dict[str, Release | None]]:
+        """Driver sessions: the whole book. Roaming sessions: only what payments say, bills are all that was rated."""
+        roaming = assessment.contract is not None and assessment.contract.partner is not None
+        seen = Assessment(assessment.state, assessment.reason) if roaming else assessment
+        payments = self._accepted_payments()
+        book = driver_book(
+            self.session.session_id, self.operator_id, self.currency, seen, payments, self.catalogue, self.clock
+        )
+        billed = assessment.changes if roaming else book.billed
+        return billed, book.shortfall, list(book.bookings), book.releases
+
+    # CDRs ------------------------------------------------------------------------------------------------------
+
+    def _move_chain(self, assessment: Assessment, billed: tuple[BillChange, ...]) -> None:
+        session = self.session
+        partner = assessment.contract.partner if assessment.contract else None
+        answers = [a for a in session.answers if partner is not None and a.partner == partner.partner]
+        wanted = wanted_chain(session.session_id, assessment, billed, answers)
+        if not wanted and not session.issued:
+            return
+        issued_to_partner = False
+        for step in next_steps(session.issued, wanted):
+            # Answers may be waiting for a CDR that was just issued, and may change what comes next: it takes another
+            # look at the session once they are here.
+            if self.clock is None or step.at > self.clock or issued_to_partner:
+                self.moments.append(step.at)
+                return
+            self._take_step(step, assessment)
+            issued_to_partner = partner is not None and step.act == ISSUE
+
+    def _take_step(self, step: Step, assessment: Assessment) -> None:
+        session = self.session
+        if step.act == CREDIT:
+            sent = session.sent[step.number]
+            document = credit_document(sent.document, step.at)
+            self._decide(
+                CdrCredited(
+                    session.session_id,
+                    self.operator_id,
+                    step.number,
+                    str(document["id"]),
+                    step.at,
+                    document,
+                    sent.tariff_hash,
+                    sent.replaces,
+                    sent.taxes,
+                )
+            )
+        elif step.bill is not None:
+            document = self._cdr(step, step.bill, assessment)
+            self._decide(
+                CdrIssued(
+                    session.session_id,
+                    self.operator_id,
+                    step.number,
+                    cdr_id(session.session_id, step.number),
+                    step.at,
+                    step.bill.key,
+                    document,
+                    step.bill.published.hash,
+                    self._replaced(step),
+                    taxes_to_store(step.bill.rating, document),
+                )
+            )
+
+    def _cdr(self, step: Step, bill: Bill, assessment: Assessment) -> dict[str, Any]:
+        contract = assessment.contract
+        if contract is None:
+            raise ValueError(f"session {self.session.session_id} has a bill and no contract")
+        start, operator = contract.start, contract.operator
+        return cdr_document(
+            CdrSource(
+                cdr_id=cdr_id(self.session.session_id, step.number),
+                session_id=self.session.session_id,
+                country_code=operator.country_code,
+                party_id=operator.party_id,
+                currency=operator.currency,
+                token=start.token,
+                auth_method=start.auth_method,
+                location_id=start.location_id,
+                evse_uid=start.evse_uid,
+                connector_id=start.connector_id,
+                location=contract.location.document if contract.location else None,
+                tariff=bill.published.document,
+                rating=bill.rating,
+                net_minor=bill.net,
+                gross_minor=bill.gross,
+                issued_at=step.at,
+                signed_values=_signed_values(self.session.meter, contract),
+                registers=bill.registers,
+                tariff_hash=bill.published.hash,
+                taxes=bill.published.taxes,
+                replaces=self._replaced(step),
+                estimated=assessment.reason == ESTIMATED,
+                no_show=start.no_show,
+            )
+        )
+
+    def _replaced(self, step: Step) -> str | None:
+        """The CDR that was credited to make room for this one."""
+        return self.session.issued[step.number - 2].cdr_id if step.number > 1 else None
+
+    # The outcome, releases and bookings ------------------------------------------------------------------------
+
+    def _report(self, assessment: Assessment, billed: tuple[BillChange, ...], shortfall: int) -> None:
+        if not self.session.meter or self._is_reported(assessment, billed, shortfall):
+            return
+        self.session.reported = (assessment, billed, shortfall)
+        state, reason = assessment.state, assessment.reason
+        bill = billed[-1].bill if billed and state != SUSPENSE else None
+        if state == RATED and bill is None:
+            # Its bill was withdrawn and paid back; now it could be billed again, and nothing can be captured for it.
+            state, reason = SUSPENSE, NOT_CHARGEABLE
+        told: dict[str, Any] = self._metered(assessment)
+        if assessment.contract is not None:
+            currency, partner = assessment.contract.operator.currency, assessment.contract.partner
+            # Also where nothing is charged any more: CDRs may have gone out, or go out yet and be credited.
+            known = self.session.outcome.ratings if self.session.outcome else ()
+            told |= {"ratings": ratings(billed, currency, known), "partner": partner.partner if partner else None}
+            if bill is not None:
+                told |= _amounts(bill, currency) | {"shortfall": shortfall}
+        outcome = SessionAssessed(self.session.session_id, self.operator_id, state, reason, **told)
+        if outcome != self.session.outcome:
+            self._decide(outcome)
+
+    def _metered(self, assessment: Assessment) -> dict[str, Any]:
+        start = self.session.meter.first_start()
+        if start is None or not assessment.metered:
+            return {}
+        told = [[utc_text(at), plain(energy_wh)] for at, energy_wh in assessment.metered]
+        return {"evse_uid": start.evse_uid, "metered": tuple(told)}
+
+    def _is_reported(self, assessment: Assessment, billed: tuple[BillChange, ...], shortfall: int) -> bool:
+        """Whether the outcome was written from the very same, as when a payment comes after the rating."""
+        known = self.session.reported
+        if known is None or known[0] is not assessment or known[2] != shortfall or len(known[1]) != len(billed):
+            return False
+        return all(map(is_, known[1], billed))
+
+    def _release(self, wanted: Mapping[str, Release | None]) -> None:
+        for share in sorted({*wanted, *self.session.releases}):
+            found = wanted.get(share)
+            times = (found.released_at, found.available_on, found.matures_at) if found else (None, None, None)
+            released = ShareReleased(share, self.operator_id, *times)
+            known = self.session.releases.get(share)
+            if (known is None and found is not None) or (known is not None and known != released):
+                self._decide(released)
+
+    def _book(self, wanted: list[Booking]) -> None:
+        """Retract what no longer stands and book what does not yet; maturing waits for the clock."""
+        session = self.session
+        wanted_by_key = {booking.key: booking for booking in wanted if self._may_stand(booking)}
+        for key, (booking, revision) in list(session.standing.items()):
+            if wanted_by_key.get(key) != booking:
+                self._decide(Retracted(booking, revision))
+        for key, booking in wanted_by_key.items():
+            if key not in session.standing:
+                self._decide(Booked(booking, session.revisions.get(key, 0) + 1))
+
+    def _may_stand(self, booking: Booking) -> bool:
+        if not isinstance(booking, ShareMatured) or booking.key in self.session.standing:
+            return True
+        if self.clock is not None and booking.effective_at <= self.clock:
+            return True
+        self.moments.append(booking.effective_at)
+        return False
+
+
+def _amounts(bill: Bill, currency: str) -> dict[str, Any]:
+    return {
+        "energy_wh": plain(bill.energy_wh),
+        "currency": currency,
+        "net": bill.net,
+        "vat": bill.vat,
+        "gross": bill.gross,
+        "commission": bill.commission,
+        "commission_vat": bill.commission_vat,
+        "operator_share": bill.share,
+    }
+
+
+def _signed_values(meter: MeterFacts, contract: Contract) -> tuple[str, ...]:
+    """The meter's signed records in time order; the first and the last where all of them would swell the CDR.
+
+    What was signed before or after the session belongs to none of its moments (OCPI mod_cdrs, SignedValue).
+    """
+    if contract.start.no_show:
+        return ()
+    readings = sorted(meter.readings, key=in_order)
+    started_at, ended_at = contract.start.at, contract.end.at
+    signed = [fact.signed_value for fact in readings if fact.signed_value and started_at <= fact.at <= ended_at]
+    if sum(map(len, signed)) > SIGNED_CHARS_MAX:
+        signed = [signed[0], signed[-1]]
+    return tuple(signed)

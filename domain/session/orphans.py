@@ -1,0 +1,48 @@
+"""Orphans: sessions of which nothing was heard for so long that their operator's contract closes them by estimate."""
+
+from datetime import datetime, timedelta
+
+from domain.catalogue.catalogue import Catalogue
+from domain.session.facts import Ended, in_order
+from domain.session.meter_facts import MeterFacts, contradiction
+
+ESTIMATED = "ESTIMATED"
+ESTIMATED_END = "estimated-end"
+
+
+def orphan_deadline(facts: MeterFacts, catalogue: Catalogue) -> datetime | None:
+    """When a session without an end closes: `orphan_hours` of its contract after the last that was heard of it.
+
+    None for a session that has an end, no start or contradictory ones, or whose contract (that in effect at its
+    start) does not ask for it.
+    """
+    start = facts.first_start()
+    if facts.ends or start is None or contradiction(facts):
+        return None
+    operator = catalogue.operator_at(start.operator_id, start.at)
+    if operator is None or operator.orphan_hours is None:
+        return None
+    return last_heard(facts, start.at) + timedelta(hours=operator.orphan_hours)
+
+
+def last_heard(facts: MeterFacts, started_at: datetime) -> datetime:
+    """The latest report of a session that is open: a car that still sends readings is no orphan, however long."""
+    return max([started_at, *(fact.at for fact in facts.readings), *(fact.at for fact in facts.states)])
+
+
+def estimated_end(facts: MeterFacts) -> Ended | None:
+    """The end as of the last good register: the one before the first that falls, at the latest the last one.
+
+    A session without a reading ends as it started, with no energy. None when the session has no start.
+    """
+    start = facts.first_start()
+    if start is None:
+        return None
+    at, register_wh = start.at, start.register_wh
+    for fact in sorted(facts.readings, key=in_order):
+        if fact.at < start.at:
+            continue
+        if fact.register_wh < register_wh:
+            break
+        at, register_wh = fact.at, fact.register_wh
+    return Ended(at=at, source=start.source, id=f"{start.id}#{ESTIMATED_END}", register_wh=register_wh)

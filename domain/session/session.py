@@ -1,0 +1,204 @@
+"""The session aggregate: it collects facts in any order, and folds in what was decided because of them.
+
+    facts      what sources reported (see `domain.session.facts`)
+    decisions  SessionAssessed, FactRejected, FactReadmitted, ShareReleased, Booked, Retracted, CdrIssued, CdrCredited
+
+What should stand, and the decisions that lead there, are `domain.session.judging`'s.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from domain.book.bookings import Booking
+from domain.catalogue.catalogue import Catalogue
+from domain.session.assessment import Assessment, BillChange, assess
+from domain.session.cdr_chain import IssuedCdr
+from domain.session.decisions import (
+    Booked,
+    CdrCredited,
+    CdrIssued,
+    Decision,
+    FactReadmitted,
+    FactRejected,
+    OrphanClosed,
+    Retracted,
+    SessionAssessed,
+    ShareReleased,
+)
+from domain.session.facts import (
+    Captured,
+    CdrAnswered,
+    CdrPaid,
+    DisputeClosed,
+    Disputed,
+    Ended,
+    Fact,
+    Failed,
+    MeterCorrected,
+    Metered,
+    Refunded,
+    ReservationExpired,
+    Settled,
+    Started,
+    StateChanged,
+)
+from domain.session.meter_facts import MeterFacts
+from domain.session.payment_facts import PaymentFacts
+from domain.values import value
+
+
+@lru_cache(maxsize=16_384)
+def session_stream(session_id: str) -> UUID:
+    """The id of a session's event stream."""
+    return uuid5(NAMESPACE_URL, f"wattledger:stream:session:{session_id}")
+
+
+@value
+class Judgement:
+    """The decisions to store, the next moment at which the clock matters, and what the session depends on.
+
+    It depends on versions in effect up to `latest_at`; one that is not `settled` waits for something, and one that
+    `awaits_location` was judged without knowing its location. `presumed_at` is a maturing that some booking takes for
+    granted though no clock has reached it: a clock that stops before it has to look again.
+    """
+
+    decisions: tuple[Decision, ...]
+    due_at: datetime | None
+    latest_at: datetime
+    operator_id: str
+    partner: str | None
+    settled: bool
+    awaits_location: str | None
+    presumed_at: datetime | None
+    started_at: datetime | None
+
+
+@dataclass(slots=True)
+class Session:
+    """The state of a session: its facts, what stands on the book, what was released and which CDRs went out."""
+
+    session_id: str
+    version: int = 0
+    meter: MeterFacts = field(default_factory=MeterFacts)
+    payments: PaymentFacts = field(default_factory=PaymentFacts)
+    answers: list[CdrAnswered] = field(default_factory=list)
+    paid: list[CdrPaid] = field(default_factory=list)
+    outcome: SessionAssessed | None = None
+    standing: dict[str, tuple[Booking, int]] = field(default_factory=dict)
+    revisions: dict[str, int] = field(default_factory=dict)
+    releases: dict[str, ShareReleased] = field(default_factory=dict)
+    issued: list[IssuedCdr] = field(default_factory=list)
+    sent: dict[int, CdrIssued] = field(default_factory=dict)
+    rejected: set[tuple[str, str]] = field(default_factory=set)
+    closed_at: datetime | None = None
+    # The last assessment with the catalogue it rests on; not state, only saved work.
+    assessed: tuple[Catalogue, int, Assessment] | None = field(default=None, compare=False, repr=False)
+    # The same of the last judgement, while the session charges and nothing but readings came after it.
+    charging: tuple[Catalogue, int, Judgement] | None = field(default=None, compare=False, repr=False)
+    # What the outcome was written from: assessment, the bills that were charged, and the shortfall.
+    reported: tuple[Assessment, tuple[BillChange, ...], int] | None = field(default=None, compare=False, repr=False)
+
+    def learn(self, fact: Fact) -> None:
+        """Take in a fact."""
+        kind = type(fact)
+        if isinstance(fact, ReservationExpired):
+            self.meter.take_in_no_show(fact)
+        else:
+            _FACT_LISTS[kind](self).append(fact)
+        if kind in _METER_FACTS:
+            self.assessed = None
+        if kind not in _READINGS:
+            self.charging = None
+
+    def assess(self, catalogue: Catalogue) -> Assessment:
+        """What the session is worth; rated anew only when metering or catalogue changed, since that is dear."""
+        known = self.assessed
+        if known is None or known[0] is not catalogue or known[1] != catalogue.revision:
+            known = self.assessed = (catalogue, catalogue.revision, assess(self.meter, catalogue, self.closed_at))
+        return known[2]
+
+    def evolve(self, decision: Decision) -> None:
+        """Fold a decision into the state."""
+        _EVOLVE[type(decision)](self, decision)
+
+    @property
+    def has_consequences(self) -> bool:
+        """Whether it may be worth something by now: an end, a payment, or anything that was decided before."""
+        decided = self.standing or self.releases or self.issued or self.rejected or self.closed_at
+        return bool(self.meter.ends or self.payments or decided)
+
+
+_METER_FACTS = frozenset({Started, Ended, Metered, StateChanged, MeterCorrected, ReservationExpired})
+# Until there is an end nothing follows from these.
+_READINGS = frozenset({Metered, StateChanged})
+_FACT_LISTS: dict[type[Fact], Callable[[Session], list[Any]]] = {
+    Started: lambda session: session.meter.starts,
+    Ended: lambda session: session.meter.ends,
+    Metered: lambda session: session.meter.readings,
+    StateChanged: lambda session: session.meter.states,
+    MeterCorrected: lambda session: session.meter.corrections,
+    Captured: lambda session: session.payments.captures,
+    Failed: lambda session: session.payments.failures,
+    Settled: lambda session: session.payments.settled,
+    Refunded: lambda session: session.payments.refunds,
+    Disputed: lambda session: session.payments.disputes,
+    DisputeClosed: lambda session: session.payments.closes,
+    CdrAnswered: lambda session: session.answers,
+    CdrPaid: lambda session: session.paid,
+}
+
+
+def _on_assessed(session: Session, event: SessionAssessed) -> None:
+    session.outcome = event
+
+
+def _on_orphan_closed(session: Session, event: OrphanClosed) -> None:
+    session.closed_at = event.closed_at
+    session.assessed = None
+
+
+def _on_fact_rejected(session: Session, event: FactRejected) -> None:
+    session.rejected.add((event.source, event.id))
+
+
+def _on_fact_readmitted(session: Session, event: FactReadmitted) -> None:
+    session.rejected.discard((event.source, event.id))
+
+
+def _on_share_released(session: Session, event: ShareReleased) -> None:
+    session.releases[event.share] = event
+
+
+def _on_booked(session: Session, event: Booked) -> None:
+    session.standing[event.booking.key] = (event.booking, event.revision)
+    session.revisions[event.booking.key] = event.revision
+
+
+def _on_retracted(session: Session, event: Retracted) -> None:
+    del session.standing[event.booking.key]
+
+
+def _on_cdr_issued(session: Session, event: CdrIssued) -> None:
+    session.issued.append(IssuedCdr(event.number, event.cdr_id, event.issued_at, event.key))
+    session.sent = {event.number: event}
+
+
+def _on_cdr_credited(session: Session, event: CdrCredited) -> None:
+    session.issued[event.number - 1] = replace(session.issued[event.number - 1], credited_at=event.credited_at)
+
+
+_EVOLVE: dict[type, Callable[[Session, Any], None]] = {
+    SessionAssessed: _on_assessed,
+    OrphanClosed: _on_orphan_closed,
+    FactRejected: _on_fact_rejected,
+    FactReadmitted: _on_fact_readmitted,
+    ShareReleased: _on_share_released,
+    Booked: _on_booked,
+    Retracted: _on_retracted,
+    CdrIssued: _on_cdr_issued,
+    CdrCredited: _on_cdr_credited,
+}
