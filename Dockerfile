@@ -8,6 +8,7 @@ COPY api api
 COPY consumers consumers
 COPY contracts contracts
 COPY domain domain
+COPY engine engine
 COPY ledger ledger
 COPY projections projections
 COPY wattledger wattledger

@@ -9,9 +9,9 @@ from benchmarks.load_parts import more_sessions
 from benchmarks.side_by_side import Run, side_by_side
 from benchmarks.stage import MESSAGES_PER_SESSION, OPERATORS
 from consumers.app import BATCH_MAX_RECORDS
-from consumers.intake import Intake
-from consumers.ports import Record
 from consumers.topics import CATALOGUE_TOPIC
+from engine.intake import Intake
+from engine.ports import Record
 from ledger.migrate import migrate
 from wattledger.demo.load import load
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import psutil
 
-from consumers.intake import Intake
 from consumers.run import run_until_caught_up
+from engine.intake import Intake
 
 _MIB = 1024 * 1024
 _STATUS = Path("/proc/self/status")

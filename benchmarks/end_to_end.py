@@ -10,10 +10,10 @@ import psycopg
 
 from benchmarks.processor_time import ProcessorTime, processor_time
 from wattledger.crew import Crew
-from wattledger.engine import advance_clock, consume_all, project_all
 from wattledger.settings import load_settings
 from wattledger.shares import Consume
 from wattledger.store import Store
+from wattledger.verbs import advance_clock, consume_all, project_all
 
 _ROWS = """
 SELECT (SELECT count(*) FROM intake.message), (SELECT count(*) FROM event_store.stored_events),

@@ -31,6 +31,7 @@ from domain.book.journal import Entry, Posting
 from domain.book.posting import entry_id
 from domain.session.cdr_chain import cdr_id
 from domain.session.session import session_stream
+from engine.work import event_id
 from ledger import messages, positions
 from ledger.database import Role
 from ledger.event_store import StoredEvent, append
@@ -38,7 +39,6 @@ from ledger.gateway import Gateway
 from ledger.journal_store import write_entries
 from ledger.migrate import migrate
 from ledger.positions import Tally
-from ledger.work import event_id
 from projections.runner import catch_up
 from wattledger.demo.messages import FIRST_DAY
 

@@ -19,18 +19,18 @@ from psycopg.sql import SQL, Identifier
 
 from benchmarks.load_parts import catalogue, moved
 from benchmarks.stage import MESSAGES_PER_SESSION
-from consumers.intake import Intake
-from consumers.ports import Record
 from consumers.topics import CATALOGUE_TOPIC
 from domain.book.journal import Entry
 from domain.book.posting import entry_id
 from domain.session.cdr_chain import cdr_id
 from domain.session.session import session_stream
-from ledger.clock import Clock
+from engine.clock import Clock
+from engine.intake import Intake
+from engine.ports import Record
+from engine.work import event_id
 from ledger.event_store import StoredEvent, read_streams
 from ledger.journal_store import journal
 from ledger.migrate import migrate
-from ledger.work import event_id
 from projections.runner import catch_up
 from wattledger.demo.load import load
 from wattledger.demo.messages import FIRST_DAY, ONE_DAY

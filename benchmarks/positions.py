@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import psycopg
 
-from consumers.ports import Partition
+from engine.ports import Partition
 
 _BEGIN_AT = """
 INSERT INTO intake.position (topic, partition, next_offset, epoch) VALUES (%s, %s, %s, 1)

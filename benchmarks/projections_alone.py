@@ -7,8 +7,8 @@ import psycopg
 
 from benchmarks.figures import Figure, figures
 from benchmarks.stage import Stage
-from projections.catalogue import PROJECTIONS
 from projections.rebuild import rebuild
+from projections.registry import PROJECTIONS
 
 _FOLDED = "SELECT count(*) FROM event_store.stored_events WHERE topic = ANY(%s)"
 

@@ -7,7 +7,7 @@ from benchmarks import backlog
 from benchmarks.figures import Figure, figures
 from benchmarks.stage import Stage
 from ledger.database import Role, connect
-from projections.catalogue import PROJECTIONS
+from projections.registry import PROJECTIONS
 from projections.runner import advance_live
 
 _ALONE, _BESIDE = "intake without a projector", "intake beside a projector that stands still"

@@ -22,10 +22,10 @@ from benchmarks.backlog import prepare
 from benchmarks.load_parts import more_sessions
 from benchmarks.stage import MESSAGES_PER_SESSION, OPERATORS
 from consumers.app import BATCH_MAX_RECORDS
-from consumers.intake import Intake
-from consumers.ports import Record
-from ledger.clock import Clock
-from ledger.working_set import WorkingSet
+from engine.clock import Clock
+from engine.intake import Intake
+from engine.ports import Record
+from engine.working_set import WorkingSet
 from projections.runner import catch_up
 from wattledger.embedded import EmbeddedPostgres
 
@@ -36,9 +36,9 @@ _LOOK_EVERY_S = 0.001
 _PARTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "intake": {
         "decoding and checking records": ("contracts.decode.decode", "ledger.messages.message_key"),
-        "duplicates, conflicts, deduplication keys": ("consumers.intake.Intake._sort_out",),
-        "storing and parsing facts": ("ledger.session_store.record_fact",),
-        "judging sessions": ("ledger.session_store.judge",),
+        "duplicates, conflicts, deduplication keys": ("engine.intake.Intake._sort_out",),
+        "storing and parsing facts": ("engine.sessions.record_fact",),
+        "judging sessions": ("engine.sessions.judge",),
         "– rating": ("domain.session.assessment.assess",),
         "– the walk over payments, the CDR chain, releases, comparing what stands": (
             "domain.session.judging._Verdict._wanted",
@@ -47,20 +47,20 @@ _PARTS: Mapping[str, Mapping[str, Sequence[str]]] = {
             "domain.session.judging._Verdict._book",
             "domain.session.judging._Verdict._report",
         ),
-        "– bookings into entries and lines": ("ledger.work.Work.book",),
-        "locking and loading sessions": ("ledger.session_store.SessionStore.lock",),
-        "writing sets": ("ledger.work.Work.write",),
+        "– bookings into entries and lines": ("engine.work.Work.book",),
+        "locking and loading sessions": ("engine.sessions.SessionStore.lock",),
+        "writing sets": ("engine.work.Work.write",),
         "– entries and balances": ("ledger.journal_store.write_entries",),
         "– events": ("ledger.event_store.append",),
     },
     "clock": {
-        "locking and loading sessions": ("ledger.session_store.SessionStore.lock",),
-        "judging sessions": ("ledger.session_store.judge",),
+        "locking and loading sessions": ("engine.sessions.SessionStore.lock",),
+        "judging sessions": ("engine.sessions.judge",),
         "– rating": ("domain.session.assessment.assess",),
         "– making CDR documents": ("domain.session.judging._Verdict._cdr",),
-        "– bookings into entries and lines": ("ledger.work.Work.book",),
-        "writing sets": ("ledger.work.Work.write",),
-        "payout runs": ("ledger.clock.Clock._fire_runs",),
+        "– bookings into entries and lines": ("engine.work.Work.book",),
+        "writing sets": ("engine.work.Work.write",),
+        "payout runs": ("engine.clock.Clock._fire_runs",),
     },
     "projections": {
         "operator balances": ("projections.operator_balances.OperatorBalances.apply",),

@@ -21,9 +21,9 @@ from consumers.delivery import Delivery, Stopping
 from consumers.errors import MachineryFault, PartitionLost
 from consumers.hints import OffsetHints
 from consumers.ownership import Held, Ownership, RebalanceListener
-from consumers.ports import Intake, Partition
 from consumers.security import security_of
 from consumers.topics import INBOUND_TOPICS
+from engine.ports import Intake, Partition
 
 _log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from consumers.errors import MachineryFault, PartitionLost
-from consumers.ports import Claim, Intake, Partition, Record
+from engine.ports import Claim, Intake, Partition, Record
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")

@@ -13,10 +13,10 @@ from domain.money import format_minor
 from domain.payout.payout import PayoutCreated, PayoutStatusChanged
 from domain.session.decisions import SessionAssessed
 from domain.tariff.events import TariffWarned
+from engine.work import event_id
 from ledger.codec import decode
 from ledger.outbox import PendingEvent, PendingLetter
 from ledger.quarantine import DeadLetter
-from ledger.work import event_id
 
 _SESSION_KINDS = {"SUSPENSE": "SESSION_SUSPENDED", "INVALID": "SESSION_INVALID", "RATED": "SESSION_ESTIMATED"}
 _SESSION_SENTENCES = {

@@ -10,7 +10,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 
 from consumers.delivery import Delivery, Stopping
 from consumers.errors import LogReplaced
-from consumers.ports import Claim, Partition, Record
+from engine.ports import Claim, Partition, Record
 
 _log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
 from consumers.errors import MachineryFault
-from consumers.ports import Partition
+from engine.ports import Partition
 
 _log = logging.getLogger(__name__)
 

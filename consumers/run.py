@@ -11,8 +11,8 @@ from typing import Any, TypeAlias, TypeVar
 
 from consumers.app import BATCH_MAX_RECORDS, Consumption
 from consumers.errors import MachineryFault, Stalled
-from consumers.ports import Intake, Partition
 from consumers.topics import inbound_bounds, inbound_partitions
+from engine.ports import Intake, Partition
 
 _log = logging.getLogger(__name__)
 

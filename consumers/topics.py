@@ -9,9 +9,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from consumers.errors import MachineryFault
-from consumers.ports import Partition
 from contracts.inbound import INBOUND_TOPICS
 from contracts.outgoing import OUTBOUND_TOPIC_OF
+from engine.ports import Partition
 
 __all__ = [
     "CATALOGUE_TOPIC",

@@ -9,9 +9,9 @@ from psycopg.sql import SQL, Identifier
 
 from ledger.database import Role, connect
 from ledger.event_store import last_position
-from projections.catalogue import PROJECTIONS, chosen
 from projections.errors import RebuildUnderWay
 from projections.feed import EVENTS_MAX
+from projections.registry import PROJECTIONS, chosen
 from projections.runner import Standing, advance
 
 # One rebuild of a projection at a time; kept by the session, so that it ends with the process whatever happens.

@@ -11,8 +11,8 @@ from psycopg.rows import TupleRow
 from ledger.collector import collector_paused
 from ledger.database import Role, connect
 from ledger.event_store import TABLE, last_position
-from projections.catalogue import PROJECTIONS, chosen
 from projections.feed import read_piece
+from projections.registry import PROJECTIONS, chosen
 
 # How long a follower that has heard nothing waits before it looks by itself, and how long after a fault.
 POLL_S = 1.0

@@ -16,18 +16,18 @@ from domain.catalogue.catalogue import Catalogue, Operator
 from domain.catalogue.orders import RatingOrder
 from domain.tariff.published import tariff_hash, told_taxes
 from domain.tariff.taxes import Tax
+from engine.follow_up import FollowUp
+from engine.what_if import Order
+from engine.working_set import WorkingSet
 from ledger.catalogue_store import KnownCatalogue
 from ledger.codec import decode
 from ledger.database import Role, connect
 from ledger.event_store import read_streams
-from ledger.followup import FollowUp
-from ledger.working_set import WorkingSet
-from projections.what_if import Order
 from wattledger.crew import Crew, OnProgress
-from wattledger.engine import consume_all, publish_records
 from wattledger.errors import ApplicationError
 from wattledger.named_tariff import named_tariff
 from wattledger.store import Store
+from wattledger.verbs import consume_all, publish_records
 
 SOURCE = "urn:wattledger:rerate"
 TYPE = "tariff.rerating_ordered"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-from consumers.intake import Intake
-from consumers.ports import Partition
 from consumers.run import run_until_caught_up
-from ledger.clock import Clock
-from ledger.working_set import WorkingSet
+from engine.clock import Clock
+from engine.intake import Intake
+from engine.ports import Partition
+from engine.working_set import WorkingSet
 from projections.runner import catch_up
 from wattledger.patience import patiently
 from wattledger.store import Store

@@ -8,7 +8,7 @@ from consumers.app import BATCH_MAX_RECORDS
 from consumers.publisher import RECORD_MAX_BYTES
 from consumers.relay import BATCH_ROWS
 from consumers.topics import DEFAULT_PARTITIONS
-from ledger.session_store import DEFAULT_KEPT_SESSIONS
+from engine.sessions import DEFAULT_KEPT_SESSIONS
 
 ZAPMAP_Q2_2025 = "https://www.rhinovans.co.uk/news/tracking-ev-charging-habits-across-the-uk"
 ZAPMAP_Q3_2025 = (

@@ -18,9 +18,9 @@ from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier
 
 from benchmarks.processor_time import processor_time
-from consumers.intake import Intake
-from consumers.ports import Partition, Record
-from ledger.clock import Clock
+from engine.clock import Clock
+from engine.intake import Intake
+from engine.ports import Partition, Record
 from ledger.migrate import migrate
 from projections.runner import catch_up
 from wattledger.demo.load import load

@@ -8,9 +8,9 @@ from random import Random
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from consumers.intake import Intake
-from consumers.ports import Record
-from ledger.clock import Clock
+from engine.clock import Clock
+from engine.intake import Intake
+from engine.ports import Record
 
 Event = dict[str, Any]
 BEGINNING = datetime(2026, 3, 1, tzinfo=UTC)

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from consumers.intake import Intake
-from consumers.ports import Record
-from ledger.clock import Clock
+from engine.clock import Clock
+from engine.intake import Intake
+from engine.ports import Record
 from tests.audit.network import BEGINNING, CURRENCY, DAYS, PRICES, TARIFFS, Event, _component, _event, _iso, _tariff
 
 

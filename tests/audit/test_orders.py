@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from domain.catalogue.catalogue import instant
+from engine.what_if import Amounts, Order, SessionIf, Totals, standing, what_if
 from ledger.audit import AuditReport, verify
 from ledger.migrate import migrate
-from projections.what_if import Amounts, Order, SessionIf, Totals, standing, what_if
 from tests.audit.network import DAYS, Event, history, settle
 from tests.audit.orders import give, order, orders, partner_tariffs
 

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 from rich.console import Console
 
-from consumers.intake import Intake
-from consumers.ports import Record
-from ledger.clock import Clock
+from engine.clock import Clock
+from engine.intake import Intake
+from engine.ports import Record
 from ledger.migrate import migrate
 from projections.queries import session_story, totals
 from projections.runner import catch_up

@@ -8,16 +8,16 @@ from typing import Any
 import orjson
 import pytest
 
-from consumers.intake import Intake
-from consumers.ports import Partition, Record
 from consumers.run import run_until_caught_up
+from engine.intake import Intake
+from engine.ports import Partition, Record
 from tests.end_to_end.comparing import BYTE_EQUAL, difference
 from tests.end_to_end.conftest import Settled, settled
 from tests.end_to_end.running import Home, counts_add_up, documents
 from tests.support.events import captured, ended, event, lines, money, operator, session, started, tariff
 from wattledger.embedded import Services, services
-from wattledger.engine import prepare, publish_files
 from wattledger.store import Store
+from wattledger.verbs import prepare, publish_files
 
 SESSIONS = 30
 CLEAN = [operator(), tariff(), *(e for n in range(SESSIONS) for e in session(f"S-{n}", f"2026-03-{n % 9 + 1:02d}"))]

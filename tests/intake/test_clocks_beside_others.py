@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from ledger.clock import Clock
+from engine.clock import Clock
 from tests.support.engine import Engine
 from tests.support.waiting import wait_until
 from wattledger.demo.load import load

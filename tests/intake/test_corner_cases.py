@@ -7,7 +7,7 @@ import pytest
 
 from domain.session.judging import decide
 from domain.session.session import Judgement, Session
-from ledger import session_store
+from engine import sessions as session_store
 from tests.support.engine import Engine
 from tests.support.events import (
     TOKEN,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from consumers.errors import PartitionLost
-from consumers.intake import Intake
-from consumers.ports import Record
+from engine.intake import Intake
+from engine.ports import Record
 from tests.support.engine import Engine
 from tests.support.events import captured, corrected, ended, event, lines, metered, money, operator, session, started
 from tests.support.events import tariff as published

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from domain.calendar import utc_text
-from projections.what_if import standing, what_if
+from engine.what_if import standing, what_if
 from tests.support.engine import Engine
 from tests.support.events import ended, operator, started, tariff
 from wattledger.cli import main

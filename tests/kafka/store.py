@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from consumers.ports import Claim, MachineryFault, Partition, PartitionLost, Record
+from engine.ports import Claim, MachineryFault, Partition, PartitionLost, Record
 
 
 @dataclass

@@ -12,9 +12,9 @@ from aiokafka import AIOKafkaProducer
 
 from consumers.app import BATCH_MAX_RECORDS, Consumption
 from consumers.errors import LogReplaced, Stalled
-from consumers.ports import Record
 from consumers.publisher import Outgoing
 from consumers.run import consume_until_caught_up, run_forever
+from engine.ports import Record
 from tests.kafka.conftest import Send
 from tests.kafka.store import Store, StoreIntake, until
 

@@ -18,13 +18,13 @@ from consumers.topics import OUTBOUND_TOPICS
 from contracts.outgoing import OUTBOUND_MODEL_OF
 from domain.payout.payout import PayoutCreated, PayoutStatusChanged
 from domain.session.decisions import CdrCredited, CdrIssued, SessionAssessed
+from engine.work import Work
 from ledger import quarantine
 from ledger.codec import RecordedFact
 from ledger.errors import DatabaseUnavailable
 from ledger.gateway import Gateway
 from ledger.migrate import migrate
 from ledger.quarantine import DeadLetter
-from ledger.work import Work
 from tests.kafka.reading import Read, read_new
 from tests.kafka.store import until
 

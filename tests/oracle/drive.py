@@ -6,9 +6,9 @@ from pathlib import Path
 
 import orjson
 
-from consumers.intake import Intake
-from consumers.ports import Record
-from ledger.clock import Clock
+from engine.clock import Clock
+from engine.intake import Intake
+from engine.ports import Record
 from ledger.migrate import migrate
 from projections.bank_file import PlatformAccount
 from projections.export import export

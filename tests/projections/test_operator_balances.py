@@ -100,7 +100,7 @@ def test_columns_equal_the_accounts_of_the_ledger(
 
 
 def test_every_kind_of_booking_is_followed() -> None:
-    from projections.catalogue import PROJECTIONS
+    from projections.registry import PROJECTIONS
 
     topics = PROJECTIONS["operator_balances"].topics
     assert topics == {f"{what}.{kind.__name__}" for what in ("Booked", "Retracted") for kind in KINDS}

@@ -3,7 +3,7 @@
 import pytest
 
 from ledger.database import Role, connect
-from projections.catalogue import PROJECTIONS
+from projections.registry import PROJECTIONS
 from projections.runner import advance_live, catch_up
 from tests.support.engine import Engine
 from wattledger.demo.load import load

@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 import psycopg
 
-from consumers.intake import Intake
-from consumers.ports import Record
 from domain.catalogue.catalogue import instant
-from ledger.clock import Clock
+from engine.clock import Clock
+from engine.intake import Intake
+from engine.ports import Record
 from ledger.migrate import migrate
 
 TOPIC = "charging.sessions"

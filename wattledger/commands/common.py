@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from wattledger.engine import open_store
 from wattledger.errors import ApplicationError
 from wattledger.settings import Settings, load_settings
 from wattledger.store import Store
 from wattledger.terminal import print_error, print_json, print_table, set_up_logging
+from wattledger.verbs import open_store
 
 
 def settings_for(data_dir: Path | None, *, debug: bool, live: bool = False) -> Settings:

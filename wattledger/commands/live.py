@@ -17,19 +17,19 @@ from wattledger.commands.common import (
     the_store,
 )
 from wattledger.crew import Crew
-from wattledger.engine import advance_clock
 from wattledger.errors import ApplicationError
 from wattledger.patience import patiently
 from wattledger.store import Store
 from wattledger.terminal import print_error, print_json, progress_report
+from wattledger.verbs import advance_clock
 
 _CLOCK_S = 1.0
 
 
 def consume(data_dir: Path | None, *, debug: bool) -> None:
     """`wattledger consume`."""
-    from consumers.intake import Intake
     from consumers.run import run_forever
+    from engine.intake import Intake
 
     with the_store(data_dir, debug=debug, live=True) as store:
         settings = store.settings
@@ -133,7 +133,7 @@ def payouts_run(data_dir: Path | None, until: datetime | None, *, watch: bool, j
 
 
 def _watch_clock(store: Store) -> None:
-    from ledger.clock import Clock
+    from engine.clock import Clock
     from ledger.errors import RunsFailed
 
     clock = Clock(store.dsn)

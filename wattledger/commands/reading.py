@@ -92,7 +92,7 @@ def rebuild(data_dir: Path | None, names: Sequence[str], *, json: bool, debug: b
 def export(data_dir: Path | None, directory: Path, *, json: bool, debug: bool) -> None:
     """`wattledger export`."""
     from projections.export import export as write_files
-    from wattledger.engine import count
+    from wattledger.verbs import count
 
     make_folder(directory)
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:

@@ -13,7 +13,7 @@ from wattledger.commands.common import show_rows, tell_faults, the_store
 from wattledger.terminal import print_json, print_table, progress_report
 
 if TYPE_CHECKING:
-    from projections.what_if import Amounts, Order, SessionIf, Totals
+    from engine.what_if import Amounts, Order, SessionIf, Totals
     from wattledger.rerating import GivenOrder, Wish
 
 # More than anybody reads; --json lists all.
@@ -70,7 +70,7 @@ def _given_row(given: "GivenOrder") -> dict[str, Any]:
 
 
 def _ask(data_dir: Path | None, wish: "Wish", *, json: bool, debug: bool) -> None:
-    from projections.what_if import what_if
+    from engine.what_if import what_if
     from wattledger.rerating import order_of
 
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
@@ -84,7 +84,7 @@ def _ask(data_dir: Path | None, wish: "Wish", *, json: bool, debug: bool) -> Non
 
 
 def _apply(data_dir: Path | None, wish: "Wish", *, json: bool, debug: bool) -> None:
-    from projections.what_if import standing, what_if
+    from engine.what_if import standing, what_if
     from wattledger.crew import Crew
     from wattledger.rerating import catch_up, give, order_of
 
@@ -102,7 +102,7 @@ def _apply(data_dir: Path | None, wish: "Wish", *, json: bool, debug: bool) -> N
 
 
 def _totals(sessions: Iterable["SessionIf"]) -> "Totals":
-    from projections.what_if import Totals
+    from engine.what_if import Totals
 
     totals = Totals()
     for each in sessions:
@@ -115,7 +115,7 @@ def _totals(sessions: Iterable["SessionIf"]) -> "Totals":
 
 def _print_as_json(order: "Order", sessions: Iterator["SessionIf"]) -> None:
     """One document, written as it comes: however many sessions there are, none is kept."""
-    from projections.what_if import Totals
+    from engine.what_if import Totals
 
     totals, currency, out = Totals(), _currency(order), sys.stdout
     out.write('{\n  "order": ' + _json(_order_document(order)) + ',\n  "sessions": [')
@@ -189,7 +189,7 @@ def _amounts_document(amounts: "Amounts", currency: str) -> dict[str, str]:
 
 
 def _print_for_people(order: "Order", sessions: Iterator["SessionIf"]) -> None:
-    from projections.what_if import Totals
+    from engine.what_if import Totals
 
     totals, currency = Totals(), _currency(order)
     rows: list[dict[str, Any]] = []

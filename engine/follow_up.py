@@ -11,14 +11,14 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.session.session import Session
+from engine.judging import judge_and_refuse
+from engine.session_sets import SESSIONS_PER_SET, Query, SessionSets, Step
+from engine.sessions import record_fact
+from engine.work import Work
+from engine.working_set import WorkingSet
 from ledger.codec import RecordedFact
 from ledger.heads import stale_sessions, take_back_set_aside
 from ledger.parking import sessions_with_claims, take_claimed
-from ledger.refused_facts import judge_and_refuse
-from ledger.session_sets import SESSIONS_PER_SET, Query, SessionSets, Step
-from ledger.session_store import record_fact
-from ledger.work import Work
-from ledger.working_set import WorkingSet
 
 
 class FollowUp:

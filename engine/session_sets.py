@@ -8,10 +8,10 @@ from typing import TypeAlias
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from engine.work import Work
+from engine.working_set import WorkingSet
 from ledger.errors import ConcurrencyConflict, DatabaseUnavailable
 from ledger.heads import set_aside
-from ledger.work import Work
-from ledger.working_set import WorkingSet
 
 SESSIONS_PER_SET = 1_000
 _REASON_CHARS_MAX = 300

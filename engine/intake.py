@@ -14,27 +14,27 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from consumers.files import ORIGIN_HEADER
-from consumers.ports import Claim, MachineryFault, PartitionLost, Record
 from contracts.decode import Message, decode
 from contracts.refusal import Refusal, RefusalCode
 from domain.catalogue.catalogue import CATALOGUE_TYPES
 from domain.session.facts import INVOICE_ITEM, SETTLED_ITEM
 from domain.tariff.events import tariff_stream_name, warned
+from engine.follow_up import FollowUp
+from engine.judging import judge_and_refuse
+from engine.payouts import take_payout_answers
+from engine.ports import Claim, MachineryFault, PartitionLost, Record
+from engine.receipts import INVOICE, SETTLEMENT, take_receipts
+from engine.sessions import record_fact
+from engine.work import Work
+from engine.working_set import WorkingSet
 from ledger import messages, positions, quarantine
 from ledger.codec import RecordedFact
 from ledger.collector import collector_paused
 from ledger.errors import ConcurrencyConflict, DatabaseUnavailable
-from ledger.followup import FollowUp
 from ledger.heads import lock_streams
 from ledger.parking import Parked, add_references, park
-from ledger.payout_store import take_payout_answers
 from ledger.positions import Partition, Tally
 from ledger.quarantine import DeadLetter
-from ledger.receipts import INVOICE, SETTLEMENT, take_receipts
-from ledger.refused_facts import judge_and_refuse
-from ledger.session_store import record_fact
-from ledger.work import Work
-from ledger.working_set import WorkingSet
 
 T = TypeVar("T")
 

@@ -21,9 +21,9 @@ from domain.session.assessment import RATED, Assessment, Bill
 from domain.session.decisions import SessionAssessed
 from domain.session.judging import decide
 from domain.session.session import Session
+from engine.sessions import load
 from ledger.catalogue_store import KnownCatalogue
 from ledger.database import Role, connect
-from ledger.session_store import load
 
 SESSIONS_AT_ONCE = 1_000
 

@@ -16,10 +16,10 @@ from domain.book.bookings import Booking, InvoicePaid, SettlementReceived
 from domain.catalogue.catalogue import instant
 from domain.money import parse_minor
 from domain.session.decisions import Booked, Retracted
+from engine.work import Work
 from ledger.codec import RecordedFact, decode
 from ledger.event_store import read_streams
 from ledger.heads import lock_streams
-from ledger.work import Work
 
 SETTLEMENT, INVOICE = "payment.settled", "roaming.invoice_paid"
 _Order: TypeAlias = tuple[datetime, str, str]

@@ -23,11 +23,11 @@ from domain.payout.payout import (
 )
 from domain.payout.run import OperatorDesk, fire_runs, last_closed, release_day
 from domain.session.decisions import Booked, Retracted, ShareReleased
+from engine.work import Work
 from ledger.codec import RecordedFact, decode
 from ledger.event_store import read_streams
 from ledger.heads import lock_streams
 from ledger.lines import payable_lines
-from ledger.work import Work
 
 # Whoever fires the runs of an operator holds this row, so that no run can be made twice.
 _LOCK_RUN = """

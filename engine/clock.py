@@ -10,16 +10,16 @@ from psycopg.rows import TupleRow
 
 from domain.session.decisions import CdrIssued
 from domain.session.session import Judgement, Session
+from engine.follow_up import FollowUp
+from engine.judging import judge_and_refuse
+from engine.payouts import fire_operator_runs, operators_with_due_runs
+from engine.session_sets import SESSIONS_PER_SET, Query, SessionSets
+from engine.work import Work
+from engine.working_set import WorkingSet
 from ledger.errors import ConcurrencyConflict, DatabaseUnavailable, RunsFailed
-from ledger.followup import FollowUp
 from ledger.heads import count_due_sessions, due_among, due_sessions, presuming_sessions
 from ledger.parking import add_references
-from ledger.payout_store import fire_operator_runs, operators_with_due_runs
 from ledger.positions import horizon
-from ledger.refused_facts import judge_and_refuse
-from ledger.session_sets import SESSIONS_PER_SET, Query, SessionSets
-from ledger.work import Work
-from ledger.working_set import WorkingSet
 
 OnProgress: TypeAlias = Callable[[str, int], None]
 

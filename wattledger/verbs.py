@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from consumers.files import EventFiles, TooLarge
-from consumers.ports import Partition
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing, publish
 from consumers.relay import drain
 from consumers.run import backlog
 from consumers.topics import CATALOGUE_TOPIC, ensure_topics
+from engine.ports import Partition
+from engine.too_large import refuse_too_large
 from ledger import positions
 from ledger.gateway import Gateway
 from ledger.migrate import migrate
 from ledger.positions import Tally
-from ledger.too_large import refuse_too_large
-from projections.catalogue import PROJECTIONS
 from projections.export import export
+from projections.registry import PROJECTIONS
 from wattledger.crew import Crew, OnProgress
 from wattledger.embedded import services
 from wattledger.errors import ApplicationError

@@ -12,13 +12,13 @@ from domain.catalogue.catalogue import Catalogue
 from domain.session.decisions import FactReadmitted, FactRejected
 from domain.session.judging import CURRENCY_MISMATCH
 from domain.session.session import Judgement, Session, session_stream
+from engine.sessions import judge
+from engine.work import Work
 from ledger import positions, quarantine
 from ledger.codec import RecordedFact, decode, dump
 from ledger.event_store import StoredEvent, read_streams
 from ledger.positions import Tally
 from ledger.quarantine import DeadLetter, deadletter_id
-from ledger.session_store import judge
-from ledger.work import Work
 
 # Not a Kafka partition: what was counted as accepted there is counted as dead-lettered from here on.
 _RECOUNTED = ("payments", -1)

@@ -25,11 +25,11 @@ from domain.session.facts import FACT_PARSERS, parse_fact
 from domain.session.judging import decide
 from domain.session.orphans import ESTIMATED
 from domain.session.session import Judgement, Session, session_stream
+from engine.work import Work
 from ledger.codec import RecordedFact, decode, read_body
 from ledger.event_store import StoredEvent, read_streams
 from ledger.heads import SessionHead, lock_sessions
 from ledger.lines import MovedRelease
-from ledger.work import Work
 
 DEFAULT_KEPT_SESSIONS = 10_000
 _OUTCOME = SessionAssessed.__name__
