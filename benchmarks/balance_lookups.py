@@ -16,9 +16,9 @@ from psycopg.rows import TupleRow
 from benchmarks.figures import Figure, figures
 from benchmarks.stage import Stage
 from domain.book.journal import Entry, Posting
-from ledger.balances import balance, balance_at
+from ledger.book.balances import balance, balance_at
+from ledger.book.journal import write_entries
 from ledger.database import Role, connect
-from ledger.journal_store import write_entries
 from ledger.migrate import migrate
 
 ENTRIES = 1_000_000

@@ -30,8 +30,8 @@ from benchmarks.figures import Figure, figures
 from benchmarks.processor_time import processor_time
 from benchmarks.stage import Stage
 from domain.book.journal import Entry, Posting
-from ledger.group_commit import GroupCommit, Outcome
-from ledger.integrity import check_balances
+from ledger.book.group_commit import GroupCommit, Outcome
+from ledger.book.integrity import check_balances
 from ledger.migrate import migrate
 
 CLIENTS = 32

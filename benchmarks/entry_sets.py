@@ -8,8 +8,8 @@ from uuid import UUID
 
 from benchmarks.side_by_side import Run, side_by_side
 from domain.book.journal import Entry, Posting
+from ledger.book.journal import write_entries
 from ledger.gateway import Gateway
-from ledger.journal_store import write_entries
 
 ENTRIES_PER_SET = 1_000
 # Counterparts that entries are spread over, where they are.

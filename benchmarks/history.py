@@ -32,13 +32,13 @@ from domain.book.posting import entry_id
 from domain.session.cdr_chain import cdr_id
 from domain.session.session import session_stream
 from engine.work import event_id
-from ledger import messages, positions
+from ledger.book.journal import write_entries
 from ledger.database import Role
-from ledger.event_store import StoredEvent, append
+from ledger.events.store import StoredEvent, append
 from ledger.gateway import Gateway
-from ledger.journal_store import write_entries
+from ledger.intake import messages, positions
+from ledger.intake.positions import Tally
 from ledger.migrate import migrate
-from ledger.positions import Tally
 from projections.runner import catch_up
 from wattledger.demo.messages import FIRST_DAY
 

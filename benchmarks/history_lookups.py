@@ -9,7 +9,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from benchmarks.history_templates import HISTORY_DAYS, first_moment
-from ledger.balances import balance, balance_at
+from ledger.book.balances import balance, balance_at
 from ledger.database import Role, connect
 from wattledger.demo.messages import ONE_DAY
 

@@ -28,8 +28,8 @@ from engine.clock import Clock
 from engine.intake import Intake
 from engine.ports import Record
 from engine.work import event_id
-from ledger.event_store import StoredEvent, read_streams
-from ledger.journal_store import journal
+from ledger.book.journal import journal
+from ledger.events.store import StoredEvent, read_streams
 from ledger.migrate import migrate
 from projections.runner import catch_up
 from wattledger.demo.load import load

@@ -35,7 +35,7 @@ _LOOK_EVERY_S = 0.001
 # A part of the work by the functions whose being on the stack means it; parts within parts follow theirs.
 _PARTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "intake": {
-        "decoding and checking records": ("contracts.decode.decode", "ledger.messages.message_key"),
+        "decoding and checking records": ("contracts.decode.decode", "ledger.intake.messages.message_key"),
         "duplicates, conflicts, deduplication keys": ("engine.intake.Intake._sort_out",),
         "storing and parsing facts": ("engine.sessions.record_fact",),
         "judging sessions": ("engine.sessions.judge",),
@@ -50,8 +50,8 @@ _PARTS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "– bookings into entries and lines": ("engine.work.Work.book",),
         "locking and loading sessions": ("engine.sessions.SessionStore.lock",),
         "writing sets": ("engine.work.Work.write",),
-        "– entries and balances": ("ledger.journal_store.write_entries",),
-        "– events": ("ledger.event_store.append",),
+        "– entries and balances": ("ledger.book.journal.write_entries",),
+        "– events": ("ledger.events.store.append",),
     },
     "clock": {
         "locking and loading sessions": ("engine.sessions.SessionStore.lock",),

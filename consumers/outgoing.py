@@ -14,9 +14,9 @@ from domain.payout.payout import PayoutCreated, PayoutStatusChanged
 from domain.session.decisions import SessionAssessed
 from domain.tariff.events import TariffWarned
 from engine.work import event_id
-from ledger.codec import decode
-from ledger.outbox import PendingEvent, PendingLetter
-from ledger.quarantine import DeadLetter
+from ledger.events.codec import decode
+from ledger.intake.outbox import PendingEvent, PendingLetter
+from ledger.intake.quarantine import DeadLetter
 
 _SESSION_KINDS = {"SUSPENSE": "SESSION_SUSPENDED", "INVALID": "SESSION_INVALID", "RATED": "SESSION_ESTIMATED"}
 _SESSION_SENTENCES = {

@@ -14,10 +14,10 @@ from typing import Any
 from consumers.errors import MachineryFault, Stalled
 from consumers.outgoing import outgoing
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing, Publisher
-from ledger import outbox
 from ledger.errors import DatabaseUnavailable
 from ledger.gateway import Gateway
-from ledger.outbox import PendingEvent, PendingLetter
+from ledger.intake import outbox
+from ledger.intake.outbox import PendingEvent, PendingLetter
 
 _log = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from engine.session_sets import SESSIONS_PER_SET, Query, SessionSets
 from engine.work import Work
 from engine.working_set import WorkingSet
 from ledger.errors import ConcurrencyConflict, DatabaseUnavailable, RunsFailed
-from ledger.heads import count_due_sessions, due_among, due_sessions, presuming_sessions
-from ledger.parking import add_references
-from ledger.positions import horizon
+from ledger.events.heads import count_due_sessions, due_among, due_sessions, presuming_sessions
+from ledger.intake.parking import add_references
+from ledger.intake.positions import horizon
 
 OnProgress: TypeAlias = Callable[[str, int], None]
 

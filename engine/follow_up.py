@@ -16,9 +16,9 @@ from engine.session_sets import SESSIONS_PER_SET, Query, SessionSets, Step
 from engine.sessions import record_fact
 from engine.work import Work
 from engine.working_set import WorkingSet
-from ledger.codec import RecordedFact
-from ledger.heads import stale_sessions, take_back_set_aside
-from ledger.parking import sessions_with_claims, take_claimed
+from ledger.events.codec import RecordedFact
+from ledger.events.heads import stale_sessions, take_back_set_aside
+from ledger.intake.parking import sessions_with_claims, take_claimed
 
 
 class FollowUp:

@@ -27,14 +27,14 @@ from engine.receipts import INVOICE, SETTLEMENT, take_receipts
 from engine.sessions import record_fact
 from engine.work import Work
 from engine.working_set import WorkingSet
-from ledger import messages, positions, quarantine
-from ledger.codec import RecordedFact
 from ledger.collector import collector_paused
 from ledger.errors import ConcurrencyConflict, DatabaseUnavailable
-from ledger.heads import lock_streams
-from ledger.parking import Parked, add_references, park
-from ledger.positions import Partition, Tally
-from ledger.quarantine import DeadLetter
+from ledger.events.codec import RecordedFact
+from ledger.events.heads import lock_streams
+from ledger.intake import messages, positions, quarantine
+from ledger.intake.parking import Parked, add_references, park
+from ledger.intake.positions import Partition, Tally
+from ledger.intake.quarantine import DeadLetter
 
 T = TypeVar("T")
 

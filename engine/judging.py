@@ -14,11 +14,11 @@ from domain.session.judging import CURRENCY_MISMATCH
 from domain.session.session import Judgement, Session, session_stream
 from engine.sessions import judge
 from engine.work import Work
-from ledger import positions, quarantine
-from ledger.codec import RecordedFact, decode, dump
-from ledger.event_store import StoredEvent, read_streams
-from ledger.positions import Tally
-from ledger.quarantine import DeadLetter, deadletter_id
+from ledger.events.codec import RecordedFact, decode, dump
+from ledger.events.store import StoredEvent, read_streams
+from ledger.intake import positions, quarantine
+from ledger.intake.positions import Tally
+from ledger.intake.quarantine import DeadLetter, deadletter_id
 
 # Not a Kafka partition: what was counted as accepted there is counted as dead-lettered from here on.
 _RECOUNTED = ("payments", -1)

@@ -24,10 +24,10 @@ from domain.payout.payout import (
 from domain.payout.run import OperatorDesk, fire_runs, last_closed, release_day
 from domain.session.decisions import Booked, Retracted, ShareReleased
 from engine.work import Work
-from ledger.codec import RecordedFact, decode
-from ledger.event_store import read_streams
-from ledger.heads import lock_streams
-from ledger.lines import payable_lines
+from ledger.book.lines import payable_lines
+from ledger.events.codec import RecordedFact, decode
+from ledger.events.heads import lock_streams
+from ledger.events.store import read_streams
 
 # Whoever fires the runs of an operator holds this row, so that no run can be made twice.
 _LOCK_RUN = """

@@ -17,9 +17,9 @@ from domain.catalogue.catalogue import instant
 from domain.money import parse_minor
 from domain.session.decisions import Booked, Retracted
 from engine.work import Work
-from ledger.codec import RecordedFact, decode
-from ledger.event_store import read_streams
-from ledger.heads import lock_streams
+from ledger.events.codec import RecordedFact, decode
+from ledger.events.heads import lock_streams
+from ledger.events.store import read_streams
 
 SETTLEMENT, INVOICE = "payment.settled", "roaming.invoice_paid"
 _Order: TypeAlias = tuple[datetime, str, str]

@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow
 from engine.work import Work
 from engine.working_set import WorkingSet
 from ledger.errors import ConcurrencyConflict, DatabaseUnavailable
-from ledger.heads import set_aside
+from ledger.events.heads import set_aside
 
 SESSIONS_PER_SET = 1_000
 _REASON_CHARS_MAX = 300

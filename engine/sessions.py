@@ -26,10 +26,10 @@ from domain.session.judging import decide
 from domain.session.orphans import ESTIMATED
 from domain.session.session import Judgement, Session, session_stream
 from engine.work import Work
-from ledger.codec import RecordedFact, decode, read_body
-from ledger.event_store import StoredEvent, read_streams
-from ledger.heads import SessionHead, lock_sessions
-from ledger.lines import MovedRelease
+from ledger.book.lines import MovedRelease
+from ledger.events.codec import RecordedFact, decode, read_body
+from ledger.events.heads import SessionHead, lock_sessions
+from ledger.events.store import StoredEvent, read_streams
 
 DEFAULT_KEPT_SESSIONS = 10_000
 _OUTCOME = SessionAssessed.__name__

@@ -1,10 +1,10 @@
 """Records that no broker takes: refused before they are sent, and kept like everything that is refused."""
 
 from engine.work import Work
-from ledger import positions, quarantine
 from ledger.gateway import Gateway
-from ledger.positions import Tally
-from ledger.quarantine import DeadLetter, deadletter_id
+from ledger.intake import positions, quarantine
+from ledger.intake.positions import Tally
+from ledger.intake.quarantine import DeadLetter, deadletter_id
 
 TOO_LARGE = "TOO_LARGE"
 # Not a Kafka partition: these records were never in one.

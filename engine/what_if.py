@@ -22,8 +22,8 @@ from domain.session.decisions import SessionAssessed
 from domain.session.judging import decide
 from domain.session.session import Session
 from engine.sessions import load
-from ledger.catalogue_store import KnownCatalogue
 from ledger.database import Role, connect
+from ledger.intake.catalogue import KnownCatalogue
 
 SESSIONS_AT_ONCE = 1_000
 

@@ -14,11 +14,11 @@ from domain.book.posting import entries_of, mirrors_of, payable_effects
 from domain.named_ids import named_id
 from domain.session.decisions import Booked, Retracted, ShareReleased
 from ledger.arrays import columns
-from ledger.codec import encode
-from ledger.event_store import StoredEvent, append
-from ledger.heads import SessionHead, save_sessions, save_streams
-from ledger.journal_store import write_entries
-from ledger.lines import MovedRelease, NewLine, add_lines, move_releases, pay_lines
+from ledger.book.journal import write_entries
+from ledger.book.lines import MovedRelease, NewLine, add_lines, move_releases, pay_lines
+from ledger.events.codec import encode
+from ledger.events.heads import SessionHead, save_sessions, save_streams
+from ledger.events.store import StoredEvent, append
 
 _ADD_TO_OUTBOX = """
 INSERT INTO intake.outbox (topic, record_key, stream_id, version, deadletter_id)

@@ -6,8 +6,8 @@ The intake and the clock of a process may share one, so that the clock finds war
 from dataclasses import dataclass, field
 
 from engine.sessions import SessionStore
-from ledger.catalogue_store import KnownCatalogue
 from ledger.gateway import Gateway
+from ledger.intake.catalogue import KnownCatalogue
 
 
 @dataclass(frozen=True, slots=True)

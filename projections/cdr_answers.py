@@ -7,7 +7,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from ledger.arrays import array
-from ledger.codec import read_body
+from ledger.events.codec import read_body
 
 _ACCEPTED, _REJECTED = "roaming.cdr_accepted", "roaming.cdr_rejected"
 

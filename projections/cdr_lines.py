@@ -16,7 +16,7 @@ from domain.session.decisions import CdrCredited, CdrIssued
 from domain.session.session import session_stream
 from domain.tariff.published import tariff_hash, taxes_of
 from domain.tariff.taxes import tax_included_of
-from ledger.codec import decode, dump
+from ledger.events.codec import decode, dump
 
 OCPI_VERSIONS = OCPI_2_2_1, OCPI_2_3_0 = "2.2.1", "2.3.0"
 _ROWS_PER_FETCH = 500

@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow
 
 from domain.session.decisions import CdrCredited, CdrIssued
 from ledger.arrays import array
-from ledger.codec import UPCASTS, cut_document, dump
+from ledger.events.codec import UPCASTS, cut_document, dump
 
 _ISSUED, _CREDITED = CdrIssued.__name__, CdrCredited.__name__
 

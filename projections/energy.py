@@ -12,8 +12,8 @@ from psycopg.rows import TupleRow
 from domain.money import plain
 from domain.session.facts import Ended, Metered, Started, in_order, parse_fact
 from domain.session.session import session_stream
-from ledger.codec import RecordedFact, decode
-from ledger.event_store import read_streams
+from ledger.events.codec import RecordedFact, decode
+from ledger.events.store import read_streams
 
 SESSIONS_AT_ONCE = 1_000
 START_MISSING, END_MISSING = "START_MISSING", "END_MISSING"

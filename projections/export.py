@@ -15,9 +15,9 @@ from psycopg import Cursor, IsolationLevel
 from psycopg.rows import TupleRow, tuple_row
 
 from domain.money import format_minor
+from ledger.book.journal import JournalRow, journal_rows
 from ledger.database import Role, connect
-from ledger.event_store import last_position
-from ledger.journal_store import JournalRow, journal_rows
+from ledger.events.store import last_position
 from projections.bank_file import Instruction, PlatformAccount, bank_file
 from projections.deadletters import deadletter_lines
 from projections.operator_balances import COLUMNS

@@ -9,7 +9,7 @@ from psycopg.rows import TupleRow
 from domain.book.bookings import Booking
 from domain.book.posting import BANK, POSTING_RULES
 from domain.session.decisions import Booked, Retracted
-from ledger.codec import decode
+from ledger.events.codec import decode
 
 COLUMNS = ("pending", "available", "reserved", "disputed", "in_transit", "paid_out")
 _PAID_OUT = COLUMNS.index("paid_out")

@@ -8,7 +8,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.payout.payout import PayoutCreated, PayoutStatusChanged
-from ledger.codec import decode, dump
+from ledger.events.codec import decode, dump
 
 # A set of new payouts, the entries of each as the text of an array, since arrays of arrays must be of one length.
 _PUT = """

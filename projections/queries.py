@@ -13,8 +13,8 @@ from domain.book.journal import Entry, Posting
 from domain.book.posting import entries_of, mirrors_of
 from domain.session.decisions import Booked, Retracted, SessionAssessed
 from domain.session.session import session_stream
-from ledger.codec import RecordedFact, decode
-from ledger.event_store import read_streams
+from ledger.events.codec import RecordedFact, decode
+from ledger.events.store import read_streams
 from projections.energy import EnergyEntry, energy_entries
 
 # What the store holds, for the summary.

@@ -8,7 +8,7 @@ from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier
 
 from ledger.database import Role, connect
-from ledger.event_store import last_position
+from ledger.events.store import last_position
 from projections.errors import RebuildUnderWay
 from projections.feed import EVENTS_MAX
 from projections.registry import PROJECTIONS, chosen

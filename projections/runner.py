@@ -10,7 +10,7 @@ from psycopg.rows import TupleRow
 
 from ledger.collector import collector_paused
 from ledger.database import Role, connect
-from ledger.event_store import TABLE, last_position
+from ledger.events.store import TABLE, last_position
 from projections.feed import read_piece
 from projections.registry import PROJECTIONS, chosen
 

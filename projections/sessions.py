@@ -9,7 +9,7 @@ from psycopg.rows import TupleRow
 
 from domain.session.decisions import SessionAssessed
 from ledger.arrays import array
-from ledger.codec import dump, read_body
+from ledger.events.codec import dump, read_body
 
 _COLUMNS = (
     "session_id",

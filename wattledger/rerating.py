@@ -19,10 +19,10 @@ from domain.tariff.taxes import Tax
 from engine.follow_up import FollowUp
 from engine.what_if import Order
 from engine.working_set import WorkingSet
-from ledger.catalogue_store import KnownCatalogue
-from ledger.codec import decode
 from ledger.database import Role, connect
-from ledger.event_store import read_streams
+from ledger.events.codec import decode
+from ledger.events.store import read_streams
+from ledger.intake.catalogue import KnownCatalogue
 from wattledger.crew import Crew, OnProgress
 from wattledger.errors import ApplicationError
 from wattledger.named_tariff import named_tariff

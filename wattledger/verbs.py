@@ -16,10 +16,10 @@ from consumers.run import backlog
 from consumers.topics import CATALOGUE_TOPIC, ensure_topics
 from engine.ports import Partition
 from engine.too_large import refuse_too_large
-from ledger import positions
 from ledger.gateway import Gateway
+from ledger.intake import positions
+from ledger.intake.positions import Tally
 from ledger.migrate import migrate
-from ledger.positions import Tally
 from projections.export import export
 from projections.registry import PROJECTIONS
 from wattledger.crew import Crew, OnProgress

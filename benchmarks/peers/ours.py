@@ -8,11 +8,11 @@ from uuid import UUID, uuid5
 from benchmarks.peers.peer import Way, by_clients, sets_of
 from benchmarks.peers.transfers import Transfer
 from domain.book.journal import Entry, Posting
-from ledger.balances import balance
+from ledger.book.balances import balance
+from ledger.book.group_commit import GroupCommit
+from ledger.book.integrity import check_balances
+from ledger.book.journal import write_entries
 from ledger.gateway import Gateway
-from ledger.group_commit import GroupCommit
-from ledger.integrity import check_balances
-from ledger.journal_store import write_entries
 from ledger.migrate import migrate
 
 _TRANSFERS = UUID("6d2f2b0e-7f3c-4a55-9f0a-2f8f5c1f6a10")

@@ -6,9 +6,9 @@ import psycopg
 import pytest
 
 from ledger.audit import AuditReport, verify
-from ledger.canonical import entry_hash
+from ledger.book.canonical import entry_hash
+from ledger.book.journal import journal, write_entries
 from ledger.database import Role, connect
-from ledger.journal_store import journal, write_entries
 from tests.audit.forgery import forged_entry
 
 Tamper = Callable[[str], int]

@@ -24,7 +24,7 @@ from domain.rating.pricing import price
 from domain.rating.rating import Rating
 from domain.tariff.tariff import Tariff
 from domain.tariff.taxes import Tax
-from ledger.codec import dump
+from ledger.events.codec import dump
 from tests.rating.rating_builders import MORNING, component, document, element
 from tests.rating.test_cdr import LOCATION, TOKEN, source
 

@@ -11,7 +11,7 @@ from domain.session.decisions import CdrCredited, CdrIssued
 from domain.session.judging import decide
 from domain.session.session import Session
 from domain.tariff.published import tariff_hash
-from ledger.codec import decode, encode
+from ledger.events.codec import decode, encode
 from tests.cdr.cdr_builders import as_read, check, gross_of
 from tests.domain.builders import LATE, SESSION, catalogue, charged, corrected, operator, tariff
 from tests.rating.rating_builders import component, element

@@ -15,7 +15,7 @@ from contracts.ocpi import tariff_2_3_0 as model_2_3_0
 from domain.cdr.tariff import tariff_2_2_1, tariff_2_3_0
 from domain.money import to_minor_half_up
 from domain.tariff.tariff import Tariff
-from ledger.codec import dump
+from ledger.events.codec import dump
 from tests.cdr.cdr_builders import GST, QST, as_read, check, emitted, newer
 from tests.rating.rating_builders import AMSTERDAM, MORNING, component, document, element, period, rated
 

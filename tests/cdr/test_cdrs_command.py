@@ -13,9 +13,9 @@ from domain.cdr.document import credit_document
 from domain.session.decisions import CdrCredited, CdrIssued
 from domain.session.session import session_stream
 from domain.tariff.published import tariff_hash
-from ledger.catalogue_store import KnownCatalogue
-from ledger.codec import dump
 from ledger.database import Role, connect
+from ledger.events.codec import dump
+from ledger.intake.catalogue import KnownCatalogue
 from ledger.migrate import migrate
 from projections import cdr_lines as lines_module
 from projections.export import export

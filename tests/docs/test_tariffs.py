@@ -17,7 +17,7 @@ from domain.cdr.version_2_3_0 import cdr_2_3_0
 from domain.money import to_minor_half_up
 from domain.tariff.lint import lint
 from domain.tariff.published import taxes_of
-from ledger.codec import dump
+from ledger.events.codec import dump
 from tests.docs.pages import ROOT, table
 from tests.docs.tariff_examples import DOCUMENT, Example, examples, rows_of, table_of
 

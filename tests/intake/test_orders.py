@@ -4,9 +4,9 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from domain.catalogue.catalogue import instant
-from ledger.catalogue_store import KnownCatalogue
 from ledger.database import Role, connect
-from ledger.tariff_versions import tariff_versions
+from ledger.intake.catalogue import KnownCatalogue
+from ledger.intake.tariff_versions import tariff_versions
 from tests.support.engine import Engine
 from tests.support.events import TOKEN, corrected, ended, event, operator, partner, session, started, tariff
 

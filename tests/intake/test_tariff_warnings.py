@@ -14,9 +14,9 @@ from contracts.outgoing import OUTBOUND_MODEL_OF
 from domain.catalogue.catalogue import instant
 from domain.tariff.events import TariffWarned
 from ledger.audit import verify
-from ledger.codec import decode, encode
-from ledger.outbox import PendingEvent, pending
-from ledger.tariff_versions import TariffVersion, tariff_versions
+from ledger.events.codec import decode, encode
+from ledger.intake.outbox import PendingEvent, pending
+from ledger.intake.tariff_versions import TariffVersion, tariff_versions
 from tests.support.engine import Engine
 from tests.support.events import operator, session, tariff
 from wattledger.cli import main

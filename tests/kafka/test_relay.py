@@ -19,12 +19,12 @@ from contracts.outgoing import OUTBOUND_MODEL_OF
 from domain.payout.payout import PayoutCreated, PayoutStatusChanged
 from domain.session.decisions import CdrCredited, CdrIssued, SessionAssessed
 from engine.work import Work
-from ledger import quarantine
-from ledger.codec import RecordedFact
 from ledger.errors import DatabaseUnavailable
+from ledger.events.codec import RecordedFact
 from ledger.gateway import Gateway
+from ledger.intake import quarantine
+from ledger.intake.quarantine import DeadLetter
 from ledger.migrate import migrate
-from ledger.quarantine import DeadLetter
 from tests.kafka.reading import Read, read_new
 from tests.kafka.store import until
 

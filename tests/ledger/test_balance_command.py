@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from domain.book.journal import Entry
+from ledger.book.journal import write_entries
 from ledger.database import Role, connect
-from ledger.journal_store import write_entries
 from wattledger.cli import main
 
 Ask = Callable[..., tuple[int, Any]]

@@ -16,12 +16,12 @@ from psycopg.errors import CheckViolation
 from psycopg.rows import TupleRow
 
 from domain.book.journal import Entry
-from ledger.balances import Balance, balance, balance_at, trial_balance
-from ledger.buckets import LISTED_MAX
+from ledger.book.balances import Balance, balance, balance_at, trial_balance
+from ledger.book.buckets import LISTED_MAX
+from ledger.book.integrity import check_balances, check_history
+from ledger.book.journal import write_entries
+from ledger.book.spans import LEVELS, MONTH, by_span, span_of
 from ledger.database import Role, connect
-from ledger.integrity import check_balances, check_history
-from ledger.journal_store import write_entries
-from ledger.spans import LEVELS, MONTH, by_span, span_of
 
 MakeEntry = Callable[..., Entry]
 Session = Callable[[Role], Connection[TupleRow]]

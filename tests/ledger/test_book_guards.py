@@ -16,8 +16,8 @@ from psycopg.errors import (
 from psycopg.rows import TupleRow
 
 from domain.book.journal import Entry
+from ledger.book.journal import write_entries
 from ledger.database import Role, connect
-from ledger.journal_store import write_entries
 
 Session = Callable[[Role], Connection[TupleRow]]
 Line = tuple[int, str, str, int]

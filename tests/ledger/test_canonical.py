@@ -10,9 +10,9 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from domain.book.journal import Entry
-from ledger.canonical import canonical_bytes, entry_hash
+from ledger.book.canonical import canonical_bytes, entry_hash
+from ledger.book.journal import write_entries
 from ledger.errors import EntryRefused
-from ledger.journal_store import write_entries
 
 MakeEntry = Callable[..., Entry]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from domain.book.journal import Entry
-from ledger.command_queue import Command, CommandQueue
+from ledger.book.command_queue import Command, CommandQueue
 from ledger.errors import DatabaseUnavailable
 
 MakeEntry = Callable[..., Entry]

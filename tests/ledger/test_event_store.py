@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow
 
 from ledger.database import Role, connect
 from ledger.errors import ConcurrencyConflict
-from ledger.event_store import EventRecorder, StoredEvent, append, follow, last_position, read_streams
+from ledger.events.store import EventRecorder, StoredEvent, append, follow, last_position, read_streams
 
 Session = Callable[[Role], Connection[TupleRow]]
 

@@ -19,12 +19,12 @@ from psycopg.rows import TupleRow
 
 from domain.book.journal import Entry, Posting
 from domain.errors import UnbalancedEntry
-from ledger.balances import balance
+from ledger.book.balances import balance
+from ledger.book.group_commit import AsyncGroupCommit, GroupCommit, Outcome
+from ledger.book.integrity import check_balances, check_entries
+from ledger.book.journal import journal, write_entries
 from ledger.database import Role, connect
 from ledger.errors import DatabaseUnavailable, EntryExists, EntryRefused, GroupCommitClosed
-from ledger.group_commit import AsyncGroupCommit, GroupCommit, Outcome
-from ledger.integrity import check_balances, check_entries
-from ledger.journal_store import journal, write_entries
 from ledger.migrate import migrate
 from wattledger.embedded import EmbeddedPostgres
 

@@ -10,11 +10,11 @@ import pytest
 
 from domain.book.journal import Entry
 from ledger import migrate as migrations_module
-from ledger.balances import balance, balance_at, trial_balance
-from ledger.canonical import entry_hash
+from ledger.book.balances import balance, balance_at, trial_balance
+from ledger.book.canonical import entry_hash
+from ledger.book.integrity import check_balances, check_entries, check_history
+from ledger.book.journal import write_entries
 from ledger.database import Role, connect
-from ledger.integrity import check_balances, check_entries, check_history
-from ledger.journal_store import write_entries
 from ledger.migrate import migrate
 from tests.ledger.test_balance_history import ACCOUNTS, EDGES, as_of, many, split_levels
 

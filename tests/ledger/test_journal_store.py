@@ -9,9 +9,9 @@ from psycopg.errors import CheckViolation
 from psycopg.rows import TupleRow
 
 from domain.book.journal import Entry
+from ledger.book.journal import journal, journal_rows, write_entries
 from ledger.database import Role
 from ledger.errors import EntryExists, EntryRefused
-from ledger.journal_store import journal, journal_rows, write_entries
 
 MakeEntry = Callable[..., Entry]
 Session = Callable[[Role], Connection[TupleRow]]

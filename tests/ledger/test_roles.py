@@ -10,10 +10,10 @@ from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import TupleRow
 
 from domain.book.journal import Entry
-from ledger.balances import balance
+from ledger.book.balances import balance
+from ledger.book.journal import write_entries
 from ledger.database import Role, connect
-from ledger.event_store import StoredEvent, append, last_position
-from ledger.journal_store import write_entries
+from ledger.events.store import StoredEvent, append, last_position
 
 Session = Callable[[Role], Connection[TupleRow]]
 NOT_WRITERS = [Role.PROJECTOR, Role.READER, Role.AUDITOR]

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from ledger.codec import cut_document
+from ledger.events.codec import cut_document
 
 
 @pytest.mark.parametrize(

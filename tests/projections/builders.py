@@ -14,9 +14,9 @@ from domain.book.posting import entries_of, mirrors_of
 from domain.payout.payout import IN_TRANSIT, PAID, PayoutCreated, PayoutKey, PayoutStatusChanged, payout_stream
 from domain.session.decisions import Booked, CdrCredited, CdrIssued, Retracted, SessionAssessed
 from domain.session.session import session_stream
-from ledger.codec import encode
-from ledger.event_store import StoredEvent, append
-from ledger.journal_store import write_entries
+from ledger.book.journal import write_entries
+from ledger.events.codec import encode
+from ledger.events.store import StoredEvent, append
 from projections.bank_file import PlatformAccount
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -7,7 +7,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from domain.session.session import session_stream
-from ledger.codec import RecordedFact
+from ledger.events.codec import RecordedFact
 from projections.runner import catch_up
 from tests.projections.builders import NOON, Recorder
 

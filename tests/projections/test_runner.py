@@ -15,9 +15,9 @@ from psycopg.rows import TupleRow, dict_row
 from domain.payout.payout import FAILED, PayoutStatusChanged, payout_stream
 from domain.session.decisions import Booked, Retracted, SessionAssessed
 from domain.session.session import session_stream
-from ledger.codec import RecordedFact, encode
 from ledger.database import Role, connect
-from ledger.event_store import StoredEvent, append
+from ledger.events.codec import RecordedFact, encode
+from ledger.events.store import StoredEvent, append
 from projections import feed
 from projections.errors import UnknownProjection
 from projections.queries import OperatorBalance, operator_balances, payouts

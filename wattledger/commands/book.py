@@ -75,8 +75,8 @@ def _energy_balance(data_dir: Path | None, account: str, at: datetime | None, *,
 
 
 def _of_account(cursor: Any, account: str, at: datetime | None) -> Iterator[_Row]:
-    from ledger.balances import balance as balance_now
-    from ledger.balances import balance_at, currencies_of
+    from ledger.book.balances import balance as balance_now
+    from ledger.book.balances import balance_at, currencies_of
 
     for currency in currencies_of(cursor, account):
         posted = balance_at(cursor, account, currency, at) if at else balance_now(cursor, account, currency)
@@ -84,7 +84,7 @@ def _of_account(cursor: Any, account: str, at: datetime | None) -> Iterator[_Row
 
 
 def _of_code(cursor: Any, code: str, at: datetime | None) -> Iterator[_Row]:
-    from ledger.balances import trial_balance
+    from ledger.book.balances import trial_balance
 
     # Accounts that were posted to only later stand at zero.
     posted = trial_balance(cursor, at, code) if at else {}

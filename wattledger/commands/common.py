@@ -58,7 +58,7 @@ def make_folder(path: Path) -> Path:
 
 def tell_faults(store: Store) -> int:
     """Say which sessions could not be judged; the exit status."""
-    from ledger.heads import faults
+    from ledger.events.heads import faults
 
     found = read(store, faults)
     for session_id, fault in found:

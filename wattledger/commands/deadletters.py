@@ -16,7 +16,7 @@ _LISTED_MAX = 1_000
 
 def deadletter_list(data_dir: Path | None, code: str | None, *, replayed: bool, json: bool, debug: bool) -> None:
     """`wattledger deadletter list`."""
-    from ledger import quarantine
+    from ledger.intake import quarantine
 
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
         found = read(
@@ -74,7 +74,7 @@ def deadletter_show(data_dir: Path | None, deadletter_id: str, *, json: bool, de
 
 
 def _one_letter(store: Store, deadletter_id: str) -> Any:
-    from ledger import quarantine
+    from ledger.intake import quarantine
 
     found = read(store, lambda cursor: quarantine.show(cursor, deadletter_id))
     if len(found) != 1:
@@ -86,8 +86,8 @@ def _one_letter(store: Store, deadletter_id: str) -> Any:
 
 
 def _mark_replayed(store: Store, letters: Sequence[Any], *, replayed: bool) -> None:
-    from ledger import quarantine
     from ledger.gateway import Gateway
+    from ledger.intake import quarantine
 
     gateway = Gateway(store.dsn)
     try:
@@ -102,7 +102,7 @@ def deadletter_replay(
 ) -> None:
     """`wattledger deadletter replay`: publish the records again to the topic they came from."""
     from consumers.publisher import Outgoing
-    from ledger import quarantine
+    from ledger.intake import quarantine
 
     if not ids and code is None:
         raise ApplicationError("name the dead letters to replay by id, or all of one kind by --code")

@@ -61,7 +61,7 @@ def tariff_lint(files: Sequence[str], *, json: bool, debug: bool) -> None:
 def tariff_list(data_dir: Path | None, operator: str | None, *, json: bool, debug: bool) -> None:
     """`wattledger tariff list`."""
     from contracts.values import format_time
-    from ledger.tariff_versions import tariff_versions
+    from ledger.intake.tariff_versions import tariff_versions
     from wattledger.commands.common import read, show_rows, the_store
 
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:

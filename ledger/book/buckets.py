@@ -9,7 +9,7 @@ from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
 from ledger.arrays import array
-from ledger.spans import MOMENT, Movement, by_span
+from ledger.book.spans import MOMENT, Movement, by_span
 
 # A bucket that would list more movements than this is split. A list is read as a whole and written with its row, so
 # it should be short; yet a span that has few movements should not become many buckets of one movement each.

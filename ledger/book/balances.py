@@ -8,8 +8,8 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.book.journal import Entry
-from ledger.buckets import add_to_buckets
-from ledger.spans import Movement, span_of
+from ledger.book.buckets import add_to_buckets
+from ledger.book.spans import Movement, span_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -13,11 +13,11 @@ from types import TracebackType
 from typing import Self
 
 from domain.book.journal import Entry
-from ledger.canonical import HASH_VERSION, entry_hash
-from ledger.command_queue import Command, CommandQueue, Outcome
+from ledger.book.canonical import HASH_VERSION, entry_hash
+from ledger.book.command_queue import Command, CommandQueue, Outcome
+from ledger.book.journal import write_entries
 from ledger.errors import DatabaseUnavailable, EntryExists, EntryRefused, LedgerError
 from ledger.gateway import Gateway
-from ledger.journal_store import write_entries
 
 __all__ = ["AsyncGroupCommit", "GroupCommit", "Outcome"]
 

@@ -11,8 +11,8 @@ from psycopg.errors import IntegrityError, UniqueViolation
 from psycopg.rows import TupleRow, tuple_row
 
 from domain.book.journal import Entry, Posting
-from ledger.balances import add_to_balances
-from ledger.canonical import HASH_VERSION, effective_us, entry_hash
+from ledger.book.balances import add_to_balances
+from ledger.book.canonical import HASH_VERSION, effective_us, entry_hash
 from ledger.copy_rows import ENTRY_COLUMNS, POSTING_COLUMNS, entry_rows, posting_rows
 from ledger.errors import EntryExists, EntryRefused
 

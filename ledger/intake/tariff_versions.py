@@ -13,7 +13,7 @@ from domain.catalogue.catalogue import instant
 from domain.tariff.events import TariffWarned, tariff_stream
 from domain.tariff.published import tariff_hash, taxes_of
 from domain.values import value
-from ledger.codec import decode
+from ledger.events.codec import decode
 
 # The data of tariffs as they were published, of one operator where one is named.
 _PUBLISHED = """

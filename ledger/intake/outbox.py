@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from ledger.quarantine import DeadLetter
+from ledger.intake.quarantine import DeadLetter
 
 # One relay at a time sends and deletes; the lock ends with the transaction, and so with the relay.
 _TAKE_TURN = "SELECT pg_try_advisory_xact_lock(7403, 1)"

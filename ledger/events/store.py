@@ -113,7 +113,7 @@ class _NoDatastore(PostgresDatastore):
     def get_connection(self) -> Iterator[Connection[DictRow]]:
         """Refuses: whoever reads or writes events here has a connection already."""
         raise persistence.ProgrammingError(
-            "events are appended in the caller's transaction: use ledger.event_store.append"
+            "events are appended in the caller's transaction: use ledger.events.store.append"
         )
 
 

@@ -11,9 +11,9 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.errors import DomainError
-from ledger.canonical import HASH_VERSION, entry_hash
+from ledger.book.canonical import HASH_VERSION, entry_hash
+from ledger.book.journal import JournalRow, journal_rows
 from ledger.errors import LedgerError
-from ledger.journal_store import JournalRow, journal_rows
 
 # Enough to see what is wrong; a broken book may have millions of differences.
 MAX_FINDINGS = 1_000

@@ -8,7 +8,7 @@ from psycopg.rows import TupleRow
 
 from domain.values import value
 from ledger.arrays import columns
-from ledger.codec import RecordedFact
+from ledger.events.codec import RecordedFact
 
 _PARK = """
 INSERT INTO intake.parked (kind, ref, type, source, id, event_time, data)
