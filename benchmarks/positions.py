@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import psycopg
 
-from engine.ports import Partition
+from ledger.intake.positions import Partition
 
 _BEGIN_AT = """
 INSERT INTO intake.position (topic, partition, next_offset, epoch) VALUES (%s, %s, %s, 1)

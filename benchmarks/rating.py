@@ -11,9 +11,10 @@ import orjson
 
 from benchmarks.figures import Figure, figures
 from benchmarks.stage import MESSAGES_PER_SESSION, OPERATORS, Stage
-from domain.catalogue.catalogue import CATALOGUE_TYPES, Catalogue, instant
+from domain.calendar import instant
+from domain.catalogue.catalogue import CATALOGUE_TYPES, Catalogue
+from domain.charging import ChargingPeriod, Phase
 from domain.rating.pricing import price
-from domain.rating.rating import ChargingPeriod, Phase
 from domain.session.assessment import assess
 from domain.session.facts import parse_fact
 from domain.session.session import Session

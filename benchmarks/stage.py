@@ -14,7 +14,7 @@ from benchmarks import end_to_end
 from benchmarks.load_parts import more_sessions
 from consumers.publisher import Outgoing, publish
 from consumers.topics import ensure_topics, inbound_bounds
-from engine.ports import Partition
+from ledger.intake.positions import Partition
 from ledger.migrate import migrate
 from wattledger.demo.load import load
 from wattledger.embedded import EmbeddedKafka, EmbeddedPostgres

@@ -18,12 +18,13 @@ from faststream.kafka import KafkaBroker, KafkaMessage, TopicPartition
 from faststream.kafka.message import FAKE_CONSUMER
 
 from consumers.delivery import Delivery, Stopping
-from consumers.errors import MachineryFault, PartitionLost
 from consumers.hints import OffsetHints
 from consumers.ownership import Held, Ownership, RebalanceListener
 from consumers.security import security_of
 from consumers.topics import INBOUND_TOPICS
-from engine.ports import Intake, Partition
+from engine.errors import MachineryFault, PartitionLost
+from engine.ports import Intake
+from ledger.intake.positions import Partition
 
 _log = logging.getLogger(__name__)
 

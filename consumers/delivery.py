@@ -14,8 +14,9 @@ from typing import Any, Self, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
-from consumers.errors import MachineryFault, PartitionLost
-from engine.ports import Claim, Intake, Partition, Record
+from engine.errors import MachineryFault, PartitionLost
+from engine.ports import Claim, Intake, Record
+from ledger.intake.positions import Partition
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")

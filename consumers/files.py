@@ -19,10 +19,10 @@ import orjson
 from consumers.errors import FileRefused
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing
 from contracts.decode import MAX_ATTRIBUTE_CHARS
+from contracts.headers import ORIGIN_HEADER
 from contracts.inbound import TOPIC_OF, partition_key
 
 STDIN = "-"
-ORIGIN_HEADER = "wattledger_origin"
 UNREADABLE_TOPIC = "charging.sessions"
 
 _BUFFER_BYTES = 1 << 20

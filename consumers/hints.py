@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from engine.ports import Partition
+from ledger.intake.positions import Partition
 
 _log = logging.getLogger(__name__)
 _EVERY_SECONDS = 0.5

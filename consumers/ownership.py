@@ -10,7 +10,8 @@ from aiokafka.errors import IllegalStateError, KafkaError
 
 from consumers.delivery import Delivery, Stopping
 from consumers.errors import LogReplaced
-from engine.ports import Claim, Partition, Record
+from engine.ports import Claim, Record
+from ledger.intake.positions import Partition
 
 _log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
-from consumers.errors import MachineryFault
-from engine.ports import Partition
+from engine.errors import MachineryFault
+from ledger.intake.positions import Partition
 
 _log = logging.getLogger(__name__)
 

@@ -11,9 +11,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from consumers.errors import MachineryFault, Stalled
+from consumers.errors import Stalled
 from consumers.outgoing import outgoing
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing, Publisher
+from engine.errors import MachineryFault
 from ledger.errors import DatabaseUnavailable
 from ledger.gateway import Gateway
 from ledger.intake import outbox

@@ -10,9 +10,11 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from consumers.app import BATCH_MAX_RECORDS, Consumption
-from consumers.errors import MachineryFault, Stalled
+from consumers.errors import Stalled
 from consumers.topics import inbound_bounds, inbound_partitions
-from engine.ports import Intake, Partition
+from engine.errors import MachineryFault
+from engine.ports import Intake
+from ledger.intake.positions import Partition
 
 _log = logging.getLogger(__name__)
 

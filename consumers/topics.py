@@ -8,10 +8,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from consumers.errors import MachineryFault
 from contracts.inbound import INBOUND_TOPICS
 from contracts.outgoing import OUTBOUND_TOPIC_OF
-from engine.ports import Partition
+from engine.errors import MachineryFault
+from ledger.intake.positions import Partition
 
 __all__ = [
     "CATALOGUE_TOPIC",

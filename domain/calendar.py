@@ -6,6 +6,13 @@ from zoneinfo import ZoneInfo
 
 SATURDAY = 5
 ONE_DAY = timedelta(days=1)
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
+def instant(text: str) -> datetime:
+    """A UTC instant from RFC 3339 text."""
+    moment = datetime.fromisoformat(text.upper())
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 @lru_cache(maxsize=1024)

@@ -16,6 +16,7 @@ from engine.payouts import fire_operator_runs, operators_with_due_runs
 from engine.session_sets import SESSIONS_PER_SET, Query, SessionSets
 from engine.work import Work
 from engine.working_set import WorkingSet
+from ledger import locks
 from ledger.errors import ConcurrencyConflict, DatabaseUnavailable, RunsFailed
 from ledger.events.heads import count_due_sessions, due_among, due_sessions, presuming_sessions
 from ledger.intake.parking import add_references
@@ -23,8 +24,7 @@ from ledger.intake.positions import horizon
 
 OnProgress: TypeAlias = Callable[[str, int], None]
 
-# One clock at a time moves the store.
-_LOCK = "SELECT pg_advisory_xact_lock(7403)"
+_LOCK = f"SELECT pg_advisory_xact_lock({locks.CLOCK})"
 
 
 class Clock:

@@ -10,13 +10,13 @@ from functools import partial
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from domain.fact import RecordedFact
 from domain.session.session import Session
 from engine.judging import judge_and_refuse
 from engine.session_sets import SESSIONS_PER_SET, Query, SessionSets, Step
 from engine.sessions import record_fact
 from engine.work import Work
 from engine.working_set import WorkingSet
-from ledger.events.codec import RecordedFact
 from ledger.events.heads import stale_sessions, take_back_set_aside
 from ledger.intake.parking import sessions_with_claims, take_claimed
 

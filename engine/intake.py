@@ -13,23 +13,24 @@ from hashlib import blake2b
 from typing import Any, NamedTuple, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from consumers.files import ORIGIN_HEADER
 from contracts.decode import Message, decode
+from contracts.headers import ORIGIN_HEADER
 from contracts.refusal import Refusal, RefusalCode
 from domain.catalogue.catalogue import CATALOGUE_TYPES
+from domain.fact import RecordedFact
 from domain.session.facts import INVOICE_ITEM, SETTLED_ITEM
 from domain.tariff.events import tariff_stream_name, warned
+from engine.errors import MachineryFault, PartitionLost
 from engine.follow_up import FollowUp
 from engine.judging import judge_and_refuse
 from engine.payouts import take_payout_answers
-from engine.ports import Claim, MachineryFault, PartitionLost, Record
+from engine.ports import Claim, Record
 from engine.receipts import INVOICE, SETTLEMENT, take_receipts
 from engine.sessions import record_fact
 from engine.work import Work
 from engine.working_set import WorkingSet
 from ledger.collector import collector_paused
 from ledger.errors import ConcurrencyConflict, DatabaseUnavailable
-from ledger.events.codec import RecordedFact
 from ledger.events.heads import lock_streams
 from ledger.intake import messages, positions, quarantine
 from ledger.intake.parking import Parked, add_references, park

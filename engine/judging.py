@@ -9,12 +9,13 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.catalogue.catalogue import Catalogue
+from domain.fact import RecordedFact
 from domain.session.decisions import FactReadmitted, FactRejected
 from domain.session.judging import CURRENCY_MISMATCH
 from domain.session.session import Judgement, Session, session_stream
 from engine.sessions import judge
 from engine.work import Work
-from ledger.events.codec import RecordedFact, decode, dump
+from ledger.events.codec import decode, dump
 from ledger.events.store import StoredEvent, read_streams
 from ledger.intake import positions, quarantine
 from ledger.intake.positions import Tally

@@ -8,7 +8,11 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.book.bookings import ReserveReleased
-from domain.catalogue.catalogue import Catalogue, Operator, Versions
+from domain.book.standing import Booked, Retracted
+from domain.catalogue.catalogue import Catalogue
+from domain.catalogue.parties import Operator
+from domain.catalogue.versions import Versions
+from domain.fact import RecordedFact
 from domain.payout.payout import (
     AWAITING_APPROVAL,
     RESERVE_RELEASE_KEY,
@@ -22,10 +26,10 @@ from domain.payout.payout import (
     take_answers,
 )
 from domain.payout.run import OperatorDesk, fire_runs, last_closed, release_day
-from domain.session.decisions import Booked, Retracted, ShareReleased
+from domain.session.decisions import ShareReleased
 from engine.work import Work
 from ledger.book.lines import payable_lines
-from ledger.events.codec import RecordedFact, decode
+from ledger.events.codec import decode
 from ledger.events.heads import lock_streams
 from ledger.events.store import read_streams
 

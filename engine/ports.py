@@ -2,13 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol
 
-from consumers.errors import MachineryFault, PartitionLost
-
-__all__ = ["Claim", "Intake", "MachineryFault", "Partition", "PartitionLost", "Record"]
-
-Partition: TypeAlias = tuple[str, int]
+from ledger.intake.positions import Partition
 
 
 class Record(NamedTuple):

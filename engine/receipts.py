@@ -13,11 +13,12 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.book.bookings import Booking, InvoicePaid, SettlementReceived
-from domain.catalogue.catalogue import instant
+from domain.book.standing import Booked, Retracted
+from domain.calendar import instant
+from domain.fact import RecordedFact
 from domain.money import parse_minor
-from domain.session.decisions import Booked, Retracted
 from engine.work import Work
-from ledger.events.codec import RecordedFact, decode
+from ledger.events.codec import decode
 from ledger.events.heads import lock_streams
 from ledger.events.store import read_streams
 

@@ -8,16 +8,16 @@ from typing import Any
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from domain.book.standing import Booked, Retracted
 from domain.catalogue.catalogue import Catalogue
+from domain.fact import RecordedFact
 from domain.session.decisions import (
-    Booked,
     CdrCredited,
     CdrIssued,
     Decision,
     FactReadmitted,
     FactRejected,
     OrphanClosed,
-    Retracted,
     SessionAssessed,
     ShareReleased,
 )
@@ -27,7 +27,7 @@ from domain.session.orphans import ESTIMATED
 from domain.session.session import Judgement, Session, session_stream
 from engine.work import Work
 from ledger.book.lines import MovedRelease
-from ledger.events.codec import RecordedFact, decode, read_body
+from ledger.events.codec import decode, read_body
 from ledger.events.heads import SessionHead, lock_sessions
 from ledger.events.store import StoredEvent, read_streams
 

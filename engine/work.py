@@ -11,8 +11,9 @@ from psycopg.rows import TupleRow
 from domain.book.bookings import ReserveReleased
 from domain.book.journal import Entry
 from domain.book.posting import entries_of, mirrors_of, payable_effects
+from domain.book.standing import Booked, Retracted
 from domain.named_ids import named_id
-from domain.session.decisions import Booked, Retracted, ShareReleased
+from domain.session.decisions import ShareReleased
 from ledger.arrays import columns
 from ledger.book.journal import write_entries
 from ledger.book.lines import MovedRelease, NewLine, add_lines, move_releases, pay_lines

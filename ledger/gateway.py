@@ -7,12 +7,13 @@ import psycopg
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
+from ledger import locks
 from ledger.collector import collector_paused
 from ledger.database import Role, connect
 from ledger.errors import DatabaseUnavailable
 
 # A slot of balances that no other live connection writes to; it is free again when the connection ends.
-_TAKE_SHARD = "SELECT pg_try_advisory_lock(7402, %s)"
+_TAKE_SHARD = f"SELECT pg_try_advisory_lock({locks.SHARD}, %s)"
 SHARDS = 256
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from psycopg import Connection, Error, OperationalError
 from psycopg.rows import TupleRow
 
+from ledger import locks
 from ledger.database import Role, refuse_unsafe_settings
 from ledger.errors import MigrationFailed, MigrationRefused
 
@@ -16,11 +17,7 @@ _FOLDER = Path(__file__).parent / "migrations"
 _ROLES = Path(__file__).parent / "roles.sql"
 _FILE_NAME = re.compile(r"(\d{3})_([a-z0-9_]+)\.sql")
 
-# Any number that nobody else uses as an advisory lock; it reads WATTLEDG in ASCII.
-_LOCK = 0x574154544C454447
-
-# One migration at a time in this database; released when the transaction ends.
-_TAKE_LOCK = "SELECT pg_advisory_xact_lock(%s)"
+_LOCK = f"SELECT pg_advisory_xact_lock({locks.MIGRATION})"
 
 # The record of what was run, with the checksum of the text that was run.
 _CREATE_RECORD = """
@@ -84,7 +81,7 @@ def read_migrations(folder: Path = _FOLDER) -> tuple[Migration, ...]:
 def _migrate(connection: Connection[TupleRow], migrations: Sequence[Migration]) -> None:
     with connection.transaction():
         refuse_unsafe_settings(connection)
-        connection.execute(_TAKE_LOCK, (_LOCK,))
+        connection.execute(_LOCK)
         _run(connection, _ROLES.read_text(encoding="utf-8"))
         done = _read_record(connection)
         _refuse_changed(migrations, done)

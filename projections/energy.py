@@ -9,10 +9,11 @@ from typing import Any
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
+from domain.fact import RecordedFact, in_order
 from domain.money import plain
-from domain.session.facts import Ended, Metered, Started, in_order, parse_fact
+from domain.session.facts import Ended, Metered, Started, parse_fact
 from domain.session.session import session_stream
-from ledger.events.codec import RecordedFact, decode
+from ledger.events.codec import decode
 from ledger.events.store import read_streams
 
 SESSIONS_AT_ONCE = 1_000

@@ -8,7 +8,7 @@ from psycopg.rows import TupleRow
 
 from domain.book.bookings import Booking
 from domain.book.posting import BANK, POSTING_RULES
-from domain.session.decisions import Booked, Retracted
+from domain.book.standing import Booked, Retracted
 from ledger.events.codec import decode
 
 COLUMNS = ("pending", "available", "reserved", "disputed", "in_transit", "paid_out")

@@ -11,9 +11,11 @@ from psycopg.rows import TupleRow, class_row
 
 from domain.book.journal import Entry, Posting
 from domain.book.posting import entries_of, mirrors_of
-from domain.session.decisions import Booked, Retracted, SessionAssessed
+from domain.book.standing import Booked, Retracted
+from domain.fact import RecordedFact
+from domain.session.decisions import SessionAssessed
 from domain.session.session import session_stream
-from ledger.events.codec import RecordedFact, decode
+from ledger.events.codec import decode
 from ledger.events.store import read_streams
 from projections.energy import EnergyEntry, energy_entries
 

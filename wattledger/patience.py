@@ -7,7 +7,7 @@ from typing import TypeVar
 from psycopg import OperationalError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential
 
-from consumers.errors import MachineryFault
+from engine.errors import MachineryFault
 from ledger.errors import DatabaseUnavailable
 
 T = TypeVar("T")

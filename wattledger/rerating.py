@@ -12,8 +12,9 @@ from consumers.publisher import Outgoing
 from consumers.topics import CATALOGUE_TOPIC
 from contracts.decode import Message, decode_event
 from domain.calendar import opens_at, utc_text
-from domain.catalogue.catalogue import Catalogue, Operator
+from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.orders import RatingOrder
+from domain.catalogue.parties import Operator
 from domain.tariff.published import tariff_hash, told_taxes
 from domain.tariff.taxes import Tax
 from engine.follow_up import FollowUp

@@ -9,8 +9,8 @@ from typing import Protocol, TypeAlias
 from consumers.run import run_until_caught_up
 from engine.clock import Clock
 from engine.intake import Intake
-from engine.ports import Partition
 from engine.working_set import WorkingSet
+from ledger.intake.positions import Partition
 from projections.runner import catch_up
 from wattledger.patience import patiently
 from wattledger.store import Store

@@ -14,11 +14,10 @@ from consumers.publisher import RECORD_MAX_BYTES, Outgoing, publish
 from consumers.relay import drain
 from consumers.run import backlog
 from consumers.topics import CATALOGUE_TOPIC, ensure_topics
-from engine.ports import Partition
 from engine.too_large import refuse_too_large
 from ledger.gateway import Gateway
 from ledger.intake import positions
-from ledger.intake.positions import Tally
+from ledger.intake.positions import Partition, Tally
 from ledger.migrate import migrate
 from projections.export import export
 from projections.registry import PROJECTIONS

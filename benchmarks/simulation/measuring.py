@@ -20,7 +20,8 @@ from psycopg.sql import SQL, Identifier
 from benchmarks.processor_time import processor_time
 from engine.clock import Clock
 from engine.intake import Intake
-from engine.ports import Partition, Record
+from engine.ports import Record
+from ledger.intake.positions import Partition
 from ledger.migrate import migrate
 from projections.runner import catch_up
 from wattledger.demo.load import load

@@ -6,9 +6,10 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from domain.cdr.text import datetime_text
+from domain.charging import US_PER_HOUR, WH_PER_KWH, ChargingPeriod, Phase, microseconds
 from domain.exact import Exact, half_even
 from domain.rating.pricing import DECIMALS, ten_thousandths
-from domain.rating.rating import US_PER_HOUR, WH_PER_KWH, ChargingPeriod, Phase, Rating, microseconds
+from domain.rating.rating import Rating
 from domain.rating.session_trace import Reading
 
 # A part of a period: its start as text, the session's energy at its end in ten-thousandths of a kWh, its length in

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple, TypeAlias
 from domain.cdr.costs import PARTS
 from domain.cdr.tariff import rates_of
 from domain.cdr.text import The
+from domain.charging import ENERGY, FLAT, PARKING_TIME, TIME
 from domain.exact import Exact, exact, whole
 from domain.money import currency_exponent, largest_remainder, plain, to_minor_half_up
-from domain.rating.rating import ENERGY, FLAT, PARKING_TIME, TIME, Line, Rating
+from domain.rating.rating import Line, Rating
 from domain.tariff.taxes import VAT, Tax
 
 TOTAL = "total_cost"

@@ -16,9 +16,9 @@ from domain.book.bookings import (
     ReserveHeld,
     ReserveReleased,
 )
-from domain.catalogue.catalogue import instant
-from domain.session.decisions import Booked, Retracted
-from domain.session.facts import Fact
+from domain.book.standing import Booked, Retracted
+from domain.calendar import instant
+from domain.fact import Fact
 from domain.values import named_value, value
 
 AWAITING_APPROVAL, IN_TRANSIT, PAID = "AWAITING_APPROVAL", "IN_TRANSIT", "PAID"

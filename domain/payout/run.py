@@ -11,7 +11,8 @@ from uuid import UUID
 
 from domain.book.posting import entry_id
 from domain.calendar import ONE_DAY, business_date, opens_at
-from domain.catalogue.catalogue import Operator, Versions
+from domain.catalogue.parties import Operator
+from domain.catalogue.versions import Versions
 from domain.money import percent_of
 from domain.payout.payout import (
     AWAITING_APPROVAL,

@@ -9,8 +9,8 @@ from datetime import datetime
 from math import lcm
 from zoneinfo import ZoneInfo
 
+from domain.charging import MICROSECOND, ChargingPeriod, Phase
 from domain.exact import Exact
-from domain.rating.rating import MICROSECOND, ChargingPeriod, Phase
 from domain.tariff.elements import Component
 from domain.tariff.menu import NOTHING
 from domain.tariff.tariff import Tariff

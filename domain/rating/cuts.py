@@ -7,8 +7,8 @@ from fractions import Fraction
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from domain.charging import US_PER_HOUR, microseconds
 from domain.exact import Exact, whole
-from domain.rating.rating import US_PER_HOUR, microseconds
 from domain.rating.session_trace import Reading, SessionTrace, time_of
 from domain.tariff.menu import Menu
 from domain.wall_clock import wall_clock_instants

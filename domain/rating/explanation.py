@@ -8,10 +8,11 @@ from functools import lru_cache
 from typing import Any
 
 from domain.calendar import utc_text
+from domain.charging import DIMENSIONS, ENERGY, FLAT, VOLUME_PER_UNIT, ChargingPeriod
 from domain.exact import Exact
 from domain.money import format_minor, to_minor_half_up
 from domain.rating.pricing import DECIMALS, ten_thousandths
-from domain.rating.rating import DIMENSIONS, ENERGY, FLAT, VOLUME_PER_UNIT, ChargingPeriod, Line, Price, Rating
+from domain.rating.rating import Line, Price, Rating
 from domain.tariff.tariff import Tariff
 from domain.tariff.taxes import VAT, YES, Tax
 

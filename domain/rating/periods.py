@@ -8,9 +8,9 @@ from itertools import pairwise
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from domain.charging import ChargingPeriod, Phase
 from domain.exact import Exact
 from domain.rating.cuts import GRID_US, points, power_curve, stated_instant, time_cuts
-from domain.rating.rating import ChargingPeriod, Phase
 from domain.rating.session_trace import Reading, SessionTrace, StateChange, time_of
 from domain.rating.stated_periods import from_cdr
 from domain.tariff.menu import Menu

@@ -8,10 +8,11 @@ from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from domain.charging import US_PER_HOUR, WH_PER_KWH, ChargingPeriod
 from domain.errors import DomainError
 from domain.exact import Exact, half_even
 from domain.rating.consumption import Consumption, SoFar, Stretch, beginning, consume, round_up_steps
-from domain.rating.rating import US_PER_HOUR, WH_PER_KWH, ChargingPeriod, Line, Price, Rating
+from domain.rating.rating import Line, Price, Rating
 from domain.tariff.tariff import PriceBound, Tariff
 
 _ZERO = Fraction(0)

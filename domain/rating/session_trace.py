@@ -5,9 +5,9 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from domain.charging import Phase
 from domain.errors import DomainError, ImplausibleSession
 from domain.exact import Exact
-from domain.rating.rating import Phase
 from domain.values import value
 
 # When a cumulative register (or power, or current) was read, in UTC, and what it said.

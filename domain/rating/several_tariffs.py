@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from domain.charging import FLAT, ChargingPeriod
 from domain.errors import DomainError
 from domain.exact import Exact
 from domain.rating.consumption import SoFar, duration_origins, reservation_expired
 from domain.rating.pricing import price_part
-from domain.rating.rating import FLAT, ChargingPeriod, Line, Price, Rating
+from domain.rating.rating import Line, Price, Rating
 from domain.tariff.tariff import Tariff
 
 

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
+from domain.charging import US_PER_HOUR, WH_PER_KWH, ChargingPeriod, Phase, microseconds
 from domain.document import exact_number, utc_instant
 from domain.errors import AmountError, DomainError
 from domain.exact import Exact, whole
-from domain.rating.rating import US_PER_HOUR, WH_PER_KWH, ChargingPeriod, Phase, microseconds
 
 _ZERO = Fraction(0)
 _YEARS = range(1970, 2200)

@@ -5,8 +5,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from domain.charging import ENERGY, FLAT, PARKING_TIME, TIME
 from domain.rating.pricing import four_decimals, ocpi_totals
-from domain.rating.rating import ENERGY, FLAT, PARKING_TIME, TIME, Line, Price, Rating
+from domain.rating.rating import Line, Price, Rating
 from domain.tariff.taxes import VAT, Tax
 
 _TOTAL, _RESERVATION = "total_cost", "total_reservation_cost"

@@ -5,18 +5,22 @@ from dataclasses import field
 from datetime import datetime
 from typing import NamedTuple
 
-from domain.catalogue.catalogue import Catalogue, Operator, PublishedTariff
+from domain.catalogue.catalogue import Catalogue
+from domain.catalogue.parties import Operator
+from domain.charging import US_PER_HOUR, ChargingPeriod, Phase, microseconds
 from domain.errors import ImplausibleSession
 from domain.exact import Exact
+from domain.fact import in_order
 from domain.money import percent_of, plain, to_minor_half_up
 from domain.rating.periods import Reading, split, split_no_show, stated
 from domain.rating.pricing import price
-from domain.rating.rating import US_PER_HOUR, ChargingPeriod, Phase, Rating, microseconds
+from domain.rating.rating import Rating
 from domain.rating.session_trace import rises
 from domain.session.contracting import Contract, OrderedTariff, contract_for
-from domain.session.facts import Ended, MeterCorrected, Metered, Started, in_order
+from domain.session.facts import Ended, MeterCorrected, Metered, Started
 from domain.session.meter_facts import MeterFacts, Metering, contradiction, corrected, metered
 from domain.session.orphans import ESTIMATED, estimated_end, orphan_deadline
+from domain.tariff.published import PublishedTariff
 from domain.tariff.tariff import Tariff
 from domain.values import value
 

@@ -10,9 +10,10 @@ from functools import lru_cache
 from typing import TypeAlias
 from uuid import NAMESPACE_URL
 
+from domain.fact import in_order
 from domain.named_ids import named_id
 from domain.session.assessment import Assessment, Bill, BillChange
-from domain.session.facts import CdrAnswered, in_order
+from domain.session.facts import CdrAnswered
 from domain.values import value
 
 BillKey: TypeAlias = tuple[str, int, int, int, int]

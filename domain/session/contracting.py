@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from domain.catalogue.catalogue import Catalogue, Location, Operator, Partner, PartnerTariffs, PublishedTariff
+from domain.catalogue.catalogue import Catalogue, PartnerTariffs
+from domain.catalogue.parties import Location, Operator, Partner
 from domain.errors import UnsupportedTariff
 from domain.session.facts import Ended, Started
+from domain.tariff.published import PublishedTariff
 from domain.values import value
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
-from domain.book.bookings import Booking
+from domain.book.standing import Booked, Retracted
 from domain.session.cdr_chain import BillKey
 from domain.values import value
 
@@ -73,22 +73,6 @@ class ShareReleased:
     released_at: datetime | None
     available_on: date | None
     matures_at: datetime | None
-
-
-@value
-class Booked:
-    """A booking stands on the book; `revision` counts the times its key was booked."""
-
-    booking: Booking
-    revision: int
-
-
-@value
-class Retracted:
-    """A booking no longer stands: its entries are mirrored at their own effective time."""
-
-    booking: Booking
-    revision: int
 
 
 @value

@@ -3,31 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from operator import attrgetter
 from typing import Any
 
-from domain.catalogue.catalogue import instant, partner_key
+from domain.calendar import instant
+from domain.catalogue.parties import partner_key
 from domain.exact import Exact, exact
+from domain.fact import Fact
 from domain.money import parse_minor
 from domain.values import named_value
-
-
-@named_value
-class Fact:
-    """The head of every fact: when it acts, and who said so; facts at the same time are taken by (source, id)."""
-
-    at: datetime
-    source: str
-    id: str
-
-    @property
-    def order(self) -> tuple[datetime, str, str]:
-        """Sort key that is the same for every order of arrival."""
-        return (self.at, self.source, self.id)
-
-
-# `order` as a key function, in a third of the time.
-in_order = attrgetter("at", "source", "id")
 
 
 @named_value

@@ -5,15 +5,17 @@ The decisions close the gap. What the clock drives (issuing CDRs, maturing) is d
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from operator import is_
 from typing import Any
 
 from domain.book.bookings import Booking, ShareMatured
-from domain.calendar import utc_text
+from domain.book.standing import Booked, Retracted
+from domain.calendar import BEGINNING, utc_text
 from domain.catalogue.catalogue import Catalogue
 from domain.cdr.document import CdrSource, cdr_document, credit_document
 from domain.cdr.taxes import taxes_to_store
+from domain.fact import in_order
 from domain.money import plain
 from domain.session.assessment import (
     RATED,
@@ -27,19 +29,16 @@ from domain.session.assessment import (
 from domain.session.cdr_chain import CREDIT, ISSUE, Step, cdr_id, next_steps, wanted_chain
 from domain.session.contracting import Contract
 from domain.session.decisions import (
-    Booked,
     CdrCredited,
     CdrIssued,
     Decision,
     FactReadmitted,
     FactRejected,
     OrphanClosed,
-    Retracted,
     SessionAssessed,
     ShareReleased,
 )
 from domain.session.driver.book import driver_book
-from domain.session.facts import in_order
 from domain.session.meter_facts import MeterFacts
 from domain.session.orphans import ESTIMATED, orphan_deadline
 from domain.session.payment_facts import PaymentFacts
@@ -52,7 +51,6 @@ CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
 NOT_CHARGEABLE = "NOT_CHARGEABLE_ANY_MORE"
 # A CDR has to fit into one Kafka record with room to spare.
 SIGNED_CHARS_MAX = 65_536
-BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 def decide(session: Session, catalogue: Catalogue, clock: datetime | None) -> Judgement:

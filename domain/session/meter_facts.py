@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from domain.exact import Exact
-from domain.session.facts import Ended, MeterCorrected, Metered, ReservationExpired, Started, StateChanged, in_order
+from domain.fact import in_order
+from domain.session.facts import Ended, MeterCorrected, Metered, ReservationExpired, Started, StateChanged
 
 _Reported = TypeVar("_Reported", Started, Ended)
 

@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 
 from domain.catalogue.catalogue import Catalogue
-from domain.session.facts import Ended, in_order
+from domain.fact import in_order
+from domain.session.facts import Ended
 from domain.session.meter_facts import MeterFacts, contradiction
 
 ESTIMATED = "ESTIMATED"

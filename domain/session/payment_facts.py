@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from domain.session.facts import Captured, DisputeClosed, Disputed, Failed, Refunded, Settled, in_order
+from domain.fact import in_order
+from domain.session.facts import Captured, DisputeClosed, Disputed, Failed, Refunded, Settled
 
 
 @dataclass(slots=True)

@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from domain.book.bookings import AcceptedCdrCredited, Booking, CdrAccepted, CdrInvoicePaid, ShareMatured
-from domain.catalogue.catalogue import Catalogue, Partner
+from domain.catalogue.catalogue import Catalogue
+from domain.catalogue.parties import Partner
+from domain.fact import in_order
 from domain.session.cdr_chain import IssuedCdr
-from domain.session.facts import CdrAnswered, CdrPaid, in_order
+from domain.session.facts import CdrAnswered, CdrPaid
 from domain.session.release import Release, release, release_at_once
 
 

@@ -14,18 +14,18 @@ from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from domain.book.bookings import Booking
+from domain.book.standing import Booked, Retracted
 from domain.catalogue.catalogue import Catalogue
+from domain.fact import Fact
 from domain.session.assessment import Assessment, BillChange, assess
 from domain.session.cdr_chain import IssuedCdr
 from domain.session.decisions import (
-    Booked,
     CdrCredited,
     CdrIssued,
     Decision,
     FactReadmitted,
     FactRejected,
     OrphanClosed,
-    Retracted,
     SessionAssessed,
     ShareReleased,
 )
@@ -36,7 +36,6 @@ from domain.session.facts import (
     DisputeClosed,
     Disputed,
     Ended,
-    Fact,
     Failed,
     MeterCorrected,
     Metered,

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import lcm
 
+from domain.charging import DIMENSIONS, FLAT, TIME
 from domain.errors import UnsupportedTariff
-from domain.rating.rating import DIMENSIONS, FLAT, TIME
 from domain.tariff.restrictions import Restriction
 from domain.tariff.taxes import VAT, Tax
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from domain.charging import DIMENSIONS, FLAT, TIME
 from domain.document import Part, as_part
 from domain.errors import DomainError
-from domain.rating.rating import DIMENSIONS, FLAT, TIME
 from domain.tariff.elements import (
     RESERVATION,
     RESERVATION_EXPIRES,

@@ -11,8 +11,8 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from domain.charging import DIMENSIONS, ENERGY, FLAT, PARKING_TIME, TIME, ChargingPeriod, microseconds
 from domain.exact import Exact, whole
-from domain.rating.rating import DIMENSIONS, ENERGY, FLAT, PARKING_TIME, TIME, ChargingPeriod, microseconds
 from domain.tariff.elements import Component, Element, first_of_dimension
 from domain.tariff.restrictions import Edges, Moment, Restriction
 

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time
 from fractions import Fraction
 from itertools import islice
 
-from domain.rating.rating import ChargingPeriod, Phase
+from domain.charging import ChargingPeriod, Phase
 from domain.tariff.elements import Element, first_of_dimension
 from domain.tariff.restrictions import (
     CurrentBand,

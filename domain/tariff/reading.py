@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from fractions import Fraction
 
+from domain.charging import WH_PER_KWH
 from domain.document import Part
-from domain.rating.rating import WH_PER_KWH
 from domain.tariff.restrictions import (
     WEEKDAYS,
     CurrentBand,

@@ -9,8 +9,8 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import NamedTuple, TypeVar
 
+from domain.charging import ChargingPeriod
 from domain.exact import Exact
-from domain.rating.rating import ChargingPeriod
 
 T = TypeVar("T")
 

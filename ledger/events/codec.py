@@ -11,38 +11,27 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from types import UnionType
-from typing import Any, NamedTuple, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import orjson
 
 from domain.book import bookings
 from domain.book.posting import POSTING_RULES
+from domain.book.standing import Booked, Retracted
+from domain.fact import RecordedFact
 from domain.money import plain
 from domain.payout.payout import PayoutCreated, PayoutStatusChanged, PayoutSuperseded
 from domain.session.decisions import (
-    Booked,
     CdrCredited,
     CdrIssued,
     FactReadmitted,
     FactRejected,
     OrphanClosed,
-    Retracted,
     SessionAssessed,
     ShareReleased,
 )
 from domain.tariff.events import TariffWarned
-
-
-class RecordedFact(NamedTuple):
-    """A message as it was accepted: `type`, `source`, `id` and `time` of its envelope, and its data."""
-
-    type: str
-    source: str
-    id: str
-    time: datetime
-    data: Mapping[str, Any]
-
 
 _PLAIN_EVENTS: tuple[type, ...] = (
     SessionAssessed,

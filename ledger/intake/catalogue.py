@@ -10,11 +10,12 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.catalogue.catalogue import Catalogue, Publication, Scope
+from ledger import locks
 
 # Whoever rates takes the lock shared, whoever publishes takes it alone: so no session can miss a version that is
 # being published beside it, and no version can miss a session that is being rated.
-_LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared(7401)"
-_LOCK_ALONE = "SELECT pg_advisory_xact_lock(7401)"
+_LOCK_SHARED = f"SELECT pg_advisory_xact_lock_shared({locks.CATALOGUE})"
+_LOCK_ALONE = f"SELECT pg_advisory_xact_lock({locks.CATALOGUE})"
 
 _NEWER_VERSIONS = """
 SELECT seq, type, source, id, event_time, data FROM intake.catalogue WHERE seq > %s ORDER BY seq

@@ -8,10 +8,11 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from ledger import locks
 from ledger.intake.quarantine import DeadLetter
 
 # One relay at a time sends and deletes; the lock ends with the transaction, and so with the relay.
-_TAKE_TURN = "SELECT pg_try_advisory_xact_lock(7403, 1)"
+_TAKE_TURN = f"SELECT pg_try_advisory_xact_lock({locks.RELAY})"
 
 # The next rows with their events. An assessment has no time of its own: the fact stored before it has.
 _READ = """

@@ -6,9 +6,9 @@ import orjson
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from domain.fact import RecordedFact
 from domain.values import value
 from ledger.arrays import columns
-from ledger.events.codec import RecordedFact
 
 _PARK = """
 INSERT INTO intake.parked (kind, ref, type, source, id, event_time, data)

@@ -9,7 +9,7 @@ import orjson
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.catalogue.catalogue import instant
+from domain.calendar import instant
 from domain.tariff.events import TariffWarned, tariff_stream
 from domain.tariff.published import tariff_hash, taxes_of
 from domain.values import value

@@ -7,7 +7,7 @@ from random import Random
 import psycopg
 import pytest
 
-from domain.catalogue.catalogue import instant
+from domain.calendar import instant
 from engine.what_if import Amounts, Order, SessionIf, Totals, standing, what_if
 from ledger.audit import AuditReport, verify
 from ledger.migrate import migrate

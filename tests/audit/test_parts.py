@@ -17,7 +17,7 @@ from iso4217 import Currency
 
 from domain.book.bookings import Booking
 from domain.book.posting import POSTING_RULES, entries_of
-from domain.catalogue.catalogue import Version, Versions
+from domain.catalogue.versions import Version, Versions
 from domain.money import round_half_up, to_minor_half_up
 from domain.rating.periods import split
 from domain.rating.pricing import price

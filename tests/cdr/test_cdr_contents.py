@@ -16,8 +16,9 @@ from contracts.ocpi.location import Location
 from domain.cdr import connectors
 from domain.cdr.document import cdr_document
 from domain.cdr.signed import signed_data
+from domain.fact import Fact
 from domain.rating.periods import split, split_no_show
-from domain.session.facts import Fact, Metered
+from domain.session.facts import Metered
 from domain.tariff.tariff import Tariff
 from tests.cdr.cdr_builders import as_read, check, emitted, volume_of
 from tests.domain.builders import charged, decided, read

@@ -11,12 +11,15 @@ from contracts.decode import Message, decode_event
 from domain.book.bookings import Booking, InvoicePaid, ReserveReleased, SettlementReceived
 from domain.book.journal import Entry
 from domain.book.posting import entries_of, mirrors_of, payable_effects
-from domain.catalogue.catalogue import CATALOGUE_TYPES, Catalogue, instant
+from domain.book.standing import Booked, Retracted
+from domain.calendar import instant
+from domain.catalogue.catalogue import CATALOGUE_TYPES, Catalogue
+from domain.fact import Fact
 from domain.money import parse_minor
 from domain.payout.payout import Payout, parse_answer, payout_stream, take_answers
 from domain.payout.run import Line, OperatorDesk, fire_runs, release_day
-from domain.session.decisions import Booked, CdrIssued, Retracted
-from domain.session.facts import INVOICE_ITEM, SETTLED_ITEM, Fact, parse_fact
+from domain.session.decisions import CdrIssued
+from domain.session.facts import INVOICE_ITEM, SETTLED_ITEM, parse_fact
 from domain.session.judging import decide
 from domain.session.session import Session, session_stream
 

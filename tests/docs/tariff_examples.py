@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
+from domain.charging import ChargingPeriod
 from domain.rating.explanation import explanation
 from domain.rating.periods import split, split_no_show
 from domain.rating.pricing import price
-from domain.rating.rating import ChargingPeriod, Rating
+from domain.rating.rating import Rating
 from domain.tariff.published import taxes_of
 from domain.tariff.tariff import Tariff
 

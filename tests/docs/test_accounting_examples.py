@@ -8,7 +8,7 @@ import pytest
 
 from domain.book.journal import Entry
 from domain.book.posting import POSTING_RULES
-from domain.catalogue.catalogue import instant
+from domain.calendar import instant
 from domain.money import format_minor
 from tests.docs.dry_run import DryRun
 from tests.docs.examples import Example, Row, event, examples, real_id, text

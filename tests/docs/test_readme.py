@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import cache
 
 from domain.book.journal import Entry
-from domain.catalogue.catalogue import instant
+from domain.calendar import instant
 from domain.money import format_minor
 from domain.payout.payout import Payout
 from domain.session.decisions import SessionAssessed

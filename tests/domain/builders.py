@@ -14,6 +14,7 @@ from domain.book.bookings import Booking
 from domain.book.journal import Entry
 from domain.book.posting import entries_of
 from domain.catalogue.catalogue import Catalogue
+from domain.fact import Fact
 from domain.session.cdr_chain import cdr_id
 from domain.session.decisions import Decision
 from domain.session.facts import (
@@ -23,7 +24,6 @@ from domain.session.facts import (
     DisputeClosed,
     Disputed,
     Ended,
-    Fact,
     Failed,
     MeterCorrected,
     Metered,

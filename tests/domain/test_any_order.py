@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.book.posting import entries_of, mirrors_of
+from domain.book.standing import Booked, Retracted
 from domain.catalogue.catalogue import Catalogue
-from domain.session.decisions import Booked, Decision, Retracted, ShareReleased
-from domain.session.facts import Fact, MeterCorrected
+from domain.fact import Fact
+from domain.session.decisions import Decision, ShareReleased
+from domain.session.facts import MeterCorrected
 from domain.session.judging import decide
 from domain.session.session import Session, session_stream
 from tests.domain.builders import (

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from domain.fact import Fact
 from domain.session.decisions import FactRejected
-from domain.session.facts import Fact
 from domain.session.judging import decide
 from domain.session.session import Session
 from tests.domain.builders import (

@@ -1,6 +1,6 @@
 """J01f: a payment that failed for good is the operator's loss, until a capture comes after all."""
 
-from domain.session.facts import Fact
+from domain.fact import Fact
 from domain.session.session import Session
 from tests.domain.builders import (
     balance,

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from domain.catalogue.catalogue import Catalogue
+from domain.fact import Fact
 from domain.session.decisions import SessionAssessed
-from domain.session.facts import Fact, ReservationExpired, parse_fact
+from domain.session.facts import ReservationExpired, parse_fact
 from domain.session.session import Session
 from tests.domain.builders import (
     OPERATOR,

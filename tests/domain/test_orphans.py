@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.catalogue.catalogue import Catalogue
+from domain.fact import Fact
 from domain.session.decisions import CdrCredited, CdrIssued, SessionAssessed
-from domain.session.facts import Fact, StateChanged
+from domain.session.facts import StateChanged
 from domain.session.judging import decide
 from domain.session.session import Session
 from tests.domain.builders import (

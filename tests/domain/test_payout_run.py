@@ -12,7 +12,10 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import pytest
 
 from domain.book.posting import entries_of
-from domain.catalogue.catalogue import Catalogue, Operator, Versions
+from domain.book.standing import Booked
+from domain.catalogue.catalogue import Catalogue
+from domain.catalogue.parties import Operator
+from domain.catalogue.versions import Versions
 from domain.payout.payout import (
     AWAITING_APPROVAL,
     FAILED,
@@ -27,7 +30,6 @@ from domain.payout.payout import (
     take_answers,
 )
 from domain.payout.run import Line, OperatorDesk, RunsMade, fire_runs, fires_at, last_closed
-from domain.session.decisions import Booked
 from tests.domain.builders import CAUSE, OPERATOR, Amounts, amounts, at, operator
 
 NEW_ACCOUNT = {"holder": "Operator", "iban": "NL02ABNA0123456789"}

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.catalogue.catalogue import Catalogue, Publication, Scope
+from domain.fact import Fact
 from domain.session.assessment import assess
-from domain.session.facts import Fact
 from domain.session.judging import decide
 from domain.session.session import Judgement, Session
 from tests.domain import publishing

@@ -4,8 +4,8 @@ from itertools import permutations
 
 import pytest
 
+from domain.fact import Fact
 from domain.session.assessment import assess
-from domain.session.facts import Fact
 from domain.session.session import Session
 from tests.domain.builders import (
     balance,

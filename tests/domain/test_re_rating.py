@@ -4,8 +4,8 @@ The first bill is 1200 with 100 and 20; 15 kWh cost 900 with 75 and 15; 25 kWh c
 """
 
 from domain.catalogue.catalogue import Catalogue
+from domain.fact import Fact
 from domain.session.decisions import SessionAssessed
-from domain.session.facts import Fact
 from domain.session.judging import decide
 from domain.session.session import Session
 from tests.domain.builders import (

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.session.facts import Fact
+from domain.fact import Fact
 from domain.session.session import Session
 from tests.domain.builders import (
     balance,

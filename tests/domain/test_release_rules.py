@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from domain.session.facts import Fact
+from domain.fact import Fact
 from tests.domain.builders import (
     at,
     balance,

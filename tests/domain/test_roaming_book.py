@@ -5,7 +5,7 @@ The CDR of the session that ends at 11:00 goes out at 11:15; it is of 1200, comm
 
 import pytest
 
-from domain.session.facts import Fact
+from domain.fact import Fact
 from domain.session.session import Session
 from tests.domain.builders import (
     LATE,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.rating.rating import DIMENSIONS, ChargingPeriod, Phase
+from domain.charging import DIMENSIONS, ChargingPeriod, Phase
 from domain.tariff.elements import Component
 from domain.tariff.lint import Finding, lint
 from domain.tariff.patterns import patterns

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.catalogue.catalogue import Catalogue, Version, Versions
+from domain.catalogue.catalogue import Catalogue
+from domain.catalogue.versions import Version, Versions
 from domain.errors import UnsupportedTariff
 from tests.domain.builders import OPERATOR, at, catalogue, operator, partner, tariff
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.fact import Fact
 from domain.session.decisions import Decision
-from domain.session.facts import Fact
 from domain.session.judging import decide
 from domain.session.session import Session
 from tests.domain.builders import LATE, SESSION, captured, catalogue, charged, corrected, failed, read, refunded

@@ -10,7 +10,8 @@ import pytest
 
 from consumers.run import run_until_caught_up
 from engine.intake import Intake
-from engine.ports import Partition, Record
+from engine.ports import Record
+from ledger.intake.positions import Partition
 from tests.end_to_end.comparing import BYTE_EQUAL, difference
 from tests.end_to_end.conftest import Settled, settled
 from tests.end_to_end.running import Home, counts_add_up, documents

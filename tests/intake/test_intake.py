@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from consumers.errors import PartitionLost
+from engine.errors import PartitionLost
 from engine.intake import Intake
 from engine.ports import Record
 from tests.support.engine import Engine

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from domain.catalogue.catalogue import instant
+from domain.calendar import instant
 from ledger.database import Role, connect
 from ledger.intake.catalogue import KnownCatalogue
 from ledger.intake.tariff_versions import tariff_versions

@@ -11,7 +11,7 @@ import pytest
 
 from consumers.outgoing import outgoing
 from contracts.outgoing import OUTBOUND_MODEL_OF
-from domain.catalogue.catalogue import instant
+from domain.calendar import instant
 from domain.tariff.events import TariffWarned
 from ledger.audit import verify
 from ledger.events.codec import decode, encode

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engine.ports import Claim, MachineryFault, Partition, PartitionLost, Record
+from engine.errors import MachineryFault, PartitionLost
+from engine.ports import Claim, Record
+from ledger.intake.positions import Partition
 
 
 @dataclass

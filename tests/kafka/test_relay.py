@@ -16,11 +16,12 @@ from consumers.publisher import Publisher
 from consumers.relay import Relay, drain, run_relay
 from consumers.topics import OUTBOUND_TOPICS
 from contracts.outgoing import OUTBOUND_MODEL_OF
+from domain.fact import RecordedFact
 from domain.payout.payout import PayoutCreated, PayoutStatusChanged
 from domain.session.decisions import CdrCredited, CdrIssued, SessionAssessed
 from engine.work import Work
+from ledger import locks
 from ledger.errors import DatabaseUnavailable
-from ledger.events.codec import RecordedFact
 from ledger.gateway import Gateway
 from ledger.intake import quarantine
 from ledger.intake.quarantine import DeadLetter
@@ -218,7 +219,7 @@ async def test_while_one_relay_sends_another_one_does_not(
 ) -> None:
     decide(gateway, [payout_status("PAID")], "settlement.notifications", "OP-1")
     with psycopg.connect(database_url) as other:
-        other.execute("SELECT pg_advisory_xact_lock(7403, 1)")
+        other.execute(f"SELECT pg_advisory_xact_lock({locks.RELAY})")
         async with Publisher(client_options) as publisher:
             relay = Relay(gateway, publisher)
             assert await relay.send_batch() == 0

@@ -8,10 +8,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from faststream.kafka.security import parse_security
 
-from consumers.errors import MachineryFault
 from consumers.run import run_until_caught_up
 from consumers.security import security_of
 from consumers.topics import INBOUND_TOPICS, OUTBOUND_TOPICS, ensure_topics, inbound_partitions
+from engine.errors import MachineryFault
 from tests.kafka.store import Store, StoreIntake
 
 

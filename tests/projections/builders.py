@@ -11,8 +11,9 @@ from psycopg.rows import TupleRow
 from domain.book.bookings import PaymentCaptured, PayoutInitiated, PayoutSettled, SessionRated, ShareMatured
 from domain.book.journal import Entry
 from domain.book.posting import entries_of, mirrors_of
+from domain.book.standing import Booked, Retracted
 from domain.payout.payout import IN_TRANSIT, PAID, PayoutCreated, PayoutKey, PayoutStatusChanged, payout_stream
-from domain.session.decisions import Booked, CdrCredited, CdrIssued, Retracted, SessionAssessed
+from domain.session.decisions import CdrCredited, CdrIssued, SessionAssessed
 from domain.session.session import session_stream
 from ledger.book.journal import write_entries
 from ledger.events.codec import encode

@@ -6,8 +6,8 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from domain.fact import RecordedFact
 from domain.session.session import session_stream
-from ledger.events.codec import RecordedFact
 from projections.runner import catch_up
 from tests.projections.builders import NOON, Recorder
 

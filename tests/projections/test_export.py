@@ -13,8 +13,9 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from domain.book.standing import Booked, Retracted
 from domain.payout.payout import AWAITING_APPROVAL, payout_stream
-from domain.session.decisions import Booked, Retracted, SessionAssessed
+from domain.session.decisions import SessionAssessed
 from domain.session.session import session_stream
 from ledger.database import Role, connect
 from projections import export as export_module

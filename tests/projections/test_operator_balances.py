@@ -14,7 +14,7 @@ from psycopg.rows import TupleRow
 from domain.book import bookings
 from domain.book.bookings import Booking
 from domain.book.posting import POSTING_RULES
-from domain.session.decisions import Booked, Retracted
+from domain.book.standing import Booked, Retracted
 from domain.session.session import session_stream
 from projections.operator_balances import COLUMNS
 from projections.queries import operator_balances

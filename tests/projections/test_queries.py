@@ -4,9 +4,9 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from domain.book.posting import entries_of
-from domain.session.decisions import Booked, Retracted
+from domain.book.standing import Booked, Retracted
+from domain.fact import RecordedFact
 from domain.session.session import session_stream
-from ledger.events.codec import RecordedFact
 from projections.queries import session_story, totals
 from projections.runner import catch_up
 from tests.projections.builders import (

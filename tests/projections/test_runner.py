@@ -12,11 +12,13 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow, dict_row
 
+from domain.book.standing import Booked, Retracted
+from domain.fact import RecordedFact
 from domain.payout.payout import FAILED, PayoutStatusChanged, payout_stream
-from domain.session.decisions import Booked, Retracted, SessionAssessed
+from domain.session.decisions import SessionAssessed
 from domain.session.session import session_stream
 from ledger.database import Role, connect
-from ledger.events.codec import RecordedFact, encode
+from ledger.events.codec import encode
 from ledger.events.store import StoredEvent, append
 from projections import feed
 from projections.errors import UnknownProjection

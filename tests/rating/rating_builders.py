@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, settings
 
+from domain.charging import ChargingPeriod, Phase
 from domain.rating.periods import split
 from domain.rating.pricing import price
-from domain.rating.rating import ChargingPeriod, Phase, Price, Rating
+from domain.rating.rating import Price, Rating
 from domain.tariff.tariff import Tariff
 
 # Tariffs with sessions take a while to be drawn, and machines that test are busy.

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from domain.cdr.periods import charging_periods
 from domain.cdr.text import datetime_text
+from domain.charging import Phase
 from domain.money import to_minor_half_up
 from domain.rating.cuts import publishable_energy, publishable_instant, register_at, stated_instant, tier_reached_at
 from domain.rating.periods import from_cdr, split, split_no_show, stated
 from domain.rating.pricing import price
-from domain.rating.rating import Phase, Rating
+from domain.rating.rating import Rating
 from domain.tariff.tariff import Tariff
 from tests.rating.rating_builders import AMSTERDAM, MORNING, PATIENT, component, element, tariff
 from tests.rating.test_price_properties import STARTS, TARIFFS, ZONES, amounts

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.charging import ENERGY, FLAT, PARKING_TIME, TIME, microseconds
 from domain.exact import whole
 from domain.rating.periods import split
 from domain.rating.pricing import price
-from domain.rating.rating import ENERGY, FLAT, PARKING_TIME, TIME, microseconds
 from domain.tariff.menu import Menu
 from domain.tariff.restrictions import Moment
 from domain.tariff.tariff import Tariff

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.charging import Phase
 from domain.rating.periods import split
 from domain.rating.pricing import price
-from domain.rating.rating import Phase
 from domain.tariff.restrictions import WEEKDAYS
 from domain.tariff.tariff import Tariff
 from tests.rating.rating_builders import PATIENT, component, document, element

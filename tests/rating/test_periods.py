@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from domain.charging import ChargingPeriod
 from domain.errors import AmountError, DomainError, ImplausibleSession
 from domain.rating.periods import from_cdr, split_no_show
-from domain.rating.rating import ChargingPeriod
 from tests.rating.rating_builders import (
     AMSTERDAM,
     CHARGING,

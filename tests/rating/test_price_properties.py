@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.charging import US_PER_HOUR, ChargingPeriod, Phase, microseconds
 from domain.rating.periods import split
 from domain.rating.pricing import price
-from domain.rating.rating import US_PER_HOUR, ChargingPeriod, Phase, Rating, microseconds
+from domain.rating.rating import Rating
 from domain.tariff.restrictions import WEEKDAYS
 from domain.tariff.tariff import Tariff
 from tests.rating.rating_builders import AMSTERDAM, PATIENT, component, document, element, rated, tariff, utc

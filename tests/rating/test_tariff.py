@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from domain.charging import PARKING_TIME
 from domain.errors import UnsupportedTariff
-from domain.rating.rating import PARKING_TIME
 from domain.tariff.tariff import Tariff
 from tests.rating.rating_builders import MORNING, component, document, element, period, rated, row, session, tariff
 

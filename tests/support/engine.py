@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import psycopg
 
-from domain.catalogue.catalogue import instant
+from domain.calendar import instant
 from engine.clock import Clock
 from engine.intake import Intake
 from engine.ports import Record

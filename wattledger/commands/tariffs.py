@@ -169,7 +169,7 @@ def _remarks(file: str, number: int, document: Any) -> list[Remark]:
 
 def warnings_of(data: dict[str, Any]) -> Sequence[Any]:
     """The warnings about the tariff in the data of an event that was accepted."""
-    from domain.catalogue.catalogue import instant
+    from domain.calendar import instant
     from domain.tariff.lint import lint
     from domain.tariff.published import taxes_of
 

@@ -9,7 +9,8 @@ from typing import Any
 from uuid import uuid5
 
 from domain.book.posting import entries_of, payable_effects
-from domain.catalogue.catalogue import CATALOGUE_TYPES, Catalogue, instant
+from domain.calendar import instant
+from domain.catalogue.catalogue import CATALOGUE_TYPES, Catalogue
 from domain.payout.payout import PayoutAnswered, PayoutCreated, parse_answer
 from domain.payout.run import Line, OperatorDesk, fire_runs
 from domain.session.assessment import Bill, assess

@@ -1,0 +1,125 @@
+"""The parties of a session as published: an operator with its contract, a location, a roaming partner."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import time
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from domain.calendar import zone
+from domain.exact import Exact, exact
+from domain.money import parse_minor
+
+
+def partner_key(country_code: str, party_id: str) -> str:
+    """A partner as it is written everywhere: `DE-ABC` (OCPI party ids compare without case)."""
+    return f"{country_code}-{party_id}".upper()
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutTerms:
+    """When and how much an operator is paid (rules P1, P3, P6, P8); `minimum_minor` in the operator's currency."""
+
+    cutoff: time
+    business_days_only: bool
+    delay_days: int
+    minimum_minor: int
+    reserve_percent: Fraction
+    reserve_days: int
+    requires_approval: bool
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One version of an operator's contract with the platform."""
+
+    operator_id: str
+    name: str
+    country_code: str
+    party_id: str
+    time_zone: ZoneInfo
+    currency: str
+    commission_percent: Fraction
+    commission_per_session_minor: int
+    commission_vat_percent: Fraction
+    psp_fee_bearer: str
+    fund_release: str
+    payout: PayoutTerms
+    cdr_delay_minutes: int
+    bank_account: Mapping[str, str]
+    # After so many hours without an end a session is closed by estimate; None: never.
+    orphan_hours: int | None = None
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> "Operator":
+        """An operator version from the data of `operator.registered` or `operator.changed`."""
+        currency, commission, payout = data["currency"], data["commission"], data["payout"]
+        hours, minutes = payout["cutoff_time"].split(":")
+        return cls(
+            operator_id=data["operator_id"],
+            name=data["name"],
+            country_code=data["country_code"],
+            party_id=data["party_id"],
+            time_zone=zone(data["time_zone"]),
+            currency=currency,
+            commission_percent=Fraction(str(commission["percent"])),
+            commission_per_session_minor=parse_minor(str(commission["per_session"]), currency),
+            commission_vat_percent=Fraction(str(commission["vat_percent"])),
+            psp_fee_bearer=data["psp_fee_bearer"],
+            fund_release=data["fund_release"],
+            payout=PayoutTerms(
+                cutoff=time(int(hours), int(minutes)),
+                business_days_only=payout["business_days_only"],
+                delay_days=payout["delay_days"],
+                minimum_minor=parse_minor(str(payout["minimum"]), currency),
+                reserve_percent=Fraction(str(payout["reserve_percent"])),
+                reserve_days=payout["reserve_days"],
+                requires_approval=payout["requires_approval"],
+            ),
+            cdr_delay_minutes=15 if data.get("cdr_delay_minutes") is None else data["cdr_delay_minutes"],
+            bank_account={key: value for key, value in data["bank_account"].items() if value is not None},
+            orphan_hours=data.get("orphan_hours"),
+        )
+
+
+@dataclass(frozen=True)
+class Location:
+    """One version of an OCPI Location."""
+
+    document: Mapping[str, Any]
+
+    @cached_property
+    def time_zone(self) -> ZoneInfo | None:
+        """The zone that rules local times of tariffs there; None when the location names none."""
+        name = self.document.get("time_zone")
+        return zone(name) if name else None
+
+    @cached_property
+    def connector_power_w(self) -> Mapping[tuple[str, str], Exact]:
+        """The most a connector can give, by EVSE uid and connector id in lower case, where it was published."""
+        found: dict[tuple[str, str], Exact] = {}
+        for evse in self.document.get("evses") or ():
+            for connector in evse.get("connectors") or ():
+                key = (str(evse.get("uid", "")).casefold(), str(connector.get("id", "")).casefold())
+                if connector.get("max_electric_power"):
+                    found.setdefault(key, exact(connector["max_electric_power"]))
+        return found
+
+
+@dataclass(frozen=True)
+class Partner:
+    """One version of a roaming partner (an eMSP that pays for its drivers)."""
+
+    partner: str
+    name: str
+    currency: str
+    funding: str
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> "Partner":
+        """A partner from the data of `partner.registered`."""
+        return cls(
+            partner_key(data["country_code"], data["party_id"]), data["name"], data["currency"], data["funding"]
+        )
