@@ -25,9 +25,9 @@ from engine.follow_up import FollowUp
 from engine.judging import judge_and_refuse
 from engine.payouts import take_payout_answers
 from engine.ports import Claim, Record
-from engine.receipts import INVOICE, SETTLEMENT, take_receipts
+from engine.receipts import take_receipts
 from engine.sessions import record_fact
-from engine.work import Work
+from engine.work import Stream, Unfolded, Work
 from engine.working_set import WorkingSet
 from ledger.collector import collector_paused
 from ledger.errors import ConcurrencyConflict, DatabaseUnavailable
@@ -39,6 +39,7 @@ from ledger.intake.quarantine import DeadLetter
 
 T = TypeVar("T")
 
+SETTLEMENT, INVOICE = "payment.settled", "roaming.invoice_paid"
 CDR_ANSWERS = ("roaming.cdr_accepted", "roaming.cdr_rejected")
 
 
@@ -219,12 +220,11 @@ class Intake:
             by_stream[_stream_of(message)].append(_fact(message))
         versions = lock_streams(cursor, by_stream)
         for stream_id, facts in by_stream.items():
+            stream = work.stream(stream_id, Unfolded(versions[stream_id]))
             for fact in facts:
-                versions[stream_id] += 1
-                work.store(stream_id, versions[stream_id], fact)
+                stream.append(fact)
                 if fact.type == "tariff.published":
-                    versions[stream_id] += _warn(work, stream_id, versions[stream_id] + 1, fact)
-        work.versions |= versions
+                    _warn(stream, fact)
         return marked
 
     def _take_settlements(self, cursor: Any, batch: Batch, work: Work) -> bool:
@@ -293,14 +293,12 @@ def _tariff_stream(data: Mapping[str, Any]) -> str:
     return tariff_stream_name(data["operator_id"], str(data["tariff"]["id"]), data.get("partner"))
 
 
-def _warn(work: Work, stream_id: UUID, version: int, fact: RecordedFact) -> bool:
-    """Keep the warnings about a tariff behind its publication, and tell people; whether there are any."""
+def _warn(stream: Stream, fact: RecordedFact) -> None:
+    """Keep the warnings about a tariff behind its publication, and tell people."""
     warning = warned(fact.source, fact.id, fact.time, fact.data)
-    if warning is None:
-        return False
-    work.store(stream_id, version, warning)
-    work.send("settlement.notifications", warning.tariff_id, stream_id, version)
-    return True
+    if warning is not None:
+        stream.append(warning)
+        stream.send("settlement.notifications", warning.tariff_id)
 
 
 _STREAM_KEYS: dict[str, Callable[[Mapping[str, Any]], str]] = {

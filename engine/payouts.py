@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.book.bookings import ReserveReleased
+from domain.book.bookings import Booking, ReserveReleased
+from domain.book.release import Release
 from domain.book.standing import Booked, Retracted
 from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.parties import Operator
@@ -15,9 +15,7 @@ from domain.catalogue.versions import Versions
 from domain.fact import RecordedFact
 from domain.payout.payout import (
     AWAITING_APPROVAL,
-    RESERVE_RELEASE_KEY,
     Payout,
-    PayoutAnswered,
     PayoutCreated,
     PayoutDecision,
     PayoutStatusChanged,
@@ -25,9 +23,8 @@ from domain.payout.payout import (
     payout_stream,
     take_answers,
 )
-from domain.payout.run import OperatorDesk, fire_runs, last_closed, release_day
-from domain.session.decisions import ShareReleased
-from engine.work import Work
+from domain.payout.run import OperatorDesk, fire_runs, last_closed, reserve_release
+from engine.work import Stream, Work
 from ledger.book.lines import payable_lines
 from ledger.events.codec import decode
 from ledger.events.heads import lock_streams
@@ -85,12 +82,11 @@ def take_payout_answers(cursor: Cursor[TupleRow], work: Work, answers: Mapping[s
     """Store answers in their payouts' streams and book what they mean; those to a payout not yet made wait there."""
     payouts = load_payouts(cursor, answers)
     for payout_id, payout in payouts.items():
-        stream_id = payout_stream(payout_id)
+        stream = work.stream(payout_stream(payout_id), payout)
         for fact in answers[payout_id]:
-            payout.version += 1
-            work.store(stream_id, payout.version, fact)
+            stream.append(fact)
             payout.learn(parse_answer(fact.type, fact.data, fact.source, fact.id))
-        _write_decisions(cursor, work, payout, take_answers(payout), None)
+        _write_decisions(cursor, stream, payout, take_answers(payout), None)
 
 
 def fire_operator_runs(
@@ -109,12 +105,12 @@ def fire_operator_runs(
         failed=[payout for payout in opened if payout.failed],
     )
 
-    def answers(payout_id: str) -> Sequence[PayoutAnswered]:
-        return load_payouts(cursor, [payout_id])[payout_id].answers
+    def known(payout_id: str) -> Payout:
+        return load_payouts(cursor, [payout_id])[payout_id]
 
-    made = fire_runs(desk, versions, until, answers)
+    made = fire_runs(desk, versions, until, known)
     for payout, decisions in made.decisions:
-        _write_decisions(cursor, work, payout, decisions, versions)
+        _write_decisions(cursor, work.stream(payout_stream(payout.payout_id), payout), payout, decisions, versions)
     work.paid += [(entry, payout_id) for payout_id, entries in made.paid_lines.items() for entry in entries]
     if made.closed_through is not None and made.closed_through != closed:
         cursor.execute(_CLOSE_RUN, (made.closed_through, operator_id))
@@ -123,33 +119,27 @@ def fire_operator_runs(
 
 def _write_decisions(
     cursor: Cursor[TupleRow],
-    work: Work,
+    stream: Stream,
     payout: Payout,
     decisions: Sequence[PayoutDecision],
     versions: Versions[Operator] | None,
 ) -> None:
-    stream_id, created = payout_stream(payout.payout_id), payout.created
+    created = payout.created
     for decision in decisions:
-        payout.version += 1
-        work.store(stream_id, payout.version, decision)
+        stream.append(decision)
         if isinstance(decision, Booked | Retracted):
             release = _release(decision.booking, created, versions)
-            paid_by = None if release else payout.payout_id
-            work.book(stream_id, payout.version, decision, release, paid_by)
+            stream.book(decision, release, payout_id=None if release else payout.payout_id)
         elif isinstance(decision, PayoutCreated) and decision.status != AWAITING_APPROVAL:
-            work.send("settlement.batches", decision.operator_id, stream_id, payout.version)
+            stream.send("settlement.batches", decision.operator_id)
         elif isinstance(decision, PayoutStatusChanged):
-            work.send("settlement.notifications", decision.operator_id, stream_id, payout.version)
-    work.versions[stream_id] = payout.version
+            stream.send("settlement.notifications", decision.operator_id)
     if created is not None and decisions:
         cursor.execute(_KEEP_OPEN, (payout.payout_id, created.operator_id, payout.holds_reserve, payout.failed))
 
 
-def _release(
-    booking: Any, created: PayoutCreated | None, versions: Versions[Operator] | None
-) -> ShareReleased | None:
+def _release(booking: Booking, created: PayoutCreated | None, versions: Versions[Operator] | None) -> Release | None:
     """A reserve that is given back is a payable line again, on the day its run comes round (J32)."""
     if not isinstance(booking, ReserveReleased) or created is None or versions is None:
         return None
-    at = booking.effective_at
-    return ShareReleased(RESERVE_RELEASE_KEY, created.operator_id, at, release_day(created, versions), at)
+    return reserve_release(created, versions, booking.effective_at)

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.book.standing import Booked, Retracted
+from domain.book.standing import BookChange, Booked, Retracted
 from domain.catalogue.catalogue import Catalogue
 from domain.fact import RecordedFact
 from domain.session.decisions import (
@@ -25,8 +25,7 @@ from domain.session.facts import FACT_PARSERS, parse_fact
 from domain.session.judging import decide
 from domain.session.orphans import ESTIMATED
 from domain.session.session import Judgement, Session, session_stream
-from engine.work import Work
-from ledger.book.lines import MovedRelease
+from engine.work import Stream, Work
 from ledger.events.codec import decode, read_body
 from ledger.events.heads import SessionHead, lock_sessions
 from ledger.events.store import StoredEvent, read_streams
@@ -102,10 +101,14 @@ def _replayed(session_id: str, stream: Iterable[StoredEvent]) -> Session:
     return session
 
 
+def stream_of(work: Work, session: Session) -> Stream:
+    """Where to append to a session's stream, whose head is saved with what the session depends on."""
+    return Stream(work, session_stream(session.session_id), session)
+
+
 def record_fact(work: Work, session: Session, fact: RecordedFact) -> None:
     """Store a fact in its session's stream and take it in."""
-    session.version += 1
-    work.store(session_stream(session.session_id), session.version, fact)
+    stream_of(work, session).append(fact)
     session.learn(parse_fact(fact.type, fact.data, fact.source, fact.id))
 
 
@@ -113,14 +116,13 @@ def judge(work: Work, session: Session, catalogue: Catalogue, clock: datetime | 
     """Let a session decide, and turn its decisions into events, entries, lines and messages."""
     told = session.outcome
     judgement = decide(session, catalogue, clock)
-    stream_id = session_stream(session.session_id)
+    stream = stream_of(work, session)
     for decision in judgement.decisions:
-        session.version += 1
-        work.store(stream_id, session.version, decision)
+        stream.append(decision)
         if type(decision) is SessionAssessed:
-            _write_outcome(work, session, decision, told)
+            _write_outcome(stream, session, decision, told)
         else:
-            _WRITERS[type(decision)](work, session, decision)
+            _WRITERS[type(decision)](stream, session, decision)
     work.heads[session.session_id] = SessionHead(
         session.session_id,
         session.version,
@@ -136,34 +138,32 @@ def judge(work: Work, session: Session, catalogue: Catalogue, clock: datetime | 
     return judgement
 
 
-def _write_booking(work: Work, session: Session, decision: Booked | Retracted) -> None:
-    release = session.releases.get(decision.booking.share)
-    work.book(session_stream(session.session_id), session.version, decision, release)
+def _write_booking(stream: Stream, session: Session, decision: BookChange) -> None:
+    stream.book(decision, session.releases.get(decision.booking.share))
 
 
-def _write_release(work: Work, session: Session, decision: ShareReleased) -> None:
-    stream_id = session_stream(session.session_id)
-    work.moved.append(MovedRelease(stream_id, decision.share, decision.released_at, decision.available_on))
+def _write_release(stream: Stream, session: Session, decision: ShareReleased) -> None:
+    stream.move(decision)
 
 
-def _write_cdr(work: Work, session: Session, decision: CdrIssued | CdrCredited) -> None:
-    work.send("settlement.cdrs", decision.operator_id, session_stream(session.session_id), session.version)
+def _write_cdr(stream: Stream, session: Session, decision: CdrIssued | CdrCredited) -> None:
+    stream.send("settlement.cdrs", decision.operator_id)
 
 
-def _write_outcome(work: Work, session: Session, decision: SessionAssessed, told: SessionAssessed | None) -> None:
+def _write_outcome(stream: Stream, session: Session, decision: SessionAssessed, told: SessionAssessed | None) -> None:
     """People are told once of a state and its reason, not again when something else about the session changes."""
     if told is not None and (told.state, told.reason) == (decision.state, decision.reason):
         return
     if decision.state in NOTIFIED_STATES or decision.reason == ESTIMATED:
         key = decision.operator_id or session.session_id
-        work.send("settlement.notifications", key, session_stream(session.session_id), session.version)
+        stream.send("settlement.notifications", key)
 
 
-def _write_rejection(work: Work, session: Session, decision: FactRejected | FactReadmitted) -> None:
+def _write_rejection(stream: Stream, session: Session, decision: FactRejected | FactReadmitted) -> None:
     """Rejected facts are quarantined by the intake, which has the record."""
 
 
-def _write_nothing(work: Work, session: Session, decision: OrphanClosed) -> None:
+def _write_nothing(stream: Stream, session: Session, decision: OrphanClosed) -> None:
     """What follows from it are decisions of their own."""
 
 

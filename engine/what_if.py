@@ -262,5 +262,5 @@ def _documents(session: Session, assessment: Assessment, order: RatingOrder) -> 
 
 def _short_and_due(session: Session) -> tuple[int, int]:
     """What cannot be charged any more, and what was made due back of what was captured (J59), by now."""
-    re_rated = [each for each, _ in session.standing.values() if isinstance(each, CapturedSessionReRated)]
+    re_rated = [each for each in session.standing.bookings() if isinstance(each, CapturedSessionReRated)]
     return session.outcome.shortfall if session.outcome else 0, sum(each.old_gross - each.gross for each in re_rated)

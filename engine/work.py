@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from psycopg import Cursor
@@ -11,7 +11,8 @@ from psycopg.rows import TupleRow
 from domain.book.bookings import ReserveReleased
 from domain.book.journal import Entry
 from domain.book.posting import entries_of, mirrors_of, payable_effects
-from domain.book.standing import Booked, Retracted
+from domain.book.release import Release
+from domain.book.standing import BookChange, Booked
 from domain.named_ids import named_id
 from domain.session.decisions import ShareReleased
 from ledger.arrays import columns
@@ -32,6 +33,19 @@ def event_id(stream_id: UUID, version: int) -> UUID:
     return named_id(stream_id, f"event:{version}")
 
 
+class Versioned(Protocol):
+    """An aggregate, or whatever else knows how many events its stream has."""
+
+    version: int
+
+
+@dataclass(slots=True)
+class Unfolded:
+    """A stream that is only written to here: nobody decides by what it says."""
+
+    version: int
+
+
 @dataclass(slots=True)
 class Work:
     """What a transaction is going to write; `shard` is the slot of balances that this writer adds to."""
@@ -43,52 +57,13 @@ class Work:
     paid: list[tuple[UUID, str]] = field(default_factory=list)
     moved: list[MovedRelease] = field(default_factory=list)
     heads: dict[str, SessionHead] = field(default_factory=dict)
-    versions: dict[UUID, int] = field(default_factory=dict)
+    streams: dict[UUID, Versioned] = field(default_factory=dict)
     outbox: list[tuple[str, str, UUID | None, int | None, UUID | None]] = field(default_factory=list)
 
-    def store(self, stream_id: UUID, version: int, event: Any) -> None:
-        """Append an event to a stream as that version."""
-        self.events.append(StoredEvent(stream_id, version, *encode(event)))
-
-    def book(
-        self,
-        stream_id: UUID,
-        version: int,
-        decision: Booked | Retracted,
-        release: ShareReleased | None,
-        payout_id: str | None = None,
-    ) -> None:
-        """Post the entries of a booking, or mirror them, and keep the operator's lines.
-
-        The decision is stored in the stream as that version, which the entries name as their cause. `release` is the
-        release of the booking's share; lines with a `payout_id` are paid by it at once.
-        """
-        booking = decision.booking
-        make = entries_of if isinstance(decision, Booked) else mirrors_of
-        entries = make(booking, stream_id, decision.revision, event_id(stream_id, version))
-        self.entries += entries
-        if not booking.operator_id or not booking.share:
-            return
-        for entry, amount in payable_effects(entries, booking.operator_id):
-            self.lines.append(
-                NewLine(
-                    entry.entry_id,
-                    stream_id,
-                    booking.share,
-                    booking.operator_id,
-                    booking.currency,
-                    amount,
-                    release.released_at if release else None,
-                    release.available_on if release else None,
-                    reserve_release=isinstance(booking, ReserveReleased),
-                    payout_id=payout_id,
-                    takes_back=entry.reverses,
-                )
-            )
-
-    def send(self, topic: str, key: str, stream_id: UUID, version: int) -> None:
-        """Have the relay send an event."""
-        self.outbox.append((topic, key, stream_id, version, None))
+    def stream(self, stream_id: UUID, aggregate: Versioned) -> "Stream":
+        """Where to append to a stream whose head this transaction has locked; the head is saved with the rest."""
+        self.streams[stream_id] = aggregate
+        return Stream(self, stream_id, aggregate)
 
     def send_deadletter(self, key: str, deadletter_id: UUID) -> None:
         """Have the relay send a dead letter."""
@@ -100,10 +75,66 @@ class Work:
         add_lines(cursor, self.lines)
         pay_lines(cursor, self.paid)
         save_sessions(cursor, list(self.heads.values()))
-        save_streams(cursor, self.versions)
+        save_streams(cursor, {stream_id: aggregate.version for stream_id, aggregate in self.streams.items()})
         _write_outbox(cursor, self.outbox)
         write_entries(cursor, self.entries, self.shard)
         append(cursor, self.events)
+
+
+@dataclass(slots=True)
+class Stream:
+    """One stream in a transaction: what is appended gets the next version of its aggregate."""
+
+    work: Work
+    stream_id: UUID
+    aggregate: Versioned
+
+    def append(self, event: Any) -> None:
+        """Store a fact or a decision."""
+        self.aggregate.version += 1
+        self.work.events.append(StoredEvent(self.stream_id, self.aggregate.version, *encode(event)))
+
+    def send(self, topic: str, key: str) -> None:
+        """Have the relay send the event appended last."""
+        self.work.outbox.append((topic, key, self.stream_id, self.aggregate.version, None))
+
+    def move(self, released: ShareReleased) -> None:
+        """Bring the unpaid lines of a share in step with its release."""
+        self.work.moved.append(
+            MovedRelease(self.stream_id, released.share, released.released_at, released.available_on)
+        )
+
+    def book(
+        self, change: BookChange, release: ShareReleased | Release | None = None, payout_id: str | None = None
+    ) -> None:
+        """Post the entries of the change appended last, or mirror them, and keep the operator's lines.
+
+        The entries name that event as their cause. `release` is the release of the booking's share; lines with a
+        `payout_id` are paid by it at once.
+        """
+        booking = change.booking
+        make = entries_of if isinstance(change, Booked) else mirrors_of
+        cause = event_id(self.stream_id, self.aggregate.version)
+        entries = make(booking, self.stream_id, change.revision, cause)
+        self.work.entries += entries
+        if not booking.operator_id or not booking.share:
+            return
+        for entry, amount in payable_effects(entries, booking.operator_id):
+            self.work.lines.append(
+                NewLine(
+                    entry.entry_id,
+                    self.stream_id,
+                    booking.share,
+                    booking.operator_id,
+                    booking.currency,
+                    amount,
+                    release.released_at if release else None,
+                    release.available_on if release else None,
+                    reserve_release=isinstance(booking, ReserveReleased),
+                    payout_id=payout_id,
+                    takes_back=entry.reverses,
+                )
+            )
 
 
 def _write_outbox(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from domain.book.bookings import (
@@ -16,7 +16,7 @@ from domain.book.bookings import (
     ReserveHeld,
     ReserveReleased,
 )
-from domain.book.standing import Booked, Retracted
+from domain.book.standing import BookChange, Booked, Retracted, Standing
 from domain.calendar import instant
 from domain.fact import Fact
 from domain.values import named_value, value
@@ -24,6 +24,8 @@ from domain.values import named_value, value
 AWAITING_APPROVAL, IN_TRANSIT, PAID = "AWAITING_APPROVAL", "IN_TRANSIT", "PAID"
 FAILED, RETURNED = "FAILED", "RETURNED"
 RESERVE_KEY, RESERVE_RELEASE_KEY = "reserve", "reserve-release"
+# The bookings that the bank's answers decide; what the run booked stands whatever the bank says.
+BANK_KEYS = ("settled", "failed", "returned")
 
 
 @value
@@ -110,7 +112,7 @@ class PayoutSuperseded:
     by: str
 
 
-PayoutDecision: TypeAlias = PayoutCreated | PayoutStatusChanged | PayoutSuperseded | Booked | Retracted
+PayoutDecision: TypeAlias = PayoutCreated | PayoutStatusChanged | PayoutSuperseded | BookChange
 
 
 @dataclass(slots=True)
@@ -124,8 +126,7 @@ class Payout:
     status: str = ""
     status_at: datetime | None = None
     superseded: bool = False
-    standing: dict[str, tuple[Booking, int]] = field(default_factory=dict)
-    revisions: dict[str, int] = field(default_factory=dict)
+    standing: Standing = field(default_factory=Standing)
 
     def learn(self, fact: PayoutAnswered) -> None:
         """Take in an answer."""
@@ -158,52 +159,58 @@ def _on_superseded(payout: Payout, _: PayoutSuperseded) -> None:
     payout.superseded = True
 
 
-def _on_booked(payout: Payout, event: Booked) -> None:
-    payout.standing[event.booking.key] = (event.booking, event.revision)
-    payout.revisions[event.booking.key] = event.revision
-
-
-def _on_retracted(payout: Payout, event: Retracted) -> None:
-    del payout.standing[event.booking.key]
+def _on_book_change(payout: Payout, change: BookChange) -> None:
+    payout.standing.evolve(change)
 
 
 _EVOLVE: dict[type, Callable[[Payout, Any], None]] = {
     PayoutCreated: _on_created,
     PayoutStatusChanged: _on_status_changed,
     PayoutSuperseded: _on_superseded,
-    Booked: _on_booked,
-    Retracted: _on_retracted,
+    Booked: _on_book_change,
+    Retracted: _on_book_change,
 }
 
 
-def _head(created: PayoutCreated) -> dict[str, Any]:
+class _Head(TypedDict):
+    """What every booking of a payout begins with, as its arguments."""
+
+    key: str
+    effective_at: datetime
+    currency: str
+    operator_id: str
+    payout_id: str
+
+
+def _head(created: PayoutCreated, key: str, at: datetime) -> _Head:
     return {
+        "key": key,
+        "effective_at": at,
         "currency": created.currency,
         "operator_id": created.operator_id,
         "payout_id": created.payout_id,
-        "amount": created.amount,
     }
 
 
 def create(payout: Payout, created: PayoutCreated) -> list[PayoutDecision]:
     """Make the payout and book it (J31 and J35, or J40), then take in what was answered about it already."""
-    decisions: list[PayoutDecision] = [created]
-    if created.status == IN_TRANSIT:
-        head, at = _head(created), created.fired_at
-        if created.reissue_of:
-            decisions.append(Booked(PayoutReissued(key="initiated", effective_at=at, **head), 1))
-        else:
-            if created.reserve:
-                reserve = head | {"amount": created.reserve}
-                decisions.append(
-                    Booked(
-                        ReserveHeld(key=RESERVE_KEY, effective_at=at, share=RESERVE_KEY, matured=True, **reserve), 1
-                    )
-                )
-            decisions.append(Booked(PayoutInitiated(key="initiated", effective_at=at, **head), 1))
-    for decision in decisions:
-        payout.evolve(decision)
-    return decisions + take_answers(payout)
+    decisions: list[PayoutDecision] = [created, *payout.standing.towards(_booked_by_run(created))]
+    return _folded(payout, decisions) + take_answers(payout)
+
+
+def _booked_by_run(created: PayoutCreated) -> list[Booking]:
+    """What a run has on the book for a payout; nothing of one that waits for somebody's approval."""
+    if created.status == AWAITING_APPROVAL:
+        return []
+    at = created.fired_at
+    initiated = _head(created, "initiated", at)
+    if created.reissue_of:
+        return [PayoutReissued(**initiated, amount=created.amount)]
+    made: list[Booking] = [PayoutInitiated(**initiated, amount=created.amount)]
+    if created.reserve:
+        head = _head(created, RESERVE_KEY, at)
+        made.insert(0, ReserveHeld(**head, share=RESERVE_KEY, matured=True, amount=created.reserve))
+    return made
 
 
 def take_answers(payout: Payout) -> list[PayoutDecision]:
@@ -216,38 +223,28 @@ def take_answers(payout: Payout) -> list[PayoutDecision]:
     if created is None or created.status == AWAITING_APPROVAL:
         return []
     status, at, reason, wanted = _outcome(created, payout.answers)
-    decisions: list[PayoutDecision] = []
-    bank_keys = ("settled", "failed", "returned")
-    for key in bank_keys:
-        booking, revision = payout.standing.get(key, (None, 0))
-        if booking is not None and booking != wanted.get(key):
-            decisions.append(Retracted(booking, revision))
-    for key, booking in wanted.items():
-        if payout.standing.get(key, (None, 0))[0] != booking:
-            decisions.append(Booked(booking, payout.revisions.get(key, 0) + 1))
+    decisions: list[PayoutDecision] = [*payout.standing.towards(wanted, among=BANK_KEYS)]
     if (status, at) != (payout.status, payout.status_at):
         decisions.append(PayoutStatusChanged(payout.payout_id, created.operator_id, status, at, reason))
-    for decision in decisions:
-        payout.evolve(decision)
-    return decisions
+    return _folded(payout, decisions)
 
 
 def _outcome(
     created: PayoutCreated, answers: list[PayoutAnswered]
-) -> tuple[str, datetime, str | None, dict[str, Booking]]:
+) -> tuple[str, datetime, str | None, list[Booking]]:
+    """Status, since when and why, and what the bank's answers should have on the book."""
     status, at, reason = IN_TRANSIT, created.fired_at, None
-    wanted: dict[str, Booking] = {}
-    head = _head(created)
+    wanted: list[Booking] = []
     for answer in sorted(answers, key=lambda fact: fact.order):
         if status in (FAILED, RETURNED) or answer.answer == "accepted" or (answer.answer, status) == ("paid", PAID):
             continue
         came_back = answer.answer == "returned" or (answer.answer == "failed" and status == PAID)
         if status != PAID and answer.answer in ("paid", "returned"):
-            wanted["settled"] = PayoutSettled(key="settled", effective_at=answer.at, **head)
+            wanted.append(PayoutSettled(**_head(created, "settled", answer.at), amount=created.amount))
         if came_back:
-            wanted["returned"] = PayoutReturned(key="returned", effective_at=answer.at, **head)
+            wanted.append(PayoutReturned(**_head(created, "returned", answer.at), amount=created.amount))
         elif answer.answer == "failed":
-            wanted["failed"] = PayoutFailed(key="failed", effective_at=answer.at, **head)
+            wanted.append(PayoutFailed(**_head(created, "failed", answer.at), amount=created.amount))
         status = RETURNED if came_back else FAILED if answer.answer == "failed" else PAID
         at, reason = answer.at, answer.reason
     return status, at, reason, wanted
@@ -256,9 +253,7 @@ def _outcome(
 def supersede(payout: Payout, by: str) -> list[PayoutDecision]:
     """Note that another attempt pays this payout's lines."""
     created = payout.created
-    decision = PayoutSuperseded(payout.payout_id, created.operator_id if created else "", by)
-    payout.evolve(decision)
-    return [decision]
+    return _folded(payout, [PayoutSuperseded(payout.payout_id, created.operator_id if created else "", by)])
 
 
 def release_reserve(payout: Payout, at: datetime) -> list[PayoutDecision]:
@@ -266,9 +261,12 @@ def release_reserve(payout: Payout, at: datetime) -> list[PayoutDecision]:
     created = payout.created
     if created is None:
         return []
-    head = _head(created) | {"amount": created.reserve}
-    share = RESERVE_RELEASE_KEY
-    booking = ReserveReleased(key=share, effective_at=at, share=share, matured=True, **head)
-    decision = Booked(booking, 1)
-    payout.evolve(decision)
-    return [decision]
+    head = _head(created, RESERVE_RELEASE_KEY, at)
+    booking = ReserveReleased(**head, share=RESERVE_RELEASE_KEY, matured=True, amount=created.reserve)
+    return _folded(payout, [*payout.standing.towards([booking], among=(RESERVE_RELEASE_KEY,))])
+
+
+def _folded(payout: Payout, decisions: list[PayoutDecision]) -> list[PayoutDecision]:
+    for decision in decisions:
+        payout.evolve(decision)
+    return decisions

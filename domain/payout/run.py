@@ -4,12 +4,13 @@ The run of business date B fires at the operator's cut-off on B + 1. It pays eve
 fires and available on or before B, negative ones included, once what is left after the reserve reaches the minimum.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
 from domain.book.posting import entry_id
+from domain.book.release import Release
 from domain.calendar import ONE_DAY, business_date, opens_at
 from domain.catalogue.parties import Operator
 from domain.catalogue.versions import Versions
@@ -20,7 +21,6 @@ from domain.payout.payout import (
     RESERVE_KEY,
     RESERVE_RELEASE_KEY,
     Payout,
-    PayoutAnswered,
     PayoutCreated,
     PayoutDecision,
     PayoutKey,
@@ -98,16 +98,17 @@ def fire_runs(
     desk: OperatorDesk,
     versions: Versions[Operator],
     until: datetime,
-    answers: Callable[[str], Sequence[PayoutAnswered]],
+    known: Callable[[str], Payout],
 ) -> RunsMade:
     """Fire every run of an operator that is due by `until`, oldest first; a fired run is never made again.
 
-    `answers` gives what is already known about a payout id, so that what failed is repeated by a later run.
+    `known` gives a payout that is about to be made, with what was answered about its id already: so what the bank has
+    refused by then is repeated by a later run.
     """
     last = last_closed(versions, until)
     if last is None:
         return RunsMade(desk.closed_through)
-    runs = _Runs(desk, versions, until, answers)
+    runs = _Runs(desk, versions, until, known)
     day = _first_day(desk)
     while day is not None and day <= last:
         runs.fire(day)
@@ -135,9 +136,9 @@ class _Runs:
         desk: OperatorDesk,
         versions: Versions[Operator],
         until: datetime,
-        answers: Callable[[str], Sequence[PayoutAnswered]],
+        known: Callable[[str], Payout],
     ) -> None:
-        self.desk, self.versions, self.until, self.answers = desk, versions, until, answers
+        self.desk, self.versions, self.until, self.known = desk, versions, until, known
         self.lines = sorted(desk.lines, key=lambda line: (line.available_on, line.entry_id))
         self.held, self.failed = list(desk.held), list(desk.failed)
         self.decisions: dict[str, tuple[Payout, list[PayoutDecision]]] = {}
@@ -229,10 +230,7 @@ class _Runs:
             entry_ids=tuple(entry_ids),
             reissue_of=reissue_of,
         )
-        payout = Payout(key.payout_id)
-        for answer in self.answers(key.payout_id):
-            payout.learn(answer)
-            payout.version += 1
+        payout = self.known(key.payout_id)
         self._note(payout, create(payout, created))
         if payout.failed:
             self.failed.append(payout)
@@ -244,6 +242,11 @@ def _created(payout: Payout) -> PayoutCreated:
     if payout.created is None:
         raise ValueError(f"payout {payout.payout_id} was never created")
     return payout.created
+
+
+def reserve_release(created: PayoutCreated, versions: Versions[Operator], at: datetime) -> Release:
+    """The release of a reserve that was given back at a moment: payable on the day its run comes round (P8)."""
+    return Release(at, release_day(created, versions), at)
 
 
 def release_day(created: PayoutCreated, versions: Versions[Operator]) -> date:

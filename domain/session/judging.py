@@ -10,7 +10,7 @@ from operator import is_
 from typing import Any
 
 from domain.book.bookings import Booking, ShareMatured
-from domain.book.standing import Booked, Retracted
+from domain.book.release import Release
 from domain.calendar import BEGINNING, utc_text
 from domain.catalogue.catalogue import Catalogue
 from domain.cdr.document import CdrSource, cdr_document, credit_document
@@ -43,7 +43,6 @@ from domain.session.meter_facts import MeterFacts
 from domain.session.orphans import ESTIMATED, orphan_deadline
 from domain.session.payment_facts import PaymentFacts
 from domain.session.ratings import ratings
-from domain.session.release import Release
 from domain.session.roaming_book import roaming_book
 from domain.session.session import Judgement, Session
 
@@ -108,7 +107,7 @@ class _Verdict:
         session = self.session
         due_at = min(self.moments, default=None)
         times = [fact.at for fact in (*session.meter.starts, *session.meter.ends)]
-        times += [booking.effective_at for booking, _ in session.standing.values()]
+        times += [booking.effective_at for booking in session.standing.bookings()]
         times += [release.matures_at for release in session.releases.values() if release.matures_at]
         start = session.meter.first_start()
         partner = start.partner if start else None
@@ -132,7 +131,7 @@ class _Verdict:
         ahead = [release.matures_at for release in self.session.releases.values() if release.matures_at]
         if not ahead:
             return None
-        standing = [booking for booking, _ in self.session.standing.values()]
+        standing = self.session.standing.bookings()
         matured = {booking.effective_at for booking in standing if isinstance(booking, ShareMatured)}
         last = max((booking.effective_at for booking in standing), default=BEGINNING)
         return min((moment for moment in ahead if moment < last and moment not in matured), default=None)
@@ -330,15 +329,9 @@ class _Verdict:
                 self._decide(released)
 
     def _book(self, wanted: list[Booking]) -> None:
-        """Retract what no longer stands and book what does not yet; maturing waits for the clock."""
-        session = self.session
-        wanted_by_key = {booking.key: booking for booking in wanted if self._may_stand(booking)}
-        for key, (booking, revision) in list(session.standing.items()):
-            if wanted_by_key.get(key) != booking:
-                self._decide(Retracted(booking, revision))
-        for key, booking in wanted_by_key.items():
-            if key not in session.standing:
-                self._decide(Booked(booking, session.revisions.get(key, 0) + 1))
+        """Have just what is wanted stand; maturing waits for the clock."""
+        for change in self.session.standing.towards([booking for booking in wanted if self._may_stand(booking)]):
+            self._decide(change)
 
     def _may_stand(self, booking: Booking) -> bool:
         if not isinstance(booking, ShareMatured) or booking.key in self.session.standing:

@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from domain.book.bookings import AcceptedCdrCredited, Booking, CdrAccepted, CdrInvoicePaid, ShareMatured
+from domain.book.release import Release
 from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.parties import Partner
 from domain.fact import in_order
 from domain.session.cdr_chain import IssuedCdr
 from domain.session.facts import CdrAnswered, CdrPaid
-from domain.session.release import Release, release, release_at_once
+from domain.session.release import release, release_at_once
 
 
 def roaming_book(

@@ -13,8 +13,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from domain.book.bookings import Booking
-from domain.book.standing import Booked, Retracted
+from domain.book.standing import BookChange, Booked, Retracted, Standing
 from domain.catalogue.catalogue import Catalogue
 from domain.fact import Fact
 from domain.session.assessment import Assessment, BillChange, assess
@@ -87,8 +86,7 @@ class Session:
     answers: list[CdrAnswered] = field(default_factory=list)
     paid: list[CdrPaid] = field(default_factory=list)
     outcome: SessionAssessed | None = None
-    standing: dict[str, tuple[Booking, int]] = field(default_factory=dict)
-    revisions: dict[str, int] = field(default_factory=dict)
+    standing: Standing = field(default_factory=Standing)
     releases: dict[str, ShareReleased] = field(default_factory=dict)
     issued: list[IssuedCdr] = field(default_factory=list)
     sent: dict[int, CdrIssued] = field(default_factory=dict)
@@ -172,13 +170,8 @@ def _on_share_released(session: Session, event: ShareReleased) -> None:
     session.releases[event.share] = event
 
 
-def _on_booked(session: Session, event: Booked) -> None:
-    session.standing[event.booking.key] = (event.booking, event.revision)
-    session.revisions[event.booking.key] = event.revision
-
-
-def _on_retracted(session: Session, event: Retracted) -> None:
-    del session.standing[event.booking.key]
+def _on_book_change(session: Session, change: BookChange) -> None:
+    session.standing.evolve(change)
 
 
 def _on_cdr_issued(session: Session, event: CdrIssued) -> None:
@@ -196,8 +189,8 @@ _EVOLVE: dict[type, Callable[[Session, Any], None]] = {
     FactRejected: _on_fact_rejected,
     FactReadmitted: _on_fact_readmitted,
     ShareReleased: _on_share_released,
-    Booked: _on_booked,
-    Retracted: _on_retracted,
+    Booked: _on_book_change,
+    Retracted: _on_book_change,
     CdrIssued: _on_cdr_issued,
     CdrCredited: _on_cdr_credited,
 }

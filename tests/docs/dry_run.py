@@ -81,7 +81,7 @@ class DryRun:
                 held=[payout for payout in mine if payout.holds_reserve],
                 failed=[payout for payout in mine if payout.failed],
             )
-            runs = fire_runs(desk, versions, moment, lambda payout_id: self._payout(payout_id).answers)
+            runs = fire_runs(desk, versions, moment, self._payout)
             for payout, decisions in runs.decisions:
                 self.payouts[payout.payout_id] = payout
                 self._note(payout_stream(payout.payout_id), decisions)

@@ -303,8 +303,8 @@ def on_the_book(session: Session, *kinds: str) -> list[Line]:
     stream_id = session_stream(session.session_id)
     entries = [
         entry
-        for booking, revision in session.standing.values()
-        for entry in entries_of(booking, stream_id, revision, CAUSE)
+        for booked in session.standing
+        for entry in entries_of(booked.booking, stream_id, booked.revision, CAUSE)
     ]
     entries.sort(key=lambda entry: entry.effective_at)
     wanted = [entry for entry in entries if not kinds or entry.kind in kinds]

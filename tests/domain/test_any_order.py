@@ -126,7 +126,7 @@ def what_stands(session: Session) -> dict[str, Any]:
     }
     return {
         "outcome": session.outcome,
-        "bookings": {key: booking for key, (booking, _) in session.standing.items()},
+        "bookings": {booking.key: booking for booking in session.standing.bookings()},
         "releases": releases,
         "cdrs": session.issued,
         "documents": session.sent,
@@ -164,7 +164,7 @@ def check(facts: Sequence[Fact], known: Catalogue) -> None:
     at_once = decided(sorted(facts, key=lambda fact: fact.order), known)
     assert what_stands(session) == what_stands(at_once)
     # What was retracted nets to nothing at its own effective time: the journal says what stands.
-    assert sums(made) == sums([Booked(booking, revision) for booking, revision in session.standing.values()])
+    assert sums(made) == sums(list(session.standing))
     assert len(set(entry_ids(made))) == len(entry_ids(made))
 
 
@@ -232,7 +232,7 @@ def test_catalogue_and_facts_may_come_in_any_order_among_each_other(
     for type_, id_, time, data in sorted(told, key=lambda each: at(each[2])):
         early.publish(type_, "b", id_, at(time), data)
     assert what_stands(session) == what_stands(decided(facts, early))
-    assert sums(made) == sums([Booked(booking, revision) for booking, revision in session.standing.values()])
+    assert sums(made) == sums(list(session.standing))
 
 
 @settings(deadline=None)
@@ -240,7 +240,7 @@ def test_catalogue_and_facts_may_come_in_any_order_among_each_other(
 def test_what_leaves_pending_is_what_became_available(facts: list[Fact], contract: dict[str, Any]) -> None:
     """A released share leaves nothing pending once it has matured; one that was not released stays as a whole."""
     session = decided(facts, catalogue(operator(**contract)))
-    standing = [Booked(booking, revision) for booking, revision in session.standing.values()]
+    standing = list(session.standing)
     pending = sum(amount for (account, _, _), amount in sums(standing).items() if account.startswith("2011/"))
     release = session.releases.get("session")
     if release is not None and release.released_at is not None:

@@ -67,8 +67,8 @@ def payout(*answers: PayoutAnswered, status: str = IN_TRANSIT) -> Payout:
 def booked(found: Payout) -> list[tuple[str, str, Amounts]]:
     entries = [
         entry
-        for booking, revision in found.standing.values()
-        for entry in entries_of(booking, payout_stream(found.payout_id), revision, CAUSE)
+        for booked in found.standing
+        for entry in entries_of(booked.booking, payout_stream(found.payout_id), booked.revision, CAUSE)
     ]
     entries.sort(key=lambda entry: (entry.effective_at, entry.kind))
     return [(entry.kind, f"{entry.effective_at:%d %H:%M}", amounts(entry)) for entry in entries]

@@ -82,9 +82,11 @@ class Runs:
             held=[payout for payout in open_payouts if payout.holds_reserve],
             failed=[payout for payout in open_payouts if payout.failed],
         )
-        made = fire_runs(desk, self.versions, at(moment), lambda id_: self.answers.get(id_, []))
-        self._keep(made)
+        self._keep(fire_runs(desk, self.versions, at(moment), self._answered))
         return self
+
+    def _answered(self, payout_id: str) -> Payout:
+        return Payout(payout_id, answers=list(self.answers.get(payout_id, [])))
 
     def _keep(self, made: RunsMade) -> None:
         self.closed_through = made.closed_through

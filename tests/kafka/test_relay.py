@@ -19,7 +19,7 @@ from contracts.outgoing import OUTBOUND_MODEL_OF
 from domain.fact import RecordedFact
 from domain.payout.payout import PayoutCreated, PayoutStatusChanged
 from domain.session.decisions import CdrCredited, CdrIssued, SessionAssessed
-from engine.work import Work
+from engine.work import Unfolded, Work
 from ledger import locks
 from ledger.errors import DatabaseUnavailable
 from ledger.gateway import Gateway
@@ -54,10 +54,11 @@ def decide(gateway: Gateway, events: Sequence[Any], topic: str, key: str, stream
     """Stores events and has each decision of them sent."""
     with gateway.transaction() as cursor:
         work = Work(0)
-        for version, event in enumerate(events, 1):
-            work.store(stream, version, event)
+        appended = work.stream(stream, Unfolded(0))
+        for event in events:
+            appended.append(event)
             if not isinstance(event, RecordedFact):
-                work.send(topic, key, stream, version)
+                appended.send(topic, key)
         work.write(cursor)
 
 
@@ -235,9 +236,10 @@ async def test_a_row_that_nothing_can_be_made_of_holds_up_no_other(
     fact = RecordedFact("payment.failed", "psp", "1", AT, {})
     with gateway.transaction() as cursor:
         work = Work(0)
-        for version, event in enumerate([fact, payout_status("PAID")], 1):
-            work.store(STREAM, version, event)
-            work.send("settlement.notifications", "OP-1", STREAM, version)
+        stream = work.stream(STREAM, Unfolded(0))
+        for event in (fact, payout_status("PAID")):
+            stream.append(event)
+            stream.send("settlement.notifications", "OP-1")
         work.write(cursor)
     [sent] = await emitted(client_options, database_url)
     assert sent.event["data"]["kind"] == "PAYOUT_PAID"

@@ -11,7 +11,7 @@ from uuid import uuid5
 from domain.book.posting import entries_of, payable_effects
 from domain.calendar import instant
 from domain.catalogue.catalogue import CATALOGUE_TYPES, Catalogue
-from domain.payout.payout import PayoutAnswered, PayoutCreated, parse_answer
+from domain.payout.payout import Payout, PayoutAnswered, PayoutCreated, parse_answer
 from domain.payout.run import Line, OperatorDesk, fire_runs
 from domain.session.assessment import Bill, assess
 from domain.session.facts import FACT_PARSERS, INVOICE_ITEM, SETTLED_ITEM, parse_fact
@@ -74,9 +74,12 @@ class Foresight:
         made: list[PayoutCreated] = []
         for operator_id, versions in sorted(self.catalogue.operators.items()):
             desk = OperatorDesk(operator_id, lines=lines[operator_id])
-            runs = fire_runs(desk, versions, until, lambda payout_id: self._answers.get(payout_id, ()))
+            runs = fire_runs(desk, versions, until, self._payout_to_be)
             made += [payout.created for payout, _ in runs.decisions if payout.created is not None]
         return sorted(made, key=lambda payout: (payout.fired_at, payout.payout_id))
+
+    def _payout_to_be(self, payout_id: str) -> Payout:
+        return Payout(payout_id, answers=list(self._answers.get(payout_id, ())))
 
     def _lines(self, until: datetime) -> dict[str, list[Line]]:
         lines: dict[str, list[Line]] = defaultdict(list)
@@ -84,12 +87,13 @@ class Foresight:
             due_at: datetime | None = until
             while due_at is not None and due_at <= until:
                 due_at = decide(session, self.catalogue, until).due_at
-            for booking, revision in session.standing.values():
+            for booked in session.standing:
+                booking = booked.booking
                 released = session.releases.get(booking.share)
                 if released is None or released.released_at is None or released.available_on is None:
                     continue
                 stream_id = session_stream(session_id)
-                entries = entries_of(booking, stream_id, revision, uuid5(stream_id, booking.key))
+                entries = entries_of(booking, stream_id, booked.revision, uuid5(stream_id, booking.key))
                 for entry, amount in payable_effects(entries, booking.operator_id):
                     line = Line(entry.entry_id, entry.currency, amount, released.released_at, released.available_on)
                     lines[booking.operator_id].append(line)

@@ -26,13 +26,14 @@ from domain.book.bookings import (
     SessionReRated,
     ShareMatured,
 )
+from domain.book.release import Release
 from domain.catalogue.catalogue import Catalogue
 from domain.fact import Fact
 from domain.money import largest_remainder
 from domain.session.assessment import Assessment, Bill, BillChange
 from domain.session.facts import Captured, DisputeClosed, Disputed, Failed, Refunded, Settled
 from domain.session.payment_facts import PaymentFacts, first_of_each, settled_captures
-from domain.session.release import Release, release, release_at_once
+from domain.session.release import release, release_at_once
 from domain.values import value
 
 SESSION_SHARE = "session"
