@@ -14,10 +14,10 @@ from domain.catalogue.parties import Operator
 from domain.catalogue.versions import Versions
 from domain.fact import RecordedFact
 from domain.payout.payout import (
-    AWAITING_APPROVAL,
     Payout,
     PayoutCreated,
     PayoutDecision,
+    PayoutStatus,
     PayoutStatusChanged,
     parse_answer,
     payout_stream,
@@ -130,7 +130,7 @@ def _write_decisions(
         if isinstance(decision, Booked | Retracted):
             release = _release(decision.booking, created, versions)
             stream.book(decision, release, payout_id=None if release else payout.payout_id)
-        elif isinstance(decision, PayoutCreated) and decision.status != AWAITING_APPROVAL:
+        elif isinstance(decision, PayoutCreated) and decision.status != PayoutStatus.AWAITING_APPROVAL:
             stream.send("settlement.batches", decision.operator_id)
         elif isinstance(decision, PayoutStatusChanged):
             stream.send("settlement.notifications", decision.operator_id)

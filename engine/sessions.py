@@ -11,6 +11,7 @@ from psycopg.rows import TupleRow
 from domain.book.standing import BookChange, Booked, Retracted
 from domain.catalogue.catalogue import Catalogue
 from domain.fact import RecordedFact
+from domain.session.assessment import SessionState
 from domain.session.decisions import (
     CdrCredited,
     CdrIssued,
@@ -32,7 +33,7 @@ from ledger.events.store import StoredEvent, read_streams
 
 DEFAULT_KEPT_SESSIONS = 10_000
 _OUTCOME = SessionAssessed.__name__
-NOTIFIED_STATES = ("SUSPENSE", "INVALID")
+NOTIFIED_STATES = (SessionState.SUSPENSE, SessionState.INVALID)
 
 
 class SessionStore:

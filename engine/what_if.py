@@ -17,7 +17,7 @@ from psycopg.rows import TupleRow
 from domain.book.bookings import CapturedSessionReRated
 from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.orders import RatingOrder
-from domain.session.assessment import RATED, Assessment, Bill
+from domain.session.assessment import Assessment, Bill, SessionState
 from domain.session.decisions import SessionAssessed
 from domain.session.judging import decide
 from domain.session.session import Session
@@ -59,7 +59,7 @@ class Amounts:
     @classmethod
     def of_outcome(cls, outcome: SessionAssessed | None) -> Self | None:
         """What an outcome says that stands; None unless it is RATED."""
-        if outcome is None or outcome.state != RATED:
+        if outcome is None or outcome.state != SessionState.RATED:
             return None
         amounts = (outcome.net, outcome.gross, outcome.operator_share, outcome.commission, outcome.commission_vat)
         return cls(*(amount or 0 for amount in amounts))
@@ -233,7 +233,7 @@ def _judged(session: Session, catalogue: Catalogue, order: RatingOrder) -> Sessi
     decide(session, catalogue, None)
     after, assessment = session.outcome, session.assess(catalogue)
     left = Amounts.of_outcome(after)
-    bill = assessment.changes[-1].bill if assessment.state == RATED and assessment.changes else None
+    bill = assessment.changes[-1].bill if assessment.state == SessionState.RATED and assessment.changes else None
     is_changed = (found.energy_wh, found.billed) != (after.energy_wh if after else None, left)
     credit, cdr = _documents(session, assessment, order) if is_changed else (0, 0)
     short, due = _short_and_due(session)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time
+from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -16,6 +17,28 @@ from domain.money import parse_minor
 def partner_key(country_code: str, party_id: str) -> str:
     """A partner as it is written everywhere: `DE-ABC` (OCPI party ids compare without case)."""
     return f"{country_code}-{party_id}".upper()
+
+
+class FeeBearer(StrEnum):
+    """Who bears what a payment provider charges."""
+
+    PLATFORM = "PLATFORM"
+    OPERATOR = "OPERATOR"
+
+
+class FundRelease(StrEnum):
+    """What has to have happened before an operator's share of a session is released (rule P2)."""
+
+    ON_SESSION = "ON_SESSION"
+    ON_CAPTURE = "ON_CAPTURE"
+    ON_SETTLEMENT = "ON_SETTLEMENT"
+
+
+class Funding(StrEnum):
+    """What releases the share of a roaming session: the paid invoice of its CDR, or already its acceptance (P23)."""
+
+    PAY_WHEN_PAID = "PAY_WHEN_PAID"
+    ADVANCE = "ADVANCE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +67,8 @@ class Operator:
     commission_percent: Fraction
     commission_per_session_minor: int
     commission_vat_percent: Fraction
-    psp_fee_bearer: str
-    fund_release: str
+    psp_fee_bearer: FeeBearer
+    fund_release: FundRelease
     payout: PayoutTerms
     cdr_delay_minutes: int
     bank_account: Mapping[str, str]
@@ -67,8 +90,8 @@ class Operator:
             commission_percent=Fraction(str(commission["percent"])),
             commission_per_session_minor=parse_minor(str(commission["per_session"]), currency),
             commission_vat_percent=Fraction(str(commission["vat_percent"])),
-            psp_fee_bearer=data["psp_fee_bearer"],
-            fund_release=data["fund_release"],
+            psp_fee_bearer=FeeBearer(data["psp_fee_bearer"]),
+            fund_release=FundRelease(data["fund_release"]),
             payout=PayoutTerms(
                 cutoff=time(int(hours), int(minutes)),
                 business_days_only=payout["business_days_only"],
@@ -115,11 +138,14 @@ class Partner:
     partner: str
     name: str
     currency: str
-    funding: str
+    funding: Funding
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> "Partner":
         """A partner from the data of `partner.registered`."""
         return cls(
-            partner_key(data["country_code"], data["party_id"]), data["name"], data["currency"], data["funding"]
+            partner=partner_key(data["country_code"], data["party_id"]),
+            name=data["name"],
+            currency=data["currency"],
+            funding=Funding(data["funding"]),
         )

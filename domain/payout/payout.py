@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any, TypeAlias, TypedDict
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -18,14 +19,42 @@ from domain.book.bookings import (
 )
 from domain.book.standing import BookChange, Booked, Retracted, Standing
 from domain.calendar import instant
-from domain.fact import Fact
+from domain.fact import Fact, in_order
 from domain.values import named_value, value
 
-AWAITING_APPROVAL, IN_TRANSIT, PAID = "AWAITING_APPROVAL", "IN_TRANSIT", "PAID"
-FAILED, RETURNED = "FAILED", "RETURNED"
 RESERVE_KEY, RESERVE_RELEASE_KEY = "reserve", "reserve-release"
 # The bookings that the bank's answers decide; what the run booked stands whatever the bank says.
 BANK_KEYS = ("settled", "failed", "returned")
+
+
+class PayoutStatus(StrEnum):
+    """Where a payout is; AWAITING_APPROVAL: it was made, and somebody has to let it go."""
+
+    AWAITING_APPROVAL = "AWAITING_APPROVAL"
+    IN_TRANSIT = "IN_TRANSIT"
+    PAID = "PAID"
+    FAILED = "FAILED"
+    RETURNED = "RETURNED"
+
+
+class PayoutAnswer(StrEnum):
+    """What a payout processor says of a payout: the last word of the type of its message."""
+
+    ACCEPTED = "accepted"
+    PAID = "paid"
+    FAILED = "failed"
+    RETURNED = "returned"
+
+
+# The status after an answer; where there is none, the answer is no news. A return implies that the payout was paid
+# before it, a failure after it was paid is a return, and of what came back nothing more is taken.
+_NEXT_STATUS = {
+    (PayoutStatus.IN_TRANSIT, PayoutAnswer.PAID): PayoutStatus.PAID,
+    (PayoutStatus.IN_TRANSIT, PayoutAnswer.FAILED): PayoutStatus.FAILED,
+    (PayoutStatus.IN_TRANSIT, PayoutAnswer.RETURNED): PayoutStatus.RETURNED,
+    (PayoutStatus.PAID, PayoutAnswer.FAILED): PayoutStatus.RETURNED,
+    (PayoutStatus.PAID, PayoutAnswer.RETURNED): PayoutStatus.RETURNED,
+}
 
 
 @value
@@ -59,15 +88,15 @@ def payout_stream(payout_id: str) -> UUID:
 
 @named_value
 class PayoutAnswered(Fact):
-    """`payout.accepted`, `payout.paid`, `payout.failed` or `payout.returned`; `answer` is the last word of it."""
+    """`payout.accepted`, `payout.paid`, `payout.failed` or `payout.returned`."""
 
-    answer: str
+    answer: PayoutAnswer
     reason: str | None
 
 
 def parse_answer(type_: str, data: Mapping[str, Any], source: str, id_: str) -> PayoutAnswered:
     """The answer a payout processor's message states."""
-    answer = type_.rpartition(".")[2]
+    answer = PayoutAnswer(type_.rpartition(".")[2])
     return PayoutAnswered(at=instant(data["at"]), source=source, id=id_, answer=answer, reason=data.get("reason"))
 
 
@@ -83,7 +112,7 @@ class PayoutCreated:
     attempt: int
     amount: int
     reserve: int
-    status: str
+    status: PayoutStatus
     fired_at: datetime
     bank_account: Mapping[str, str]
     holder_name: str
@@ -98,7 +127,7 @@ class PayoutStatusChanged:
 
     payout_id: str
     operator_id: str
-    status: str
+    status: PayoutStatus
     at: datetime
     reason: str | None
 
@@ -123,7 +152,7 @@ class Payout:
     version: int = 0
     created: PayoutCreated | None = None
     answers: list[PayoutAnswered] = field(default_factory=list)
-    status: str = ""
+    status: PayoutStatus | None = None
     status_at: datetime | None = None
     superseded: bool = False
     standing: Standing = field(default_factory=Standing)
@@ -139,7 +168,7 @@ class Payout:
     @property
     def failed(self) -> bool:
         """Whether the money is back and waits for another account (2060)."""
-        return self.status in (FAILED, RETURNED) and not self.superseded
+        return self.status in (PayoutStatus.FAILED, PayoutStatus.RETURNED) and not self.superseded
 
     @property
     def holds_reserve(self) -> bool:
@@ -200,7 +229,7 @@ def create(payout: Payout, created: PayoutCreated) -> list[PayoutDecision]:
 
 def _booked_by_run(created: PayoutCreated) -> list[Booking]:
     """What a run has on the book for a payout; nothing of one that waits for somebody's approval."""
-    if created.status == AWAITING_APPROVAL:
+    if created.status == PayoutStatus.AWAITING_APPROVAL:
         return []
     at = created.fired_at
     initiated = _head(created, "initiated", at)
@@ -216,11 +245,10 @@ def _booked_by_run(created: PayoutCreated) -> list[Booking]:
 def take_answers(payout: Payout) -> list[PayoutDecision]:
     """Bring status and book in step with the answers, taken in the order of their own times.
 
-    A return implies that the payout was paid before it; a failure after it was paid is a return. Once failed or
-    returned, nothing more is taken from that attempt. Answers to a payout that does not exist yet wait for it.
+    Answers to a payout that does not exist yet wait for it.
     """
     created = payout.created
-    if created is None or created.status == AWAITING_APPROVAL:
+    if created is None or created.status == PayoutStatus.AWAITING_APPROVAL:
         return []
     status, at, reason, wanted = _outcome(created, payout.answers)
     decisions: list[PayoutDecision] = [*payout.standing.towards(wanted, among=BANK_KEYS)]
@@ -231,22 +259,22 @@ def take_answers(payout: Payout) -> list[PayoutDecision]:
 
 def _outcome(
     created: PayoutCreated, answers: list[PayoutAnswered]
-) -> tuple[str, datetime, str | None, list[Booking]]:
+) -> tuple[PayoutStatus, datetime, str | None, list[Booking]]:
     """Status, since when and why, and what the bank's answers should have on the book."""
-    status, at, reason = IN_TRANSIT, created.fired_at, None
+    status, at = PayoutStatus.IN_TRANSIT, created.fired_at
+    reason: str | None = None
     wanted: list[Booking] = []
-    for answer in sorted(answers, key=lambda fact: fact.order):
-        if status in (FAILED, RETURNED) or answer.answer == "accepted" or (answer.answer, status) == ("paid", PAID):
+    for answer in sorted(answers, key=in_order):
+        following = _NEXT_STATUS.get((status, answer.answer))
+        if following is None:
             continue
-        came_back = answer.answer == "returned" or (answer.answer == "failed" and status == PAID)
-        if status != PAID and answer.answer in ("paid", "returned"):
+        if status == PayoutStatus.IN_TRANSIT and following != PayoutStatus.FAILED:
             wanted.append(PayoutSettled(**_head(created, "settled", answer.at), amount=created.amount))
-        if came_back:
+        if following == PayoutStatus.RETURNED:
             wanted.append(PayoutReturned(**_head(created, "returned", answer.at), amount=created.amount))
-        elif answer.answer == "failed":
+        elif following == PayoutStatus.FAILED:
             wanted.append(PayoutFailed(**_head(created, "failed", answer.at), amount=created.amount))
-        status = RETURNED if came_back else FAILED if answer.answer == "failed" else PAID
-        at, reason = answer.at, answer.reason
+        status, at, reason = following, answer.at, answer.reason
     return status, at, reason, wanted
 
 

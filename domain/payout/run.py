@@ -16,14 +16,13 @@ from domain.catalogue.parties import Operator
 from domain.catalogue.versions import Versions
 from domain.money import percent_of
 from domain.payout.payout import (
-    AWAITING_APPROVAL,
-    IN_TRANSIT,
     RESERVE_KEY,
     RESERVE_RELEASE_KEY,
     Payout,
     PayoutCreated,
     PayoutDecision,
     PayoutKey,
+    PayoutStatus,
     create,
     payout_stream,
     release_reserve,
@@ -222,7 +221,7 @@ class _Runs:
             attempt=key.attempt,
             amount=amount,
             reserve=reserve,
-            status=AWAITING_APPROVAL if operator.payout.requires_approval else IN_TRANSIT,
+            status=PayoutStatus.AWAITING_APPROVAL if operator.payout.requires_approval else PayoutStatus.IN_TRANSIT,
             fired_at=at,
             bank_account=operator.bank_account,
             holder_name=operator.name,
@@ -234,7 +233,7 @@ class _Runs:
         self._note(payout, create(payout, created))
         if payout.failed:
             self.failed.append(payout)
-        if reserve and created.status == IN_TRANSIT:
+        if reserve and created.status == PayoutStatus.IN_TRANSIT:
             self.held.append(payout)
 
 

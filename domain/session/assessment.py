@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import field
 from datetime import datetime
-from typing import NamedTuple
+from enum import StrEnum
+from typing import NamedTuple, TypeAlias
 
 from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.parties import Operator
@@ -26,7 +27,17 @@ from domain.values import value
 
 # No session costs as much; it also keeps every sum of amounts far within the 64 bits of the book.
 MAX_AMOUNT_MINOR = 10**13
-OPEN, SUSPENSE, RATED, INVALID = "OPEN", "SUSPENSE", "RATED", "INVALID"
+
+BillKey: TypeAlias = tuple[str, int, int, int, int]
+
+
+class SessionState(StrEnum):
+    """What became of a session: not over yet, waiting for something, priced, or contradicting itself."""
+
+    OPEN = "OPEN"
+    SUSPENSE = "SUSPENSE"
+    RATED = "RATED"
+    INVALID = "INVALID"
 
 
 @value
@@ -57,7 +68,7 @@ class Bill:
         return self.gross - self.commission - self.commission_vat
 
     @property
-    def key(self) -> tuple[str, int, int, int, int]:
+    def key(self) -> BillKey:
         """What makes one bill another: energy or any amount."""
         return (plain(self.energy_wh), self.net, self.gross, self.commission, self.commission_vat)
 
@@ -80,7 +91,7 @@ class Assessment:
     rateable. `metered` is what the meter counted, billed or not, over time.
     """
 
-    state: str
+    state: SessionState
     reason: str
     contract: Contract | None = None
     changes: tuple[BillChange, ...] = ()
@@ -96,18 +107,18 @@ def assess(facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None =
     contradicted = contradiction(facts)
     start, end = facts.first_start(), facts.first_end()
     if contradicted:
-        return Assessment(INVALID, contradicted, metered=_metered(facts, start, end))
+        return Assessment(SessionState.INVALID, contradicted, metered=_metered(facts, start, end))
     estimated_from = None
     if end is None and closed_at is not None:
         deadline = orphan_deadline(facts, catalogue)
         if deadline is not None and deadline <= closed_at:
             end, estimated_from = estimated_end(facts), deadline
     if start is None or end is None:
-        return Assessment(OPEN, "START_MISSING" if start is None else "END_MISSING")
+        return Assessment(SessionState.OPEN, "START_MISSING" if start is None else "END_MISSING")
     counted = _metered(facts, start, end)
     found = contract_for(start, end, catalogue)
     if isinstance(found, str):
-        return Assessment(SUSPENSE, found, metered=counted)
+        return Assessment(SessionState.SUSPENSE, found, metered=counted)
     return _rate_over_time(facts, found, counted, estimated_from)
 
 
@@ -135,8 +146,8 @@ def _rate_over_time(
             changes.append(BillChange(contract.end.at, contract.end.source, contract.end.id, bill))
         elif rateable_from is not None and bill != changes[-1].bill:
             changes.append(BillChange(truth.at, truth.source, truth.id, bill))
-    state = SUSPENSE if reason else RATED
-    if state == RATED and estimated_from is not None:
+    state = SessionState.SUSPENSE if reason else SessionState.RATED
+    if state == SessionState.RATED and estimated_from is not None:
         reason = ESTIMATED
     return Assessment(state, reason, contract, tuple(changes), rateable_from, counted)
 

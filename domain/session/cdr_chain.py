@@ -7,16 +7,14 @@ the standing CDR as a whole and issues a new one (OCPI mod_cdrs, Credit CDRs).
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import TypeAlias
 from uuid import NAMESPACE_URL
 
 from domain.fact import in_order
 from domain.named_ids import named_id
-from domain.session.assessment import Assessment, Bill, BillChange
+from domain.session.assessment import Assessment, Bill, BillChange, BillKey
 from domain.session.facts import CdrAnswered
 from domain.values import value
 
-BillKey: TypeAlias = tuple[str, int, int, int, int]
 ISSUE, CREDIT = "issue", "credit"
 
 

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any, TypeAlias
 
 from domain.book.standing import Booked, Retracted
-from domain.session.cdr_chain import BillKey
+from domain.session.assessment import BillKey, SessionState
 from domain.values import value
 
 
@@ -20,7 +20,7 @@ class SessionAssessed:
 
     session_id: str
     operator_id: str
-    state: str
+    state: SessionState
     reason: str
     energy_wh: str | None = None
     currency: str | None = None

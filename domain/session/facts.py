@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from domain.calendar import instant
@@ -11,6 +12,21 @@ from domain.exact import Exact, exact
 from domain.fact import Fact
 from domain.money import parse_minor
 from domain.values import named_value
+
+
+class RefundBearer(StrEnum):
+    """At whose cost money goes back to a driver; SHARED: the operator's, and the platform's in its commission."""
+
+    OPERATOR = "OPERATOR"
+    PLATFORM = "PLATFORM"
+    SHARED = "SHARED"
+
+
+class DisputeOutcome(StrEnum):
+    """How a dispute ended, as the operator sees it."""
+
+    WON = "WON"
+    LOST = "LOST"
 
 
 @named_value
@@ -99,7 +115,7 @@ class Refunded(Fact):
     payment_id: str
     currency: str
     amount: int
-    borne_by: str
+    borne_by: RefundBearer
 
 
 @named_value
@@ -118,7 +134,7 @@ class DisputeClosed(Fact):
     """`payment.dispute_closed`: WON or LOST."""
 
     dispute_id: str
-    outcome: str
+    outcome: DisputeOutcome
 
 
 @named_value
@@ -253,7 +269,7 @@ def _refunded(data: Mapping[str, Any], source: str, id_: str) -> Refunded:
         payment_id=data["payment_id"],
         currency=data["amount"]["currency"],
         amount=_minor(data["amount"]),
-        borne_by=data["borne_by"],
+        borne_by=RefundBearer(data["borne_by"]),
     )
 
 
@@ -272,7 +288,11 @@ def _disputed(data: Mapping[str, Any], source: str, id_: str) -> Disputed:
 
 def _dispute_closed(data: Mapping[str, Any], source: str, id_: str) -> DisputeClosed:
     return DisputeClosed(
-        at=instant(data["closed_at"]), source=source, id=id_, dispute_id=data["dispute_id"], outcome=data["outcome"]
+        at=instant(data["closed_at"]),
+        source=source,
+        id=id_,
+        dispute_id=data["dispute_id"],
+        outcome=DisputeOutcome(data["outcome"]),
     )
 
 

@@ -18,11 +18,10 @@ from domain.cdr.taxes import taxes_to_store
 from domain.fact import in_order
 from domain.money import plain
 from domain.session.assessment import (
-    RATED,
-    SUSPENSE,
     Assessment,
     Bill,
     BillChange,
+    SessionState,
     session_currency,
     single_operator,
 )
@@ -118,7 +117,7 @@ class _Verdict:
             max(times, default=BEGINNING),
             self.operator_id,
             partner,
-            settled=assessment.state == RATED,
+            settled=assessment.state == SessionState.RATED,
             awaits_location=start.location_id.casefold() if start is not None and not known else None,
             presumed_at=self._presumed_at(),
             started_at=start.at if start is not None else None,
@@ -289,10 +288,10 @@ class _Verdict:
             return
         self.session.reported = (assessment, billed, shortfall)
         state, reason = assessment.state, assessment.reason
-        bill = billed[-1].bill if billed and state != SUSPENSE else None
-        if state == RATED and bill is None:
+        bill = billed[-1].bill if billed and state != SessionState.SUSPENSE else None
+        if state == SessionState.RATED and bill is None:
             # Its bill was withdrawn and paid back; now it could be billed again, and nothing can be captured for it.
-            state, reason = SUSPENSE, NOT_CHARGEABLE
+            state, reason = SessionState.SUSPENSE, NOT_CHARGEABLE
         told: dict[str, Any] = self._metered(assessment)
         if assessment.contract is not None:
             currency, partner = assessment.contract.operator.currency, assessment.contract.partner

@@ -7,7 +7,7 @@ from typing import Any
 from domain.book.bookings import AcceptedCdrCredited, Booking, CdrAccepted, CdrInvoicePaid, ShareMatured
 from domain.book.release import Release
 from domain.catalogue.catalogue import Catalogue
-from domain.catalogue.parties import Partner
+from domain.catalogue.parties import Funding, Partner
 from domain.fact import in_order
 from domain.session.cdr_chain import IssuedCdr
 from domain.session.facts import CdrAnswered, CdrPaid
@@ -66,7 +66,7 @@ def _invoice(cdr: IssuedCdr, partner: Partner, paid: Iterable[CdrPaid]) -> CdrPa
 
 def _released_at(partner: Partner, accepted_at: datetime, invoice: CdrPaid | None) -> datetime | None:
     """ADVANCE releases at acceptance, PAY_WHEN_PAID when the invoice is paid (rule P23)."""
-    if partner.funding == "ADVANCE":
+    if partner.funding == Funding.ADVANCE:
         return accepted_at
     return max(accepted_at, invoice.at) if invoice else None
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from functools import lru_cache
 from types import UnionType
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
@@ -154,6 +155,8 @@ def _converter(hint: Any) -> Callable[[Any], Any] | None:
         return date.fromisoformat
     if hint is UUID:
         return UUID
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return hint
     if get_origin(hint) is tuple:
         return cast("Callable[[Any], Any]", tuple)
     return None

@@ -9,6 +9,7 @@ from domain.book.journal import Entry
 from domain.calendar import instant
 from domain.money import format_minor
 from domain.payout.payout import Payout
+from domain.session.assessment import SessionState
 from domain.session.decisions import SessionAssessed
 from tests.docs.dry_run import DryRun
 from tests.docs.pages import README, block, table
@@ -90,9 +91,11 @@ def test_the_demo_says_what_the_readme_says_it_does() -> None:
     cdrs = sum(1 + (cdr.credited_at is not None) for session in run.sessions.values() for cdr in session.issued)
     payouts = sum(payout.created is not None for payout in run.payouts.values())
 
+    wanted = (SessionState.RATED, SessionState.OPEN, SessionState.SUSPENSE)
+    rated, still_open, suspended = (states[state] for state in wanted)
     headline = (
-        f"{len(messages()):,} messages: 1 duplicate, 1 dead-lettered. {states['RATED']} sessions rated, "
-        f"{states['OPEN']} open, {states['SUSPENSE']} in suspense. {cdrs} CDRs, {payouts} payouts."
+        f"{len(messages()):,} messages: 1 duplicate, 1 dead-lettered. {rated} sessions rated, "
+        f"{still_open} open, {suspended} in suspense. {cdrs} CDRs, {payouts} payouts."
     )
     assert headline in README.read_text(encoding="utf-8")
 

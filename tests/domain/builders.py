@@ -23,10 +23,12 @@ from domain.session.facts import (
     CdrPaid,
     DisputeClosed,
     Disputed,
+    DisputeOutcome,
     Ended,
     Failed,
     MeterCorrected,
     Metered,
+    RefundBearer,
     Refunded,
     Settled,
     Started,
@@ -216,7 +218,7 @@ def refunded(
         payment_id=payment,
         currency="EUR",
         amount=amount,
-        borne_by=borne_by,
+        borne_by=RefundBearer(borne_by),
     )
 
 
@@ -236,7 +238,9 @@ def disputed(
 
 
 def closed(when: str, outcome: str, dispute: str = "D-1") -> DisputeClosed:
-    return DisputeClosed(at=at(when), source="p", id=f"closed {dispute}", dispute_id=dispute, outcome=outcome)
+    return DisputeClosed(
+        at=at(when), source="p", id=f"closed {dispute}", dispute_id=dispute, outcome=DisputeOutcome(outcome)
+    )
 
 
 def answered(when: str, accepted: bool = True, number: int = 1, by: str = PARTNER) -> CdrAnswered:

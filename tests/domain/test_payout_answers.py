@@ -10,15 +10,12 @@ from hypothesis import strategies as st
 
 from domain.book.posting import entries_of
 from domain.payout.payout import (
-    AWAITING_APPROVAL,
-    FAILED,
-    IN_TRANSIT,
-    PAID,
-    RETURNED,
     Payout,
+    PayoutAnswer,
     PayoutAnswered,
     PayoutCreated,
     PayoutKey,
+    PayoutStatus,
     create,
     parse_answer,
     payout_stream,
@@ -32,10 +29,10 @@ TRANSIT, TO_BE_FIXED = f"2050/{KEY.payout_id}", f"2060/{OPERATOR}"
 
 def answer(word: str, when: str) -> PayoutAnswered:
     reason = "AC04" if word in ("failed", "returned") else None
-    return PayoutAnswered(at=at(when), source="bank", id=f"{word} {when}", answer=word, reason=reason)
+    return PayoutAnswered(at=at(when), source="bank", id=f"{word} {when}", answer=PayoutAnswer(word), reason=reason)
 
 
-def made(status: str = IN_TRANSIT) -> PayoutCreated:
+def made(status: PayoutStatus = PayoutStatus.IN_TRANSIT) -> PayoutCreated:
     return PayoutCreated(
         payout_id=KEY.payout_id,
         batch_id=KEY.batch_id,
@@ -54,7 +51,7 @@ def made(status: str = IN_TRANSIT) -> PayoutCreated:
     )
 
 
-def payout(*answers: PayoutAnswered, status: str = IN_TRANSIT) -> Payout:
+def payout(*answers: PayoutAnswered, status: PayoutStatus = PayoutStatus.IN_TRANSIT) -> Payout:
     """A payout that was made, and then answered."""
     found = Payout(KEY.payout_id)
     create(found, made(status))
@@ -78,32 +75,32 @@ INITIATED = ("J35", "03 00:00", {"2010/OP": 1080, TRANSIT: -1080})
 
 
 def test_a_payout_without_answers_is_in_transit() -> None:
-    assert payout().status == IN_TRANSIT
+    assert payout().status == PayoutStatus.IN_TRANSIT
     assert booked(payout()) == [INITIATED]
 
 
 def test_accepted_is_no_news_for_the_book() -> None:
     found = payout(answer("accepted", "03 01:00"))
-    assert found.status == IN_TRANSIT
+    assert found.status == PayoutStatus.IN_TRANSIT
     assert booked(found) == [INITIATED]
 
 
 def test_paid_takes_it_off_the_bank_account() -> None:
     found = payout(answer("accepted", "03 01:00"), answer("paid", "03 09:00"))
-    assert (found.status, found.status_at) == (PAID, at("03 09:00"))
+    assert (found.status, found.status_at) == (PayoutStatus.PAID, at("03 09:00"))
     assert booked(found) == [INITIATED, ("J36", "03 09:00", {TRANSIT: 1080, "1010": -1080})]
 
 
 def test_failed_keeps_it_for_another_account() -> None:
     found = payout(answer("failed", "03 09:00"))
-    assert found.status == FAILED
+    assert found.status == PayoutStatus.FAILED
     assert found.failed
     assert booked(found) == [INITIATED, ("J38", "03 09:00", {TRANSIT: 1080, TO_BE_FIXED: -1080})]
 
 
 def test_returned_after_paid_brings_it_back() -> None:
     found = payout(answer("paid", "03 09:00"), answer("returned", "05 09:00"))
-    assert found.status == RETURNED
+    assert found.status == PayoutStatus.RETURNED
     assert booked(found)[1:] == [
         ("J36", "03 09:00", {TRANSIT: 1080, "1010": -1080}),
         ("J39", "05 09:00", {"1010": 1080, TO_BE_FIXED: -1080}),
@@ -112,7 +109,7 @@ def test_returned_after_paid_brings_it_back() -> None:
 
 def test_returned_implies_that_it_was_paid_before() -> None:
     found = payout(answer("returned", "05 09:00"))
-    assert found.status == RETURNED
+    assert found.status == PayoutStatus.RETURNED
     assert [(kind, when) for kind, when, _ in booked(found)] == [
         ("J35", "03 00:00"),
         ("J36", "05 09:00"),
@@ -122,13 +119,13 @@ def test_returned_implies_that_it_was_paid_before() -> None:
 
 def test_failed_after_paid_is_a_return() -> None:
     found = payout(answer("paid", "03 09:00"), answer("failed", "05 09:00"))
-    assert found.status == RETURNED
+    assert found.status == PayoutStatus.RETURNED
     assert [kind for kind, _, _ in booked(found)] == ["J35", "J36", "J39"]
 
 
 def test_a_failure_that_came_before_a_payment_stands() -> None:
     found = payout(answer("failed", "03 09:00"), answer("paid", "05 09:00"))
-    assert found.status == FAILED
+    assert found.status == PayoutStatus.FAILED
     assert [kind for kind, _, _ in booked(found)] == ["J35", "J38"]
 
 
@@ -143,13 +140,13 @@ def test_answers_to_a_payout_that_does_not_exist_yet_wait_for_it() -> None:
     found.learn(answer("paid", "03 09:00"))
     assert take_answers(found) == []
     create(found, made())
-    assert found.status == PAID
+    assert found.status == PayoutStatus.PAID
     assert [kind for kind, _, _ in booked(found)] == ["J35", "J36"]
 
 
 def test_a_payout_that_awaits_approval_takes_no_answer() -> None:
-    found = payout(answer("paid", "03 09:00"), status=AWAITING_APPROVAL)
-    assert found.status == AWAITING_APPROVAL
+    found = payout(answer("paid", "03 09:00"), status=PayoutStatus.AWAITING_APPROVAL)
+    assert found.status == PayoutStatus.AWAITING_APPROVAL
     assert booked(found) == []
 
 
@@ -176,7 +173,7 @@ def test_answers_come_to_the_same_in_any_order(told: list[PayoutAnswered]) -> No
 def test_nothing_is_left_in_transit_once_the_bank_has_spoken(told: list[PayoutAnswered]) -> None:
     found = payout(*told)
     in_transit = sum(each.get(TRANSIT, 0) for _, _, each in booked(found))
-    assert in_transit == (-1080 if found.status == IN_TRANSIT else 0)
+    assert in_transit == (-1080 if found.status == PayoutStatus.IN_TRANSIT else 0)
 
 
 @pytest.mark.parametrize("word", ["accepted", "paid", "failed", "returned"])

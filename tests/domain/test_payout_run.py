@@ -17,15 +17,12 @@ from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.parties import Operator
 from domain.catalogue.versions import Versions
 from domain.payout.payout import (
-    AWAITING_APPROVAL,
-    FAILED,
-    IN_TRANSIT,
-    PAID,
-    RETURNED,
     Payout,
+    PayoutAnswer,
     PayoutAnswered,
     PayoutCreated,
     PayoutDecision,
+    PayoutStatus,
     payout_stream,
     take_answers,
 )
@@ -53,7 +50,7 @@ def line(number: int, amount: int, available: str, released: str = "", currency:
 
 def answer(word: str, when: str) -> PayoutAnswered:
     reason = "AC04" if word in ("failed", "returned") else None
-    return PayoutAnswered(at=at(when), source="bank", id=f"{word} {when}", answer=word, reason=reason)
+    return PayoutAnswered(at=at(when), source="bank", id=f"{word} {when}", answer=PayoutAnswer(word), reason=reason)
 
 
 def payout_id(day: str, attempt: int = 1, currency: str = "EUR") -> str:
@@ -112,7 +109,7 @@ class Runs:
             self.lines.append(Line(entry.entry_id, "EUR", created.reserve, moment, day, reserve_release=True))
 
     @property
-    def made(self) -> list[tuple[str, int, str]]:
+    def made(self) -> list[tuple[str, int, PayoutStatus | None]]:
         """(business day, amount, status) of every payout, in the order in which they were made."""
         found = [decision for _, decision in self.decisions if isinstance(decision, PayoutCreated)]
         return [(f"{each.business_date:%d}", each.amount, self.payouts[each.payout_id].status) for each in found]
@@ -141,7 +138,7 @@ def runs(payout: Mapping[str, Any] | None = None, *lines: Line, changes: Sequenc
 
 def test_a_run_pays_every_line_that_is_available_and_names_its_entries() -> None:
     desk = runs(None, line(1, 1080, "02"), line(2, 500, "02"), line(3, 700, "04")).until("03 00:00")
-    assert desk.made == [("02", 1580, IN_TRANSIT)]
+    assert desk.made == [("02", 1580, PayoutStatus.IN_TRANSIT)]
     created = desk.created(payout_id("02"))
     assert created.entry_ids == (str(UUID(int=1)), str(UUID(int=2)))
     assert created.fired_at == at("03 00:00")
@@ -162,14 +159,17 @@ def test_a_run_with_nothing_payable_leaves_nothing() -> None:
 
 def test_a_line_released_at_the_moment_of_the_run_goes_into_the_next() -> None:
     desk = runs(None, line(1, 1080, "02", released="03 00:00")).until("04 00:00")
-    assert desk.made == [("03", 1080, IN_TRANSIT)]
+    assert desk.made == [("03", 1080, PayoutStatus.IN_TRANSIT)]
 
 
 def test_a_fired_run_is_never_made_again_and_late_lines_go_into_the_next() -> None:
     desk = runs(None, line(1, 1080, "02")).until("03 00:00")
     desk.lines.append(line(2, 300, "02"))
-    assert desk.until("03 12:00").made == [("02", 1080, IN_TRANSIT)]
-    assert desk.until("04 00:00").made == [("02", 1080, IN_TRANSIT), ("03", 300, IN_TRANSIT)]
+    assert desk.until("03 12:00").made == [("02", 1080, PayoutStatus.IN_TRANSIT)]
+    assert desk.until("04 00:00").made == [
+        ("02", 1080, PayoutStatus.IN_TRANSIT),
+        ("03", 300, PayoutStatus.IN_TRANSIT),
+    ]
 
 
 def test_running_twice_to_the_same_moment_changes_nothing() -> None:
@@ -180,7 +180,11 @@ def test_running_twice_to_the_same_moment_changes_nothing() -> None:
 
 def test_missed_runs_are_each_made_oldest_first_with_their_own_business_date() -> None:
     desk = runs(None, line(1, 100, "02"), line(2, 200, "03"), line(3, 300, "04")).until("09 00:00")
-    assert desk.made == [("02", 100, IN_TRANSIT), ("03", 200, IN_TRANSIT), ("04", 300, IN_TRANSIT)]
+    assert desk.made == [
+        ("02", 100, PayoutStatus.IN_TRANSIT),
+        ("03", 200, PayoutStatus.IN_TRANSIT),
+        ("04", 300, PayoutStatus.IN_TRANSIT),
+    ]
 
 
 def test_runs_made_one_by_one_pay_as_runs_made_at_once() -> None:
@@ -200,14 +204,16 @@ def test_each_currency_is_paid_by_itself() -> None:
 
 
 def test_negative_lines_are_netted() -> None:
-    assert runs(None, line(1, 1080, "02"), line(2, -400, "02")).until("03 00:00").made == [("02", 680, IN_TRANSIT)]
+    assert runs(None, line(1, 1080, "02"), line(2, -400, "02")).until("03 00:00").made == [
+        ("02", 680, PayoutStatus.IN_TRANSIT)
+    ]
 
 
 @pytest.mark.parametrize("amount", [-1080, -2000])
 def test_nothing_of_zero_or_less_is_paid_and_the_debt_is_carried(amount: int) -> None:
     desk = runs(None, line(1, 1080, "02"), line(2, amount, "02"), line(3, 3000, "05")).until("04 00:00")
     assert desk.made == []
-    assert desk.until("06 00:00").made == [("05", 4080 + amount, IN_TRANSIT)]
+    assert desk.until("06 00:00").made == [("05", 4080 + amount, PayoutStatus.IN_TRANSIT)]
 
 
 # Minimum and reserve -------------------------------------------------------------------------------------------
@@ -216,7 +222,7 @@ def test_nothing_of_zero_or_less_is_paid_and_the_debt_is_carried(amount: int) ->
 def test_below_the_minimum_everything_is_carried_to_the_run_that_reaches_it() -> None:
     desk = runs({"minimum": "25.00"}, line(1, 2499, "02"), line(2, 1, "03")).until("03 00:00")
     assert desk.made == []
-    assert desk.until("04 00:00").made == [("03", 2500, IN_TRANSIT)]
+    assert desk.until("04 00:00").made == [("03", 2500, PayoutStatus.IN_TRANSIT)]
 
 
 def test_the_minimum_is_for_what_is_left_after_the_reserve() -> None:
@@ -224,7 +230,7 @@ def test_the_minimum_is_for_what_is_left_after_the_reserve() -> None:
     # 5 % of 2600 is 130, which leaves 2470: no payout, and so no reserve.
     assert runs(terms, line(1, 2600, "02")).until("03 00:00").decisions == []
     # 5 % of 2632 is 131.6, so 132: exactly the minimum is left.
-    assert runs(terms, line(1, 2632, "02")).until("03 00:00").made == [("02", 2500, IN_TRANSIT)]
+    assert runs(terms, line(1, 2632, "02")).until("03 00:00").made == [("02", 2500, PayoutStatus.IN_TRANSIT)]
 
 
 def test_the_reserve_is_rounded_half_up_and_booked_before_the_payout() -> None:
@@ -250,12 +256,12 @@ def test_a_reserve_comes_back_when_its_day_opens_and_is_paid_by_that_days_run() 
     desk = runs({"reserve_percent": "10", "reserve_days": 3}, line(1, 1000, "02")).until("05 00:00")
     # Business date 2 + 3 is the 5th, which opens at midnight.
     assert desk.booked()[2:] == [("J32", "05 00:00", {"2020/OP": 100, "2010/OP": -100})]
-    assert desk.until("06 00:00").made == [("02", 900, IN_TRANSIT), ("05", 100, IN_TRANSIT)]
+    assert desk.until("06 00:00").made == [("02", 900, PayoutStatus.IN_TRANSIT), ("05", 100, PayoutStatus.IN_TRANSIT)]
 
 
 def test_no_reserve_is_taken_of_a_reserve_that_came_back() -> None:
     desk = runs({"reserve_percent": "10", "reserve_days": 3}, line(1, 1000, "02"), line(2, 500, "05"))
-    assert desk.until("06 00:00").made == [("02", 900, IN_TRANSIT), ("05", 550, IN_TRANSIT)]
+    assert desk.until("06 00:00").made == [("02", 900, PayoutStatus.IN_TRANSIT), ("05", 550, PayoutStatus.IN_TRANSIT)]
 
 
 def test_every_reserve_comes_back_in_the_end() -> None:
@@ -270,14 +276,14 @@ def test_a_reserve_follows_the_terms_under_which_it_was_taken() -> None:
     desk = runs(
         {"reserve_percent": "10", "reserve_days": 3}, line(1, 1000, "02"), changes=[("03 12:00", {"payout": without})]
     )
-    assert desk.until("06 00:00").made == [("02", 900, IN_TRANSIT), ("05", 100, IN_TRANSIT)]
+    assert desk.until("06 00:00").made == [("02", 900, PayoutStatus.IN_TRANSIT), ("05", 100, PayoutStatus.IN_TRANSIT)]
 
 
 def test_no_reserve_is_taken_of_a_sum_below_zero() -> None:
     terms = {"reserve_percent": "10", "reserve_days": 1}
     desk = runs(terms, line(1, 1000, "02"), line(2, -50, "03")).until("04 00:00")
     # The reserve of 100 is a line again on the third; with the 50 owed, 50 are paid and nothing is kept.
-    assert desk.made == [("02", 900, IN_TRANSIT), ("03", 50, IN_TRANSIT)]
+    assert desk.made == [("02", 900, PayoutStatus.IN_TRANSIT), ("03", 50, PayoutStatus.IN_TRANSIT)]
 
 
 # Approval ------------------------------------------------------------------------------------------------------
@@ -285,7 +291,7 @@ def test_no_reserve_is_taken_of_a_sum_below_zero() -> None:
 
 def test_a_payout_that_needs_approval_is_listed_posts_nothing_and_sets_its_lines_aside() -> None:
     desk = runs({"requires_approval": True}, line(1, 1080, "02"), line(2, 300, "03")).until("05 00:00")
-    assert desk.made == [("02", 1080, AWAITING_APPROVAL), ("03", 300, AWAITING_APPROVAL)]
+    assert desk.made == [("02", 1080, PayoutStatus.AWAITING_APPROVAL), ("03", 300, PayoutStatus.AWAITING_APPROVAL)]
     assert desk.booked() == []
     assert desk.lines == []
 
@@ -293,7 +299,7 @@ def test_a_payout_that_needs_approval_is_listed_posts_nothing_and_sets_its_lines
 def test_answers_to_a_payout_that_awaits_approval_wait_with_it() -> None:
     desk = runs({"requires_approval": True}, line(1, 1080, "02"))
     desk.answers[payout_id("02")] = [answer("paid", "03 09:00")]
-    assert desk.until("05 00:00").made == [("02", 1080, AWAITING_APPROVAL)]
+    assert desk.until("05 00:00").made == [("02", 1080, PayoutStatus.AWAITING_APPROVAL)]
     assert desk.booked() == []
 
 
@@ -307,7 +313,7 @@ def failing(word: str, *changes: tuple[str, dict[str, Any]]) -> Runs:
     return desk
 
 
-@pytest.mark.parametrize(("word", "status"), [("failed", FAILED), ("returned", RETURNED)])
+@pytest.mark.parametrize(("word", "status"), [("failed", PayoutStatus.FAILED), ("returned", PayoutStatus.RETURNED)])
 def test_a_payout_that_came_to_nothing_waits_for_another_account(word: str, status: str) -> None:
     assert failing(word).until("20 00:00").made == [("02", 1080, status)]
 
@@ -329,13 +335,13 @@ def test_the_second_attempt_takes_no_second_reserve() -> None:
         [line(1, 1000, "02")],
         {payout_id("02"): [answer("failed", "03 09:00")]},
     ).until("20 00:00")
-    assert desk.made == [("02", 900, FAILED), ("02", 900, IN_TRANSIT)]
+    assert desk.made == [("02", 900, PayoutStatus.FAILED), ("02", 900, PayoutStatus.IN_TRANSIT)]
     assert [kind for kind, _, _ in desk.booked()] == ["J31", "J35", "J38", "J40"]
 
 
 def test_a_change_of_other_terms_is_no_new_account() -> None:
     desk = failing("failed", ("05 12:00", {"name": "Another name"})).until("20 00:00")
-    assert desk.made == [("02", 1080, FAILED)]
+    assert desk.made == [("02", 1080, PayoutStatus.FAILED)]
 
 
 def test_a_second_attempt_that_fails_waits_for_a_third_account() -> None:
@@ -343,7 +349,11 @@ def test_a_second_attempt_that_fails_waits_for_a_third_account() -> None:
     desk = failing("failed", ("05 12:00", {"bank_account": NEW_ACCOUNT}), ("09 12:00", {"bank_account": third}))
     desk.answers[payout_id("02", 2)] = [answer("failed", "06 09:00")]
     desk.answers[payout_id("02", 3)] = [answer("paid", "10 09:00")]
-    assert desk.until("20 00:00").made == [("02", 1080, FAILED), ("02", 1080, FAILED), ("02", 1080, PAID)]
+    assert desk.until("20 00:00").made == [
+        ("02", 1080, PayoutStatus.FAILED),
+        ("02", 1080, PayoutStatus.FAILED),
+        ("02", 1080, PayoutStatus.PAID),
+    ]
     assert sum(found.get("2060/OP", 0) for _, _, found in desk.booked()) == 0
 
 
@@ -360,13 +370,13 @@ def test_a_failure_that_is_known_only_later_is_repeated_by_the_next_run() -> Non
 def test_a_payout_needs_approval_again_where_payouts_do() -> None:
     changed = operator({"requires_approval": True})["payout"]
     desk = failing("failed", ("05 12:00", {"bank_account": NEW_ACCOUNT, "payout": changed})).until("20 00:00")
-    assert desk.made == [("02", 1080, FAILED), ("02", 1080, AWAITING_APPROVAL)]
+    assert desk.made == [("02", 1080, PayoutStatus.FAILED), ("02", 1080, PayoutStatus.AWAITING_APPROVAL)]
 
 
 def test_other_lines_are_paid_while_a_payout_waits_for_an_account() -> None:
     desk = failing("failed")
     desk.lines.append(line(2, 500, "04"))
-    assert desk.until("05 00:00").made == [("02", 1080, FAILED), ("04", 500, IN_TRANSIT)]
+    assert desk.until("05 00:00").made == [("02", 1080, PayoutStatus.FAILED), ("04", 500, PayoutStatus.IN_TRANSIT)]
 
 
 # When runs fire ------------------------------------------------------------------------------------------------
@@ -407,7 +417,7 @@ def test_an_earlier_cut_off_that_would_skip_a_run_makes_it_at_the_change() -> No
 def test_the_terms_of_a_run_are_those_in_effect_when_it_fires() -> None:
     changed = operator({"minimum": "50.00"})["payout"]
     desk = runs(None, line(1, 1080, "02"), line(2, 1080, "03"), changes=[("03 12:00", {"payout": changed})])
-    assert desk.until("09 00:00").made == [("02", 1080, IN_TRANSIT)]
+    assert desk.until("09 00:00").made == [("02", 1080, PayoutStatus.IN_TRANSIT)]
 
 
 def test_every_date_is_closed_once_through_changes_of_the_cut_off() -> None:

@@ -17,7 +17,8 @@ from consumers.relay import Relay, drain, run_relay
 from consumers.topics import OUTBOUND_TOPICS
 from contracts.outgoing import OUTBOUND_MODEL_OF
 from domain.fact import RecordedFact
-from domain.payout.payout import PayoutCreated, PayoutStatusChanged
+from domain.payout.payout import PayoutCreated, PayoutStatus, PayoutStatusChanged
+from domain.session.assessment import SessionState
 from domain.session.decisions import CdrCredited, CdrIssued, SessionAssessed
 from engine.work import Unfolded, Work
 from ledger import locks
@@ -43,11 +44,11 @@ def gateway(database_url: str) -> Iterator[Gateway]:
 
 
 def assessed(reason: str) -> SessionAssessed:
-    return SessionAssessed(session_id="S-1", operator_id="OP-1", state="SUSPENSE", reason=reason)
+    return SessionAssessed(session_id="S-1", operator_id="OP-1", state=SessionState.SUSPENSE, reason=reason)
 
 
 def payout_status(status: str, reason: str | None = None) -> PayoutStatusChanged:
-    return PayoutStatusChanged(payout_id="P-1", operator_id="OP-1", status=status, at=AT, reason=reason)
+    return PayoutStatusChanged("P-1", operator_id="OP-1", status=PayoutStatus(status), at=AT, reason=reason)
 
 
 def decide(gateway: Gateway, events: Sequence[Any], topic: str, key: str, stream: UUID = STREAM) -> None:
@@ -78,7 +79,7 @@ def payout_created() -> PayoutCreated:
         attempt=1,
         amount=123_450,
         reserve=0,
-        status="IN_TRANSIT",
+        status=PayoutStatus.IN_TRANSIT,
         fired_at=AT,
         bank_account={"holder": "OP", "iban": "DE89370400440532013000"},
         holder_name="OP",

@@ -12,7 +12,8 @@ from domain.book.bookings import PaymentCaptured, PayoutInitiated, PayoutSettled
 from domain.book.journal import Entry
 from domain.book.posting import entries_of, mirrors_of
 from domain.book.standing import Booked, Retracted
-from domain.payout.payout import IN_TRANSIT, PAID, PayoutCreated, PayoutKey, PayoutStatusChanged, payout_stream
+from domain.payout.payout import PayoutCreated, PayoutKey, PayoutStatus, PayoutStatusChanged, payout_stream
+from domain.session.assessment import SessionState
 from domain.session.decisions import CdrCredited, CdrIssued, SessionAssessed
 from domain.session.session import session_stream
 from ledger.book.journal import write_entries
@@ -65,7 +66,7 @@ def assessed(session_id: str = "S-1", operator_id: str = "OP-1", gross: int = 12
         "commission_vat": 19,
         "operator_share": gross - 119,
     }
-    return SessionAssessed(session_id, operator_id, "RATED", "", **(rated | others))
+    return SessionAssessed(session_id, operator_id, SessionState.RATED, "", **(rated | others))
 
 
 def rated_booking(session_id: str = "S-1", operator_id: str = "OP-1", gross: int = 1200) -> SessionRated:
@@ -115,7 +116,7 @@ def session_history(session_id: str = "S-1", operator_id: str = "OP-1", gross: i
     """A session rated, captured, matured, with its CDR, as (stream, event) pairs."""
     stream = session_stream(session_id)
     events: list[Any] = [
-        SessionAssessed(session_id, operator_id, "OPEN", "NO_END"),
+        SessionAssessed(session_id, operator_id, SessionState.OPEN, "NO_END"),
         assessed(session_id, operator_id, gross),
         Booked(rated_booking(session_id, operator_id, gross), 1),
         Booked(captured_booking(session_id, operator_id, gross), 1),
@@ -155,7 +156,7 @@ def created(key: PayoutKey | None = None, amount: int = 1081, **others: Any) -> 
     key = key or payout_key()
     default: dict[str, Any] = {
         "reserve": 0,
-        "status": IN_TRANSIT,
+        "status": PayoutStatus.IN_TRANSIT,
         "fired_at": datetime(2026, 3, 3, 4, tzinfo=UTC),
         "bank_account": IBAN_ACCOUNT,
         "holder_name": "Ladestrom Süd",
@@ -188,6 +189,6 @@ def payout_history(key: PayoutKey | None = None, amount: int = 1081) -> list[tup
         made,
         Booked(PayoutInitiated(key="initiated", effective_at=made.fired_at, **head), 1),
         Booked(PayoutSettled(key="settled", effective_at=paid_at, **head), 1),
-        PayoutStatusChanged(made.payout_id, made.operator_id, PAID, paid_at, None),
+        PayoutStatusChanged(made.payout_id, made.operator_id, PayoutStatus.PAID, paid_at, None),
     ]
     return [(payout_stream(made.payout_id), event) for event in events]

@@ -14,7 +14,8 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from domain.book.standing import Booked, Retracted
-from domain.payout.payout import AWAITING_APPROVAL, payout_stream
+from domain.payout.payout import PayoutStatus, payout_stream
+from domain.session.assessment import SessionState
 from domain.session.decisions import SessionAssessed
 from domain.session.session import session_stream
 from ledger.database import Role, connect
@@ -92,7 +93,7 @@ def test_the_files_say_what_the_store_holds(store: str, recorder: Recorder, tmp_
     recorder.record_all(session_history("S-2"))
     recorder.record_all(session_history("S-1"))
     recorder.record(session_stream("S-1"), credited("S-1"))
-    recorder.record(session_stream("S-3"), SessionAssessed("S-3", "OP-2", "SUSPENSE", "NO_TARIFF"))
+    recorder.record(session_stream("S-3"), SessionAssessed("S-3", "OP-2", SessionState.SUSPENSE, "NO_TARIFF"))
     recorder.record_all(payout_history(amount=2162))
     export(store, tmp_path, PLATFORM, {"events_in": 9, "accepted": 9, "wall_seconds": 0.5})
 
@@ -185,7 +186,7 @@ def test_each_payout_that_was_handed_off_has_its_bank_file(store: str, recorder:
     first, second, third = payout_key("OP-1"), payout_key("OP-1", attempt=2), payout_key("OP-2")
     recorder.record_all(payout_history(first))
     recorder.record(payout_stream(second.payout_id), created(second, reissue_of=first.payout_id))
-    recorder.record(payout_stream(third.payout_id), created(third, status=AWAITING_APPROVAL))
+    recorder.record(payout_stream(third.payout_id), created(third, status=PayoutStatus.AWAITING_APPROVAL))
     batches = tmp_path / "batches"
     batches.mkdir()
     (batches / "of-another-run.xml").write_text("<old/>")

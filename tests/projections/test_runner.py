@@ -14,7 +14,8 @@ from psycopg.rows import TupleRow, dict_row
 
 from domain.book.standing import Booked, Retracted
 from domain.fact import RecordedFact
-from domain.payout.payout import FAILED, PayoutStatusChanged, payout_stream
+from domain.payout.payout import PayoutStatus, PayoutStatusChanged, payout_stream
+from domain.session.assessment import SessionState
 from domain.session.decisions import SessionAssessed
 from domain.session.session import session_stream
 from ledger.database import Role, connect
@@ -72,8 +73,10 @@ def test_an_empty_store_is_followed_to_its_end_at_once(store: str) -> None:
 
 
 def test_a_session_shows_its_last_outcome(recorder: Recorder, projector: Connection[TupleRow]) -> None:
-    recorder.record(session_stream("S-1"), SessionAssessed("S-1", "OP-1", "OPEN", "NO_END"), assessed("S-1"))
-    recorder.record(session_stream("S-2"), SessionAssessed("S-2", "OP-1", "SUSPENSE", "NO_TARIFF"))
+    recorder.record(
+        session_stream("S-1"), SessionAssessed("S-1", "OP-1", SessionState.OPEN, "NO_END"), assessed("S-1")
+    )
+    recorder.record(session_stream("S-2"), SessionAssessed("S-2", "OP-1", SessionState.SUSPENSE, "NO_TARIFF"))
     catch_up(projector)
     first, second = rows(projector, "SELECT * FROM projection.sessions ORDER BY session_id")
     assert first == {
@@ -147,11 +150,11 @@ def test_a_payout_shows_what_it_pays_and_what_the_bank_said(
 ) -> None:
     made = created()
     stream = payout_stream(made.payout_id)
-    recorder.record(stream, made, PayoutStatusChanged(made.payout_id, "OP-1", FAILED, NOON, "AC04"))
+    recorder.record(stream, made, PayoutStatusChanged(made.payout_id, "OP-1", PayoutStatus.FAILED, NOON, "AC04"))
     catch_up(projector)
     (row,) = payouts(projector.cursor())
     assert (row.payout_id, row.batch_id, row.amount, row.entries) == (made.payout_id, made.batch_id, 1081, 2)
-    assert (row.status, row.status_at, row.reason, row.fired_at) == (FAILED, NOON, "AC04", made.fired_at)
+    assert (row.status, row.status_at, row.reason, row.fired_at) == (PayoutStatus.FAILED, NOON, "AC04", made.fired_at)
     (stored,) = rows(projector, "SELECT bank_account, entry_ids::text[] AS entry_ids FROM projection.payouts")
     assert stored == {"bank_account": IBAN_ACCOUNT, "entry_ids": sorted(made.entry_ids)}
 

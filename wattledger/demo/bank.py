@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from domain.payout.payout import IN_TRANSIT, PayoutCreated
+from domain.payout.payout import PayoutCreated, PayoutStatus
 from wattledger.demo.cast import MESA, SKARGARD
 from wattledger.demo.catalogue import changed_terms
 from wattledger.demo.foresight import Foresight
@@ -33,7 +33,7 @@ def _about(payouts: Iterable[PayoutCreated], first: bool) -> list[Event]:
     found: list[Event] = []
     to_fail = {SKARGARD.operator_id, MESA.operator_id} if first else set()
     for payout in payouts:
-        if payout.status != IN_TRANSIT:
+        if payout.status != PayoutStatus.IN_TRANSIT:
             continue
         found.append(_answer("accepted", payout, ACCEPTED_AFTER))
         if payout.operator_id not in to_fail:
