@@ -7,15 +7,25 @@ the standing CDR as a whole and issues a new one (OCPI mod_cdrs, Credit CDRs).
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 from uuid import NAMESPACE_URL
 
+from domain.cdr.document import CdrSource, cdr_document, credit_document
+from domain.cdr.taxes import taxes_to_store
 from domain.fact import in_order
 from domain.named_ids import named_id
 from domain.session.assessment import Assessment, Bill, BillChange, BillKey
+from domain.session.contracting import Contract
+from domain.session.decisions import CdrCredited, CdrIssued, IssuedCdr
 from domain.session.facts import CdrAnswered
+from domain.session.meter_facts import MeterFacts
+from domain.session.orphans import ESTIMATED
+from domain.session.session import Session
 from domain.values import value
 
 ISSUE, CREDIT = "issue", "credit"
+# A CDR has to fit into one Kafka record with room to spare.
+SIGNED_CHARS_MAX = 65_536
 
 
 @value
@@ -31,17 +41,6 @@ class Step:
     def content(self) -> tuple[str, int, BillKey | None]:
         """What a step says apart from its moment."""
         return (self.act, self.number, self.bill.key if self.bill else None)
-
-
-@value
-class IssuedCdr:
-    """A CDR that went out, and the moment at which it was credited, if it was."""
-
-    number: int
-    cdr_id: str
-    issued_at: datetime
-    key: BillKey
-    credited_at: datetime | None = None
 
 
 @lru_cache(maxsize=1024)
@@ -158,3 +157,98 @@ def _last_standing(steps: Sequence[Step]) -> Step | None:
     if not steps or steps[-1].act == CREDIT:
         return None
     return steps[-1]
+
+
+# What a step says ------------------------------------------------------------------------------------------------
+
+
+def cdr_decision(session: Session, operator_id: str, step: Step, assessment: Assessment) -> CdrIssued | CdrCredited:
+    """The decision that takes a step, with its document; raises ValueError for a bill without a contract."""
+    if step.bill is None:
+        return _credited(session, operator_id, step)
+    return _issued(session, operator_id, step, step.bill, assessment)
+
+
+def _credited(session: Session, operator_id: str, step: Step) -> CdrCredited:
+    sent = session.sent[step.number]
+    document = credit_document(sent.document, step.at)
+    return CdrCredited(
+        session_id=session.session_id,
+        operator_id=operator_id,
+        number=step.number,
+        cdr_id=str(document["id"]),
+        credited_at=step.at,
+        document=document,
+        tariff_hash=sent.tariff_hash,
+        replaces=sent.replaces,
+        taxes=sent.taxes,
+    )
+
+
+def _issued(session: Session, operator_id: str, step: Step, bill: Bill, assessment: Assessment) -> CdrIssued:
+    # It takes the place of the CDR that was credited to make room for it.
+    replaces = session.issued[step.number - 2].cdr_id if step.number > 1 else None
+    document = _document(session, step, bill, assessment, replaces)
+    return CdrIssued(
+        session_id=session.session_id,
+        operator_id=operator_id,
+        number=step.number,
+        cdr_id=cdr_id(session.session_id, step.number),
+        issued_at=step.at,
+        key=bill.key,
+        document=document,
+        tariff_hash=bill.published.hash,
+        replaces=replaces,
+        taxes=taxes_to_store(bill.rating, document),
+    )
+
+
+def _document(
+    session: Session, step: Step, bill: Bill, assessment: Assessment, replaces: str | None
+) -> dict[str, Any]:
+    contract = assessment.contract
+    if contract is None:
+        raise ValueError(f"session {session.session_id} has a bill and no contract")
+    start, operator = contract.start, contract.operator
+    return cdr_document(
+        CdrSource(
+            cdr_id=cdr_id(session.session_id, step.number),
+            session_id=session.session_id,
+            country_code=operator.country_code,
+            party_id=operator.party_id,
+            currency=operator.currency,
+            token=start.token,
+            auth_method=start.auth_method,
+            location_id=start.location_id,
+            evse_uid=start.evse_uid,
+            connector_id=start.connector_id,
+            location=contract.location.document if contract.location else None,
+            tariff=bill.published.document,
+            rating=bill.rating,
+            net_minor=bill.net,
+            gross_minor=bill.gross,
+            issued_at=step.at,
+            signed_values=_signed_values(session.meter, contract),
+            registers=bill.registers,
+            tariff_hash=bill.published.hash,
+            taxes=bill.published.taxes,
+            replaces=replaces,
+            estimated=assessment.reason == ESTIMATED,
+            no_show=start.no_show,
+        )
+    )
+
+
+def _signed_values(meter: MeterFacts, contract: Contract) -> tuple[str, ...]:
+    """The meter's signed records in time order; the first and the last where all of them would swell the CDR.
+
+    What was signed before or after the session belongs to none of its moments (OCPI mod_cdrs, SignedValue).
+    """
+    if contract.start.no_show:
+        return ()
+    readings = sorted(meter.readings, key=in_order)
+    started_at, ended_at = contract.start.at, contract.end.at
+    signed = [fact.signed_value for fact in readings if fact.signed_value and started_at <= fact.at <= ended_at]
+    if sum(map(len, signed)) > SIGNED_CHARS_MAX:
+        signed = [signed[0], signed[-1]]
+    return tuple(signed)

@@ -76,6 +76,17 @@ class ShareReleased:
 
 
 @value
+class IssuedCdr:
+    """A CDR that went out, and the moment at which it was credited, if it was."""
+
+    number: int
+    cdr_id: str
+    issued_at: datetime
+    key: BillKey
+    credited_at: datetime | None = None
+
+
+@value
 class CdrIssued:
     """A CDR went out; `key` is (energy in Wh, net, gross, commission, its VAT) in minor units.
 

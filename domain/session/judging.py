@@ -13,9 +13,6 @@ from domain.book.bookings import Booking, ShareMatured
 from domain.book.release import Release
 from domain.calendar import BEGINNING, utc_text
 from domain.catalogue.catalogue import Catalogue
-from domain.cdr.document import CdrSource, cdr_document, credit_document
-from domain.cdr.taxes import taxes_to_store
-from domain.fact import in_order
 from domain.money import plain
 from domain.session.assessment import (
     Assessment,
@@ -25,11 +22,8 @@ from domain.session.assessment import (
     session_currency,
     single_operator,
 )
-from domain.session.cdr_chain import CREDIT, ISSUE, Step, cdr_id, next_steps, wanted_chain
-from domain.session.contracting import Contract
+from domain.session.cdr_chain import ISSUE, cdr_decision, next_steps, wanted_chain
 from domain.session.decisions import (
-    CdrCredited,
-    CdrIssued,
     Decision,
     FactReadmitted,
     FactRejected,
@@ -38,17 +32,15 @@ from domain.session.decisions import (
     ShareReleased,
 )
 from domain.session.driver.book import driver_book
-from domain.session.meter_facts import MeterFacts
-from domain.session.orphans import ESTIMATED, orphan_deadline
+from domain.session.orphans import orphan_deadline
 from domain.session.payment_facts import PaymentFacts
 from domain.session.ratings import ratings
-from domain.session.roaming_book import roaming_book
+from domain.session.roaming_book import RoamingCdrs, roaming_book
+from domain.session.scope import BookScope
 from domain.session.session import Judgement, Session
 
 CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
 NOT_CHARGEABLE = "NOT_CHARGEABLE_ANY_MORE"
-# A CDR has to fit into one Kafka record with room to spare.
-SIGNED_CHARS_MAX = 65_536
 
 
 def decide(session: Session, catalogue: Catalogue, clock: datetime | None) -> Judgement:
@@ -74,8 +66,8 @@ class _Verdict:
         self.session, self.catalogue, self.clock = session, catalogue, clock
         self.decisions: list[Decision] = []
         self.moments: list[datetime] = []
-        self.operator_id = single_operator(session.meter)
-        self.currency = session_currency(session.meter, catalogue)
+        operator_id, currency = single_operator(session.meter), session_currency(session.meter, catalogue)
+        self.scope = BookScope(session.session_id, operator_id, currency, catalogue, clock)
 
     def judge(self) -> Judgement:
         self._reject_other_currencies()
@@ -85,17 +77,9 @@ class _Verdict:
         self._move_chain(assessment, billed)
         contract = assessment.contract
         if contract is not None and contract.partner is not None:
-            roaming, of_cdrs = roaming_book(
-                self.session.session_id,
-                self.operator_id,
-                contract.operator.currency,
-                contract.partner,
-                self.session.issued,
-                self.session.answers,
-                self.session.paid,
-                self.catalogue,
-                self.clock,
-            )
+            session = self.session
+            cdrs = RoamingCdrs(contract.partner, session.issued, session.answers, session.paid)
+            roaming, of_cdrs = roaming_book(self.scope, cdrs)
             bookings, releases = [*bookings, *roaming], releases | of_cdrs
         self._report(assessment, billed, shortfall)
         self._release(releases)
@@ -115,7 +99,7 @@ class _Verdict:
             tuple(self.decisions),
             due_at,
             max(times, default=BEGINNING),
-            self.operator_id,
+            self.scope.operator_id,
             partner,
             settled=assessment.state == SessionState.RATED,
             awaits_location=start.location_id.casefold() if start is not None and not known else None,
@@ -146,11 +130,13 @@ class _Verdict:
             for fact in facts:
                 is_rejected = (fact.source, fact.id) in self.session.rejected
                 # While no currency is known, payments are posted as they are.
-                fits = self.currency is None or fact.currency == self.currency
+                fits = self.scope.currency is None or fact.currency == self.scope.currency
                 if fits and is_rejected:
                     self._decide(FactReadmitted(fact.source, fact.id))
                 elif not fits and not is_rejected:
-                    sentence = f"the payment is in {fact.currency}, its session in {self.currency}; send it in that"
+                    sentence = (
+                        f"the payment is in {fact.currency}, its session in {self.scope.currency}; send it in that"
+                    )
                     self._decide(FactRejected(fact.source, fact.id, CURRENCY_MISMATCH, sentence))
 
     def _close_orphan(self) -> None:
@@ -160,7 +146,7 @@ class _Verdict:
         if deadline is None or (session.closed_at is not None and deadline <= session.closed_at):
             return
         if self.clock is not None and deadline <= self.clock:
-            self._decide(OrphanClosed(session.session_id, self.operator_id, deadline))
+            self._decide(OrphanClosed(session.session_id, self.scope.operator_id, deadline))
         else:
             self.moments.append(deadline)
 
@@ -183,10 +169,7 @@ class _Verdict:
         """Driver sessions: the whole book. Roaming sessions: only what payments say, bills are all that was rated."""
         roaming = assessment.contract is not None and assessment.contract.partner is not None
         seen = Assessment(assessment.state, assessment.reason) if roaming else assessment
-        payments = self._accepted_payments()
-        book = driver_book(
-            self.session.session_id, self.operator_id, self.currency, seen, payments, self.catalogue, self.clock
-        )
+        book = driver_book(self.scope, seen, self._accepted_payments())
         billed = assessment.changes if roaming else book.billed
         return billed, book.shortfall, list(book.bookings), book.releases
 
@@ -206,80 +189,8 @@ class _Verdict:
             if self.clock is None or step.at > self.clock or issued_to_partner:
                 self.moments.append(step.at)
                 return
-            self._take_step(step, assessment)
+            self._decide(cdr_decision(session, self.scope.operator_id, step, assessment))
             issued_to_partner = partner is not None and step.act == ISSUE
-
-    def _take_step(self, step: Step, assessment: Assessment) -> None:
-        session = self.session
-        if step.act == CREDIT:
-            sent = session.sent[step.number]
-            document = credit_document(sent.document, step.at)
-            self._decide(
-                CdrCredited(
-                    session.session_id,
-                    self.operator_id,
-                    step.number,
-                    str(document["id"]),
-                    step.at,
-                    document,
-                    sent.tariff_hash,
-                    sent.replaces,
-                    sent.taxes,
-                )
-            )
-        elif step.bill is not None:
-            document = self._cdr(step, step.bill, assessment)
-            self._decide(
-                CdrIssued(
-                    session.session_id,
-                    self.operator_id,
-                    step.number,
-                    cdr_id(session.session_id, step.number),
-                    step.at,
-                    step.bill.key,
-                    document,
-                    step.bill.published.hash,
-                    self._replaced(step),
-                    taxes_to_store(step.bill.rating, document),
-                )
-            )
-
-    def _cdr(self, step: Step, bill: Bill, assessment: Assessment) -> dict[str, Any]:
-        contract = assessment.contract
-        if contract is None:
-            raise ValueError(f"session {self.session.session_id} has a bill and no contract")
-        start, operator = contract.start, contract.operator
-        return cdr_document(
-            CdrSource(
-                cdr_id=cdr_id(self.session.session_id, step.number),
-                session_id=self.session.session_id,
-                country_code=operator.country_code,
-                party_id=operator.party_id,
-                currency=operator.currency,
-                token=start.token,
-                auth_method=start.auth_method,
-                location_id=start.location_id,
-                evse_uid=start.evse_uid,
-                connector_id=start.connector_id,
-                location=contract.location.document if contract.location else None,
-                tariff=bill.published.document,
-                rating=bill.rating,
-                net_minor=bill.net,
-                gross_minor=bill.gross,
-                issued_at=step.at,
-                signed_values=_signed_values(self.session.meter, contract),
-                registers=bill.registers,
-                tariff_hash=bill.published.hash,
-                taxes=bill.published.taxes,
-                replaces=self._replaced(step),
-                estimated=assessment.reason == ESTIMATED,
-                no_show=start.no_show,
-            )
-        )
-
-    def _replaced(self, step: Step) -> str | None:
-        """The CDR that was credited to make room for this one."""
-        return self.session.issued[step.number - 2].cdr_id if step.number > 1 else None
 
     # The outcome, releases and bookings ------------------------------------------------------------------------
 
@@ -300,7 +211,7 @@ class _Verdict:
             told |= {"ratings": ratings(billed, currency, known), "partner": partner.partner if partner else None}
             if bill is not None:
                 told |= _amounts(bill, currency) | {"shortfall": shortfall}
-        outcome = SessionAssessed(self.session.session_id, self.operator_id, state, reason, **told)
+        outcome = SessionAssessed(self.session.session_id, self.scope.operator_id, state, reason, **told)
         if outcome != self.session.outcome:
             self._decide(outcome)
 
@@ -322,7 +233,7 @@ class _Verdict:
         for share in sorted({*wanted, *self.session.releases}):
             found = wanted.get(share)
             times = (found.released_at, found.available_on, found.matures_at) if found else (None, None, None)
-            released = ShareReleased(share, self.operator_id, *times)
+            released = ShareReleased(share, self.scope.operator_id, *times)
             known = self.session.releases.get(share)
             if (known is None and found is not None) or (known is not None and known != released):
                 self._decide(released)
@@ -352,18 +263,3 @@ def _amounts(bill: Bill, currency: str) -> dict[str, Any]:
         "commission_vat": bill.commission_vat,
         "operator_share": bill.share,
     }
-
-
-def _signed_values(meter: MeterFacts, contract: Contract) -> tuple[str, ...]:
-    """The meter's signed records in time order; the first and the last where all of them would swell the CDR.
-
-    What was signed before or after the session belongs to none of its moments (OCPI mod_cdrs, SignedValue).
-    """
-    if contract.start.no_show:
-        return ()
-    readings = sorted(meter.readings, key=in_order)
-    started_at, ended_at = contract.start.at, contract.end.at
-    signed = [fact.signed_value for fact in readings if fact.signed_value and started_at <= fact.at <= ended_at]
-    if sum(map(len, signed)) > SIGNED_CHARS_MAX:
-        signed = [signed[0], signed[-1]]
-    return tuple(signed)

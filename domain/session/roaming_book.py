@@ -1,49 +1,68 @@
 """The book of a roaming session: it is earned when a partner accepts its CDR, and taken back with a credit CDR."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
 from domain.book.bookings import AcceptedCdrCredited, Booking, CdrAccepted, CdrInvoicePaid, ShareMatured
 from domain.book.release import Release
-from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.parties import Funding, Partner
 from domain.fact import in_order
-from domain.session.cdr_chain import IssuedCdr
+from domain.session.decisions import IssuedCdr
 from domain.session.facts import CdrAnswered, CdrPaid
 from domain.session.release import release, release_at_once
+from domain.session.scope import BookScope
+from domain.values import value
 
 
-def roaming_book(
-    session_id: str,
-    operator_id: str,
-    currency: str,
-    partner: Partner,
-    issued: Sequence[IssuedCdr],
-    answers: Iterable[CdrAnswered],
-    paid: Iterable[CdrPaid],
-    catalogue: Catalogue,
-    clock: datetime | None = None,
-) -> tuple[list[Booking], dict[str, Release | None]]:
-    """Bookings and releases of every CDR that was issued; only answers of the session's own partner count."""
-    head: dict[str, Any] = {"operator_id": operator_id, "currency": currency, "session_id": session_id}
+@value
+class RoamingCdrs:
+    """The CDRs that went out to a partner, and what was answered and paid; only that partner's own word counts."""
+
+    partner: Partner
+    issued: Sequence[IssuedCdr]
+    answers: Iterable[CdrAnswered]
+    paid: Iterable[CdrPaid]
+
+
+@value
+class _AcceptedCdr:
+    """A CDR that its partner accepted, the invoice that was paid for it, and the release of its share, if any."""
+
+    cdr: IssuedCdr
+    partner: str
+    accepted_at: datetime
+    invoice: CdrPaid | None
+    release: Release | None
+
+    @property
+    def share(self) -> str:
+        return f"cdr:{self.cdr.number}"
+
+
+def roaming_book(scope: BookScope, cdrs: RoamingCdrs) -> tuple[list[Booking], dict[str, Release | None]]:
+    """Bookings and releases of every CDR that was issued and accepted."""
     bookings: list[Booking] = []
     releases: dict[str, Release | None] = {}
-    for cdr in issued:
-        accepted_at = _accepted_at(cdr, partner, answers)
-        if accepted_at is None or cdr.key[2] == 0:
-            continue
-        invoice = _invoice(cdr, partner, paid)
-        release_of = _released_at(partner, accepted_at, invoice)
-        share = f"cdr:{cdr.number}"
-        found = release(catalogue, operator_id, release_of) if release_of else None
-        releases[share] = found
-        made = _cdr_bookings(cdr, partner, accepted_at, invoice, found, clock, head | {"share": share})
-        for booking in made:
+    for accepted in _accepted(scope, cdrs):
+        releases[accepted.share] = accepted.release
+        for booking in _bookings(scope, accepted):
             if booking.share not in releases:
-                releases[booking.share] = release_at_once(catalogue, operator_id, booking.effective_at)
-        bookings += made
+                releases[booking.share] = release_at_once(scope.catalogue, scope.operator_id, booking.effective_at)
+            bookings.append(booking)
     return bookings, releases
+
+
+def _accepted(scope: BookScope, cdrs: RoamingCdrs) -> Iterator[_AcceptedCdr]:
+    partner = cdrs.partner
+    for cdr in cdrs.issued:
+        accepted_at = _accepted_at(cdr, partner, cdrs.answers)
+        gross = cdr.key[2]
+        if accepted_at is None or gross == 0:
+            continue
+        invoice = _invoice(cdr, partner, cdrs.paid)
+        released_at = _released_at(partner, accepted_at, invoice)
+        found = release(scope.catalogue, scope.operator_id, released_at) if released_at else None
+        yield _AcceptedCdr(cdr, partner.partner, accepted_at, invoice, found)
 
 
 def _accepted_at(cdr: IssuedCdr, partner: Partner, answers: Iterable[CdrAnswered]) -> datetime | None:
@@ -71,35 +90,35 @@ def _released_at(partner: Partner, accepted_at: datetime, invoice: CdrPaid | Non
     return max(accepted_at, invoice.at) if invoice else None
 
 
-def _cdr_bookings(
-    cdr: IssuedCdr,
-    partner: Partner,
-    accepted_at: datetime,
-    invoice: CdrPaid | None,
-    released: Release | None,
-    clock: datetime | None,
-    head: dict[str, Any],
-) -> list[Booking]:
+def _bookings(scope: BookScope, accepted: _AcceptedCdr) -> Iterator[Booking]:
+    """What an accepted CDR earns, until it is credited; what is pending of it then matures no more."""
+    cdr, partner, invoice, share = accepted.cdr, accepted.partner, accepted.invoice, accepted.share
     _, _, gross, commission, commission_vat = cdr.key
-    of_cdr: dict[str, Any] = {"cdr_id": cdr.cdr_id, "partner": partner.partner, "gross": gross}
-    split: dict[str, Any] = {"commission": commission, "commission_vat": commission_vat}
-    number = cdr.number
-    made: list[Booking] = [CdrAccepted(key=f"accepted:{number}", effective_at=accepted_at, **of_cdr, **split, **head)]
+    yield CdrAccepted(
+        **scope.head(f"accepted:{cdr.number}", accepted.accepted_at, share),
+        cdr_id=cdr.cdr_id,
+        partner=partner,
+        gross=gross,
+        commission=commission,
+        commission_vat=commission_vat,
+    )
     if invoice is not None:
-        made.append(
-            CdrInvoicePaid(
-                key=f"invoiced:{number}", effective_at=invoice.at, invoice_id=invoice.invoice_id, **of_cdr, **head
-            )
+        head = scope.head(f"invoiced:{cdr.number}", invoice.at, share)
+        yield CdrInvoicePaid(**head, cdr_id=cdr.cdr_id, partner=partner, invoice_id=invoice.invoice_id, gross=gross)
+    release = accepted.release
+    matured = False
+    if cdr.credited_at is not None:
+        matured = release is not None and release.matured_before(cdr.credited_at, scope.clock)
+        key = f"credited:{cdr.number}"
+        yield AcceptedCdrCredited(
+            **scope.head(key, cdr.credited_at, key if matured else share, matured=matured),
+            cdr_id=cdr.cdr_id,
+            partner=partner,
+            invoiced=invoice is not None,
+            gross=gross,
+            commission=commission,
+            commission_vat=commission_vat,
         )
     pending = gross - commission - commission_vat
-    if cdr.credited_at is not None:
-        matured = released is not None and released.matured_before(cdr.credited_at, clock)
-        key = f"credited:{number}"
-        own = head | {"share": key, "matured": True} if matured else head
-        credit = {"invoiced": invoice is not None, **of_cdr, **split, **own}
-        made.append(AcceptedCdrCredited(key=key, effective_at=cdr.credited_at, **credit))
-        pending = pending if matured else 0
-    if released is not None and pending:
-        key = f"maturing:{number}"
-        made.append(ShareMatured(key=key, effective_at=released.matures_at, amount=pending, **(head | {"share": ""})))
-    return made
+    if release is not None and pending and (cdr.credited_at is None or matured):
+        yield ShareMatured(**scope.head(f"maturing:{cdr.number}", release.matures_at, share=""), amount=pending)

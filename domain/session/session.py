@@ -17,13 +17,13 @@ from domain.book.standing import BookChange, Booked, Retracted, Standing
 from domain.catalogue.catalogue import Catalogue
 from domain.fact import Fact
 from domain.session.assessment import Assessment, BillChange, assess
-from domain.session.cdr_chain import IssuedCdr
 from domain.session.decisions import (
     CdrCredited,
     CdrIssued,
     Decision,
     FactReadmitted,
     FactRejected,
+    IssuedCdr,
     OrphanClosed,
     SessionAssessed,
     ShareReleased,

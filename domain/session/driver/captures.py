@@ -1,0 +1,113 @@
+"""Payments of a session that its driver pays: captures, failures, settlements, the provider's fees and write-offs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.book.bookings import PaymentCaptured, PaymentWrittenOff, PspFeeCorrected, PspFeeRecharged
+from domain.session.assessment import Bill, BillChange
+from domain.session.driver.share import Share
+from domain.session.facts import Captured, Settled
+
+
+@dataclass(slots=True)
+class Received:
+    """What came in so far, in minor units: `captured` from drivers' accounts, `settled` with us at the bank.
+
+    `first_payment_id` is of the first capture of all, "" where there is none.
+    """
+
+    first_payment_id: str
+    captures: int = 0
+    captured: int = 0
+    settled: int = 0
+
+    def reaches(self, bill: Bill) -> bool:
+        """Whether what was captured pays the bill; a bill of nothing wants a capture too."""
+        return self.captures > 0 and self.captured >= bill.gross
+
+    def is_settled(self, bill: Bill) -> bool:
+        """Whether what was settled pays the bill."""
+        return self.captures > 0 and self.settled >= bill.gross
+
+
+class WriteOff:
+    """The bill of a payment that failed for good, borne by the operator (J01f) until a capture makes it good."""
+
+    def __init__(self, share: Share) -> None:
+        self._share = share
+        self._failed = self._made_good = False
+        self._written_off: int | None = None
+
+    def fail(self, bill: Bill | None, at: datetime) -> None:
+        """The first failure counts, unless a capture came before it."""
+        if self._failed or self._made_good:
+            return
+        self._failed = True
+        self._write_off(bill, at)
+
+    def of_first_bill(self, bill: Bill | None, at: datetime) -> None:
+        """What failed before there was a bill is written off with it."""
+        if self._failed and not self._made_good:
+            self._write_off(bill, at)
+
+    def _write_off(self, bill: Bill | None, at: datetime) -> None:
+        if bill is not None and bill.gross:
+            self._written_off = bill.gross
+            self._book("write-off", at, bill.gross)
+
+    def follow(self, change: BillChange, gross: int) -> None:
+        """Write off as much as the bill is now."""
+        if not self._failed or self._made_good:
+            return
+        known = self._written_off or 0
+        if known != gross:
+            self._book(f"write-off:{change.source}:{change.id}", change.at, gross - known)
+            self._written_off = gross
+
+    def make_good(self, capture: Captured) -> None:
+        """A capture came after all: what was written off is mirrored, and nothing is from here on."""
+        if self._written_off:
+            self._book(f"write-off-mirror:{capture.source}:{capture.id}", capture.at, -self._written_off)
+        self._written_off, self._made_good = None, True
+
+    def _book(self, key: str, at: datetime, gross: int) -> None:
+        self._share.book(PaymentWrittenOff(**self._share.head(key, at), gross=gross), gain=-gross)
+
+
+class Captures:
+    """Books captures and what settlements say of their fees; with `recharges` the operator bears those fees."""
+
+    def __init__(self, share: Share, received: Received, write_off: WriteOff, *, recharges: bool) -> None:
+        self._share, self._received, self._write_off, self._recharges = share, received, write_off, recharges
+
+    def capture(self, fact: Captured) -> None:
+        """Take in a capture."""
+        head = self._share.head_apart(f"capture:{fact.source}:{fact.id}", fact.at, fact.currency)
+        booking = PaymentCaptured(
+            **head, payment_id=fact.payment_id, provider=fact.provider, amount=fact.amount, fee=fact.fee
+        )
+        self._share.book(booking)
+        self._recharge(f"recharge:{fact.source}:{fact.id}", fact, fact.fee, fact.at)
+        self._received.captured += fact.amount
+        self._received.captures += 1
+        self._write_off.make_good(fact)
+
+    def settle(self, item: Settled, captures: Sequence[Captured], at: datetime) -> None:
+        """Take in an item of a settlement, for the captures that it pays."""
+        self._received.settled += sum(capture.amount for capture in captures)
+        first = captures[0]
+        difference = item.fee - sum(capture.fee for capture in captures)
+        if not difference or item.currency != first.currency:
+            return
+        name = f"{item.source}:{item.id}:{item.payment_id}"
+        head = self._share.head_apart(f"fee:{name}", at, first.currency)
+        self._share.book(
+            PspFeeCorrected(**head, payment_id=first.payment_id, provider=first.provider, fee=difference)
+        )
+        self._recharge(f"recharge:{name}", first, difference, at)
+
+    def _recharge(self, key: str, capture: Captured, fee: int, at: datetime) -> None:
+        if self._recharges and fee:
+            head = self._share.head(key, at, capture.currency)
+            self._share.book(PspFeeRecharged(**head, payment_id=capture.payment_id, fee=fee), gain=-fee)
