@@ -21,7 +21,7 @@ from domain.payout.payout import PayoutCreated, PayoutStatusChanged
 from domain.session.decisions import CdrCredited, CdrIssued, SessionAssessed
 from engine.work import Work
 from ledger import locks
-from ledger.errors import DatabaseUnavailable
+from ledger.errors import MachineryFault
 from ledger.gateway import Gateway
 from ledger.intake import quarantine
 from ledger.intake.quarantine import DeadLetter
@@ -182,7 +182,7 @@ async def test_a_relay_that_dies_before_deleting_sends_the_same_events_again(
 
     async with read_new(client_options, OUTBOUND_TOPICS) as reading:
         async with DyingPublisher(client_options) as publisher:
-            with pytest.raises(DatabaseUnavailable):
+            with pytest.raises(MachineryFault):
                 await Relay(gateway, publisher).send_batch()
         assert rows_left(database_url) == 30
         assert await asyncio.to_thread(drain, client_options, database_url) == 30
