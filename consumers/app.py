@@ -16,15 +16,18 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker, KafkaMessage, TopicPartition
 from faststream.kafka.message import FAKE_CONSUMER
+from tenacity import wait_fixed
 
-from consumers.delivery import Delivery, Stopping
+from consumers.delivery import Delivery
 from consumers.hints import OffsetHints
 from consumers.ownership import Held, Ownership, RebalanceListener
 from consumers.security import security_of
 from consumers.topics import INBOUND_TOPICS
-from engine.errors import MachineryFault, PartitionLost
+from engine.errors import PartitionLost
 from engine.ports import Intake
+from ledger.errors import MachineryFault
 from ledger.intake.positions import Partition
+from ledger.patience import Patience, Stopping
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +94,7 @@ class Consumption:
         return self._ownership.held
 
     @property
-    def last_fault(self) -> MachineryFault | None:
+    def last_fault(self) -> BaseException | None:
         """What keeps the machinery from answering now, if anything."""
         return self._delivery.last_fault
 
@@ -171,17 +174,16 @@ class Consumption:
         return FastStream(broker, logger=None), subscriber
 
     async def _start(self) -> None:
-        while True:
-            try:
-                await self._app.start()
-            except (KafkaError, OSError) as error:
-                _log.warning("Kafka cannot be reached (%s); trying again", error)
-                await self._app.stop()
-                await asyncio.sleep(_START_RETRY_SECONDS)
-            else:
-                break
+        await Patience(wait_fixed(_START_RETRY_SECONDS)).do_async(self._connect)
         if self._alone is not None:
             self._ownership.take_over(self._current_consumer(), self._alone)
+
+    async def _connect(self) -> None:
+        try:
+            await self._app.start()
+        except (KafkaError, OSError) as error:
+            await self._app.stop()
+            raise MachineryFault(f"Kafka cannot be reached ({error}); check its address") from error
 
     def _current_consumer(self) -> AIOKafkaConsumer:
         return self._subscriber.consumer

@@ -7,26 +7,24 @@ anything else             the batch is halved until the one bad record stands al
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+from tenacity import wait_random_exponential
 
-from engine.errors import MachineryFault, PartitionLost
+from engine.errors import PartitionLost
 from engine.ports import Claim, Intake, Record
+from ledger.errors import MachineryFault
 from ledger.intake.positions import Partition
+from ledger.patience import Patience, Stopping
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 3.0
-
-
-class Stopping(Exception):
-    """We were asked to stop while something was being tried again; never leaves the consumers."""
 
 
 class Delivery:
@@ -39,7 +37,11 @@ class Delivery:
         self._intake = intake
         self._thread = ThreadPoolExecutor(1, "intake")
         self._stopping = asyncio.Event()
-        self.last_fault: MachineryFault | None = None
+        self._patience = Patience(
+            wait_random_exponential(
+                multiplier=FIRST_PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS, min=FIRST_PAUSE_SECONDS
+            )
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -50,6 +52,11 @@ class Delivery:
         self.stop()
         # The call in hand ends in its own time; a transaction is not to be torn.
         await asyncio.to_thread(self._thread.shutdown)
+
+    @property
+    def last_fault(self) -> BaseException | None:
+        """What keeps the machinery from answering now, if anything."""
+        return self._patience.fault
 
     def stop(self) -> None:
         """Try nothing again from here on: what is waiting for another try raises Stopping."""
@@ -110,37 +117,10 @@ class Delivery:
 
     async def _patiently(self, call: Callable[..., _T], *arguments: Any) -> _T:
         """The result of a call in the thread, tried again as long as the machinery is at fault."""
-
-        async def attempt() -> _T:
-            # Once more inside the loop: a stop that came during the pause ends it here.
-            if self._stopping.is_set():
-                raise Stopping
-            return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
-
-        tries: Callable[[Callable[[], Awaitable[_T]]], Awaitable[_T]] = AsyncRetrying(
-            retry=retry_if_exception_type(MachineryFault),
-            wait=wait_random_exponential(
-                multiplier=FIRST_PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS, min=FIRST_PAUSE_SECONDS
-            ),
-            sleep=self._pause,
-            before_sleep=self._note_fault,
+        loop = asyncio.get_running_loop()
+        return await self._patience.do_async(
+            lambda: loop.run_in_executor(self._thread, call, *arguments), self._stopping
         )
-        result = await tries(attempt)
-        self.last_fault = None
-        return result
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-        except TimeoutError:
-            return
-
-    def _note_fault(self, state: RetryCallState) -> None:
-        fault = state.outcome.exception() if state.outcome is not None else None
-        if isinstance(fault, MachineryFault):
-            level = logging.WARNING if self.last_fault is None else logging.DEBUG
-            _log.log(level, "%s; trying again", fault)
-            self.last_fault = fault
 
 
 def _epochs_of(records: Sequence[Record], epochs: Mapping[Partition, int]) -> dict[Partition, int]:

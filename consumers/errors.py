@@ -4,19 +4,12 @@ ConsumerError
 ├── LogReplaced       a partition ends before the position that was read up to: not the log that was read
 └── FileRefused       a file of events that cannot be read
 
-engine.errors.MachineryFault
-└── Stalled           the database or the brokers were away for longer than anybody wanted to wait
+A broker or a database that does not answer is ledger.errors.MachineryFault.
 """
-
-from engine.errors import MachineryFault
 
 
 class ConsumerError(Exception):
     """Something between Kafka and the intake; the message says what, where and what to do."""
-
-
-class Stalled(MachineryFault):
-    """Nothing moved for the whole patience; names the last fault."""
 
 
 class LogReplaced(ConsumerError):

@@ -4,14 +4,18 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
+from tenacity import stop_after_delay, wait_fixed
 
-from consumers.delivery import Delivery, Stopping
+from consumers.delivery import Delivery
 from consumers.errors import LogReplaced
 from engine.ports import Claim, Record
+from ledger.errors import MachineryFault
 from ledger.intake.positions import Partition
+from ledger.patience import Patience, Stopping
 
 _log = logging.getLogger(__name__)
 
@@ -142,22 +146,29 @@ async def _located(consumer: AIOKafkaConsumer, claims: Mapping[Partition, Claim]
 
     Raises LogReplaced for a partition that ends before what was already read of it.
     """
-    deadline = asyncio.get_running_loop().time() + _REPLACED_SECONDS
-    while True:
-        try:
-            firsts = await consumer.beginning_offsets([_tp(partition) for partition in claims])
-            ends = await consumer.end_offsets([_tp(partition) for partition in claims])
-        except KafkaError as error:
-            _log.warning("Kafka does not say where its partitions begin and end (%s); trying again", error)
-        else:
-            held = {home: _held(claim, firsts[_tp(home)], ends[_tp(home)]) for home, claim in claims.items()}
-            beyond = [home for home, each in held.items() if each.next_offset > each.end_offset]
-            if not beyond:
-                _warn_of_gaps(held, firsts)
-                return held
-            if asyncio.get_running_loop().time() > deadline:
-                raise LogReplaced(_replaced(beyond[0], held[beyond[0]]))
-        await asyncio.sleep(_RETRY_SECONDS)
+    pauses = wait_fixed(_RETRY_SECONDS)
+    answering = Patience(pauses)
+
+    async def look() -> dict[Partition, Held]:
+        firsts, ends = await answering.do_async(partial(_bounds, consumer, [_tp(home) for home in claims]))
+        held = {home: _held(claim, firsts[_tp(home)], ends[_tp(home)]) for home, claim in claims.items()}
+        for home, each in held.items():
+            if each.next_offset > each.end_offset:
+                raise LogReplaced(_replaced(home, each))
+        _warn_of_gaps(held, firsts)
+        return held
+
+    return await Patience(pauses, stop_after_delay(_REPLACED_SECONDS), faults=LogReplaced).do_async(look)
+
+
+async def _bounds(
+    consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
+) -> tuple[Mapping[TopicPartition, int], Mapping[TopicPartition, int]]:
+    """The first offset of each partition, and the one behind its last."""
+    try:
+        return await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+    except KafkaError as error:
+        raise MachineryFault(f"Kafka does not say where its partitions begin and end ({error})") from error
 
 
 def _held(claim: Claim, first_offset: int, end_offset: int) -> Held:

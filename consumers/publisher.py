@@ -1,7 +1,6 @@
 """Records to Kafka, fast and each once: an idempotent producer, batches filled by partition, acknowledged by all."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,11 +11,11 @@ from zlib import crc32
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
+from tenacity import stop_after_delay, wait_fixed
 
-from engine.errors import MachineryFault
+from ledger.errors import MachineryFault
 from ledger.intake.positions import Partition
-
-_log = logging.getLogger(__name__)
+from ledger.patience import Patience, until_async
 
 Headers: TypeAlias = tuple[tuple[str, bytes], ...]
 
@@ -27,6 +26,7 @@ _FRAME_BYTES = 100
 _HEADER_FRAME_BYTES = 10
 _BATCH_BYTES = 256 * 1024
 _REQUEST_TIMEOUT_MS = 120_000
+_PATIENCE_SECONDS = _REQUEST_TIMEOUT_MS / 1000
 _RETRY_SECONDS = 0.3
 _NEW_TOPIC_SECONDS = 3.0
 # The loop gets a turn at least this often, or nothing would be sent while records are read.
@@ -72,27 +72,27 @@ class Publisher:
         self.too_large = 0
 
     async def __aenter__(self) -> Self:
-        began = asyncio.get_running_loop().time()
-        while True:
-            producer = AIOKafkaProducer(
-                **self._client_options,
-                enable_idempotence=True,
-                acks="all",
-                max_batch_size=_BATCH_BYTES,
-                max_request_size=RECORD_MAX_BYTES,
-                request_timeout_ms=_REQUEST_TIMEOUT_MS,
-            )
-            try:
-                await producer.start()
-            except KafkaError as error:
-                await producer.stop()
-                if asyncio.get_running_loop().time() - began > _REQUEST_TIMEOUT_MS / 1000:
-                    raise MachineryFault(f"Kafka cannot be reached ({error}); check its address") from error
-                _log.warning("Kafka cannot be reached (%s); trying again", error)
-                await asyncio.sleep(_RETRY_SECONDS)
-            else:
-                self._producer = producer
-                return self
+        self._producer = await self._patience().do_async(self._start)
+        return self
+
+    async def _start(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            **self._client_options,
+            enable_idempotence=True,
+            acks="all",
+            max_batch_size=_BATCH_BYTES,
+            max_request_size=RECORD_MAX_BYTES,
+            request_timeout_ms=_REQUEST_TIMEOUT_MS,
+        )
+        try:
+            await producer.start()
+        except KafkaError as error:
+            await producer.stop()
+            raise MachineryFault(f"Kafka cannot be reached ({error}); check its address") from error
+        return producer
+
+    def _patience(self) -> Patience:
+        return Patience(wait_fixed(_RETRY_SECONDS), stop_after_delay(_PATIENCE_SECONDS))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -150,20 +150,23 @@ class Publisher:
 
     async def _count_partitions(self, topic: str) -> int:
         """The number of a topic's partitions; one that was made just now may need a moment to be known."""
-        clock = asyncio.get_running_loop()
-        began = clock.time()
-        while True:
-            reason, patience_seconds = "it is not there", _NEW_TOPIC_SECONDS
+
+        async def ask() -> int:
             try:
                 cluster = await self._started.client.fetch_all_metadata()
-                if partitions := cluster.partitions_for_topic(topic):
-                    self._partition_counts[topic] = len(partitions)
-                    return len(partitions)
             except KafkaError as error:
-                reason, patience_seconds = str(error), _REQUEST_TIMEOUT_MS / 1000
-            if clock.time() - began > patience_seconds:
-                raise MachineryFault(f"Kafka cannot be asked for the topic {topic}: {reason}; make the topics first")
-            await asyncio.sleep(_RETRY_SECONDS)
+                raise MachineryFault(
+                    f"Kafka cannot be asked for the topic {topic}: {error}; check its address"
+                ) from error
+            return len(cluster.partitions_for_topic(topic) or ())
+
+        count = await until_async(lambda: self._patience().do_async(ask), _RETRY_SECONDS, _NEW_TOPIC_SECONDS)
+        if not count:
+            raise MachineryFault(
+                f"Kafka cannot be asked for the topic {topic}: it is not there; make the topics first"
+            )
+        self._partition_counts[topic] = count
+        return count
 
     async def _send_batch(self, home: Partition) -> None:
         self._check()

@@ -7,18 +7,19 @@ between leaves the row, and the next one sends the same record, with the same id
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from consumers.errors import Stalled
+from tenacity import stop_after_delay, wait_fixed
+
 from consumers.outgoing import outgoing
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing, Publisher
-from engine.errors import MachineryFault
-from ledger.errors import DatabaseUnavailable
+from ledger.errors import MachineryFault
 from ledger.gateway import Gateway
 from ledger.intake import outbox
 from ledger.intake.outbox import PendingEvent, PendingLetter
+from ledger.patience import Patience, Stopping, until_async
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Relay:
     async def send_batch(self) -> int:
         """Sends the next rows, if it is our turn, and deletes them; answers how many that were.
 
-        Raises DatabaseUnavailable or MachineryFault; what was sent by then is sent again later.
+        Raises MachineryFault; what was sent by then is sent again later.
         """
         with self._gateway.transaction() as cursor:
             if not outbox.take_turn(cursor):
@@ -73,9 +74,14 @@ class Relay:
 
 async def run_relay(client_options: Mapping[str, Any], dsn: str, stop: threading.Event) -> None:
     """Relays until the event is set; faults of the database and the brokers are waited out."""
-    relaying = asyncio.create_task(_relay_forever(client_options, dsn, stop))
-    while not stop.is_set() and not relaying.done():
-        await asyncio.sleep(_LOOK_SECONDS)
+    stopping = asyncio.Event()
+    relaying = asyncio.create_task(_relay_forever(client_options, dsn, stopping))
+
+    async def is_over() -> bool:
+        return stop.is_set() or relaying.done()
+
+    await until_async(is_over, _LOOK_SECONDS)
+    stopping.set()
     done, _ = await asyncio.wait([relaying], timeout=_STOP_SECONDS)
     if done:
         relaying.result()
@@ -84,19 +90,20 @@ async def run_relay(client_options: Mapping[str, Any], dsn: str, stop: threading
         await asyncio.wait([relaying])
 
 
-async def _relay_forever(client_options: Mapping[str, Any], dsn: str, stop: threading.Event) -> None:
-    gateway = Gateway(dsn)
+async def _relay_forever(client_options: Mapping[str, Any], dsn: str, stopping: asyncio.Event) -> None:
+    gateway, patience = Gateway(dsn), Patience(wait_fixed(_RETRY_SECONDS))
+
+    async def relay_on() -> None:
+        async with Publisher(client_options) as publisher:
+            relay = Relay(gateway, publisher)
+            while not stopping.is_set():
+                if not await relay.send_batch():
+                    await asyncio.sleep(_LOOK_SECONDS)
+                patience.worked()
+
     try:
-        while not stop.is_set():
-            try:
-                async with Publisher(client_options) as publisher:
-                    relay = Relay(gateway, publisher)
-                    while not stop.is_set():
-                        if not await relay.send_batch():
-                            await asyncio.sleep(_LOOK_SECONDS)
-            except (DatabaseUnavailable, MachineryFault) as fault:
-                _log.warning("%s; the relay tries again", fault)
-                await asyncio.sleep(_RETRY_SECONDS)
+        with suppress(Stopping):
+            await patience.do_async(relay_on, stopping)
     finally:
         gateway.close()
 
@@ -104,31 +111,31 @@ async def _relay_forever(client_options: Mapping[str, Any], dsn: str, stop: thre
 def drain(client_options: Mapping[str, Any], dsn: str, patience_seconds: float = DRAIN_PATIENCE_SECONDS) -> int:
     """Sends all that the outbox holds, from code that is not asynchronous; answers how many records were sent.
 
-    Waits where another relay is at it. Raises Stalled when a fault lasts longer than the patience.
+    Waits where another relay is at it. Raises MachineryFault when one lasts longer than the patience.
     """
     return asyncio.run(_drain(client_options, dsn, patience_seconds))
 
 
 async def _drain(client_options: Mapping[str, Any], dsn: str, patience_seconds: float) -> int:
-    gateway, sent, moved_at = Gateway(dsn), 0, time.monotonic()
+    gateway, sent = Gateway(dsn), 0
+    patience = Patience(wait_fixed(_RETRY_SECONDS), stop_after_delay(patience_seconds))
+
+    async def send_all() -> None:
+        nonlocal sent
+        async with Publisher(client_options) as publisher:
+            relay = Relay(gateway, publisher)
+            while (count := await relay.send_batch()) or not relay.is_done():
+                sent += count
+                patience.worked()
+                if not count:
+                    await asyncio.sleep(_LOOK_SECONDS)
+
     try:
-        while True:
-            try:
-                async with Publisher(client_options) as publisher:
-                    relay = Relay(gateway, publisher)
-                    while True:
-                        count = await relay.send_batch()
-                        if count:
-                            sent, moved_at = sent + count, time.monotonic()
-                        elif relay.is_done():
-                            return sent
-                        else:
-                            await asyncio.sleep(_LOOK_SECONDS)
-            except (DatabaseUnavailable, MachineryFault) as fault:
-                waited = time.monotonic() - moved_at
-                if waited > patience_seconds:
-                    raise Stalled(f"the outbox was not sent within {waited:.0f} s: {fault}; run it again") from fault
-                _log.warning("%s; the relay tries again", fault)
-                await asyncio.sleep(_RETRY_SECONDS)
+        await patience.do_async(send_all)
+    except MachineryFault as fault:
+        raise MachineryFault(
+            f"the outbox was not sent within {patience_seconds:.0f} s: {fault}; run it again"
+        ) from fault
     finally:
         gateway.close()
+    return sent

@@ -2,24 +2,22 @@
 
 import asyncio
 import contextlib
-import logging
 import signal
 import threading
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, TypeAlias
+
+from tenacity import stop_after_delay, stop_never, wait_fixed
 
 from consumers.app import BATCH_MAX_RECORDS, Consumption
-from consumers.errors import Stalled
 from consumers.topics import inbound_bounds, inbound_partitions
-from engine.errors import MachineryFault
 from engine.ports import Intake
+from ledger.errors import MachineryFault
 from ledger.intake.positions import Partition
-
-_log = logging.getLogger(__name__)
+from ledger.patience import Patience
 
 OnProgress: TypeAlias = Callable[[int, int], None]
-_T = TypeVar("_T")
 
 _LOOK_SECONDS = 0.05
 _RETRY_SECONDS = 0.3
@@ -102,28 +100,19 @@ async def consume_until_caught_up(
     It reads all partitions itself (or those that are named), so that it starts at once and no member of the group
     that was killed holds it up; running members notice and carry on afterwards. `on_progress` is told offsets done
     and in total. A killed broker or database is waited for: for as long as it takes, or until nothing moved for
-    `patience_seconds`, which raises Stalled. Raises LogReplaced when Kafka and the database do not belong together.
+    `patience_seconds`, which raises MachineryFault. Raises LogReplaced when Kafka and the database do not belong
+    together.
     """
     if partitions is None:
-        partitions = await _waiting(lambda: inbound_partitions(client_options), patience_seconds)
+        limit = stop_never if patience_seconds is None else stop_after_delay(patience_seconds)
+        partitions = await Patience(wait_fixed(_RETRY_SECONDS), limit).do_async(
+            lambda: inbound_partitions(client_options)
+        )
     if not partitions:
         return 0
     consumption = Consumption(client_options, intake, group_id=group_id, max_records=max_records, alone=partitions)
     async with consumption:
         return await _CatchUp(consumption, on_progress, patience_seconds).finish()
-
-
-async def _waiting(ask: Callable[[], Awaitable[_T]], patience_seconds: float | None) -> _T:
-    """The answer, once the machinery gives it; raises its fault when that takes longer than the patience."""
-    began = time.monotonic()
-    while True:
-        try:
-            return await ask()
-        except MachineryFault as fault:
-            if patience_seconds is not None and time.monotonic() - began > patience_seconds:
-                raise
-            _log.warning("%s; trying again", fault)
-            await asyncio.sleep(_RETRY_SECONDS)
 
 
 class _CatchUp:
@@ -185,7 +174,9 @@ class _CatchUp:
         waited = time.monotonic() - self._moved_at
         if self._patience_seconds is not None and waited > self._patience_seconds:
             fault = self._consumption.last_fault or "Kafka sends nothing more"
-            raise Stalled(f"nothing moved for {waited:.0f} s after {done} records: {fault}; run the command again")
+            raise MachineryFault(
+                f"nothing moved for {waited:.0f} s after {done} records: {fault}; run the command again"
+            )
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from contracts.inbound import INBOUND_TOPICS
 from contracts.outgoing import OUTBOUND_TOPIC_OF
-from engine.errors import MachineryFault
+from ledger.errors import MachineryFault
 from ledger.intake.positions import Partition
 
 __all__ = [

@@ -17,7 +17,7 @@ from engine.session_sets import SESSIONS_PER_SET, Query, SessionSets
 from engine.work import Work
 from engine.working_set import WorkingSet
 from ledger import locks
-from ledger.errors import ConcurrencyConflict, DatabaseUnavailable, RunsFailed
+from ledger.errors import ConcurrencyConflict, MachineryFault, RunsFailed
 from ledger.events.heads import count_due_sessions, due_among, due_sessions, presuming_sessions
 from ledger.intake.parking import add_references
 from ledger.intake.positions import horizon
@@ -56,7 +56,7 @@ class Clock:
         """Do everything the clock drives up to `until` (inclusive); how many payouts were made.
 
         Sessions first: what they issue, earn and mature depends on no run. Then each operator's runs in their order.
-        Raises DatabaseUnavailable when interrupted, and RunsFailed when an operator's runs break; those of the others
+        Raises MachineryFault when interrupted, and RunsFailed when an operator's runs break; those of the others
         are made then. Advancing again goes on from there.
         """
         report = on_progress or _silent
@@ -114,7 +114,7 @@ class Clock:
         for operator_id in due:
             try:
                 made += self._fire_operator_runs(operator_id, until)
-            except (DatabaseUnavailable, ConcurrencyConflict):
+            except (MachineryFault, ConcurrencyConflict):
                 raise
             except Exception as error:
                 self._known.forget()

@@ -20,7 +20,7 @@ from domain.catalogue.catalogue import CATALOGUE_TYPES
 from domain.fact import RecordedFact
 from domain.session.facts import INVOICE_ITEM, SETTLED_ITEM
 from domain.tariff.events import tariff_stream_name, warned
-from engine.errors import MachineryFault, PartitionLost
+from engine.errors import PartitionLost
 from engine.follow_up import FollowUp
 from engine.judging import judge_and_refuse
 from engine.payouts import take_payout_answers
@@ -30,7 +30,7 @@ from engine.sessions import record_fact
 from engine.work import Stream, Unfolded, Work
 from engine.working_set import WorkingSet
 from ledger.collector import collector_paused
-from ledger.errors import ConcurrencyConflict, DatabaseUnavailable
+from ledger.errors import ConcurrencyConflict, MachineryFault
 from ledger.events.heads import lock_streams
 from ledger.intake import messages, positions, quarantine
 from ledger.intake.parking import Parked, add_references, park
@@ -140,9 +140,10 @@ class Intake:
     def _guarded(self, attempt: Callable[[], T]) -> T:
         try:
             return attempt()
-        except (DatabaseUnavailable, ConcurrencyConflict) as fault:
+        except ConcurrencyConflict as conflict:
             self._working_set.forget()
-            raise MachineryFault(str(fault)) from fault
+            # Decided anew from the same records, as if the database had not answered.
+            raise MachineryFault(str(conflict)) from conflict
         except BaseException:
             self._working_set.forget()
             raise

@@ -10,7 +10,7 @@ from psycopg.rows import TupleRow
 
 from engine.work import Work
 from engine.working_set import WorkingSet
-from ledger.errors import ConcurrencyConflict, DatabaseUnavailable
+from ledger.errors import ConcurrencyConflict, MachineryFault
 from ledger.events.heads import set_aside
 
 SESSIONS_PER_SET = 1_000
@@ -33,7 +33,7 @@ class SessionSets:
 
         Where it breaks, one transaction for each half, down to the session that breaks it. A query that leaves out
         what others have locked (SKIP LOCKED) lets several processes share the work.
-        Raises DatabaseUnavailable and ConcurrencyConflict, which say nothing about any session: try again.
+        Raises MachineryFault and ConcurrencyConflict, which say nothing about any session: try again.
         """
         chosen: list[str] = []
 
@@ -83,4 +83,4 @@ def _these(session_ids: Sequence[str], _: Cursor[TupleRow]) -> list[str]:
 
 
 def _is_about_sessions(error: BaseException) -> bool:
-    return isinstance(error, Exception) and not isinstance(error, DatabaseUnavailable | ConcurrencyConflict)
+    return isinstance(error, Exception) and not isinstance(error, MachineryFault | ConcurrencyConflict)

@@ -151,7 +151,7 @@ class Totals:
 def what_if(dsn: str, order: Order) -> Generator[SessionIf, None, None]:
     """Each session that an order concerns, by start and id, as of one moment; with memory for a set of them only.
 
-    Reads in one transaction that can write nothing. Raises psycopg.OperationalError when the database is gone.
+    Reads in one transaction that can write nothing. Raises MachineryFault when the database is gone.
     """
     with _snapshot(dsn) as connection:
         known = KnownCatalogue()

@@ -1,14 +1,18 @@
 """Connections to the database, each in one of the ledger's roles and only to a server that keeps what it commits."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 
-from psycopg import Connection
+from psycopg import Connection, InterfaceError, OperationalError
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
-from ledger.errors import UnsafeDatabase
+from ledger.errors import MachineryFault, UnsafeDatabase
 
 CONNECT_TIMEOUT_S = 10
+# What psycopg raises when a server is gone, is restarting or breaks a deadlock.
+DATABASE_FAULTS = (OperationalError, InterfaceError)
 
 _DURABLE_SETTINGS = ("fsync", "full_page_writes", "synchronous_commit")
 
@@ -32,26 +36,50 @@ class Role(StrEnum):
     AUDITOR = "wattledger_auditor"
 
 
-def connect(dsn: str, role: Role | str, *, autocommit: bool = False) -> Connection[TupleRow]:
+@contextmanager
+def connect(dsn: str, role: Role | str, *, autocommit: bool = False) -> Iterator[Connection[TupleRow]]:
+    """A connection of `open_connection` for as long as the block runs; its end commits, an exception rolls back.
+
+    A server that goes while the block runs is a MachineryFault, too.
+    """
+    with database_faults(), open_connection(dsn, role, autocommit=autocommit) as connection:
+        yield connection
+
+
+def open_connection(dsn: str, role: Role | str, *, autocommit: bool = False) -> Connection[TupleRow]:
     """A connection that acts as `role`, in UTC; the user of the DSN must be a member of it.
 
     The role is set when the session starts, so RESET ROLE, RESET ALL and DISCARD ALL come back to it.
-    Raises UnsafeDatabase when the server may lose commits, psycopg.OperationalError when it cannot be reached.
+    Raises UnsafeDatabase when the server may lose commits, MachineryFault when it cannot be reached; what is done
+    with the connection belongs into `database_faults`.
     """
     given = conninfo_to_dict(dsn)
     options = f"{given.get('options') or ''} -c role={Role(role).value} -c TimeZone=UTC".strip()
     # A server that dies while it lets us in may leave us waiting for an answer that nobody gives.
     timeout_s = int(given.get("connect_timeout") or CONNECT_TIMEOUT_S)
-    connection: Connection[TupleRow] = Connection.connect(
-        dsn, options=options, connect_timeout=timeout_s, autocommit=True
-    )
-    try:
-        refuse_unsafe_settings(connection)
-    except BaseException:
-        connection.close()
-        raise
-    connection.autocommit = autocommit
+    with database_faults():
+        connection: Connection[TupleRow] = Connection.connect(
+            dsn, options=options, connect_timeout=timeout_s, autocommit=True
+        )
+        try:
+            refuse_unsafe_settings(connection)
+        except BaseException:
+            connection.close()
+            raise
+        connection.autocommit = autocommit
     return connection
+
+
+@contextmanager
+def database_faults() -> Iterator[None]:
+    """Turns the faults that psycopg raises into the one fault of the machinery."""
+    try:
+        yield
+    except DATABASE_FAULTS as fault:
+        reason = " ".join(str(fault).split()) or type(fault).__name__
+        raise MachineryFault(
+            f"the database does not answer: {reason}; check WATTLEDGER_DATABASE_URL and that it is running"
+        ) from fault
 
 
 def refuse_unsafe_settings(connection: Connection[TupleRow]) -> None:

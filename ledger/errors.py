@@ -1,8 +1,7 @@
-"""The one exception tree of the ledger.
+"""The one exception tree of the ledger, and the one fault of the machinery that everything above it shares.
 
 LedgerError
 ├── ConcurrencyConflict   another writer stored this version of the stream first
-├── DatabaseUnavailable   the server is gone or broke off the transaction: nothing was written, try again
 ├── EntryRefused          the book does not take these entries
 │   └── EntryExists       an entry with this id, or another reversal of the same entry, is in the book already
 ├── GroupCommitClosed     an entry came after the group committer was closed: it was not taken
@@ -11,7 +10,10 @@ LedgerError
 ├── RunsFailed            the payout runs of an operator break; those of the others are made
 └── UnsafeDatabase        the server is set up so that a commit may be lost
 
-Faults of the machinery (the connection, the disk) stay psycopg's own OperationalError: they are retried, not judged.
+MachineryFault            the database, the brokers or the network do not answer: the same work is tried again
+
+A fault of the machinery refuses nothing and says nothing about the work: it is waited out (`ledger.patience`), and
+nothing is judged or quarantined for it. What psycopg and aiokafka raise becomes one where they are called.
 """
 
 
@@ -21,10 +23,6 @@ class LedgerError(Exception):
 
 class ConcurrencyConflict(LedgerError):
     """A (stream, version) is stored already: roll back, read the stream again and decide anew."""
-
-
-class DatabaseUnavailable(LedgerError):
-    """The server cannot be reached or broke off the transaction; nothing was written and it can be tried again."""
 
 
 class EntryRefused(LedgerError):
@@ -53,3 +51,7 @@ class RunsFailed(LedgerError):
 
 class UnsafeDatabase(LedgerError):
     """fsync, full_page_writes or synchronous_commit is off: committed money could vanish in a crash."""
+
+
+class MachineryFault(Exception):
+    """The database, the brokers or the network do not answer; the same work can be tried again, unchanged."""

@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
 from ledger import locks
 from ledger.collector import collector_paused
-from ledger.database import Role, connect
-from ledger.errors import DatabaseUnavailable
+from ledger.database import DATABASE_FAULTS, Role, database_faults, open_connection
 
 # A slot of balances that no other live connection writes to; it is free again when the connection ends.
 _TAKE_SHARD = f"SELECT pg_try_advisory_lock({locks.SHARD}, %s)"
@@ -18,7 +16,7 @@ SHARDS = 256
 
 
 class Gateway:
-    """Transactions in one role; faults of the machinery are raised as DatabaseUnavailable and can be tried again."""
+    """Transactions in one role; faults of the machinery are raised as MachineryFault and can be tried again."""
 
     def __init__(self, dsn: str, role: Role = Role.WRITER) -> None:
         self._dsn, self._role = dsn, role
@@ -29,15 +27,16 @@ class Gateway:
     def transaction(self) -> Iterator[Cursor[TupleRow]]:
         """A cursor in a transaction that commits at the end and rolls back on any exception.
 
-        Raises DatabaseUnavailable when the server is gone, is restarting or broke a deadlock: nothing was written.
+        Raises MachineryFault when the server is gone, is restarting or broke a deadlock: nothing was written.
         """
-        try:
-            connection = self._connected()
-            with collector_paused(), connection.transaction(), connection.cursor() as cursor:
-                yield cursor
-        except (psycopg.OperationalError, psycopg.InterfaceError) as fault:
-            self.close()
-            raise DatabaseUnavailable(f"the database did not answer: {fault}".strip()) from fault
+        with database_faults():
+            try:
+                connection = self._connected()
+                with collector_paused(), connection.transaction(), connection.cursor() as cursor:
+                    yield cursor
+            except DATABASE_FAULTS:
+                self.close()
+                raise
 
     @property
     def shard(self) -> int:
@@ -53,11 +52,9 @@ class Gateway:
 
     def _connected(self) -> Connection[TupleRow]:
         if self._connection is None or self._connection.closed:
-            try:
-                connection = connect(self._dsn, self._role, autocommit=True)
-            except psycopg.OperationalError as fault:
-                raise DatabaseUnavailable(f"the database cannot be reached: {fault}".strip()) from fault
-            self._connection, self._shard = connection, _take_shard(connection)
+            with database_faults():
+                connection = open_connection(self._dsn, self._role, autocommit=True)
+                self._connection, self._shard = connection, _take_shard(connection)
         return self._connection
 
 

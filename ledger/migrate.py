@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from psycopg import Connection, Error, OperationalError
+from psycopg import Connection, Error
 from psycopg.rows import TupleRow
 
 from ledger import locks
-from ledger.database import Role, refuse_unsafe_settings
+from ledger.database import Role, database_faults, refuse_unsafe_settings
 from ledger.errors import MigrationFailed, MigrationRefused
 
 _FOLDER = Path(__file__).parent / "migrations"
@@ -54,14 +54,16 @@ def migrate(database: str | Connection[TupleRow], folder: Path = _FOLDER) -> Non
     May be called again and by several processes at once: the others wait for the first and find nothing to do.
     `database` is a DSN or an open connection, of a superuser or of a role that may create roles and owns the
     database. Raises MigrationRefused when a migration that was run is changed or missing, UnsafeDatabase when the
-    server may lose commits, MigrationFailed when the database does not take a migration's text.
+    server may lose commits, MigrationFailed when the database does not take a migration's text, MachineryFault when
+    it cannot be reached.
     """
     migrations = read_migrations(folder)
-    if isinstance(database, str):
-        with Connection.connect(database) as connection:
-            _migrate(connection, migrations)
-    else:
-        _migrate(database, migrations)
+    with database_faults():
+        if isinstance(database, str):
+            with Connection.connect(database) as connection:
+                _migrate(connection, migrations)
+        else:
+            _migrate(database, migrations)
 
 
 def read_migrations(folder: Path = _FOLDER) -> tuple[Migration, ...]:
@@ -120,9 +122,9 @@ def _apply(connection: Connection[TupleRow], migration: Migration) -> None:
     # A migration may RESET ROLE to do what only an administrator may, so each starts as the owner again.
     connection.execute(f"SET LOCAL ROLE {Role.OWNER.value}")
     try:
-        _run(connection, migration.text)
-    except OperationalError:
-        raise  # A fault of the machinery is not the migration's.
+        # A fault of the machinery is not the migration's.
+        with database_faults():
+            _run(connection, migration.text)
     except Error as error:
         raise MigrationFailed(
             f"migration {migration.number:03}_{migration.name} failed and nothing was changed: {error}"

@@ -1,16 +1,18 @@
 """Runs the projections: each follows the event store, its position saved in the transaction that moves its rows."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from threading import Event
 
-from psycopg import Connection, Cursor, OperationalError
+from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
+from tenacity import wait_exponential
 
 from ledger.collector import collector_paused
 from ledger.database import Role, connect
 from ledger.events.store import TABLE, last_position
+from ledger.patience import Patience, Stopping
 from projections.feed import read_piece
 from projections.registry import PROJECTIONS, chosen
 
@@ -108,24 +110,25 @@ def follow_forever(
 
     Waits for the store's announcements. A lost database is tried again, with longer and longer waits.
     """
-    wanted, retry_s = chosen(names), 0.1
-    while not stop.is_set():
-        try:
-            with connect(dsn, Role.PROJECTOR, autocommit=True) as connection:
-                connection.execute(_LISTEN)
-                last: dict[str, int] = {}
-                while not stop.is_set():
-                    positions = catch_up(connection, wanted)
-                    retry_s = 0.1
-                    if positions != last:
-                        reached(positions)
-                        last = positions
-                        continue
-                    for _ in connection.notifies(timeout=POLL_S, stop_after=1):
-                        pass
-        except OperationalError:
-            stop.wait(retry_s)
-            retry_s = min(2 * retry_s, RETRY_S_MAX)
+    wanted = chosen(names)
+    patience = Patience(wait_exponential(multiplier=0.1, max=RETRY_S_MAX))
+
+    def follow() -> None:
+        with connect(dsn, Role.PROJECTOR, autocommit=True) as connection:
+            connection.execute(_LISTEN)
+            last: dict[str, int] = {}
+            while not stop.is_set():
+                positions = catch_up(connection, wanted)
+                patience.worked()
+                if positions != last:
+                    reached(positions)
+                    last = positions
+                    continue
+                for _ in connection.notifies(timeout=POLL_S, stop_after=1):
+                    pass
+
+    with suppress(Stopping):
+        patience.do(follow, stop)
 
 
 def _connection(database: str | Connection[TupleRow]) -> AbstractContextManager[Connection[TupleRow]]:

@@ -3,12 +3,10 @@
 import traceback
 from json import JSONDecodeError
 
-from psycopg import OperationalError
-
 from consumers.errors import ConsumerError
 from contracts.errors import ContractError
 from domain.errors import DomainError
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, MachineryFault
 from projections.errors import ProjectionError
 from wattledger.errors import ApplicationError
 from wattledger.terminal import print_error
@@ -20,6 +18,7 @@ _EXPECTED = (
     ContractError,
     DomainError,
     LedgerError,
+    MachineryFault,
     ProjectionError,
     OSError,
     JSONDecodeError,
@@ -30,9 +29,7 @@ def report(error: Exception, *, debug: bool) -> int:
     """Print a failure; the exit status."""
     if debug:
         traceback.print_exception(error)
-    if isinstance(error, OperationalError):
-        print_error(f"the database cannot be reached: {error}; check WATTLEDGER_DATABASE_URL and that it is running")
-    elif isinstance(error, _EXPECTED):
+    if isinstance(error, _EXPECTED):
         print_error(str(error) or type(error).__name__)
     else:
         print_error(

@@ -1,14 +1,11 @@
-"""Patience with the database and the brokers: steps that can be repeated are, while a server is away."""
+"""The patience of commands: steps that can be repeated are, while the database or the brokers are away."""
 
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from psycopg import OperationalError
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential
+from tenacity import stop_after_delay, wait_exponential
 
-from engine.errors import MachineryFault
-from ledger.errors import DatabaseUnavailable
+from ledger.patience import Patience
 
 T = TypeVar("T")
 
@@ -21,31 +18,7 @@ _WORKED_S = 30
 def patiently(step: Callable[[], T], patience_s: float = _PATIENCE_S) -> T:
     """Do a step that can be repeated, and again while the database or the brokers are away.
 
-    Raises their fault when it lasts longer than the patience, however long the step worked before it.
+    Raises their MachineryFault when it lasts longer than the patience, however long the step worked before it.
     """
-    retrying = Retrying(
-        retry=retry_if_exception_type((DatabaseUnavailable, MachineryFault, OperationalError)),
-        wait=wait_exponential(multiplier=0.1, max=2),
-        before=(outage := _Outage(patience_s)).note_attempt,
-        stop=outage.is_too_long,
-        reraise=True,
-    )
-    return retrying(step)
-
-
-class _Outage:
-    """How long a server has been away: since the first of an unbroken row of faults, however long work took."""
-
-    def __init__(self, patience_s: float) -> None:
-        self._patience_s = patience_s
-        self._since: float | None = None
-        self._attempted_at = 0.0
-
-    def note_attempt(self, _: RetryCallState) -> None:
-        self._attempted_at = time.monotonic()
-
-    def is_too_long(self, _: RetryCallState) -> bool:
-        now = time.monotonic()
-        if self._since is None or now - self._attempted_at > _WORKED_S:
-            self._since = now
-        return now - self._since > self._patience_s
+    pauses = wait_exponential(multiplier=0.1, max=2)
+    return Patience(pauses, stop_after_delay(patience_s), worked_s=_WORKED_S).do(step)

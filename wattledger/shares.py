@@ -49,7 +49,7 @@ class Consume:
     partitions: tuple[Partition, ...]
 
     def do(self, hands: Hands, on_share: OnShare) -> None:
-        """Raises Stalled when nothing moves for long, and LogReplaced."""
+        """Raises MachineryFault when nothing moves for long, and LogReplaced."""
         run_until_caught_up(
             hands.store.kafka,
             lambda: hands.intake,
@@ -68,7 +68,7 @@ class AdvanceSessions:
     until: datetime
 
     def do(self, hands: Hands, on_share: OnShare) -> None:
-        """Raises DatabaseUnavailable when the database stays away."""
+        """Raises MachineryFault when the database stays away."""
         report = adding_up(lambda _, done: on_share(done, None))
         patiently(lambda: hands.clock.advance_sessions(self.until, report))
 
@@ -80,7 +80,7 @@ class Project:
     names: tuple[str, ...]
 
     def do(self, hands: Hands, on_share: OnShare) -> None:
-        """Raises UnknownProjection, and OperationalError when the database stays away."""
+        """Raises UnknownProjection, and MachineryFault when the database stays away."""
         patiently(lambda: catch_up(hands.store.dsn, self.names))
 
 

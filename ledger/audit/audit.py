@@ -114,7 +114,7 @@ def verify(dsn: str, on_progress: Progress | None = None) -> AuditReport:
 
     `on_progress` is told a stage (`streams`, `entries`, `checks`) and how many of it were done since the last call.
     Memory stays flat but for the catalogue and the sessions that wait for something. Raises
-    psycopg.OperationalError when the database cannot be reached.
+    MachineryFault when the database cannot be reached.
     """
     with open_snapshot(dsn) as snapshot, Spool() as expected, Spool() as event_ids:
         run = _Run(snapshot, on_progress or _silent)

@@ -10,7 +10,7 @@ from threading import Condition, Lock
 from uuid import UUID
 
 from domain.book.journal import Entry
-from ledger.errors import DatabaseUnavailable, GroupCommitClosed
+from ledger.errors import GroupCommitClosed, MachineryFault
 
 
 class Outcome(StrEnum):
@@ -47,7 +47,7 @@ class CommandQueue:
     def put(self, command: Command, patience_s: float) -> None:
         """Queue a command; waits while the queue is full.
 
-        Raises DatabaseUnavailable when there is no room for `patience_s` seconds, and GroupCommitClosed after close.
+        Raises MachineryFault when there is no room for `patience_s` seconds, and GroupCommitClosed after close.
         """
         with self._room:
             self._await_room(patience_s)
@@ -89,7 +89,7 @@ class CommandQueue:
         until = time.monotonic() + patience_s
         while len(self._waiting) >= self._queue_max and not self._closed:
             if not self._room.wait(until - time.monotonic()):
-                raise DatabaseUnavailable(
+                raise MachineryFault(
                     f"{self._queue_max} entries wait and there was no room for {patience_s} s: this one was not "
                     "taken; post it again when the database answers"
                 )

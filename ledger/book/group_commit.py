@@ -16,7 +16,7 @@ from domain.book.journal import Entry
 from ledger.book.canonical import HASH_VERSION, entry_hash
 from ledger.book.command_queue import Command, CommandQueue, Outcome
 from ledger.book.journal import write_entries
-from ledger.errors import DatabaseUnavailable, EntryExists, EntryRefused, LedgerError
+from ledger.errors import EntryExists, EntryRefused, LedgerError, MachineryFault
 from ledger.gateway import Gateway
 
 __all__ = ["AsyncGroupCommit", "GroupCommit", "Outcome"]
@@ -66,7 +66,7 @@ class GroupCommit:
         """Write an entry; returns when it is durable, or when the same entry was in the book before.
 
         Raises EntryExists when the book has another content under its id or another reversal of what it reverses,
-        EntryRefused when the book does not take it, GroupCommitClosed when it came too late, and DatabaseUnavailable
+        EntryRefused when the book does not take it, GroupCommitClosed when it came too late, and MachineryFault
         when the server is gone or does not answer: then it may be written or not, and posting it again tells.
         """
         until = time.monotonic() + self._patience_s
@@ -74,7 +74,7 @@ class GroupCommit:
         try:
             return answer.result(max(0.0, until - time.monotonic()))
         except TimeoutError:
-            # Not one of the server's: those are DatabaseUnavailable by now.
+            # Not one of the server's: those are MachineryFault by now.
             answer.cancel()
             raise _no_outcome(entry, self._patience_s) from None
 
@@ -169,7 +169,7 @@ class _SetWriter:
         try:
             with self._gateway.transaction() as cursor:
                 write_entries(cursor, [command.entry for command in commands], self._gateway.shard)
-        except DatabaseUnavailable as fault:
+        except MachineryFault as fault:
             _answer_unavailable(commands, fault)
         except EntryExists as refusal:
             self._tell_known(commands, refusal)
@@ -184,7 +184,7 @@ class _SetWriter:
         try:
             with self._gateway.transaction() as cursor:
                 rows = cursor.execute(_STORED, ([command.entry.entry_id for command in commands],)).fetchall()
-        except DatabaseUnavailable as fault:
+        except MachineryFault as fault:
             _answer_unavailable(commands, fault)
             return
         except Exception as fault:  # As above: nobody is left without an answer.
@@ -222,16 +222,16 @@ def _answer_known(command: Command, stored: tuple[int, bytes]) -> None:
     )
 
 
-def _answer_unavailable(commands: Sequence[Command], fault: DatabaseUnavailable) -> None:
+def _answer_unavailable(commands: Sequence[Command], fault: MachineryFault) -> None:
     for command in commands:
         # One for each caller: threads that raise the same exception would write into each other's traceback.
-        told = DatabaseUnavailable(f"{fault}; entry {command.entry.entry_id}: post it again to learn of it")
+        told = MachineryFault(f"{fault}; entry {command.entry.entry_id}: post it again to learn of it")
         told.__cause__ = fault
         command.answer.set_exception(told)
 
 
-def _no_outcome(entry: Entry, patience_s: float) -> DatabaseUnavailable:
-    return DatabaseUnavailable(
+def _no_outcome(entry: Entry, patience_s: float) -> MachineryFault:
+    return MachineryFault(
         f"entry {entry.kind} {entry.entry_id} has no outcome after {patience_s} s and may be written yet; "
         "post it again to learn of it"
     )

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engine.errors import MachineryFault, PartitionLost
+from engine.errors import PartitionLost
 from engine.ports import Claim, Record
+from ledger.errors import MachineryFault
 from ledger.intake.positions import Partition
 
 

@@ -11,10 +11,11 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from consumers.app import BATCH_MAX_RECORDS, Consumption
-from consumers.errors import LogReplaced, Stalled
+from consumers.errors import LogReplaced
 from consumers.publisher import Outgoing
 from consumers.run import consume_until_caught_up, run_forever
 from engine.ports import Record
+from ledger.errors import MachineryFault
 from tests.kafka.conftest import Send
 from tests.kafka.store import Store, StoreIntake, until
 
@@ -159,7 +160,7 @@ async def test_a_fault_that_outlasts_the_patience_is_told(
 ) -> None:
     await send(some_records(10))
     store.down = True
-    with pytest.raises(Stalled, match="the database does not answer"):
+    with pytest.raises(MachineryFault, match="the database does not answer"):
         await consume_until_caught_up(client_options, StoreIntake(store), group_id="impatient", patience_seconds=0.5)
 
 

@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaProducer
 
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing, publish
 from consumers.run import consume_until_caught_up
-from engine.errors import MachineryFault
+from ledger.errors import MachineryFault
 from tests.kafka.conftest import Send
 from tests.kafka.store import Store, StoreIntake
 

@@ -22,7 +22,7 @@ from domain.session.assessment import SessionState
 from domain.session.decisions import CdrCredited, CdrIssued, SessionAssessed
 from engine.work import Unfolded, Work
 from ledger import locks
-from ledger.errors import DatabaseUnavailable
+from ledger.errors import MachineryFault
 from ledger.gateway import Gateway
 from ledger.intake import quarantine
 from ledger.intake.quarantine import DeadLetter
@@ -184,7 +184,7 @@ async def test_a_relay_that_dies_before_deleting_sends_the_same_events_again(
 
     async with read_new(client_options, OUTBOUND_TOPICS) as reading:
         async with DyingPublisher(client_options) as publisher:
-            with pytest.raises(DatabaseUnavailable):
+            with pytest.raises(MachineryFault):
                 await Relay(gateway, publisher).send_batch()
         assert rows_left(database_url) == 30
         assert await asyncio.to_thread(drain, client_options, database_url) == 30
@@ -229,6 +229,23 @@ async def test_while_one_relay_sends_another_one_does_not(
             other.rollback()
             assert await relay.send_batch() == 1
             assert relay.is_done()
+
+
+async def test_waiting_for_another_relay_uses_up_no_patience_with_faults(
+    gateway: Gateway, database_url: str, client_options: dict[str, Any]
+) -> None:
+    decide(gateway, [payout_status("PAID")], "settlement.notifications", "OP-1")
+    patience_seconds = 1.0
+    other = psycopg.connect(database_url)
+    other.execute(f"SELECT pg_advisory_xact_lock({locks.RELAY})")
+    clock = asyncio.get_running_loop()
+    began = clock.time()
+    draining = asyncio.create_task(asyncio.to_thread(drain, client_options, database_url, patience_seconds))
+    await until(lambda: clock.time() - began > 3 * patience_seconds or draining.done())
+    kill_other_sessions(database_url)
+    other.close()
+    assert await draining == 1
+    assert rows_left(database_url) == 0
 
 
 async def test_a_row_that_nothing_can_be_made_of_holds_up_no_other(

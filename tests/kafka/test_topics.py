@@ -11,7 +11,7 @@ from faststream.kafka.security import parse_security
 from consumers.run import run_until_caught_up
 from consumers.security import security_of
 from consumers.topics import INBOUND_TOPICS, OUTBOUND_TOPICS, ensure_topics, inbound_partitions
-from engine.errors import MachineryFault
+from ledger.errors import MachineryFault
 from tests.kafka.store import Store, StoreIntake
 
 

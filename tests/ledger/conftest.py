@@ -12,7 +12,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from domain.book.journal import Entry, Posting
-from ledger.database import Role, connect
+from ledger.database import Role, open_connection
 from ledger.migrate import migrate
 from wattledger.embedded import EmbeddedPostgres
 
@@ -37,7 +37,7 @@ def session(book: str) -> Iterator[Callable[[Role], Connection[TupleRow]]]:
     with ExitStack() as opened:
 
         def open_session(role: Role) -> Connection[TupleRow]:
-            connection = connect(book, role)
+            connection = open_connection(book, role)
             opened.callback(connection.close)
             return connection
 

@@ -17,7 +17,7 @@ from psycopg.rows import TupleRow
 
 from domain.book.journal import Entry
 from ledger.book.journal import write_entries
-from ledger.database import Role, connect
+from ledger.database import Role, open_connection
 
 Session = Callable[[Role], Connection[TupleRow]]
 Line = tuple[int, str, str, int]
@@ -65,7 +65,7 @@ def old_entry(writer: Connection[TupleRow]) -> UUID:
 def attacker(request: pytest.FixtureRequest, book: str) -> Iterator[Connection[TupleRow]]:
     """Somebody with a connection, from the writer's to a superuser's who turned ordinary triggers off."""
     if request.param == "writer":
-        connection = connect(book, Role.WRITER)
+        connection = open_connection(book, Role.WRITER)
     else:
         connection = psycopg.connect(book)
         if "replica" in request.param:

@@ -6,7 +6,7 @@ import pytest
 
 from domain.book.journal import Entry
 from ledger.book.command_queue import Command, CommandQueue
-from ledger.errors import DatabaseUnavailable
+from ledger.errors import MachineryFault
 
 MakeEntry = Callable[..., Entry]
 LINES = (("4010", 1), ("2110", -1))
@@ -29,5 +29,5 @@ def test_a_queue_of_those_who_wait_is_full(make_entry: MakeEntry) -> None:
     queue = CommandQueue(queue_max=1, set_max=10, gather_s_max=0, takers=1)
     queue.put(Command(make_entry(*LINES, name="first")), patience_s=0)
 
-    with pytest.raises(DatabaseUnavailable, match="there was no room"):
+    with pytest.raises(MachineryFault, match="there was no room"):
         queue.put(Command(make_entry(*LINES, name="second")), patience_s=0)

@@ -5,7 +5,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Identifier
 
-from ledger.database import Role, connect
+from ledger.database import Role, open_connection
 from ledger.errors import UnsafeDatabase
 from ledger.migrate import migrate
 
@@ -28,7 +28,7 @@ def test_a_server_with_the_setting_off_is_neither_migrated_nor_written_to(fresh_
     with pytest.raises(UnsafeDatabase, match=f"{setting} is off"):
         migrate(fresh_server)
     with pytest.raises(UnsafeDatabase, match=f"{setting} is off"):
-        connect(fresh_server, Role.WRITER)
+        open_connection(fresh_server, Role.WRITER)
 
 
 def test_a_database_that_overrides_the_server_is_refused_too(book: str) -> None:
@@ -36,9 +36,9 @@ def test_a_database_that_overrides_the_server_is_refused_too(book: str) -> None:
     with psycopg.connect(book, autocommit=True) as server:
         server.execute(SQL("ALTER DATABASE {} SET synchronous_commit = off").format(Identifier(name)))
     with pytest.raises(UnsafeDatabase, match="turn them on"):
-        connect(book, Role.READER)
+        open_connection(book, Role.READER)
 
 
 def test_a_session_that_asks_for_it_is_refused_too(book: str) -> None:
     with pytest.raises(UnsafeDatabase, match="synchronous_commit is off"):
-        connect(make_conninfo(book, options="-c synchronous_commit=off"), Role.WRITER)
+        open_connection(make_conninfo(book, options="-c synchronous_commit=off"), Role.WRITER)

@@ -24,7 +24,7 @@ from ledger.book.group_commit import AsyncGroupCommit, GroupCommit, Outcome
 from ledger.book.integrity import check_balances, check_entries
 from ledger.book.journal import journal, write_entries
 from ledger.database import Role, connect
-from ledger.errors import DatabaseUnavailable, EntryExists, EntryRefused, GroupCommitClosed
+from ledger.errors import EntryExists, EntryRefused, GroupCommitClosed, MachineryFault
 from ledger.migrate import migrate
 from wattledger.embedded import EmbeddedPostgres
 
@@ -219,13 +219,13 @@ def test_a_backend_that_is_terminated_is_told_to_all_of_its_set_and_the_next_one
         with held_back(book, entries[0]), psycopg.connect(book, autocommit=True) as server:
             answers = [ledger.submit(entries[0])]
             server.execute("SELECT pg_terminate_backend(%s, 10000)", [blocked_writer(book)])
-            assert outcome_of(answers[0]) is DatabaseUnavailable
+            assert outcome_of(answers[0]) is MachineryFault
             # The same with more than one in the set: the first of them keeps the writer busy meanwhile.
             answers = [ledger.submit(entries[0])]
             victim = blocked_writer(book)
             answers += map(ledger.submit, entries[1:])
             server.execute("SELECT pg_terminate_backend(%s, 10000)", [victim])
-            assert outcome_of(answers[0]) is DatabaseUnavailable
+            assert outcome_of(answers[0]) is MachineryFault
         assert [outcome_of(answer) for answer in answers[1:]] == [Outcome.POSTED] * 7
         assert [ledger.post(entry) for entry in entries] == [Outcome.POSTED, *[Outcome.ALREADY_POSTED] * 7]
 
@@ -245,7 +245,7 @@ def test_a_server_that_is_killed_under_load_loses_no_outcome_and_no_entry(
                     try:
                         ledger.post(entry)
                         break
-                    except DatabaseUnavailable:
+                    except MachineryFault:
                         refused += 1
                         server.ensure_running()
 
@@ -274,7 +274,7 @@ def test_a_server_that_is_gone_is_told_to_every_caller(
         ledger.post(transfers(1)[0])
     with ThreadPoolExecutor(8) as callers:
         answers = [callers.submit(ledger.post, entry) for entry in transfers(64)]
-        assert {outcome_of(answer) for answer in answers} == {DatabaseUnavailable}
+        assert {outcome_of(answer) for answer in answers} == {MachineryFault}
     ledger.close()
 
 
@@ -286,7 +286,7 @@ def test_a_caller_whose_entry_is_not_written_in_time_is_told_and_it_is_not_writt
         with held_back(book, stuck):
             taken = ledger.submit(stuck)
             blocked_writer(book)
-            with pytest.raises(DatabaseUnavailable, match="no outcome after"):
+            with pytest.raises(MachineryFault, match="no outcome after"):
                 ledger.post(late)
         assert outcome_of(taken) is Outcome.POSTED
     assert entries_in(book) == [stuck]
@@ -299,7 +299,7 @@ def test_a_caller_who_finds_no_room_in_time_is_told(book: str, transfers: Callab
             answers = [ledger.submit(stuck)]
             blocked_writer(book)
             answers.append(ledger.submit(queued))
-            with pytest.raises(DatabaseUnavailable, match="was not taken"):
+            with pytest.raises(MachineryFault, match="was not taken"):
                 ledger.post(no_room)
         assert [outcome_of(answer) for answer in answers] == [Outcome.POSTED] * 2
     assert {entry.entry_id for entry in entries_in(book)} == {stuck.entry_id, queued.entry_id}
@@ -365,7 +365,7 @@ async def test_a_task_whose_entry_is_not_written_in_time_is_told(
     async with AsyncGroupCommit(book, patience_s=0.3) as ledger:
         with held_back(book, stuck):
             answers = await asyncio.gather(ledger.post(stuck), ledger.post(late), return_exceptions=True)
-            assert {type(answer) for answer in answers} == {DatabaseUnavailable}
+            assert {type(answer) for answer in answers} == {MachineryFault}
         assert await ledger.post(stuck) in Outcome
 
 

@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow
 from domain.book.journal import Entry
 from ledger.book.balances import balance
 from ledger.book.journal import write_entries
-from ledger.database import Role, connect
+from ledger.database import Role, open_connection
 from ledger.events.store import StoredEvent, append, last_position
 
 Session = Callable[[Role], Connection[TupleRow]]
@@ -134,4 +134,4 @@ def test_no_role_can_log_in(book: str) -> None:
 
 def test_an_unknown_role_is_refused(book: str) -> None:
     with pytest.raises(ValueError, match="postgres"):
-        connect(book, "postgres")
+        open_connection(book, "postgres")

@@ -18,7 +18,7 @@ from domain.payout.payout import PayoutStatus, PayoutStatusChanged, payout_strea
 from domain.session.assessment import SessionState
 from domain.session.decisions import SessionAssessed
 from domain.session.session import session_stream
-from ledger.database import Role, connect
+from ledger.database import Role, connect, open_connection
 from ledger.events.codec import encode
 from ledger.events.store import StoredEvent, append
 from projections import feed
@@ -202,7 +202,7 @@ def test_a_crash_leaves_rows_and_position_together(
     catch_up(projector)
     before, stood_at = everything(projector), positions(projector)
     recorder.record_all(session_history("S-2"))
-    doomed = connect(store, Role.PROJECTOR)
+    doomed = open_connection(store, Role.PROJECTOR)
     with doomed.transaction(force_rollback=True):
         assert set(advance_live(doomed, sorted(TABLES)).values()) == {12}
         assert everything(doomed) != before

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from ledger.patience import until
 from wattledger.embedded.kafka import EmbeddedKafka
 from wattledger.embedded.postgres import EmbeddedPostgres
 from wattledger.embedded.server import EmbeddedServer
@@ -76,8 +77,7 @@ def _start_together(servers: list[EmbeddedServer]) -> None:
     threads = [threading.Thread(target=start, args=(server,), daemon=True, name=server.name) for server in servers]
     for thread in threads:
         thread.start()
-    while not faults and any(thread.is_alive() for thread in threads):
-        time.sleep(0.01)
+    until(lambda: faults or not any(thread.is_alive() for thread in threads), 0.01)
     if faults:
         raise faults[0]
 

@@ -2,8 +2,9 @@
 
 import random
 import socket
-import time
 from collections.abc import Collection
+
+from ledger.patience import until
 
 LOOPBACK = "127.0.0.1"
 
@@ -37,13 +38,8 @@ def choose(wanted: int | None, taken: Collection[int] = (), patience_seconds: fl
     Raises:
         OSError: no free port was found in 200 tries.
     """
-    deadline = time.monotonic() + patience_seconds
-    while wanted is not None and wanted not in taken:
-        if free(wanted):
-            return wanted
-        if time.monotonic() > deadline:
-            break
-        time.sleep(0.05)
+    if wanted is not None and wanted not in taken and until(lambda: free(wanted), 0.05, patience_seconds):
+        return wanted
     for candidate in random.sample(_PORTS, _TRIES_MAX):
         if candidate not in taken and free(candidate):
             return candidate

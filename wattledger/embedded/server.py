@@ -11,6 +11,7 @@ from typing import Self
 
 import psutil
 
+from ledger.patience import Stopping, until
 from wattledger.embedded.folder import ServiceFolder
 from wattledger.embedded.ports import choose, listening
 from wattledger.embedded.process import Child, Command
@@ -179,11 +180,8 @@ class EmbeddedServer(ABC):
         while True:
             self._child = child = Child(command)
             self._folder.remember("process.json", {"pid": child.pid, "created": _created(child.pid)})
-            while child.running() and time.monotonic() < deadline:
-                if self._is_ready(child, ports):
-                    return child
-                if self._cancelled.wait(_POLL_SECONDS):
-                    raise ServiceError(f"{self.name}: the start was cancelled")
+            if self._wait_until_ready(child, ports, deadline - time.monotonic()):
+                return child
             output = child.output()
             if child.killed() and kills < _KILLS_WHILE_STARTING_MAX:
                 kills += 1
@@ -192,6 +190,19 @@ class EmbeddedServer(ABC):
                 raise ServiceError(self._failure(child, output, command))
             time.sleep(0.2)
 
+    def _wait_until_ready(self, child: Child, ports: dict[str, int], seconds_max: float) -> bool:
+        """Whether a child that starts gets ready; not when it ends, or takes longer."""
+
+        def state() -> str | None:
+            if not child.running():
+                return "ended"
+            return "ready" if self._is_ready(child, ports) else None
+
+        try:
+            return until(state, _POLL_SECONDS, seconds_max, self._cancelled) == "ready"
+        except Stopping:
+            raise ServiceError(f"{self.name}: the start was cancelled") from None
+
     def _failure(self, child: Child, output: str, command: Command) -> str:
         lines = [line.strip() for line in output.splitlines() if line.strip()]
         state = "did not become ready in time" if child.running() else "ended while starting"
@@ -199,18 +210,19 @@ class EmbeddedServer(ABC):
         return f"{self.name} {state}: {said}; its whole log is {command.log}"
 
     def _join(self) -> str:
-        deadline = time.monotonic() + _SHARED_SECONDS_MAX
-        while time.monotonic() < deadline:
-            endpoint = self._folder.recall("endpoint.json")
-            if endpoint and listening(int(endpoint["port"])):
-                return str(endpoint["address"])
-            if self._folder.lock():
-                return self._run()
-            time.sleep(_POLL_SECONDS)
+        if address := until(self._offered_or_taken_over, _POLL_SECONDS, _SHARED_SECONDS_MAX):
+            return address
         raise ServiceError(
             f"{self.name}: another process has {self._folder.path} and offers no server there; "
             "end that process, or choose another --data-dir"
         )
+
+    def _offered_or_taken_over(self) -> str | None:
+        """The address that another process offers, or our own once that process is gone; None until then."""
+        endpoint = self._folder.recall("endpoint.json")
+        if endpoint and listening(int(endpoint["port"])):
+            return str(endpoint["address"])
+        return self._run() if self._folder.lock() else None
 
     def _end_orphan(self) -> None:
         """Waits for a server whose process died, and ends it if it stays: the lock says that nobody uses it."""

@@ -1,0 +1,157 @@
+"""The one way to wait: a step is done again while the machinery is at fault, a condition asked until it holds.
+
+Pauses and limits are tenacity's own. A main loop, which follows a store until it is stopped, is none of these.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from math import inf
+from threading import Event
+from typing import Any, TypeVar
+
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    retry_if_not_result,
+    sleep_using_event,
+    stop_after_delay,
+    stop_never,
+    wait_fixed,
+)
+from tenacity.stop import stop_base
+from tenacity.wait import wait_base
+
+from ledger.errors import MachineryFault
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Stopping(Exception):
+    """We were asked to stop while something was being tried again; whoever asked for it catches it."""
+
+
+class Patience:
+    """Does steps again while they raise a fault, and raises it when it lasts longer than the limit.
+
+    An outage lasts from the first fault until a step succeeds, and is logged once. Pauses and limit count from the
+    beginning of the step, and anew whenever the step says that it `worked`. A step that cannot say so has `worked_s`:
+    then they count from its first fault, and an attempt that went on for this long had a server, so that the fault
+    after it is a first one again.
+    """
+
+    def __init__(
+        self,
+        pauses: wait_base,
+        limit: stop_base = stop_never,
+        *,
+        worked_s: float = inf,
+        faults: type[Exception] = MachineryFault,
+    ) -> None:
+        self._options: dict[str, Any] = {
+            "wait": pauses,
+            "stop": limit,
+            "retry": retry_if_exception_type(faults),
+            "before_sleep": self._note_fault,
+            "reraise": True,
+        }
+        self._worked_s, self._worked_at = worked_s, -inf
+        self.fault: BaseException | None = None
+
+    def worked(self) -> None:
+        """What was away answers: the outage is over, and the next fault is the first of another one."""
+        self._worked_at, self.fault = time.monotonic(), None
+
+    def do(self, step: Callable[[], T], stop: Event | None = None) -> T:
+        """What the step returns. Raises Stopping once the event is set, which ends a pause, and never an attempt."""
+        asked = stop or Event()
+        tries = Retrying(**self._options, **self._row(asked.is_set), sleep=sleep_using_event(asked))
+        result = tries(step)
+        self.worked()
+        return result
+
+    async def do_async(self, step: Callable[[], Awaitable[T]], stop: asyncio.Event | None = None) -> T:
+        """As `do`; the event loop is free meanwhile."""
+        asked = stop or asyncio.Event()
+
+        async def attempt() -> T:
+            return await step()
+
+        async def pause(seconds: float) -> None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asked.wait(), seconds)
+
+        tries: Callable[[Callable[[], Awaitable[T]]], Awaitable[T]] = AsyncRetrying(
+            **self._options, **self._row(asked.is_set), sleep=pause
+        )
+        result = await tries(attempt)
+        self.worked()
+        return result
+
+    def _row(self, is_stopped: Callable[[], bool]) -> dict[str, Any]:
+        """What tenacity calls before and after each attempt in one row of them."""
+        attempted_at = -inf
+
+        def begin_attempt(_: RetryCallState) -> None:
+            nonlocal attempted_at
+            # Asked here, so that a stop that came during a pause is followed by no attempt.
+            if is_stopped():
+                raise Stopping
+            attempted_at = time.monotonic()
+
+        def end_attempt(state: RetryCallState) -> None:
+            now = time.monotonic()
+            if self._worked_at > attempted_at:
+                state.attempt_number, state.start_time = 1, self._worked_at
+            elif self._worked_s < inf and (state.attempt_number == 1 or now - attempted_at > self._worked_s):
+                state.attempt_number, state.start_time = 1, now
+
+        return {"before": begin_attempt, "after": end_attempt}
+
+    def _note_fault(self, state: RetryCallState) -> None:
+        fault = state.outcome.exception() if state.outcome is not None else None
+        _log.log(logging.WARNING if self.fault is None else logging.DEBUG, "%s; trying again", fault)
+        self.fault = fault
+
+
+def until(condition: Callable[[], T], every_s: float, limit_s: float = inf, stop: Event | None = None) -> T:
+    """Ask a condition until it holds: its answer then, or its last one when the limit is reached.
+
+    Raises Stopping as `Patience.do` does.
+    """
+    asked = stop or Event()
+
+    def ask() -> T:
+        if asked.is_set():
+            raise Stopping
+        return condition()
+
+    return Retrying(**_asking(every_s, limit_s), sleep=sleep_using_event(asked))(ask)
+
+
+async def until_async(condition: Callable[[], Awaitable[T]], every_s: float, limit_s: float = inf) -> T:
+    """As `until`; the event loop is free meanwhile."""
+
+    async def ask() -> T:
+        return await condition()
+
+    asks: Callable[[Callable[[], Awaitable[T]]], Awaitable[T]] = AsyncRetrying(**_asking(every_s, limit_s))
+    return await asks(ask)
+
+
+def _asking(every_s: float, limit_s: float) -> dict[str, Any]:
+    return {
+        "wait": wait_fixed(every_s),
+        "stop": stop_after_delay(limit_s),
+        "retry": retry_if_not_result(bool),
+        "retry_error_callback": _last_answer,
+    }
+
+
+def _last_answer(state: RetryCallState) -> Any:
+    return state.outcome.result() if state.outcome is not None else None

@@ -1,0 +1,68 @@
+"""Every door to the database tells one fault when the server is gone, whatever psycopg makes of it."""
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+
+from ledger.audit import verify
+from ledger.database import Role, connect, open_connection
+from ledger.errors import MachineryFault
+from ledger.gateway import Gateway
+from ledger.migrate import migrate
+from projections.rebuild import rebuild
+from projections.runner import catch_up
+
+NOBODY = "postgresql://somebody@127.0.0.1:9/nothing"
+
+
+def transaction(dsn: str) -> None:
+    with Gateway(dsn).transaction():
+        pytest.fail("there is no server")
+
+
+DOORS: tuple[Callable[[str], object], ...] = (
+    lambda dsn: open_connection(dsn, Role.READER),
+    transaction,
+    migrate,
+    verify,
+    catch_up,
+    rebuild,
+)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_server_that_is_not_there_is_a_fault_of_the_machinery(door: Callable[[str], object]) -> None:
+    with pytest.raises(MachineryFault, match=r"does not answer: .*127\.0\.0\.1.*; check WATTLEDGER_DATABASE_URL"):
+        door(NOBODY)
+
+
+def cut_off(book: str) -> None:
+    with psycopg.connect(book, autocommit=True) as superuser, connect(book, Role.READER) as reader:
+        superuser.execute("SELECT pg_terminate_backend(%s)", (reader.info.backend_pid,))
+        reader.execute("SELECT 1")
+
+
+def closed(book: str) -> None:
+    with connect(book, Role.READER) as reader:
+        reader.close()
+        reader.execute("SELECT 1")
+
+
+@pytest.mark.parametrize("use", [cut_off, closed])
+def test_a_connection_that_is_gone_is_a_fault_of_the_machinery_too(use: Callable[[str], None], book: str) -> None:
+    with pytest.raises(MachineryFault):
+        use(book)
+
+
+def test_a_fault_of_others_leaves_the_connection_as_it_is(book: str) -> None:
+    gateway = Gateway(book)
+    shard = gateway.shard
+    with gateway.transaction() as cursor:
+        before = cursor.connection.info.backend_pid
+    with pytest.raises(MachineryFault, match="brokers"), gateway.transaction():
+        raise MachineryFault("the brokers are away")
+    with gateway.transaction() as cursor:
+        assert cursor.connection.info.backend_pid == before
+    assert gateway.shard == shard
+    gateway.close()
