@@ -63,30 +63,6 @@ async def _backlog(client_options: Mapping[str, Any], next_offsets: Mapping[Part
     return {home: end - max(first, next_offsets.get(home, first)) for home, (first, end) in bounds.items()}
 
 
-def run_until_caught_up(
-    client_options: Mapping[str, Any],
-    intake_factory: Callable[[], Intake],
-    *,
-    group_id: str,
-    partitions: Collection[Partition] | None = None,
-    on_progress: OnProgress | None = None,
-    max_records: int = BATCH_MAX_RECORDS,
-    patience_seconds: float | None = None,
-) -> int:
-    """As `consume_until_caught_up`, from code that is not asynchronous."""
-    return asyncio.run(
-        consume_until_caught_up(
-            client_options,
-            intake_factory(),
-            group_id=group_id,
-            partitions=partitions,
-            on_progress=on_progress,
-            max_records=max_records,
-            patience_seconds=patience_seconds,
-        )
-    )
-
-
 async def consume_until_caught_up(
     client_options: Mapping[str, Any],
     intake: Intake,

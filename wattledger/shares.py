@@ -1,12 +1,13 @@
 """Shares of the engine's work, each for one process: partitions to consume, sessions to advance, projections."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-from consumers.run import run_until_caught_up
+from consumers.run import consume_until_caught_up
 from engine.clock import Clock
 from engine.intake import Intake
 from engine.working_set import WorkingSet
@@ -50,14 +51,16 @@ class Consume:
 
     def do(self, hands: Hands, on_share: OnShare) -> None:
         """Raises Stalled when nothing moves for long, and LogReplaced."""
-        run_until_caught_up(
-            hands.store.kafka,
-            lambda: hands.intake,
-            group_id=hands.store.settings.group_id,
-            partitions=self.partitions,
-            on_progress=on_share,
-            max_records=hands.store.settings.batch_max_records,
-            patience_seconds=_CONSUMING_PATIENCE_S,
+        asyncio.run(
+            consume_until_caught_up(
+                hands.store.kafka,
+                hands.intake,
+                group_id=hands.store.settings.group_id,
+                partitions=self.partitions,
+                on_progress=on_share,
+                max_records=hands.store.settings.batch_max_records,
+                patience_seconds=_CONSUMING_PATIENCE_S,
+            )
         )
 
 
