@@ -114,7 +114,7 @@ class _CatchUp:
         self._patience_seconds = patience_seconds
         self._starts: dict[Partition, int] = {}
         self._reached: dict[Partition, int] = {}
-        self._told: tuple[int, int] | None = None
+        self._reported: tuple[int, int] | None = None
         self._moved_at = time.monotonic()
 
     async def finish(self) -> int:
@@ -141,8 +141,8 @@ class _CatchUp:
     def _tell(self) -> tuple[int, int]:
         done = sum(self._reached[home] - start for home, start in self._starts.items())
         total = sum(self._ends[home] - start for home, start in self._starts.items())
-        if (done, total) != self._told:
-            self._told = (done, total)
+        if (done, total) != self._reported:
+            self._reported = (done, total)
             self._moved_at = time.monotonic()
             if self._on_progress is not None and self._ends:
                 self._on_progress(done, total)

@@ -23,7 +23,7 @@ Step: TypeAlias = Callable[[Cursor[TupleRow], Work, Sequence[str]], None]
 
 
 class SessionSets:
-    """Does a step for sets of sessions. What one session does to us must not hold up the money of the others."""
+    """Does a step for sets of sessions. One that cannot be judged must not hold up the money of the others."""
 
     def __init__(self, working_set: WorkingSet) -> None:
         self._working_set = working_set

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from domain.cdr.costs import PARTS
 from domain.cdr.tariff import rates_of
-from domain.cdr.text import The
+from domain.cdr.text import SameObject
 from domain.charging import ENERGY, FLAT, PARKING_TIME, TIME
 from domain.exact import Exact, exact, whole
 from domain.money import currency_exponent, largest_remainder, plain, to_minor_half_up
@@ -53,7 +53,7 @@ def taxes_to_store(rating: Rating, document: Mapping[str, Any]) -> dict[str, Any
     each cost with taxes has a list of [index in `of`, minor units] that adds up to its incl_vat less excl_vat.
     total_cost bears what its parts do together, and has a list only where a bound moved it.
     """
-    if _tariff_tells(rating.lines, _rates(The(document["tariffs"][0]))):
+    if _tariff_tells(rating.lines, _rates(SameObject(document["tariffs"][0]))):
         return None
     found = sorted({tax for line in rating.lines for tax in line.taxes}, key=_in_order)
     stored: dict[str, Any] = {_OF: [[tax.name, plain(whole(tax.percent)), tax.account_number] for tax in found]}
@@ -83,7 +83,7 @@ def taxes_in(document: Mapping[str, Any], stored: Mapping[str, Any] | None) -> d
     percentage.
     """
     names = [name for name in (TOTAL, *PART_NAMES) if name in document]
-    taxes = [_of_the_tariff(document)] if stored is None else [_stored_tax(*told) for told in stored[_OF]]
+    taxes = [_of_the_tariff(document)] if stored is None else [_stored_tax(*tax) for tax in stored[_OF]]
     if len(taxes) == 1 and (stored is None or len(stored) == 1):
         return {name: _all_of_one(taxes[0], document, name) for name in names}
     is_credit = bool(document.get("credit"))
@@ -119,7 +119,7 @@ def _tariff_tells(lines: Iterable[Line], rates: frozenset[Exact | None]) -> bool
 
 
 @lru_cache(maxsize=1024)
-def _rates(tariff: The) -> frozenset[Exact | None]:
+def _rates(tariff: SameObject) -> frozenset[Exact | None]:
     return rates_of(tariff.thing)
 
 

@@ -18,7 +18,7 @@ from domain.book.bookings import (
 )
 from domain.book.standing import Booked, Retracted
 from domain.calendar import instant
-from domain.fact import Fact
+from domain.fact import Fact, in_order
 from domain.values import named_value, value
 
 AWAITING_APPROVAL, IN_TRANSIT, PAID = "AWAITING_APPROVAL", "IN_TRANSIT", "PAID"
@@ -238,7 +238,7 @@ def _outcome(
     status, at, reason = IN_TRANSIT, created.fired_at, None
     wanted: dict[str, Booking] = {}
     head = _head(created)
-    for answer in sorted(answers, key=lambda fact: fact.order):
+    for answer in sorted(answers, key=in_order):
         if status in (FAILED, RETURNED) or answer.answer == "accepted" or (answer.answer, status) == ("paid", PAID):
             continue
         came_back = answer.answer == "returned" or (answer.answer == "failed" and status == PAID)
