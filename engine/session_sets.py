@@ -59,6 +59,7 @@ class SessionSets:
 
     def _recover(self, session_ids: Sequence[str], step: Step, error: BaseException) -> None:
         """Find the session that is at fault by halves; raises the error again where none can be."""
+        # Sessions in memory have taken in what was rolled back.
         self._working_set.forget()
         if not session_ids or not _is_about_sessions(error):
             raise error

@@ -33,6 +33,7 @@ class Versions(Generic[V]):
     """
 
     timeline: list[tuple[datetime, Version[V]]] = field(default_factory=list)
+    # The sort keys of the timeline, so that an insertion finds its place without making all keys anew.
     _keys: list[tuple[datetime, tuple[datetime, str, str]]] = field(default_factory=list)
     _first: Version[V] | None = None
 

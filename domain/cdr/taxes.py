@@ -151,6 +151,7 @@ def _in_proportion(tax_minor: int, borne: _Exact, currency: str) -> list[list[in
     present = [(index, amount) for index, amount in enumerate(borne) if amount is not None]
     common = lcm(*[amount.denominator for _, amount in present])
     weights = [amount.numerator * (common // amount.denominator) for _, amount in present]
+    # With a feed-in price weights may be negative, with a price of nothing they are all zero: no proportion then.
     if any(weight < 0 for weight in weights) or not any(weights):
         return _last_takes_the_rest(tax_minor, borne, currency)
     shares = largest_remainder(tax_minor, weights)
@@ -163,6 +164,7 @@ def _last_takes_the_rest(tax_minor: int, borne: _Exact, currency: str) -> list[l
     left = tax_minor
     shares = []
     for index, amount in present[:-1]:
+        # A bound may leave less than the taxes come to: what is left is the most that one can be.
         share = min(to_minor_half_up(amount, currency), left)
         shares.append([index, share])
         left -= share

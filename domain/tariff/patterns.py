@@ -57,6 +57,7 @@ def patterns(elements: Sequence[Element], *, usual: bool) -> frozenset[Pattern] 
         if not any(judged):
             continue
         most = MOST_QUESTIONS // len(elements)
+        # One more than may be asked, which tells whether there are too many without making them all.
         asked = list(islice(moments(edges, usual), most + 1))
         here = {_pattern(judged, moment) for moment in asked[:most]}
         if len(asked) > most or len(found) * len(here) > MOST_PATTERNS:

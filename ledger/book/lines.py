@@ -98,6 +98,7 @@ def add_lines(cursor: Cursor[TupleRow], lines: Sequence[NewLine]) -> None:
     if not lines:
         return
     with cursor.copy(_COPY_LINES) as copy:
+        # A binary COPY converts nothing: each value has to go out as the type of its column.
         copy.set_types(list(_LINE_TYPES.values()))
         for line in lines:
             copy.write_row(_line_values(line))

@@ -22,7 +22,8 @@ ON CONFLICT (session_id) DO NOTHING
 _LOCK_SESSION_HEADS = """
 SELECT session_id, version FROM intake.session_head WHERE session_id = ANY(%s::text[]) ORDER BY session_id FOR UPDATE
 """
-# What a row keeps of a judgement: the column, its type, and the field of `Judgement` that it is written from.
+# What a row keeps of a judgement: the column, its type, and the field of `Judgement` that it is written from. The SQL
+# and the rows are both made of these, so that no value can land in the column of another.
 _JUDGED = (
     ("due_at", "timestamptz", "due_at"),
     ("operator_id", "text", "operator_id"),
@@ -34,6 +35,8 @@ _JUDGED = (
     ("started_at", "timestamptz", "started_at"),
 )
 _judged_values = attrgetter(*(field for _, _, field in _JUDGED))
+# The rows are locked by now, so they may be written in any order. A session that was judged is neither stale nor set
+# aside any longer.
 _SAVE_SESSION_HEADS = f"""
 UPDATE intake.session_head AS head
 SET version = new.version, {", ".join(f"{column} = new.{column}" for column, _, _ in _JUDGED)},
