@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from operator import attrgetter
 from uuid import UUID
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.payout.run import Line
-from domain.values import value
+from domain.values import reader_of, value
 from ledger.arrays import columns
 
 # The fields of a `NewLine` are the columns it is written to, of these types.
@@ -26,7 +25,7 @@ _LINE_TYPES = {
     "payout_id": "text",
     "takes_back": "uuid",
 }
-_line_values = attrgetter(*_LINE_TYPES)
+_line_values = reader_of(_LINE_TYPES)
 _COPY_LINES = f"COPY intake.line ({', '.join(_LINE_TYPES)}) FROM STDIN (FORMAT BINARY)"
 # A release that changed moves the lines of its share that are not paid yet.
 _MOVE_RELEASES = """

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from operator import attrgetter
 from uuid import UUID
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.session.session import Judgement
-from domain.values import value
+from domain.values import reader_of, value
 from ledger.arrays import array, columns
 
 # New sessions get their row first, then all rows are locked in the order of their keys, so that two writers wait
@@ -34,7 +33,7 @@ _JUDGED = (
     ("presumed_at", "timestamptz", "presumed_at"),
     ("started_at", "timestamptz", "started_at"),
 )
-_judged_values = attrgetter(*(field for _, _, field in _JUDGED))
+_judged_values = reader_of(field for _, _, field in _JUDGED)
 # The rows are locked by now, so they may be written in any order. A session that was judged is neither stale nor set
 # aside any longer.
 _SAVE_SESSION_HEADS = f"""
