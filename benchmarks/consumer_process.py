@@ -1,5 +1,6 @@
 """A consumer in a process of its own: reads what to do from standard input, tells of itself as lines of JSON."""
 
+import asyncio
 import json
 import resource
 import subprocess
@@ -11,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from consumers.run import run_until_caught_up
+from consumers.run import consume_until_caught_up
 from engine.intake import Intake
 
 _MIB = 1024 * 1024
@@ -46,7 +47,7 @@ def main() -> None:
             print(json.dumps([done, resident, _peak_mib(), time.monotonic()]), flush=True)
 
     try:
-        run_until_caught_up(order["kafka"], lambda: intake, group_id=order["group"], on_progress=look)
+        asyncio.run(consume_until_caught_up(order["kafka"], intake, group_id=order["group"], on_progress=look))
     finally:
         intake.close()
 

@@ -10,8 +10,8 @@ import psycopg
 
 from benchmarks.processor_time import ProcessorTime, processor_time
 from wattledger.crew import Crew
+from wattledger.portions import Consume
 from wattledger.settings import load_settings
-from wattledger.shares import Consume
 from wattledger.store import Store
 from wattledger.verbs import advance_clock, consume_all, project_all
 

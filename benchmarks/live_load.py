@@ -81,7 +81,7 @@ def live_load(seconds: float, mark: str) -> LiveLoad:
         Due(each.after_s, each.topic, each.key, moved(each.value, by), each.watched)
         for each in sorted(due, key=lambda each: each.after_s)
     )
-    # Before, not all sessions have begun that are to overlap, and afterwards none begins any more.
+    # Before, not all sessions have begun that are to overlap, and afterwards no further one begins.
     return LiveLoad(moved_catalogue, at_their_time, MESSAGES_PER_SESSION * _APART_S, seconds)
 
 

@@ -222,7 +222,7 @@ class Consumption:
         self.moved.set()
 
     def _doubt(self) -> None:
-        """Take nothing more: a rebalance is about to tell us why, or else we claim again after a while."""
+        """Take nothing more: a rebalance is about to say why, or else they are claimed again after a while."""
         consumer = self._current_consumer()
         assigned = [(tp.topic, tp.partition) for tp in consumer.assignment()]
         wait = _RECLAIM_SHARED_SECONDS if self._alone is None else _RECLAIM_ALONE_SECONDS

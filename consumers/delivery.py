@@ -1,4 +1,4 @@
-"""Handing batches to the intake: one thread, patience with the machinery, the search for the record that breaks us.
+"""Handing batches to the intake: one thread, patience with the machinery, the search for the one bad record.
 
 fault of the machinery    the same work again, with back-off, until it is done or we are asked to stop
 partition lost            the batch is dropped: its records belong to another epoch

@@ -1,4 +1,4 @@
-"""Offsets committed to Kafka as a hint: for lag monitors, and never for us, who read on from the database."""
+"""Offsets committed to Kafka as a hint: for lag monitors only, since consumers read on from the database."""
 
 import asyncio
 import contextlib

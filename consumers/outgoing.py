@@ -100,8 +100,10 @@ def _session_notice(pending: PendingEvent) -> _Content:
 def _tariff_notice(pending: PendingEvent) -> _Content:
     event: TariffWarned = decode(pending.event_topic, pending.state)
     given_to = f" for partner {event.partner}" if event.partner else ""
-    told = "; ".join(f"{finding['path']}: {finding['sentence']}" for finding in event.findings)
-    sentence = f"tariff {event.tariff_id} of operator {event.operator_id}{given_to} is in use, with warnings: {told}"
+    warnings = "; ".join(f"{finding['path']}: {finding['sentence']}" for finding in event.findings)
+    sentence = (
+        f"tariff {event.tariff_id} of operator {event.operator_id}{given_to} is in use, with warnings: {warnings}"
+    )
     data = _notice("TARIFF_WARNING", event.tariff_id, sentence, event.operator_id)
     return _Content("settlement.notification.raised", event.tariff_id, event.published_at, data)
 

@@ -61,30 +61,6 @@ async def _backlog(client_options: Mapping[str, Any], next_offsets: Mapping[Part
     return {home: end - max(first, next_offsets.get(home, first)) for home, (first, end) in bounds.items()}
 
 
-def run_until_caught_up(
-    client_options: Mapping[str, Any],
-    intake_factory: Callable[[], Intake],
-    *,
-    group_id: str,
-    partitions: Collection[Partition] | None = None,
-    on_progress: OnProgress | None = None,
-    max_records: int = BATCH_MAX_RECORDS,
-    patience_seconds: float | None = None,
-) -> int:
-    """As `consume_until_caught_up`, from code that is not asynchronous."""
-    return asyncio.run(
-        consume_until_caught_up(
-            client_options,
-            intake_factory(),
-            group_id=group_id,
-            partitions=partitions,
-            on_progress=on_progress,
-            max_records=max_records,
-            patience_seconds=patience_seconds,
-        )
-    )
-
-
 async def consume_until_caught_up(
     client_options: Mapping[str, Any],
     intake: Intake,
@@ -127,7 +103,7 @@ class _CatchUp:
         self._patience_seconds = patience_seconds
         self._starts: dict[Partition, int] = {}
         self._reached: dict[Partition, int] = {}
-        self._told: tuple[int, int] | None = None
+        self._reported: tuple[int, int] | None = None
         self._moved_at = time.monotonic()
 
     async def finish(self) -> int:
@@ -154,8 +130,8 @@ class _CatchUp:
     def _tell(self) -> tuple[int, int]:
         done = sum(self._reached[home] - start for home, start in self._starts.items())
         total = sum(self._ends[home] - start for home, start in self._starts.items())
-        if (done, total) != self._told:
-            self._told = (done, total)
+        if (done, total) != self._reported:
+            self._reported = (done, total)
             self._moved_at = time.monotonic()
             if self._on_progress is not None and self._ends:
                 self._on_progress(done, total)

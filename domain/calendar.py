@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from domain.wall_clock import offset_change
+
 SATURDAY = 5
 ONE_DAY = timedelta(days=1)
 BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -62,16 +64,8 @@ def opens_at(day: date, time_zone: ZoneInfo, cutoff: time) -> datetime:
 
 def _end_of_gap(local: datetime, time_zone: ZoneInfo) -> datetime:
     """The first instant after the gap that swallowed this wall-clock time (PEP 495: fold 0 lands after, 1 before)."""
-    low = local.replace(fold=1).astimezone(UTC)
-    high = local.replace(fold=0).astimezone(UTC)
-    before = low.astimezone(time_zone).utcoffset()
-    while high - low > timedelta(seconds=1):
-        middle = low + (high - low) / 2
-        if middle.astimezone(time_zone).utcoffset() == before:
-            low = middle
-        else:
-            high = middle
-    return high.replace(microsecond=0)
+    before, after = local.replace(fold=1).astimezone(UTC), local.replace(fold=0).astimezone(UTC)
+    return offset_change(before, after, time_zone)
 
 
 def add_days(day: date, count: int, business_days_only: bool) -> date:

@@ -16,13 +16,8 @@ class Fact:
     source: str
     id: str
 
-    @property
-    def order(self) -> tuple[datetime, str, str]:
-        """Sort key that is the same for every order of arrival."""
-        return (self.at, self.source, self.id)
 
-
-# `order` as a key function, in a third of the time.
+# The key that sorts facts, the same whichever way they arrive; a property of theirs would take three times as long.
 in_order = attrgetter("at", "source", "id")
 
 

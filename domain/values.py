@@ -1,10 +1,10 @@
-"""Frozen values that are made quickly: a decorator in place of `dataclass(frozen=True, slots=True)`.
+"""Frozen values that are made and read quickly: a decorator in place of `dataclass(frozen=True, slots=True)`.
 
 A frozen dataclass sets each field through `object.__setattr__`, which took an eighth of the engine's time. Here a new
 object is of an open twin class while its fields are set, and of its own, frozen class from then on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, TypeVar, dataclass_transform
 
@@ -23,6 +23,14 @@ def value(cls: type[T]) -> type[T]:
 def named_value(cls: type[T]) -> type[T]:
     """As `value`, made with the names of its fields only."""
     return _made(dataclass(frozen=True, slots=True, kw_only=True)(cls))
+
+
+def reader_of(names: Iterable[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """What reads these fields of a value; written out, which takes a third of the time of `attrgetter`."""
+    read: Callable[[Any], tuple[Any, ...]] = eval(  # noqa: S307 - the names of our own fields
+        f"lambda value: ({''.join(f'value.{name}, ' for name in names)})"
+    )
+    return read
 
 
 def _made(cls: type[T]) -> type[T]:

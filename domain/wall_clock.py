@@ -1,4 +1,4 @@
-"""When a local wall clock shows given minutes of the day, daylight saving included."""
+"""When a local wall clock shows given minutes of the day and when it is put forward or back, to the second."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta
@@ -37,13 +37,16 @@ def offset_changes(start: datetime, end: datetime, time_zone: ZoneInfo) -> list[
     while start < end:
         probe = min(start + _DAY, end)
         if start.astimezone(time_zone).utcoffset() != probe.astimezone(time_zone).utcoffset():
-            changes.append(_offset_change(start, probe, time_zone))
+            changes.append(offset_change(start, probe, time_zone))
         start = probe
     return changes
 
 
-def _offset_change(before: datetime, after: datetime, time_zone: ZoneInfo) -> datetime:
-    """Halves the span until it is a second; offsets change at whole seconds."""
+def offset_change(before: datetime, after: datetime, time_zone: ZoneInfo) -> datetime:
+    """The first UTC instant with another offset than `before`, where the zone changes it once up to `after`.
+
+    Halves the span until it is a second: offsets change at whole seconds, and zoneinfo does not list them.
+    """
     before = before.replace(microsecond=0)
     offset = before.astimezone(time_zone).utcoffset()
     low, high = 0, -((before - after) // _SECOND)

@@ -52,7 +52,7 @@ class Intake(Protocol):
         """Take a batch in as one transaction, all of it or nothing; records of one partition are in order.
 
         Raises PartitionLost when an epoch is over, MachineryFault when the database does not answer, and anything
-        else when a record is in the batch that breaks us.
+        else when a record of the batch cannot be processed.
         """
         ...
 

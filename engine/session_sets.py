@@ -23,7 +23,7 @@ Step: TypeAlias = Callable[[Cursor[TupleRow], Work, Sequence[str]], None]
 
 
 class SessionSets:
-    """Does a step for sets of sessions. What one session does to us must not hold up the money of the others."""
+    """Does a step for sets of sessions. One that cannot be judged must not hold up the money of the others."""
 
     def __init__(self, working_set: WorkingSet) -> None:
         self._working_set = working_set
@@ -59,6 +59,7 @@ class SessionSets:
 
     def _recover(self, session_ids: Sequence[str], step: Step, error: BaseException) -> None:
         """Find the session that is at fault by halves; raises the error again where none can be."""
+        # Sessions in memory have taken in what was rolled back.
         self._working_set.forget()
         if not session_ids or not _is_about_sessions(error):
             raise error

@@ -124,18 +124,7 @@ def judge(work: Work, session: Session, catalogue: Catalogue, clock: datetime | 
             _write_outcome(stream, session, decision, told)
         else:
             _WRITERS[type(decision)](stream, session, decision)
-    work.heads[session.session_id] = SessionHead(
-        session.session_id,
-        session.version,
-        judgement.due_at,
-        judgement.operator_id,
-        judgement.partner,
-        judgement.latest_at,
-        judgement.settled,
-        judgement.awaits_location,
-        judgement.presumed_at,
-        judgement.started_at,
-    )
+    work.heads[session.session_id] = SessionHead(session.session_id, session.version, judgement)
     return judgement
 
 

@@ -55,7 +55,7 @@ def open_connection(dsn: str, role: Role | str, *, autocommit: bool = False) -> 
     """
     given = conninfo_to_dict(dsn)
     options = f"{given.get('options') or ''} -c role={Role(role).value} -c TimeZone=UTC".strip()
-    # A server that dies while it lets us in may leave us waiting for an answer that nobody gives.
+    # A server that dies during the log-in may leave the client waiting for an answer that nobody gives.
     timeout_s = int(given.get("connect_timeout") or CONNECT_TIMEOUT_S)
     with database_faults():
         connection: Connection[TupleRow] = Connection.connect(

@@ -11,7 +11,7 @@ from ledger.events.codec import read_body
 
 _ACCEPTED, _REJECTED = "roaming.cdr_accepted", "roaming.cdr_rejected"
 
-# A set of answers. What was accepted stays so: a later rejection credits the CDR, and that is told by the CDRs.
+# A set of answers. What was accepted stays so: a later rejection credits the CDR, and that is accepted by the CDRs.
 _PUT = """
 INSERT INTO projection.cdr_answer_row AS known (generation, cdr_id, partner, accepted)
 SELECT %s, sent.cdr_id, sent.partner, sent.accepted
@@ -30,13 +30,13 @@ class CdrAnswers:
 
     def apply(self, cursor: Cursor[TupleRow], generation: int, events: Sequence[tuple[str, bytes]]) -> None:
         """Put what the set says of each CDR; in any order, since an acceptance outweighs rejections."""
-        told: dict[tuple[str, str], bool] = {}
+        accepted: dict[tuple[str, str], bool] = {}
         for topic, state in events:
             data = read_body(topic, state)["data"]
             key = (data["cdr_id"], data["partner"].upper())
-            told[key] = told.get(key, False) or topic == _ACCEPTED
-        if told:
+            accepted[key] = accepted.get(key, False) or topic == _ACCEPTED
+        if accepted:
             # In one order, as all writers take their locks.
-            keys = sorted(told)
+            keys = sorted(accepted)
             columns = (array([cdr_id for cdr_id, _ in keys]), array([partner for _, partner in keys]))
-            cursor.execute(_PUT, (generation, *columns, array([told[key] for key in keys])))
+            cursor.execute(_PUT, (generation, *columns, array([accepted[key] for key in keys])))

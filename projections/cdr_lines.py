@@ -94,7 +94,7 @@ def _tariffs_of_2_3_0(cursor: Cursor[TupleRow]) -> dict[str, Mapping[str, Any]]:
     """The tariffs of OCPI 2.3.0 by their hash: in a CDR of 2.2.1 they stand in another form."""
     found: dict[str, Mapping[str, Any]] = {}
     for (data,) in cursor.execute(_TARIFFS):
-        told = orjson.loads(data)
-        if tax_included_of(as_part(told["tariff"], "tariff")) is not None:
-            found[tariff_hash(told["tariff"], taxes_of(told.get("taxes")))] = told["tariff"]
+        published = orjson.loads(data)
+        if tax_included_of(as_part(published["tariff"], "tariff")) is not None:
+            found[tariff_hash(published["tariff"], taxes_of(published.get("taxes")))] = published["tariff"]
     return found

@@ -141,11 +141,11 @@ def _energy_so_far(stored: list[Any]) -> Fraction:
     """From the start, or the first register there is, to the last one; none where the register fell."""
     events = [decode(event.topic, event.state) for event in stored]
     facts = [parse_fact(e.type, e.data, e.source, e.id) for e in events if isinstance(e, RecordedFact)]
-    told = sorted((fact for fact in facts if isinstance(fact, (Started, Metered, Ended))), key=in_order)
-    starts = [fact for fact in told if isinstance(fact, Started)]
-    if not told:
+    registers = sorted((fact for fact in facts if isinstance(fact, (Started, Metered, Ended))), key=in_order)
+    starts = [fact for fact in registers if isinstance(fact, Started)]
+    if not registers:
         return Fraction(0)
-    first, last = (starts or told)[0], told[-1]
+    first, last = (starts or registers)[0], registers[-1]
     return max(Fraction(last.register_wh - first.register_wh), Fraction(0))
 
 

@@ -63,8 +63,8 @@ class Sessions:
             outcomes = [latest[session_id] for session_id in sorted(latest)]
             columns = [array([outcome.get(name) for outcome in outcomes]) for name in _COLUMNS]
             shortfalls = array([outcome.get("shortfall", 0) for outcome in outcomes])
-            told = array([_metered(outcome) for outcome in outcomes])
-            cursor.execute(_PUT, (generation, *columns, shortfalls, told))
+            metered = array([_metered(outcome) for outcome in outcomes])
+            cursor.execute(_PUT, (generation, *columns, shortfalls, metered))
 
 
 def _metered(outcome: dict[str, Any]) -> str | None:

@@ -1,7 +1,7 @@
 """The processes that share the work of one command: this one, and others that it starts when there is enough to do.
 
 Python runs on one core, so a backlog is taken in by several processes. The others die with this one, however it ends;
-what one that was lost had in hand is done here, since every share of work can be done again.
+what one that was lost had in hand is done here, since every portion of it can be done again.
 """
 
 import logging
@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
-from wattledger.shares import Hands, OnShare, Share
+from wattledger.portions import Hands, OnPortion, Portion
 from wattledger.store import Store
 
 _log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ _END_S = 10.0
 
 
 class Crew:
-    """Does shares of work at once, the first of them in this process; one command at a time."""
+    """Does portions of work at once, the first of them in this process; one command at a time."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -58,34 +58,34 @@ class Crew:
             try:
                 self._members.append(_Member(self.store))
             except OSError as refusal:
-                _log.warning("no process more to share the work (%s): it goes on with %d", refusal, self.size)
+                _log.warning("no further process can be started (%s): the work goes on with %d", refusal, self.size)
                 return
 
-    def do(self, shares: Sequence[Share], stage: str, on_progress: OnProgress) -> None:
-        """Do all shares, each in a process of its own; raises what the first one that failed raised."""
-        if not shares:
+    def do(self, portions: Sequence[Portion], stage: str, on_progress: OnProgress) -> None:
+        """Do all portions, each in a process of its own; raises what the first one that failed raised."""
+        if not portions:
             return
         progress = _Progress(stage, on_progress)
-        self.grow(len(shares))
-        working = dict(zip(self._members, shares[1:], strict=False))
+        self.grow(len(portions))
+        working = dict(zip(self._members, portions[1:], strict=False))
         tellers = {member: progress.of(number) for number, member in enumerate(working, 1)}
         try:
-            for member, share in working.items():
-                member.begin(share, tellers[member])
-            for share in (shares[0], *shares[1 + len(working) :]):
-                share.do(self.hands, _both(progress.of(0), lambda: _hear_all(working)))
+            for member, portion in working.items():
+                member.begin(portion, tellers[member])
+            for portion in (portions[0], *portions[1 + len(working) :]):
+                portion.do(self.hands, _both(progress.of(0), lambda: _hear_all(working)))
             while busy := [member for member in working if member.busy]:
                 wait([member.line for member in busy])
                 _hear_all(busy)
-            for member, share in working.items():
+            for member, portion in working.items():
                 if member.failure is not None:
                     raise member.failure
                 if member.lost:
-                    _log.warning("a process that shared the work was lost; its share is done here")
+                    _log.warning("a process that shared the work was lost; its portion is done here")
                     self._leave(member)
-                    share.do(self.hands, tellers[member])
+                    portion.do(self.hands, tellers[member])
         except BaseException:
-            # What they have in hand is not ours to count on any more: they end, and others may be started.
+            # Nothing they have in hand can be counted on now: they end, and others may be started.
             for member in list(working):
                 self._leave(member)
             raise
@@ -103,18 +103,18 @@ def _hear_all(members: Iterable["_Member"]) -> None:
         member.look()
 
 
-def _both(tell: OnShare, look: Callable[[], None]) -> OnShare:
+def _both(tell: OnPortion, look: Callable[[], None]) -> OnPortion:
     """Tells progress, and has a look at the others whenever there is some."""
 
-    def told(done: int, total: int | None) -> None:
+    def tell_and_look(done: int, total: int | None) -> None:
         tell(done, total)
         look()
 
-    return told
+    return tell_and_look
 
 
 class _Member:
-    """Another process, and the share it has in hand."""
+    """Another process, and the portion it has in hand."""
 
     def __init__(self, store: Store) -> None:
         ours, theirs = socket.socketpair()
@@ -127,13 +127,13 @@ class _Member:
         self.line = Connection(ours.detach())
         self.busy, self.lost = False, False
         self.failure: Exception | None = None
-        self._on_share: OnShare = _nobody
+        self._on_portion: OnPortion = _nobody
         self._send((store.dsn, store.kafka["bootstrap_servers"], store.settings, logging.getLogger().level))
 
-    def begin(self, share: Share, on_share: OnShare) -> None:
-        """Have it do a share: `busy` until it is done, `lost` or has a `failure`."""
-        self._on_share, self.busy = on_share, True
-        self._send(share)
+    def begin(self, portion: Portion, on_portion: OnPortion) -> None:
+        """Have it do a portion: `busy` until it is done, `lost` or has a `failure`."""
+        self._on_portion, self.busy = on_portion, True
+        self._send(portion)
 
     def look(self) -> None:
         """Take in what it said so far, without waiting."""
@@ -156,7 +156,7 @@ class _Member:
         try:
             self.line.send(message)
         except OSError:
-            _log.debug("a process that shared the work does not listen any more")
+            _log.debug("a process that shared the work no longer listens")
 
     def _hear(self) -> None:
         try:
@@ -165,7 +165,7 @@ class _Member:
             self.busy, self.lost = False, True
             return
         if kind == "progress":
-            self._on_share(*content)
+            self._on_portion(*content)
             return
         self.busy = False
         if kind == "failed":
@@ -179,7 +179,7 @@ class _Progress:
         self._stage, self._on_progress = stage, on_progress
         self._parts: dict[int, tuple[int, int | None]] = {}
 
-    def of(self, number: int) -> OnShare:
+    def of(self, number: int) -> OnPortion:
         """What the process of this number tells its progress to."""
 
         def tell(done: int, total: int | None) -> None:

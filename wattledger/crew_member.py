@@ -12,19 +12,19 @@ import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
+from wattledger.portions import Hands
 from wattledger.quiet import silence_libraries
-from wattledger.shares import Hands
 from wattledger.store import Store
 
 
 def main(descriptor: int) -> None:
-    """Does one share after the other until the line is cut."""
+    """Does one portion after the other until the line is cut."""
     line = Connection(descriptor)
     dsn, bootstrap, settings, level = line.recv()
     logging.basicConfig(level=level, format="%(message)s")
     silence_libraries()
-    told: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(line, told), name="line", daemon=True).start()
+    portions: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(line, portions), name="line", daemon=True).start()
     hands = Hands(Store.at(dsn, bootstrap, settings))
 
     def tell(kind: str, content: Any) -> None:
@@ -34,24 +34,24 @@ def main(descriptor: int) -> None:
             os._exit(0)
 
     while True:
-        share = told.get()
+        portion = portions.get()
         try:
-            share.do(hands, lambda done, total: tell("progress", (done, total)))
-        except Exception as error:  # The teller judges it; this process is there for the next share.
+            portion.do(hands, lambda done, total: tell("progress", (done, total)))
+        except Exception as error:  # The teller judges it; this process is there for the next portion.
             tell("failed", _sendable(error))
         else:
             tell("done", None)
 
 
-def _listen(line: Connection, told: "queue.SimpleQueue[Any]") -> None:
-    """Hands over what is told; the end of the line is the end of the process, even in the middle of a share."""
+def _listen(line: Connection, portions: "queue.SimpleQueue[Any]") -> None:
+    """Hands over what is told; the end of the line is the end of the process, even in the middle of a portion."""
     while True:
         try:
-            told.put(line.recv())
+            portions.put(line.recv())
         except (EOFError, OSError):
             os._exit(0)
         except BaseException:
-            # What cannot be read cannot be done: the teller finds us lost, and does it.
+            # What cannot be read cannot be done: this process ends as lost, and the teller does it.
             os._exit(1)
 
 

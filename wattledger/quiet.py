@@ -2,7 +2,8 @@
 
 import logging
 
-# Of what these say, only what is very wrong is shown: everything else is tried again, and told by us where it lasts.
+# Of what these say, only what is very wrong is shown: everything else is tried again, and where it lasts the engine
+# says so itself.
 _NOISY_LIBRARIES = ("aiokafka", "faststream", "asyncio")
 
 

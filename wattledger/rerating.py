@@ -62,20 +62,20 @@ def order_of(store: Store, wish: Wish) -> Order:
     started_from, started_before = _range(operator, wish)
     document, taxes = named_tariff(catalogue, wish.operator_id, wish.tariff, wish.taxes)
     _check_currency(catalogue, wish.operator_id, (started_from, started_before), document)
-    told: dict[str, str | None] = {
+    stated: dict[str, str | None] = {
         "operator_id": wish.operator_id,
         "ordered_at": utc_text(wish.ordered_at),
         "started_from": utc_text(started_from),
         "started_before": utc_text(started_before),
         "sessions_of_tariff": wish.sessions_of,
     }
-    name = ":".join([*(part or "" for part in told.values()), tariff_hash(document, taxes)])
+    name = ":".join([*(part or "" for part in stated.values()), tariff_hash(document, taxes)])
     order_id = str(uuid5(NAMESPACE_URL, f"wattledger:rerating:{name}"))
-    data: dict[str, Any] = {"order_id": order_id} | {key: each for key, each in told.items() if each is not None}
+    data: dict[str, Any] = {"order_id": order_id} | {key: each for key, each in stated.items() if each is not None}
     data |= {"tariff": document, "reason": wish.reason or _WHAT_IF}
     if taxes:
         data["taxes"] = told_taxes(taxes)
-    found = decode_event(envelope(order_id, told["ordered_at"], data))
+    found = decode_event(envelope(order_id, stated["ordered_at"], data))
     if not isinstance(found, Message):
         raise ApplicationError(f"the order would be refused: {found.path}: {found.sentence}")
     return Order(found.source, found.id, found.time, found.data)
@@ -192,7 +192,7 @@ def given_orders(dsn: str, operator_id: str | None) -> list[GivenOrder]:
     found: list[GivenOrder] = []
     for name in sorted(catalogue.orders):
         if operator_id in (None, name):
-            orders = sorted(catalogue.orders[name].by_id.values(), key=lambda each: each.rank)
+            orders = sorted(catalogue.orders[name].by_id.values(), key=lambda each: each.sort_key)
             found += [GivenOrder(name, order, _remark(catalogue, name, order)) for order in orders]
     return found
 

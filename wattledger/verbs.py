@@ -25,8 +25,8 @@ from wattledger.crew import Crew, OnProgress
 from wattledger.embedded import services
 from wattledger.errors import ApplicationError
 from wattledger.patience import patiently
+from wattledger.portions import AdvanceSessions, Consume, Project, adding_up, by_partition
 from wattledger.settings import Settings
-from wattledger.shares import AdvanceSessions, Consume, Project, adding_up, by_partition
 from wattledger.store import Store
 
 T = TypeVar("T")
@@ -72,7 +72,7 @@ def publish_files(store: Store, files: Sequence[str], on_progress: OnProgress) -
     """Publish the lines of files; those too large for a broker are refused into quarantine. How many there were."""
     too_large: list[TooLarge] = []
     events = EventFiles(files, too_large.append)
-    asyncio.run(publish(store.kafka, _told(events, on_progress)))
+    asyncio.run(publish(store.kafka, _counted(events, on_progress)))
     with _gateway(store) as gateway:
         for line in too_large:
             where, digest = f"line {line.line} of {Path(line.file).name}", f"{line.sha256}:{line.nth}"
@@ -132,8 +132,8 @@ def advance_clock(crew: Crew, until: datetime | None, on_progress: OnProgress) -
 def project_all(crew: Crew, on_progress: OnProgress) -> None:
     """Bring all projections to the end of the event store."""
     names = sorted(PROJECTIONS)
-    shares = [Project(tuple(names[number :: crew.size])) for number in range(min(crew.size, len(names)))]
-    crew.do(shares, "projecting", on_progress)
+    portions = [Project(tuple(names[number :: crew.size])) for number in range(min(crew.size, len(names)))]
+    crew.do(portions, "projecting", on_progress)
 
 
 def count(store: Store) -> Tally:
@@ -185,7 +185,7 @@ def settle(
     return summary
 
 
-def _told(records: Iterable[Outgoing], on_progress: OnProgress) -> Iterator[Outgoing]:
+def _counted(records: Iterable[Outgoing], on_progress: OnProgress) -> Iterator[Outgoing]:
     for number, record in enumerate(records, 1):
         if number % 500 == 0:
             on_progress("publishing", number, None)

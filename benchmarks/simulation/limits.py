@@ -78,7 +78,7 @@ def _of_intake(inputs: Inputs, costs: Costs, reference: Plan) -> list[Limit]:
         ),
         _limit(
             (load, inputs.default_partitions * inputs.utilisation_max),
-            f"no consumer more gets a share of the {inputs.default_partitions} partitions of `charging.sessions`",
+            f"a further consumer would get none of the {inputs.default_partitions} partitions of `charging.sessions`",
             "more partitions: a session whose partition changes is found by its stream, and any order will do",
         ),
         _limit(

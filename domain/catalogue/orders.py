@@ -24,7 +24,7 @@ class RatingOrder:
     reason: str = ""
 
     @property
-    def rank(self) -> tuple[datetime, str, str]:
+    def sort_key(self) -> tuple[datetime, str, str]:
         """Orders at the same time are taken by (source, id)."""
         return (self.at, self.source, self.id)
 
@@ -48,9 +48,9 @@ class OperatorOrders:
         first, last = order.started_from, order.started_before
         if known is not None:
             first, last = min(first, known.started_from), max(last, known.started_before)
-        if known is None or order.rank < known.rank:
+        if known is None or order.sort_key < known.sort_key:
             self.by_id[order.order_id] = order
-            self._in_order = sorted(self.by_id.values(), key=lambda each: each.rank)
+            self._in_order = sorted(self.by_id.values(), key=lambda each: each.sort_key)
         return first, last
 
     def of_session(self, tariff_id: str, started_at: datetime) -> list[RatingOrder]:

@@ -19,7 +19,7 @@ class Version(Generic[V]):
     value: V
 
     @property
-    def order(self) -> tuple[datetime, str, str]:
+    def sort_key(self) -> tuple[datetime, str, str]:
         """Versions at the same time are taken by (source, id)."""
         return (self.time, self.source, self.id)
 
@@ -33,6 +33,7 @@ class Versions(Generic[V]):
     """
 
     timeline: list[tuple[datetime, Version[V]]] = field(default_factory=list)
+    # The sort keys of the timeline, so that an insertion finds its place without making all keys anew.
     _keys: list[tuple[datetime, tuple[datetime, str, str]]] = field(default_factory=list)
     _first: Version[V] | None = None
 
@@ -42,7 +43,7 @@ class Versions(Generic[V]):
     def add(self, version: Version[V]) -> datetime:
         """Take in a version; the first moment at which another version may rule than before."""
         former = self._first
-        if former is None or version.order < former.order:
+        if former is None or version.sort_key < former.sort_key:
             self._first = version
             changed_from = self._insert(version.effective_from, version)
             if former is None:
@@ -60,10 +61,10 @@ class Versions(Generic[V]):
 
     def latest(self) -> V | None:
         """The version published last, whether it is in effect yet or not."""
-        return max((version for _, version in self.timeline), key=lambda each: each.order).value if self else None
+        return max((version for _, version in self.timeline), key=lambda each: each.sort_key).value if self else None
 
     def _insert(self, start: datetime, version: Version[V]) -> datetime:
-        key = (start, version.order)
+        key = (start, version.sort_key)
         place = bisect_right(self._keys, key)
         self._keys.insert(place, key)
         self.timeline.insert(place, (start, version))

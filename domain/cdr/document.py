@@ -14,7 +14,7 @@ from domain.cdr.location import cdr_location
 from domain.cdr.periods import charging_periods
 from domain.cdr.signed import signed_data
 from domain.cdr.tariff import tariff_2_2_1
-from domain.cdr.text import NOT_AVAILABLE, The, datetime_text, short_id
+from domain.cdr.text import NOT_AVAILABLE, SameObject, datetime_text, short_id
 from domain.errors import DomainError
 from domain.rating.pricing import ocpi_volumes
 from domain.rating.rating import Rating
@@ -77,7 +77,7 @@ def cdr_document(source: CdrSource) -> dict[str, Any]:
     """
     rating, periods = source.rating, source.rating.periods
     volumes = ocpi_volumes(rating)
-    tariff = _tariff(The(source.tariff), source.taxes)
+    tariff = _tariff(SameObject(source.tariff), source.taxes)
     document = {
         "country_code": source.country_code,
         "party_id": source.party_id,
@@ -88,7 +88,7 @@ def cdr_document(source: CdrSource) -> dict[str, Any]:
         "cdr_token": _cdr_token(source),
         "auth_method": source.auth_method,
         "cdr_location": _location(
-            The(source.location), source.location_id, source.evse_uid, source.connector_id, source.country_code
+            SameObject(source.location), source.location_id, source.evse_uid, source.connector_id, source.country_code
         ),
         "meter_id": source.meter_id,
         "currency": source.currency,
@@ -130,13 +130,13 @@ def credit_document(cdr: Mapping[str, Any], issued_at: datetime) -> dict[str, An
 
 
 @lru_cache(maxsize=1024)
-def _location(location: The, *names: str) -> dict[str, Any]:
+def _location(location: SameObject, *names: str) -> dict[str, Any]:
     """Most sessions are at a connector that was used before."""
     return cdr_location(location.thing, *names)
 
 
 @lru_cache(maxsize=1024)
-def _tariff(tariff: The, taxes: tuple[Tax, ...]) -> dict[str, Any]:
+def _tariff(tariff: SameObject, taxes: tuple[Tax, ...]) -> dict[str, Any]:
     """One version of a tariff prices many sessions."""
     return tariff_2_2_1(tariff.thing, taxes)
 

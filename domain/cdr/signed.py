@@ -16,14 +16,14 @@ def signed_data(values: Sequence[str]) -> dict[str, Any] | None:
 
     A record too long for the field is left out here, and no other takes its place; the event store keeps it.
     """
-    told = [
+    records = [
         {"nature": _nature(index, len(values)), "plain_data": value, "signed_data": text}
         for index, value in enumerate(values)
         if len(text := b64encode(value.encode()).decode()) <= _SIGNED_DATA_MAX
     ]
-    if not told:
+    if not records:
         return None
-    return {"encoding_method": _encoding(told[0]["plain_data"]), "signed_values": told}
+    return {"encoding_method": _encoding(records[0]["plain_data"]), "signed_values": records}
 
 
 def _encoding(value: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from domain.cdr.costs import PARTS
 from domain.cdr.tariff import rates_of
-from domain.cdr.text import The
+from domain.cdr.text import SameObject
 from domain.charging import ENERGY, FLAT, PARKING_TIME, TIME
 from domain.exact import Exact, exact, whole
 from domain.money import currency_exponent, largest_remainder, plain, to_minor_half_up
@@ -53,20 +53,27 @@ def taxes_to_store(rating: Rating, document: Mapping[str, Any]) -> dict[str, Any
     each cost with taxes has a list of [index in `of`, minor units] that adds up to its incl_vat less excl_vat.
     total_cost bears what its parts do together, and has a list only where a bound moved it.
     """
-    if _tariff_tells(rating.lines, _rates(The(document["tariffs"][0]))):
+    if _tariff_tells(rating.lines, _rates(SameObject(document["tariffs"][0]))):
         return None
     found = sorted({tax for line in rating.lines for tax in line.taxes}, key=_in_order)
     stored: dict[str, Any] = {_OF: [[tax.name, plain(whole(tax.percent)), tax.account_number] for tax in found]}
-    if not found or (len(found) == 1 and all(line.taxes for line in rating.lines)):
-        return stored
-    currency = document["currency"]
+    is_on_everything = len(found) == 1 and all(line.taxes for line in rating.lines)
+    return stored if not found or is_on_everything else stored | _on_each_cost(rating.lines, found, document)
+
+
+def _on_each_cost(
+    lines: Sequence[Line], taxes: Sequence[Tax], document: Mapping[str, Any]
+) -> dict[str, list[list[int]]]:
+    """[index of a tax, minor units] of each cost that bears any, and of the total where its parts do not tell it."""
+    listed, currency = {}, document["currency"]
     for name in PART_NAMES:
-        borne = _borne([line for line in rating.lines if _field_of(line) == name], found)
+        borne = _borne([line for line in lines if _field_of(line) == name], taxes)
         if name in document and any(amount is not None for amount in borne):
-            stored[name] = _in_proportion(tax_minor(document, name), borne, currency)
-    if sum([tax_minor(document, name) for name in PART_NAMES]) != tax_minor(document, TOTAL):
-        stored[TOTAL] = _last_takes_the_rest(tax_minor(document, TOTAL), _borne(rating.lines, found), currency)
-    return stored
+            listed[name] = _in_proportion(tax_minor(document, name), borne, currency)
+    total = tax_minor(document, TOTAL)
+    if sum([tax_minor(document, name) for name in PART_NAMES]) != total:
+        listed[TOTAL] = _last_takes_the_rest(total, _borne(lines, taxes), currency)
+    return listed
 
 
 def taxes_in(document: Mapping[str, Any], stored: Mapping[str, Any] | None) -> dict[str, list[TaxShare]]:
@@ -76,26 +83,21 @@ def taxes_in(document: Mapping[str, Any], stored: Mapping[str, Any] | None) -> d
     percentage.
     """
     names = [name for name in (TOTAL, *PART_NAMES) if name in document]
-    taxes = [_of_the_tariff(document)] if stored is None else [_stored_tax(*told) for told in stored[_OF]]
+    taxes = [_of_the_tariff(document)] if stored is None else [_stored_tax(*tax) for tax in stored[_OF]]
     if len(taxes) == 1 and (stored is None or len(stored) == 1):
-        tax = taxes[0]
-        shares = {name: [tax._replace(amount_minor=tax_minor(document, name))] for name in names}
-        return {name: [share for share in listed if not _says_nothing(share)] for name, listed in shares.items()}
-    listed = {name: _shares(stored or {}, name, bool(document.get("credit"))) for name in names}
-    return {
-        name: _complete(
-            [taxes[index]._replace(amount_minor=amount) for index, amount in listed[name]], document, name
-        )
-        for name in names
-    }
+        return {name: _all_of_one(taxes[0], document, name) for name in names}
+    is_credit = bool(document.get("credit"))
+    return {name: _complete(taxes, _shares(stored or {}, name, is_credit), document, name) for name in names}
 
 
 def _stored_tax(name: str, percent: str, account_number: str | None) -> TaxShare:
     return TaxShare(name, exact(percent), account_number, 0)
 
 
-def _says_nothing(share: TaxShare) -> bool:
-    return share.percent is None and not share.amount_minor
+def _all_of_one(tax: TaxShare, document: Mapping[str, Any], name: str) -> list[TaxShare]:
+    share = tax._replace(amount_minor=tax_minor(document, name))
+    says_nothing = share.percent is None and not share.amount_minor
+    return [] if says_nothing else [share]
 
 
 def tax_minor(document: Mapping[str, Any], name: str) -> int:
@@ -117,7 +119,7 @@ def _tariff_tells(lines: Iterable[Line], rates: frozenset[Exact | None]) -> bool
 
 
 @lru_cache(maxsize=1024)
-def _rates(tariff: The) -> frozenset[Exact | None]:
+def _rates(tariff: SameObject) -> frozenset[Exact | None]:
     return rates_of(tariff.thing)
 
 
@@ -149,6 +151,7 @@ def _in_proportion(tax_minor: int, borne: _Exact, currency: str) -> list[list[in
     present = [(index, amount) for index, amount in enumerate(borne) if amount is not None]
     common = lcm(*[amount.denominator for _, amount in present])
     weights = [amount.numerator * (common // amount.denominator) for _, amount in present]
+    # With a feed-in price weights may be negative, with a price of nothing they are all zero: no proportion then.
     if any(weight < 0 for weight in weights) or not any(weights):
         return _last_takes_the_rest(tax_minor, borne, currency)
     shares = largest_remainder(tax_minor, weights)
@@ -161,6 +164,7 @@ def _last_takes_the_rest(tax_minor: int, borne: _Exact, currency: str) -> list[l
     left = tax_minor
     shares = []
     for index, amount in present[:-1]:
+        # A bound may leave less than the taxes come to: what is left is the most that one can be.
         share = min(to_minor_half_up(amount, currency), left)
         shares.append([index, share])
         left -= share
@@ -178,6 +182,10 @@ def _shares(stored: Mapping[str, Any], name: str, is_credit: bool) -> list[tuple
     return [(index, -amount if is_credit else amount) for index, amount in sorted(sums.items())]
 
 
-def _complete(shares: list[TaxShare], document: Mapping[str, Any], name: str) -> list[TaxShare]:
+def _complete(
+    taxes: Sequence[TaxShare], listed: Iterable[tuple[int, int]], document: Mapping[str, Any], name: str
+) -> list[TaxShare]:
+    """The taxes that are listed of a cost, and what of it they leave as a VAT of which nothing is known."""
+    shares = [taxes[index]._replace(amount_minor=amount) for index, amount in listed]
     rest = tax_minor(document, name) - sum([share.amount_minor for share in shares])
     return [*shares, TaxShare(VAT, None, None, rest)] if rest else shares

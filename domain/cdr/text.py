@@ -23,8 +23,11 @@ def _uuid_of(kind: str, identifier: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"wattledger:{kind}:{identifier}"))
 
 
-class The:
-    """One very object as a key of a cache: what was made of a document need not be made again for the same one."""
+class SameObject:
+    """A key of a cache by the identity of an object: what was made of a document is not made again for the same one.
+
+    Documents are nested dictionaries, which cannot be hashed and take long to compare.
+    """
 
     __slots__ = ("thing",)
 
@@ -35,7 +38,7 @@ class The:
         return id(self.thing)
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is The and self.thing is other.thing
+        return type(other) is SameObject and self.thing is other.thing
 
 
 def datetime_text(moment: datetime) -> str:

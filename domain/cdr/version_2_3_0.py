@@ -39,12 +39,12 @@ def cdr_2_3_0(
 
 def _tax(share: TaxShare, exponent: int) -> dict[str, Any]:
     """A TaxAmount (OCPI 2.3.0 types)."""
-    told: dict[str, Any] = {"name": share.name}
+    tax: dict[str, Any] = {"name": share.name}
     if share.account_number is not None:
-        told["account_number"] = share.account_number
+        tax["account_number"] = share.account_number
     if share.percent is not None:
-        told["percentage"] = _decimal(share.percent)
-    return {**told, "amount": major(share.amount_minor, exponent)}
+        tax["percentage"] = _decimal(share.percent)
+    return {**tax, "amount": major(share.amount_minor, exponent)}
 
 
 def _decimal(percent: Exact) -> Decimal:

@@ -64,11 +64,11 @@ def split_no_show(
     return _reserved_periods(stated_instant(reserved_from), stated_instant(expired_at), tariff.expired, time_zone)
 
 
-def stated(told: Sequence[tuple[datetime, T]]) -> Sequence[tuple[datetime, T]]:
+def stated(reported: Sequence[tuple[datetime, T]]) -> Sequence[tuple[datetime, T]]:
     """What was reported, at the instants that a CDR can say; hardly anybody reports finer ones."""
-    if all(at.microsecond % GRID_US == 0 for at, _ in told):
-        return told
-    return [(stated_instant(at), what) for at, what in told]
+    if all(at.microsecond % GRID_US == 0 for at, _ in reported):
+        return reported
+    return [(stated_instant(at), what) for at, what in reported]
 
 
 def _reserved_periods(start: datetime, end: datetime, menu: Menu, time_zone: ZoneInfo) -> tuple[ChargingPeriod, ...]:

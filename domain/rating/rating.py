@@ -21,12 +21,12 @@ class Price:
 
 
 class Line(NamedTuple):
-    """One component while it was active: volume in Wh, microseconds or 1 (FLAT), its price per kWh, hour or once.
+    """A priced line: what one component, while it was active, priced, and at which price.
 
-    It runs from `first_period` to `last_period` of the rating, consecutive ones of one phase without a gap.
-    `volume` includes `surplus`, which rounding up to a whole step added (OCPI mod_cdrs, step_size). The price is
-    without taxes; `vat` is the percentage of all `taxes` together, None where none applies. `reservation` marks what
-    a reservation cost.
+    The volume is in Wh, microseconds or 1 (FLAT), the price per kWh, hour or once. The line runs from `first_period`
+    to `last_period` of the rating, consecutive ones of one phase without a gap. `volume` includes `surplus`, which
+    rounding up to a whole step added (OCPI mod_cdrs, step_size). The price is without taxes; `vat` is the percentage
+    of all `taxes` together, None where none applies. `reservation` marks what a reservation cost.
     """
 
     first_period: int

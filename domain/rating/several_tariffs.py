@@ -1,6 +1,7 @@
 """The price of a session whose tariff changed while it went on, as with another charging preference."""
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ from domain.errors import DomainError
 from domain.exact import Exact
 from domain.rating.consumption import SoFar, duration_origins, reservation_expired
 from domain.rating.pricing import price_part
-from domain.rating.rating import Line, Price, Rating
+from domain.rating.rating import Price, Rating
 from domain.tariff.tariff import Tariff
 
 
@@ -55,36 +56,34 @@ def price_in_parts(parts: Sequence[TariffPart], time_zone: ZoneInfo) -> tuple[Ra
 
 def joined(ratings: Sequence[Rating]) -> Rating:
     """The ratings of a session's parts as one, its lines numbered through."""
-    if len(ratings) == 1:
-        return ratings[0]
-    lines: list[Line] = []
-    first = 0
-    for rating in ratings:
-        lines += [
-            line._replace(first_period=line.first_period + first, last_period=line.last_period + first)
-            for line in rating.lines
-        ]
-        first += len(rating.periods)
+    return reduce(_continued, ratings)
+
+
+def _continued(before: Rating, after: Rating) -> Rating:
+    """The rating of a part and of the one that follows it."""
+    first = len(before.periods)
+    lines = [
+        line._replace(first_period=line.first_period + first, last_period=line.last_period + first)
+        for line in after.lines
+    ]
     return Rating(
-        periods=tuple(period for rating in ratings for period in rating.periods),
-        lines=tuple(lines),
-        total=_sum([rating.total for rating in ratings]) or ratings[0].total,
-        fixed=_sum([rating.fixed for rating in ratings]),
-        energy=_sum([rating.energy for rating in ratings]),
-        time=_sum([rating.time for rating in ratings]),
-        parking=_sum([rating.parking for rating in ratings]),
-        reservation=_sum([rating.reservation for rating in ratings]),
-        energy_wh=sum([rating.energy_wh for rating in ratings]),
-        time_us=sum([rating.time_us for rating in ratings]),
-        parking_time_us=sum([rating.parking_time_us for rating in ratings]),
-        reservation_time_us=sum([rating.reservation_time_us for rating in ratings]),
-        subtotal=_sum([rating.subtotal for rating in ratings]) or ratings[0].subtotal,
+        periods=before.periods + after.periods,
+        lines=(*before.lines, *lines),
+        total=before.total + after.total,
+        fixed=_sum(before.fixed, after.fixed),
+        energy=_sum(before.energy, after.energy),
+        time=_sum(before.time, after.time),
+        parking=_sum(before.parking, after.parking),
+        reservation=_sum(before.reservation, after.reservation),
+        energy_wh=before.energy_wh + after.energy_wh,
+        time_us=before.time_us + after.time_us,
+        parking_time_us=before.parking_time_us + after.parking_time_us,
+        reservation_time_us=before.reservation_time_us + after.reservation_time_us,
+        subtotal=before.subtotal + after.subtotal,
     )
 
 
-def _sum(costs: Sequence[Price | None]) -> Price | None:
-    found = [cost for cost in costs if cost is not None]
-    total = found[0] if found else None
-    for cost in found[1:]:
-        total = cost if total is None else total + cost
-    return total
+def _sum(one: Price | None, other: Price | None) -> Price | None:
+    if one is None or other is None:
+        return one or other
+    return one + other

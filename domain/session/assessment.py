@@ -192,8 +192,8 @@ def _bill(facts: MeterFacts, contract: Contract, truth: _Truth) -> Bill:
     started_at, ended_at = contract.start.at, contract.end.at
     if ended_at < started_at:
         raise ImplausibleSession("ENDS_BEFORE_START", "the session ends before it starts")
-    told = () if contract.start.no_show else facts.readings
-    inside = [fact for fact in told if started_at <= fact.at <= ended_at]
+    counted = () if contract.start.no_show else facts.readings
+    inside = [fact for fact in counted if started_at <= fact.at <= ended_at]
     inside.sort(key=in_order)
     readings = [(fact.at, fact.register_wh) for fact in inside]
     registers = tuple(stated([(started_at, truth.start_wh), *readings, (ended_at, truth.stop_wh)]))

@@ -101,7 +101,7 @@ class _Verdict:
             max(times, default=BEGINNING),
             self.scope.operator_id,
             partner,
-            settled=assessment.state == SessionState.RATED,
+            is_rated=assessment.state == SessionState.RATED,
             awaits_location=start.location_id.casefold() if start is not None and not known else None,
             presumed_at=self._presumed_at(),
             started_at=start.at if start is not None else None,

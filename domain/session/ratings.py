@@ -52,5 +52,5 @@ def _head(change: BillChange, bill: Bill) -> str:
 def _check(rating: Rating) -> int:
     """A checksum of what lines are made of: when each begins, of which component, and how much."""
     periods = rating.periods
-    told = [(line.dimension, line.volume, line.price, periods[line.first_period].start) for line in rating.lines]
-    return crc32(repr(told).encode())
+    priced = [(line.dimension, line.volume, line.price, periods[line.first_period].start) for line in rating.lines]
+    return crc32(repr(priced).encode())

@@ -59,7 +59,7 @@ def session_stream(session_id: str) -> UUID:
 class Judgement:
     """The decisions to store, the next moment at which the clock matters, and what the session depends on.
 
-    It depends on versions in effect up to `latest_at`; one that is not `settled` waits for something, and one that
+    It depends on versions in effect up to `latest_at`; one that is not rated waits for something, and one that
     `awaits_location` was judged without knowing its location. `presumed_at` is a maturing that some booking takes for
     granted though no clock has reached it: a clock that stops before it has to look again.
     """
@@ -69,7 +69,7 @@ class Judgement:
     latest_at: datetime
     operator_id: str
     partner: str | None
-    settled: bool
+    is_rated: bool
     awaits_location: str | None
     presumed_at: datetime | None
     started_at: datetime | None

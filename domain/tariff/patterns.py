@@ -57,6 +57,7 @@ def patterns(elements: Sequence[Element], *, usual: bool) -> frozenset[Pattern] 
         if not any(judged):
             continue
         most = MOST_QUESTIONS // len(elements)
+        # One more than may be asked, which tells whether there are too many without making them all.
         asked = list(islice(moments(edges, usual), most + 1))
         here = {_pattern(judged, moment) for moment in asked[:most]}
         if len(asked) > most or len(found) * len(here) > MOST_PATTERNS:
@@ -157,9 +158,9 @@ def reach(elements: Sequence[Element], dimensions: Iterable[str]) -> Reach:
         pricing = [number for number, each in enumerate(elements) if first_of_dimension(each, dimension)]
         # What comes behind one that always holds is no fallback.
         fallback = next((number for number in pricing if _always(elements[number])), None)
-        firsts = {_first(pricing, pattern) for pattern in possible or ()} | {fallback}
-        used |= {(number, dimension) for number in firsts if number is not None}
-        if pricing and fallback is None and (usual is None or any(_first(pricing, p) is None for p in usual)):
+        active = _active(pricing, possible) | {fallback}
+        used |= {(number, dimension) for number in active if number is not None}
+        if pricing and fallback is None and None in _active(pricing, usual):
             open_.add(dimension)
     return Reach(None if possible is None else frozenset(used), frozenset(open_))
 
@@ -177,5 +178,8 @@ def _leaves_nothing_out(restriction: Restriction) -> bool:
     return isinstance(restriction, DurationBand) and not restriction.min_us and restriction.max_us is None
 
 
-def _first(pricing: Sequence[int], pattern: Pattern) -> int | None:
-    return next((number for number in pricing if pattern >> number & 1), None)
+def _active(pricing: Sequence[int], shown: Iterable[Pattern] | None) -> set[int | None]:
+    """The first element that holds under each pattern; None where none does, and where the patterns are not known."""
+    if shown is None:
+        return {None}
+    return {next((number for number in pricing if pattern >> number & 1), None) for pattern in shown}

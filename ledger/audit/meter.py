@@ -49,7 +49,7 @@ def estimated_end(stream: Stream, start: Fact, operator_id: str, catalogue: Cata
     if instant(closings[-1]["closed_at"]) < silent_since + timedelta(hours=terms.orphan_hours):
         return None
     at, register = start.at, start.data["meter_start_wh"]
-    for fact in sorted(readings, key=lambda reading: reading.order):
+    for fact in sorted(readings, key=lambda reading: reading.sort_key):
         if fact.at >= start.at:
             if exact(fact.data["register_wh"]) < exact(register):
                 break

@@ -161,7 +161,7 @@ def _last_word(stream: Stream) -> str:
         (fact, topic) for topic, facts in stream.facts.items() for fact in facts if topic.startswith("payout.")
     ]
     word = ""
-    for _, topic in sorted(answers, key=lambda answer: answer[0].order):
+    for _, topic in sorted(answers, key=lambda answer: answer[0].sort_key):
         if word in ("FAILED", "RETURNED"):
             break
         if topic == "payout.paid":

@@ -84,11 +84,11 @@ class Session:
     def accepted(self, topic: str) -> list[Fact]:
         """The facts of a type that were not rejected later, in the order of their own times."""
         facts = self.stream.facts.get(topic, ())
-        return sorted((f for f in facts if (f.source, f.id) not in self.rejected), key=lambda fact: fact.order)
+        return sorted((f for f in facts if (f.source, f.id) not in self.rejected), key=lambda fact: fact.sort_key)
 
 
 def _first(facts: list[Fact]) -> Fact | None:
-    return min(facts, key=lambda fact: fact.order, default=None)
+    return min(facts, key=lambda fact: fact.sort_key, default=None)
 
 
 def check_states(session: Session, tally: Tally) -> None:
@@ -99,15 +99,15 @@ def check_states(session: Session, tally: Tally) -> None:
         if starts or ends:
             tally.note(where, "an outcome", "none", f"{where} was reported and never judged")
         return
-    told = {(fact.at, exact(fact.data["meter_start_wh"]), fact.data["operator_id"]) for fact in starts}
+    started = {(fact.at, exact(fact.data["meter_start_wh"]), fact.data["operator_id"]) for fact in starts}
     ended = {(fact.at, exact(fact.data["meter_stop_wh"])) for fact in ends}
     state = outcome["state"]
     if not ended and session.end is not None:
         tally.compare(where, "ESTIMATED", outcome["reason"] if state == RATED else "ESTIMATED", "the reason")
         ended = {(session.end.at, exact(session.end.data["meter_stop_wh"]))}
-    if len(told) > 1 or len(ended) > 1:
+    if len(started) > 1 or len(ended) > 1:
         tally.compare(where, INVALID, state, "the state, with two different starts or ends,")
-    elif not told or not ended:
+    elif not started or not ended:
         tally.compare(where, OPEN, state, "the state, with start or end missing,")
     elif state not in (RATED, SUSPENSE):
         tally.note(where, "RATED or SUSPENSE", state, f"{where} has one start and one end and is {state}")
@@ -184,7 +184,7 @@ def _ruled(session: Session, start: Fact) -> Ruled:
 def _register(session: Session, reported: Fact, name: str) -> Fraction:
     """A register by its latest correction, as reported where none corrects it."""
     corrections = [f for f in session.stream.facts.get("charging.session.meter_corrected", ()) if _says(f, name)]
-    latest = max(corrections, key=lambda fact: fact.order, default=reported)
+    latest = max(corrections, key=lambda fact: fact.sort_key, default=reported)
     return exact(latest.data[name])
 
 

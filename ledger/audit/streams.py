@@ -85,7 +85,7 @@ class Fact:
     data: Body
 
     @property
-    def order(self) -> tuple[datetime, str, str]:
+    def sort_key(self) -> tuple[datetime, str, str]:
         """Facts at the same time are taken by (source, id)."""
         return (self.at, self.source, self.id)
 
@@ -155,7 +155,7 @@ _NAMES = {
 def first_of_each(facts: Iterable[Fact], *names: str) -> list[Fact]:
     """Facts in their order, of those that agree in some fields only the first."""
     found: dict[tuple[Any, ...], Fact] = {}
-    for fact in sorted(facts, key=lambda fact: fact.order):
+    for fact in sorted(facts, key=lambda fact: fact.sort_key):
         found.setdefault(tuple(fact.data[name] for name in names), fact)
     return list(found.values())
 

@@ -8,14 +8,25 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.payout.run import Line
-from domain.values import value
+from domain.values import reader_of, value
 from ledger.arrays import columns
 
-_COPY_LINES = """
-COPY intake.line (entry_id, stream_id, share, operator_id, currency, amount, released_at, available_on,
-                  reserve_release, payout_id, takes_back) FROM STDIN (FORMAT BINARY)
-"""
-_LINE_TYPES = ("uuid", "uuid", "text", "text", "text", "int8", "timestamptz", "date", "bool", "text", "uuid")
+# The fields of a `NewLine` are the columns it is written to, of these types.
+_LINE_TYPES = {
+    "entry_id": "uuid",
+    "stream_id": "uuid",
+    "share": "text",
+    "operator_id": "text",
+    "currency": "text",
+    "amount": "int8",
+    "released_at": "timestamptz",
+    "available_on": "date",
+    "reserve_release": "bool",
+    "payout_id": "text",
+    "takes_back": "uuid",
+}
+_line_values = reader_of(_LINE_TYPES)
+_COPY_LINES = f"COPY intake.line ({', '.join(_LINE_TYPES)}) FROM STDIN (FORMAT BINARY)"
 # A release that changed moves the lines of its share that are not paid yet.
 _MOVE_RELEASES = """
 UPDATE intake.line AS line SET released_at = new.released_at, available_on = new.available_on
@@ -86,23 +97,10 @@ def add_lines(cursor: Cursor[TupleRow], lines: Sequence[NewLine]) -> None:
     if not lines:
         return
     with cursor.copy(_COPY_LINES) as copy:
-        copy.set_types(_LINE_TYPES)
+        # A binary COPY converts nothing: each value has to go out as the type of its column.
+        copy.set_types(list(_LINE_TYPES.values()))
         for line in lines:
-            copy.write_row(
-                (
-                    line.entry_id,
-                    line.stream_id,
-                    line.share,
-                    line.operator_id,
-                    line.currency,
-                    line.amount,
-                    line.released_at,
-                    line.available_on,
-                    line.reserve_release,
-                    line.payout_id,
-                    line.takes_back,
-                )
-            )
+            copy.write_row(_line_values(line))
     if mirrors := [line.entry_id for line in lines if line.takes_back is not None]:
         cursor.execute(_RELEASE_TAKEN_BACK, (mirrors,))
 

@@ -7,7 +7,8 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.values import value
+from domain.session.session import Judgement
+from domain.values import reader_of, value
 from ledger.arrays import array, columns
 
 # New sessions get their row first, then all rows are locked in the order of their keys, so that two writers wait
@@ -20,17 +21,29 @@ ON CONFLICT (session_id) DO NOTHING
 _LOCK_SESSION_HEADS = """
 SELECT session_id, version FROM intake.session_head WHERE session_id = ANY(%s::text[]) ORDER BY session_id FOR UPDATE
 """
-_SAVE_SESSION_HEADS = """
+# What a row keeps of a judgement: the column, its type, and the field of `Judgement` that it is written from. The SQL
+# and the rows are both made of these, so that no value can land in the column of another.
+_JUDGED = (
+    ("due_at", "timestamptz", "due_at"),
+    ("operator_id", "text", "operator_id"),
+    ("partner", "text", "partner"),
+    ("latest_at", "timestamptz", "latest_at"),
+    ("settled", "bool", "is_rated"),
+    ("awaits_location", "text", "awaits_location"),
+    ("presumed_at", "timestamptz", "presumed_at"),
+    ("started_at", "timestamptz", "started_at"),
+)
+_judged_values = reader_of(field for _, _, field in _JUDGED)
+# The rows are locked by now, so they may be written in any order. A session that was judged is neither stale nor set
+# aside any longer.
+_SAVE_SESSION_HEADS = f"""
 UPDATE intake.session_head AS head
-SET version = new.version, due_at = new.due_at, stale = false, operator_id = new.operator_id,
-    partner = new.partner, latest_at = new.latest_at, settled = new.settled, awaits_location = new.awaits_location,
-    presumed_at = new.presumed_at, started_at = new.started_at, fault = NULL
-FROM unnest(%s::text[], %s::int[], %s::timestamptz[], %s::text[], %s::text[], %s::timestamptz[], %s::bool[],
-            %s::text[], %s::timestamptz[], %s::timestamptz[])
-    AS new (session_id, version, due_at, operator_id, partner, latest_at, settled, awaits_location, presumed_at,
-            started_at)
+SET version = new.version, {", ".join(f"{column} = new.{column}" for column, _, _ in _JUDGED)},
+    stale = false, fault = NULL
+FROM unnest(%s::text[], %s::int[], {", ".join(f"%s::{type_}[]" for _, type_, _ in _JUDGED)})
+    AS new (session_id, version, {", ".join(column for column, _, _ in _JUDGED)})
 WHERE head.session_id = new.session_id
-"""
+"""  # noqa: S608
 _MAKE_STREAM_HEADS = """
 INSERT INTO intake.stream_head (stream_id)
 SELECT stream_id FROM unnest(%s::uuid[]) AS stream_id ORDER BY stream_id
@@ -44,32 +57,16 @@ UPDATE intake.stream_head AS head SET version = new.version
 FROM unnest(%s::uuid[], %s::int[]) AS new (stream_id, version)
 WHERE head.stream_id = new.stream_id
 """
-# Sessions that are to be judged again because the catalogue changed under them. Here and below, what another process
-# has in hand is left to it, or else waited for: in the order of the keys, as everybody who waits does.
-_STALE = """
-SELECT session_id FROM intake.session_head WHERE stale ORDER BY session_id LIMIT %s FOR UPDATE SKIP LOCKED
-"""
-_STALE_OR_HELD = "SELECT session_id FROM intake.session_head WHERE stale ORDER BY session_id LIMIT %s FOR UPDATE"
+# Sessions that are to be judged again because the catalogue changed under them.
+_STALE = "SELECT session_id FROM intake.session_head WHERE stale ORDER BY session_id LIMIT %s"
 # Sessions for which the clock has something to do by a moment.
-_DUE = """
-SELECT session_id FROM intake.session_head WHERE due_at <= %s
-ORDER BY due_at, session_id LIMIT %s FOR UPDATE SKIP LOCKED
-"""
+_DUE = "SELECT session_id FROM intake.session_head WHERE due_at <= %s ORDER BY {} LIMIT %s"
+_DUE_BY_KEY, _DUE_EARLIEST_FIRST = _DUE.format("session_id"), _DUE.format("due_at, session_id")
+_DUE_AMONG = "SELECT session_id FROM intake.session_head WHERE session_id = ANY(%s) AND due_at <= %s"
 _COUNT_DUE = "SELECT count(*) FROM (SELECT FROM intake.session_head WHERE due_at <= %s LIMIT %s) AS due"
-_DUE_OR_HELD = """
-SELECT session_id FROM intake.session_head WHERE due_at <= %s ORDER BY session_id LIMIT %s FOR UPDATE
-"""
-_DUE_AMONG = """
-SELECT session_id FROM intake.session_head WHERE session_id = ANY(%s) AND due_at <= %s FOR UPDATE SKIP LOCKED
-"""
-_PRESUMING_OR_HELD = """
-SELECT session_id FROM intake.session_head WHERE presumed_at > %s ORDER BY session_id LIMIT %s FOR UPDATE
-"""
 # Sessions on whose book something takes a maturing for granted that a clock which stops here does not reach.
-_PRESUMING = """
-SELECT session_id FROM intake.session_head WHERE presumed_at > %s ORDER BY session_id LIMIT %s FOR UPDATE SKIP LOCKED
-"""
-# A session that breaks us waits for its next fact, or for the next start.
+_PRESUMING = "SELECT session_id FROM intake.session_head WHERE presumed_at > %s ORDER BY session_id LIMIT %s"
+# A session that cannot be judged waits for its next fact, or for the next start.
 _SET_ASIDE = """
 UPDATE intake.session_head SET fault = %s, stale = false, due_at = NULL, presumed_at = NULL WHERE session_id = %s
 """
@@ -79,34 +76,11 @@ _TAKE_BACK = "UPDATE intake.session_head SET fault = NULL, stale = true WHERE fa
 
 @value
 class SessionHead:
-    """What a session's row says: version of its stream, when the clock matters next, and what it depends on."""
+    """What a session's row says: the version of its stream, and of its judgement the fields in `_JUDGED`."""
 
     session_id: str
     version: int
-    due_at: datetime | None
-    operator_id: str
-    partner: str | None
-    latest_at: datetime
-    settled: bool
-    awaits_location: str | None
-    presumed_at: datetime | None
-    started_at: datetime | None
-
-    @property
-    def row(self) -> tuple[object, ...]:
-        """The columns in the order in which they are saved."""
-        return (
-            self.session_id,
-            self.version,
-            self.due_at,
-            self.operator_id,
-            self.partner,
-            self.latest_at,
-            self.settled,
-            self.awaits_location,
-            self.presumed_at,
-            self.started_at,
-        )
+    judgement: Judgement
 
 
 def lock_sessions(cursor: Cursor[TupleRow], session_ids: Iterable[str]) -> dict[str, int]:
@@ -122,7 +96,8 @@ def lock_sessions(cursor: Cursor[TupleRow], session_ids: Iterable[str]) -> dict[
 def save_sessions(cursor: Cursor[TupleRow], heads: Sequence[SessionHead]) -> None:
     """Write the heads of sessions whose locks this transaction holds."""
     if heads:
-        cursor.execute(_SAVE_SESSION_HEADS, columns([head.row for head in heads]))
+        rows = [(head.session_id, head.version, *_judged_values(head.judgement)) for head in heads]
+        cursor.execute(_SAVE_SESSION_HEADS, columns(rows))
 
 
 def lock_streams(cursor: Cursor[TupleRow], stream_ids: Iterable[UUID]) -> dict[UUID, int]:
@@ -141,13 +116,16 @@ def save_streams(cursor: Cursor[TupleRow], versions: dict[UUID, int]) -> None:
 
 
 def stale_sessions(cursor: Cursor[TupleRow], limit: int, *, wait: bool = False) -> list[str]:
-    """Sessions that are to be judged again, locked; those that another transaction has locked only after a `wait`."""
-    return [row[0] for row in cursor.execute(_STALE_OR_HELD if wait else _STALE, (limit,)).fetchall()]
+    """Sessions that are to be judged again, locked as `_lock_chosen` says."""
+    return _lock_chosen(cursor, _STALE, (limit,), wait=wait)
 
 
 def due_sessions(cursor: Cursor[TupleRow], until: datetime, limit: int, *, wait: bool = False) -> list[str]:
-    """Sessions for which the clock has something to do by `until`, locked; the earliest first, or after a `wait`."""
-    return [row[0] for row in cursor.execute(_DUE_OR_HELD if wait else _DUE, (until, limit)).fetchall()]
+    """Sessions for which the clock has something to do by `until`, locked as `_lock_chosen` says.
+
+    The earliest come first; with `wait` they come in the order of their ids.
+    """
+    return _lock_chosen(cursor, _DUE_BY_KEY if wait else _DUE_EARLIEST_FIRST, (until, limit), wait=wait)
 
 
 def count_due_sessions(cursor: Cursor[TupleRow], until: datetime, at_most: int) -> int:
@@ -157,13 +135,23 @@ def count_due_sessions(cursor: Cursor[TupleRow], until: datetime, at_most: int) 
 
 
 def due_among(cursor: Cursor[TupleRow], session_ids: Sequence[str], until: datetime) -> list[str]:
-    """Which of these the clock has something to do for by `until`; locked, without the locked."""
-    return [row[0] for row in cursor.execute(_DUE_AMONG, (list(session_ids), until)).fetchall()]
+    """Which of these the clock has something to do for by `until`, locked; those locked by others left out."""
+    return _lock_chosen(cursor, _DUE_AMONG, (list(session_ids), until), wait=False)
 
 
 def presuming_sessions(cursor: Cursor[TupleRow], until: datetime, limit: int, *, wait: bool = False) -> list[str]:
-    """Sessions whose book presumes a maturing after `until`, locked; those that others hold only after a `wait`."""
-    return [row[0] for row in cursor.execute(_PRESUMING_OR_HELD if wait else _PRESUMING, (until, limit)).fetchall()]
+    """Sessions whose book presumes a maturing after `until`, locked as `_lock_chosen` says."""
+    return _lock_chosen(cursor, _PRESUMING, (until, limit), wait=wait)
+
+
+def _lock_chosen(cursor: Cursor[TupleRow], query: str, parameters: tuple[object, ...], *, wait: bool) -> list[str]:
+    """The sessions that a query chooses, locked until the transaction ends.
+
+    Those that another transaction has locked are left to it, so that several processes share the work. With `wait`
+    they are waited for; such a query has to lock in the order of the keys, so that no two wait for each other.
+    """
+    held = "FOR UPDATE" if wait else "FOR UPDATE SKIP LOCKED"
+    return [row[0] for row in cursor.execute(f"{query} {held}", parameters)]
 
 
 def set_aside(cursor: Cursor[TupleRow], session_id: str, fault: str) -> None:
@@ -172,7 +160,7 @@ def set_aside(cursor: Cursor[TupleRow], session_id: str, fault: str) -> None:
 
 
 def faults(cursor: Cursor[TupleRow]) -> list[tuple[str, str]]:
-    """The sessions that are set aside, each with what it did to us."""
+    """The sessions that are set aside, each with the error that its judging ended in."""
     return cursor.execute(_FAULTS).fetchall()
 
 

@@ -77,7 +77,7 @@ class KnownCatalogue:
         self.read(cursor)
 
     def read(self, cursor: Cursor[TupleRow]) -> None:
-        """Load what was published since; without the lock it is what this transaction's snapshot shows."""
+        """Load what was published since, as far as this transaction sees it: with the lock, all there is."""
         cursor.execute(_NEWER_VERSIONS, (self.seq,))
         for seq, type_, source, id_, event_time, data in cursor.fetchall():
             self.catalogue.publish(type_, source, id_, event_time, orjson.loads(data))

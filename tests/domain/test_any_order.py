@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from domain.book.posting import entries_of, mirrors_of
 from domain.book.standing import Booked, Retracted
 from domain.catalogue.catalogue import Catalogue
-from domain.fact import Fact
+from domain.fact import Fact, in_order
 from domain.session.decisions import Decision, ShareReleased
 from domain.session.facts import MeterCorrected
 from domain.session.judging import decide
@@ -161,7 +161,7 @@ def entry_ids(decisions: Sequence[Decision]) -> list[UUID]:
 
 def check(facts: Sequence[Fact], known: Catalogue) -> None:
     session, made = one_by_one(facts, known)
-    at_once = decided(sorted(facts, key=lambda fact: fact.order), known)
+    at_once = decided(sorted(facts, key=in_order), known)
     assert what_stands(session) == what_stands(at_once)
     # What was retracted nets to nothing at its own effective time: the journal says what stands.
     assert sums(made) == sums(list(session.standing))

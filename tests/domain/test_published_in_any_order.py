@@ -73,14 +73,14 @@ IS_IN_SCOPE: dict[Scope, Callable[[Publication, Judgement], bool]] = {
         and told.changed_before is not None
         and told.changed_from <= head.started_at < told.changed_before
     ),
-    Scope.WAITING: lambda _, head: not head.settled,
+    Scope.WAITING: lambda _, head: not head.is_rated,
     Scope.OF_PARTNER: lambda told, head: head.partner == told.partner and head.latest_at >= told.changed_from,
     Scope.GIVEN_TO_PARTNER: lambda told, head: (
         head.partner == told.partner
-        and (not head.settled or (head.started_at is not None and head.started_at >= told.changed_from))
+        and (not head.is_rated or (head.started_at is not None and head.started_at >= told.changed_from))
     ),
     Scope.WAITING_OR_ROAMING: lambda told, head: (
-        not head.settled
+        not head.is_rated
         or (head.partner is not None and head.started_at is not None and head.started_at >= told.changed_from)
     ),
 }

@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError, asdict, field, fields, replace
 
 import pytest
 
-from domain.values import named_value, value
+from domain.values import named_value, reader_of, value
 
 
 @value
@@ -108,3 +108,8 @@ def test_values_are_replaced_copied_and_pickled_as_dataclasses_are() -> None:
     for again in (copy.copy(posting), copy.deepcopy(posting), pickle.loads(pickle.dumps(posting))):
         assert again == posting
         assert type(again) is FeePosting
+
+
+def test_fields_are_read_in_the_order_in_which_they_are_named() -> None:
+    assert reader_of(["wh", "at"])(Reading(1, 2)) == (2, 1)
+    assert reader_of(["share"])(FeePosting(key="k", share="s", fee=3)) == ("s",)

@@ -18,8 +18,8 @@ from tests.end_to_end.running import Home, counts_add_up
 from tests.support.waiting import wait_until
 from wattledger.crew import Crew
 from wattledger.embedded import services
+from wattledger.portions import Consume, Hands, OnPortion, Portion
 from wattledger.settings import Settings, default_cache_dir
-from wattledger.shares import Consume, Hands, OnShare, Share
 from wattledger.store import Store
 from wattledger.verbs import advance_clock, consume_all, count, prepare, project_all, publish_files
 
@@ -136,10 +136,10 @@ def test_a_command_that_is_killed_takes_the_processes_along_that_share_its_work(
 
 def test_what_a_share_raises_in_another_process_is_raised_here(tmp_path: Path) -> None:
     nowhere = Store("postgresql://nobody@127.0.0.1:9/none", {"bootstrap_servers": "127.0.0.1:9"}, Settings())
-    shares: list[Share] = [Consume(()), Refusing("the log was replaced")]
+    portions: list[Portion] = [Consume(()), Refusing("the log was replaced")]
 
     with Crew(nowhere) as crew, pytest.raises(LogReplaced, match="the log was replaced"):
-        crew.do(shares, "refusing", lambda *_: None)
+        crew.do(portions, "refusing", lambda *_: None)
 
 
 def test_processes_that_say_much_and_fail_late_are_all_heard(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_processes_that_say_much_and_fail_late_are_all_heard(tmp_path: Path) -> 
         assert heard[-1] == 2 * Talking.MESSAGES
         with pytest.raises(LogReplaced):
             crew.do([Talking(), Talking(), Refusing("replaced")], "talking", lambda *_: None)
-        # Those of a share that failed are not counted on any more; others take their place.
+        # Those of a portion that failed are no longer counted on; others take their place.
         assert crew.size == 1
         heard.clear()
         crew.do([Consume(()), Talking()], "talking", lambda _, done, total: heard.append(done))
@@ -159,20 +159,20 @@ def test_processes_that_say_much_and_fail_late_are_all_heard(tmp_path: Path) -> 
 
 
 class Talking:
-    """A share that is all progress, more of it than a line holds unread."""
+    """A portion that is all progress, more of it than a line holds unread."""
 
     MESSAGES = 2_000
 
-    def do(self, hands: Hands, on_share: OnShare) -> None:
+    def do(self, hands: Hands, on_portion: OnPortion) -> None:
         for number in range(1, self.MESSAGES + 1):
-            on_share(number, self.MESSAGES)
+            on_portion(number, self.MESSAGES)
 
 
 class Refusing:
-    """A share that cannot be done."""
+    """A portion that cannot be done."""
 
     def __init__(self, sentence: str) -> None:
         self.sentence = sentence
 
-    def do(self, hands: Hands, on_share: OnShare) -> None:
+    def do(self, hands: Hands, on_portion: OnPortion) -> None:
         raise LogReplaced(self.sentence)

@@ -1,5 +1,6 @@
 """What is refused is set aside with its reason, and everything else is settled as if it had not been there."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from consumers.run import run_until_caught_up
+from consumers.run import consume_until_caught_up
 from engine.intake import Intake
 from engine.ports import Record
 from ledger.intake.positions import Partition
@@ -154,7 +155,7 @@ def take_in_with_a_fault(home: Home, running: Services, events: Path) -> None:
     prepare(store)
     publish_files(store, [str(events)], lambda *_: None)
     intake = IntakeWithAFault(store.dsn)
-    run_until_caught_up(store.kafka, lambda: intake, group_id=store.settings.group_id)
+    asyncio.run(consume_until_caught_up(store.kafka, intake, group_id=store.settings.group_id))
     intake.close()
 
 

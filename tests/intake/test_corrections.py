@@ -195,7 +195,7 @@ def test_what_was_paid_out_and_is_taken_back_by_a_late_fact_comes_off_the_next_p
     engine.feed([operator(), tariff(), started(), ended(), captured(amount="12.10", fee="0.00")])
     engine.advance("2026-03-03T12:00:00Z")
     assert payouts(engine) == [1_210 - 100 - 21]
-    # In effect when the session started, and dearer than what was captured: the share is released no more.
+    # In effect when the session started, and dearer than what was captured: the share is no longer released.
     engine.feed([tariff(price=0.6, time="2026-03-02T08:00:00Z")])
     engine.advance("2026-03-04T12:00:00Z")
     later = [started("S-2", "2026-03-05T10:00:00Z"), ended("S-2", "2026-03-05T11:00:00Z", 30_000)]

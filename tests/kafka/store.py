@@ -41,7 +41,7 @@ class Store:
 
 
 class StoreIntake:
-    """An intake on a store; `breaks_on` says which records break us, `before_write` runs inside each transaction."""
+    """An intake on a store; `breaks_on` says on which it fails, `before_write` runs inside each transaction."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class StoreIntake:
             self._answer()
             self._check(epochs)
             if any(self._breaks_on(record) for record in records):
-                raise ValueError("a record in this batch breaks us")
+                raise ValueError("a record of this batch cannot be processed")
             for record in records:
                 if record.offset < self.store.positions.get(record.home, 0):
                     self.store.again += 1

@@ -8,7 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from faststream.kafka.security import parse_security
 
-from consumers.run import run_until_caught_up
+from consumers.run import consume_until_caught_up
 from consumers.security import security_of
 from consumers.topics import INBOUND_TOPICS, OUTBOUND_TOPICS, ensure_topics, inbound_partitions
 from ledger.errors import MachineryFault
@@ -42,10 +42,10 @@ async def test_brokers_that_cannot_be_reached_are_named() -> None:
         await ensure_topics({"bootstrap_servers": "127.0.0.1:9"})
 
 
-def test_brokers_that_stay_away_for_longer_than_the_patience_are_named() -> None:
+async def test_brokers_that_stay_away_for_longer_than_the_patience_are_named() -> None:
     options = {"bootstrap_servers": "127.0.0.1:9"}
     with pytest.raises(MachineryFault, match=r"127\.0\.0\.1:9"):
-        run_until_caught_up(options, lambda: StoreIntake(Store()), group_id="g", patience_seconds=0.1)
+        await consume_until_caught_up(options, StoreIntake(Store()), group_id="g", patience_seconds=0.1)
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])

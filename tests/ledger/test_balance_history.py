@@ -18,10 +18,10 @@ from psycopg.rows import TupleRow
 from domain.book.journal import Entry
 from ledger.book.balances import Balance, balance, balance_at, trial_balance
 from ledger.book.buckets import LISTED_MAX
-from ledger.book.integrity import check_balances, check_history
 from ledger.book.journal import write_entries
 from ledger.book.spans import LEVELS, MONTH, by_span, span_of
 from ledger.database import Role, connect
+from tests.support.integrity import check_balances, check_history
 
 MakeEntry = Callable[..., Entry]
 Session = Callable[[Role], Connection[TupleRow]]

@@ -14,10 +14,10 @@ from psycopg.rows import TupleRow
 
 from domain.book.journal import Entry
 from ledger.book.balances import Balance, balance, trial_balance
-from ledger.book.integrity import check_balances, check_entries
 from ledger.book.journal import journal, write_entries
 from ledger.database import Role, connect
 from ledger.errors import EntryExists
+from tests.support.integrity import check_balances, check_entries
 
 MakeEntry = Callable[..., Entry]
 Session = Callable[[Role], Connection[TupleRow]]

@@ -21,11 +21,11 @@ from domain.book.journal import Entry, Posting
 from domain.errors import UnbalancedEntry
 from ledger.book.balances import balance
 from ledger.book.group_commit import AsyncGroupCommit, GroupCommit, Outcome
-from ledger.book.integrity import check_balances, check_entries
 from ledger.book.journal import journal, write_entries
 from ledger.database import Role, connect
 from ledger.errors import EntryExists, EntryRefused, GroupCommitClosed, MachineryFault
 from ledger.migrate import migrate
+from tests.support.integrity import check_balances, check_entries
 from wattledger.embedded import EmbeddedPostgres
 
 MakeEntry = Callable[..., Entry]

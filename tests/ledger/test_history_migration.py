@@ -12,11 +12,11 @@ from domain.book.journal import Entry
 from ledger import migrate as migrations_module
 from ledger.book.balances import balance, balance_at, trial_balance
 from ledger.book.canonical import entry_hash
-from ledger.book.integrity import check_balances, check_entries, check_history
 from ledger.book.journal import write_entries
 from ledger.database import Role, connect
 from ledger.migrate import migrate
 from tests.ledger.test_balance_history import ACCOUNTS, EDGES, as_of, many, split_levels
+from tests.support.integrity import check_balances, check_entries, check_history
 
 # The rows that the version before wrote, with balances in three shards.
 _POSTINGS = "INSERT INTO book.posting (entry_id, line, account, currency, amount_minor) VALUES (%s, %s, %s, %s, %s)"

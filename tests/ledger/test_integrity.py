@@ -8,9 +8,9 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from domain.book.journal import Entry
-from ledger.book import integrity
-from ledger.book.integrity import check_balances, check_entries
 from ledger.book.journal import write_entries
+from tests.support import integrity
+from tests.support.integrity import check_balances, check_entries
 
 MakeEntry = Callable[..., Entry]
 

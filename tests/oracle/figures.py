@@ -126,6 +126,22 @@ def of_files(directory: Path) -> Figures:
             row |= {name: line[name] for name in names}
             row["energy_wh"] = _plain(Fraction(Decimal(str(line["energy_wh"]))))
         figures.sessions[line["session_id"]] = row
+    _book_of_files(directory, figures)
+    for line in _lines(directory / "payouts.jsonl"):
+        figures.payouts[line["payout_id"]] = {name: line[name] for name in PAYOUT_FIELDS}
+    for line in _lines(directory / "cdrs.jsonl"):
+        cost, currency = line["total_cost"], line["currency"]
+        figures.cdrs[line["id"]] = {
+            "credit": str(bool(line.get("credit", False))),
+            "excl_vat": text_of(minor_text(str(cost["excl_vat"]), currency), currency),
+            "incl_vat": text_of(minor_text(str(cost["incl_vat"]), currency), currency),
+            "total_energy": _plain(Fraction(Decimal(str(line["total_energy"])))),
+        }
+    figures.counts = json.loads((directory / "summary.json").read_text())
+    return figures
+
+
+def _book_of_files(directory: Path, figures: Figures) -> None:
     balances: dict[tuple[str, str], int] = defaultdict(int)
     for currency, accounts in json.loads((directory / "trial_balance.json").read_text()).items():
         for account, sums in accounts.items():
@@ -142,18 +158,6 @@ def of_files(directory: Path) -> Figures:
             values = {name: text for name, text in row.items() if Decimal(text)}
             if values:
                 figures.balances[f"{operator_id} {currency}"] = values
-    for line in _lines(directory / "payouts.jsonl"):
-        figures.payouts[line["payout_id"]] = {name: line[name] for name in PAYOUT_FIELDS}
-    for line in _lines(directory / "cdrs.jsonl"):
-        cost, currency = line["total_cost"], line["currency"]
-        figures.cdrs[line["id"]] = {
-            "credit": str(bool(line.get("credit", False))),
-            "excl_vat": text_of(minor_text(str(cost["excl_vat"]), currency), currency),
-            "incl_vat": text_of(minor_text(str(cost["incl_vat"]), currency), currency),
-            "total_energy": _plain(Fraction(Decimal(str(line["total_energy"])))),
-        }
-    figures.counts = json.loads((directory / "summary.json").read_text())
-    return figures
 
 
 def _plain(value: Fraction) -> str:

@@ -128,12 +128,7 @@ class Network:
     def _session(self, name: str) -> None:
         random = self.random
         operator = random.choice(self.operators)
-        draw, kind = random.random(), "plain"
-        for each, share in KINDS.items():
-            draw -= share
-            if draw < 0:
-                kind = each
-                break
+        kind = self._kind()
         started = self.moment(operator)
         ended = started + timedelta(seconds=random.choice((300, 1800, 3600, random.randrange(200, 36_000))))
         done = started + (ended - started) * random.choice((1.0, 1.0, random.random()))
@@ -160,13 +155,7 @@ class Network:
             party = random.choice(("ABC", "XYZ", "ABC", "LAT", "NOP"))
             token = {"country_code": "DE", "party_id": party, "uid": "04A1", "type": "RFID", "contract_id": "DE-C1"}
             data["token"] = token
-        if kind != "no start":
-            self.add("charging.session.started", name, started, data, f"{name}:1")
-        if kind == "two starts":
-            self.add("charging.session.started", name, started, {**data, "meter_start_wh": first + 5}, f"{name}:2")
-        if "two operators" in self.rare and random.random() < 0.1:
-            other = {**data, "operator_id": random.choice(self.operators)["operator_id"]}
-            self.add("charging.session.started", name, started, other, f"{name}:3")
+        self._starts(name, kind, started, data)
         if random.random() < 0.05:
             before = started - timedelta(minutes=5)
             self.add("charging.session.state_changed", name, before, _state(name, before, "IDLE"), f"{name}:before")
@@ -180,6 +169,24 @@ class Network:
         chance = 0.7 if kind in ("falling register", "end below start") else 0.2
         if random.random() < chance and kind not in ("no start", "no end"):
             self._corrections(name, kind, ended, first, energy)
+
+    def _kind(self) -> str:
+        draw = self.random.random()
+        for kind, chance in KINDS.items():
+            draw -= chance
+            if draw < 0:
+                return kind
+        return "plain"
+
+    def _starts(self, name: str, kind: str, started: datetime, data: Json) -> None:
+        if kind != "no start":
+            self.add("charging.session.started", name, started, data, f"{name}:1")
+        if kind == "two starts":
+            again = {**data, "meter_start_wh": data["meter_start_wh"] + 5}
+            self.add("charging.session.started", name, started, again, f"{name}:2")
+        if "two operators" in self.rare and self.random.random() < 0.1:
+            other = {**data, "operator_id": self.random.choice(self.operators)["operator_id"]}
+            self.add("charging.session.started", name, started, other, f"{name}:3")
 
     def _end(self, name: str, ended: datetime, last: int) -> None:
         data = {"session_id": name, "ended_at": iso(ended), "meter_stop_wh": last, "reason": "EVDisconnected"}

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +20,7 @@ from domain.session.session import session_stream
 from ledger.database import Role, connect
 from projections import export as export_module
 from projections.export import export
-from projections.runner import catch_up, follow_forever
+from projections.runner import catch_up
 from tests.projections.builders import (
     NOON,
     PLATFORM,
@@ -34,6 +33,7 @@ from tests.projections.builders import (
     rated_booking,
     session_history,
 )
+from tests.projections.following import following, recording_during
 
 FILES = {
     "sessions.jsonl",
@@ -266,28 +266,12 @@ def test_a_failed_export_leaves_the_earlier_files(
 def test_files_agree_with_each_other_while_events_come_in(
     store: str, recorder: Recorder, projector: Connection[TupleRow], tmp_path: Path
 ) -> None:
-    stop, done = Event(), Event()
-    follower = Thread(target=follow_forever, args=(store, stop))
-    follower.start()
-
     def export_thrice() -> None:
-        try:
-            for number in range(3):
-                export(store, tmp_path / str(number), PLATFORM)
-        finally:
-            done.set()
+        for number in range(3):
+            export(store, tmp_path / str(number), PLATFORM)
 
-    exporter = Thread(target=export_thrice)
-    exporter.start()
-    number = 0
-    try:
-        while not done.is_set():
-            recorder.record_all(session_history(f"S-{number}"))
-            number += 1
-    finally:
-        exporter.join(60)
-        stop.set()
-        follower.join(60)
+    with following(store):
+        number = recording_during(export_thrice, lambda n: recorder.record_all(session_history(f"S-{n}")))
     for folder in (tmp_path / "0", tmp_path / "1", tmp_path / "2"):
         journal = lines(folder / "journal.jsonl")
         sessions = {entry["session_id"] for entry in journal}

@@ -1,7 +1,5 @@
 """A rebuilt projection equals the live one, whatever arrives meanwhile, and readers never see half of it."""
 
-from threading import Event, Thread
-
 import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -10,8 +8,9 @@ from ledger.database import Role, connect
 from projections import feed, rebuild
 from projections.errors import RebuildUnderWay, UnknownProjection
 from projections.rebuild import rebuild as rebuild_projections
-from projections.runner import catch_up, follow_forever
+from projections.runner import catch_up
 from tests.projections.builders import Recorder, payout_history, payout_key, session_history
+from tests.projections.following import following, recording_during
 from tests.projections.test_runner import everything
 
 ROW_TABLES = ("session_row", "operator_balance_row", "cdr_row", "payout_row", "cdr_answer_row")
@@ -64,29 +63,17 @@ def test_a_rebuild_while_events_come_in_and_a_runner_runs(
 ) -> None:
     monkeypatch.setattr(feed, "EVENTS_MAX", 20)
     monkeypatch.setattr(rebuild, "EVENTS_MAX", 20)
-    stop, rebuilt = Event(), Event()
-    follower = Thread(target=follow_forever, args=(store, stop))
-    follower.start()
-    recorder.record_all([event for number in range(40) for event in session_history(f"S-{number}")])
 
     def rebuild_thrice() -> None:
-        try:
-            for _ in range(3):
-                rebuild_projections(store)
-        finally:
-            rebuilt.set()
+        for _ in range(3):
+            rebuild_projections(store)
 
-    rebuilder = Thread(target=rebuild_thrice)
-    rebuilder.start()
-    number = 40
-    try:
-        while not rebuilt.is_set():
-            recorder.record_all(session_history(f"S-{number}", f"OP-{number % 3}"))
-            number += 1
-    finally:
-        rebuilder.join(60)
-        stop.set()
-        follower.join(60)
+    def record(number: int) -> None:
+        recorder.record_all(session_history(f"S-{number}", f"OP-{number % 3}"))
+
+    with following(store):
+        recorder.record_all([event for number in range(40) for event in session_history(f"S-{number}")])
+        number = recording_during(rebuild_thrice, record, first=40)
     catch_up(projector)
     live = everything(projector)
     assert len(live["sessions"]) == number

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import orjson
@@ -24,7 +24,7 @@ from ledger.events.store import StoredEvent, append
 from projections import feed
 from projections.errors import UnknownProjection
 from projections.queries import OperatorBalance, operator_balances, payouts
-from projections.runner import advance_live, catch_up, follow_forever
+from projections.runner import advance_live, catch_up
 from tests.projections.builders import (
     IBAN_ACCOUNT,
     NOON,
@@ -37,6 +37,7 @@ from tests.projections.builders import (
     rated_booking,
     session_history,
 )
+from tests.projections.following import following
 
 TABLES = ("sessions", "operator_balances", "cdrs", "cdr_answers", "payouts")
 
@@ -241,35 +242,27 @@ def test_an_unknown_projection_is_named_with_those_there_are(store: str) -> None
 
 
 def test_a_follower_keeps_up_until_it_is_stopped(store: str, recorder: Recorder) -> None:
-    stop, arrived = Event(), Event()
+    arrived = Event()
 
     def reached(moved: dict[str, int]) -> None:
         if min(moved.values()) == 12:
             arrived.set()
 
-    follower = Thread(target=follow_forever, args=(store, stop), kwargs={"reached": reached})
-    follower.start()
-    try:
+    with following(store, reached=reached):
         recorder.record_all(session_history("S-1"))
         recorder.record_all(session_history("S-2"))
         assert arrived.wait(30)
-    finally:
-        stop.set()
-        follower.join(30)
-    assert not follower.is_alive()
 
 
 def test_a_follower_outlives_the_loss_of_its_connection(store: str, recorder: Recorder) -> None:
-    stop, started, arrived = Event(), Event(), Event()
+    started, arrived = Event(), Event()
 
     def reached(moved: dict[str, int]) -> None:
         started.set()
         if min(moved.values()) == 6:
             arrived.set()
 
-    follower = Thread(target=follow_forever, args=(store, stop), kwargs={"reached": reached})
-    follower.start()
-    try:
+    with following(store, reached=reached):
         assert started.wait(30)
         with connect(store, Role.PROJECTOR, autocommit=True) as administrator:
             administrator.execute("SET ROLE NONE")
@@ -281,10 +274,6 @@ def test_a_follower_outlives_the_loss_of_its_connection(store: str, recorder: Re
             )
         recorder.record_all(session_history("S-1"))
         assert arrived.wait(30)
-    finally:
-        stop.set()
-        follower.join(30)
-    assert not follower.is_alive()
 
 
 def test_an_outcome_from_before_the_meter_was_told_counts_what_was_billed(

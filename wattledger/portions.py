@@ -1,12 +1,13 @@
-"""Shares of the engine's work, each for one process: partitions to consume, sessions to advance, projections."""
+"""Portions of a command's work, each for one process: partitions to consume, sessions to advance, projections."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-from consumers.run import run_until_caught_up
+from consumers.run import consume_until_caught_up
 from engine.clock import Clock
 from engine.intake import Intake
 from engine.working_set import WorkingSet
@@ -16,7 +17,7 @@ from wattledger.patience import patiently
 from wattledger.store import Store
 
 # What is done so far, and of how much, where that is known.
-OnShare: TypeAlias = Callable[[int, int | None], None]
+OnPortion: TypeAlias = Callable[[int, int | None], None]
 
 _CONSUMING_PATIENCE_S = 600
 
@@ -34,10 +35,10 @@ class Hands:
         self._working_set.close()
 
 
-class Share(Protocol):
+class Portion(Protocol):
     """Something that one process does while others do the rest; it can be done again at any time."""
 
-    def do(self, hands: Hands, on_share: OnShare) -> None:
+    def do(self, hands: Hands, on_portion: OnPortion) -> None:
         """Do all of it."""
         ...
 
@@ -48,16 +49,18 @@ class Consume:
 
     partitions: tuple[Partition, ...]
 
-    def do(self, hands: Hands, on_share: OnShare) -> None:
+    def do(self, hands: Hands, on_portion: OnPortion) -> None:
         """Raises MachineryFault when nothing moves for long, and LogReplaced."""
-        run_until_caught_up(
-            hands.store.kafka,
-            lambda: hands.intake,
-            group_id=hands.store.settings.group_id,
-            partitions=self.partitions,
-            on_progress=on_share,
-            max_records=hands.store.settings.batch_max_records,
-            patience_seconds=_CONSUMING_PATIENCE_S,
+        asyncio.run(
+            consume_until_caught_up(
+                hands.store.kafka,
+                hands.intake,
+                group_id=hands.store.settings.group_id,
+                partitions=self.partitions,
+                on_progress=on_portion,
+                max_records=hands.store.settings.batch_max_records,
+                patience_seconds=_CONSUMING_PATIENCE_S,
+            )
         )
 
 
@@ -67,9 +70,9 @@ class AdvanceSessions:
 
     until: datetime
 
-    def do(self, hands: Hands, on_share: OnShare) -> None:
+    def do(self, hands: Hands, on_portion: OnPortion) -> None:
         """Raises MachineryFault when the database stays away."""
-        report = adding_up(lambda _, done: on_share(done, None))
+        report = adding_up(lambda _, done: on_portion(done, None))
         patiently(lambda: hands.clock.advance_sessions(self.until, report))
 
 
@@ -79,7 +82,7 @@ class Project:
 
     names: tuple[str, ...]
 
-    def do(self, hands: Hands, on_share: OnShare) -> None:
+    def do(self, hands: Hands, on_portion: OnPortion) -> None:
         """Raises UnknownProjection, and MachineryFault when the database stays away."""
         patiently(lambda: catch_up(hands.store.dsn, self.names))
 
@@ -88,19 +91,20 @@ def adding_up(tell: Callable[[str, int], None]) -> Callable[[str, int], None]:
     """Takes the counts of sets as the clock tells them, and tells how many there were so far, by stage."""
     done: Counter[str] = Counter()
 
-    def told(stage: str, count: int) -> None:
+    def add(stage: str, count: int) -> None:
         done[stage] += count
         tell(stage, done[stage])
 
-    return told
+    return add
 
 
-def by_partition(partitions: Sequence[Partition], shares: int) -> list[Consume]:
-    """Partitions in shares: those with one number go together, since topics with one key put it into one number.
+def by_partition(partitions: Sequence[Partition], count: int) -> list[Consume]:
+    """Partitions in so many portions; those with one number go together.
 
-    So the messages of a session and of its payments meet in one process, which has the session warm.
+    Topics with one key put it into one number: the messages of a session and of its payments meet in one process,
+    which has the session warm.
     """
-    found: list[list[Partition]] = [[] for _ in range(shares)]
+    found: list[list[Partition]] = [[] for _ in range(count)]
     for topic, number in sorted(partitions):
-        found[number % shares].append((topic, number))
+        found[number % count].append((topic, number))
     return [Consume(tuple(each)) for each in found if each]

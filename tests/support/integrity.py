@@ -1,5 +1,6 @@
 """Checks of the book against itself: balances and their history against postings, entries against lines and hashes.
 
+For tests and benchmarks, which own their book; `wattledger verify` (`ledger.audit`) checks a book that is in use.
 Each check returns one sentence for each thing that is wrong, none when the book is sound, and reads only. They run in
 the caller's transaction; make it REPEATABLE READ when others write meanwhile.
 """
