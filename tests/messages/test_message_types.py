@@ -9,9 +9,15 @@ from contracts.messages import Kind
 from tests.messages import tables as files
 from tests.messages.guards import GUARDS, READ_IN, STREAMS_OF_THEIR_OWN, Guard, gaps
 from tests.messages.made_up import ITEM, TYPE, MadeUp, complete, row, without
-from tests.messages.tables import real_tables
+from tests.messages.tables import Tables, real_tables
 
 KINDS = list(Kind)
+
+
+def new_gaps(tables: Tables) -> list[str]:
+    """What is said of a made-up type, beside what may be missing in the project itself."""
+    old = gaps(real_tables())
+    return [gap for gap in gaps(tables) if gap not in old]
 
 
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.__name__)
@@ -21,7 +27,7 @@ def test_every_type_of_message_has_what_it_needs(guard: Guard) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_made_up_type_in_every_table_lacks_nothing(kind: Kind) -> None:
-    assert gaps(complete(kind)) == []
+    assert new_gaps(complete(kind)) == []
 
 
 def left_out() -> list[Any]:
@@ -51,12 +57,12 @@ def left_out() -> list[Any]:
 
 @pytest.mark.parametrize(("kind", "entry", "sentence"), left_out())
 def test_what_a_type_lacks_is_named_alone_with_its_file(kind: Kind, entry: tuple[Any, ...], sentence: str) -> None:
-    assert gaps(without(complete(kind), *entry)) == [sentence]
+    assert new_gaps(without(complete(kind), *entry)) == [sentence]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in (Kind.RECEIPT, Kind.CATALOGUE)])
 def test_a_type_without_a_row_is_named(kind: Kind) -> None:
-    assert gaps(without(complete(kind), "rows")) == [
+    assert new_gaps(without(complete(kind), "rows")) == [
         f"{TYPE} has no row in MESSAGE_TYPES: mend contracts/messages.py"
     ]
 
@@ -65,20 +71,20 @@ def test_a_type_without_a_row_is_named(kind: Kind) -> None:
 def test_a_type_without_a_stream_is_named(kind: Kind) -> None:
     tables = complete(kind)
     nameless = replace(tables, rows={**tables.rows, TYPE: replace(row(kind), stream=None)})
-    assert gaps(nameless) == [f"{TYPE} has no stream: mend contracts/messages.py"]
+    assert new_gaps(nameless) == [f"{TYPE} has no stream: mend contracts/messages.py"]
 
 
 def test_a_receipt_without_items_is_named() -> None:
     tables = without(complete(Kind.RECEIPT), "handlers", files.FACTS, ITEM)
     tables = without(tables, "audit", files.AUDITED_STREAMS, ITEM)
     bare = replace(tables, rows={**tables.rows, TYPE: replace(row(Kind.RECEIPT), items=None)})
-    assert gaps(bare) == [f"{TYPE} is a receipt and has no items: mend contracts/messages.py"]
+    assert new_gaps(bare) == [f"{TYPE} is a receipt and has no items: mend contracts/messages.py"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("file", [files.INTAKE, files.FORESIGHT])
 def test_a_kind_with_which_nothing_is_done_is_named_for_each_of_its_types(kind: Kind, file: str) -> None:
-    named = gaps(without(complete(kind), "places", file, kind))
+    named = new_gaps(without(complete(kind), "places", file, kind))
     assert f"{TYPE} is of the kind {kind.name}, which has no entry: mend {file}" in named
     assert all(f"is of the kind {kind.name}, which has no entry: mend {file}" in sentence for sentence in named)
 
@@ -86,7 +92,7 @@ def test_a_kind_with_which_nothing_is_done_is_named_for_each_of_its_types(kind: 
 def test_a_type_with_nothing_but_its_contract_is_led_from_file_to_file() -> None:
     tables = real_tables()
     bare = replace(tables, contracts={*tables.contracts, TYPE})
-    assert gaps(bare) == [
+    assert new_gaps(bare) == [
         f"{TYPE} has no row in MESSAGE_TYPES: mend contracts/messages.py",
         f"{TYPE} has no golden file of today's version: mend contracts/golden/{TYPE}/v1-*.json",
         f"{TYPE} has no example that is accepted: mend contracts/golden/{TYPE}/v1-*.json",
@@ -95,7 +101,7 @@ def test_a_type_with_nothing_but_its_contract_is_led_from_file_to_file() -> None
         f"{TYPE} is unknown to the audit: mend ledger/audit/streams.py",
     ]
     with_row = replace(bare, rows={**bare.rows, TYPE: row(Kind.SESSION_FACT)})
-    assert f"{TYPE} has no handler: mend domain/session/facts.py" in gaps(with_row)
+    assert f"{TYPE} has no handler: mend domain/session/facts.py" in new_gaps(with_row)
 
 
 @pytest.mark.parametrize(
@@ -120,4 +126,4 @@ def test_a_type_that_no_contract_has_is_named_where_it_stands(table: str, file: 
         more = {*found, TYPE}
     else:
         more = {**found, file: {*found[file], TYPE}}
-    assert gaps(replace(tables, **{table: more})) == [f"{TYPE} {what}: mend {files.CONTRACTS}"]
+    assert new_gaps(replace(tables, **{table: more})) == [f"{TYPE} {what}: mend {files.CONTRACTS}"]
