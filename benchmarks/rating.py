@@ -11,8 +11,9 @@ import orjson
 
 from benchmarks.figures import Figure, figures
 from benchmarks.stage import MESSAGES_PER_SESSION, OPERATORS, Stage
+from contracts.messages import MESSAGE_TYPES, Kind
 from domain.calendar import instant
-from domain.catalogue.catalogue import CATALOGUE_TYPES, Catalogue
+from domain.catalogue.catalogue import Catalogue
 from domain.charging import ChargingPeriod, Phase
 from domain.rating.pricing import price
 from domain.session.assessment import assess
@@ -64,7 +65,7 @@ def _billing() -> Callable[[], int]:
     for _, _, value in load(_SESSIONS, MESSAGES_PER_SESSION, operators=OPERATORS):
         event = orjson.loads(value)
         type_, data = event["type"], event["data"]
-        if type_ in CATALOGUE_TYPES:
+        if MESSAGE_TYPES[type_].kind is Kind.CATALOGUE:
             catalogue.publish(type_, event["source"], event["id"], instant(event["time"]), data)
         else:
             session_id = data["session_id"]

@@ -20,7 +20,7 @@ from consumers.errors import FileRefused
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing
 from contracts.decode import MAX_ATTRIBUTE_CHARS
 from contracts.headers import ORIGIN_HEADER
-from contracts.inbound import TOPIC_OF, partition_key
+from contracts.messages import TOPIC_OF, partition_key
 
 STDIN = "-"
 UNREADABLE_TOPIC = "charging.sessions"

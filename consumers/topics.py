@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from contracts.inbound import INBOUND_TOPICS
+from contracts.messages import INBOUND_TOPICS
 from contracts.outgoing import OUTBOUND_TOPIC_OF
 from ledger.errors import MachineryFault
 from ledger.intake.positions import Partition

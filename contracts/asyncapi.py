@@ -3,19 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from contracts.inbound import TOPIC_OF
+from contracts.messages import INBOUND_KEYS, TOPIC_OF
 from contracts.outgoing import OUTBOUND_TOPIC_OF
 
 SCHEMA_FORMAT = "application/schema+json;version=draft-2020-12"
 KAFKA_BINDING_VERSION = "0.5.0"
 
 KEY_OF_TOPIC: Mapping[str, str] = {
-    "charging.sessions": "the session id",
-    "charging.chargers": "the EVSE uid",
-    "catalogue": "the operator id, or the partner as COUNTRY-PARTY; kept for ever, since every version counts",
-    "payments": "the session id; the provider for payment.settled",
-    "roaming": "the partner, as COUNTRY-PARTY",
-    "payout.results": "the payout id",
+    **INBOUND_KEYS,
     "settlement.batches": "the operator id",
     "settlement.cdrs": "the session id",
     "settlement.notifications": "the subject of the notification",
@@ -27,7 +22,7 @@ _BINARY_ATTRIBUTES = ("specversion", "id", "source", "type", "subject", "time")
 
 def asyncapi_document(schema_files: Mapping[str, str]) -> dict[str, Any]:
     """The document; `schema_files` has the file of each event type's current JSON Schema, next to the document."""
-    topics = {**TOPIC_OF, **OUTBOUND_TOPIC_OF}
+    topics = {type_: topic for type_, topic in {**TOPIC_OF, **OUTBOUND_TOPIC_OF}.items() if type_ in schema_files}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -37,7 +32,7 @@ def asyncapi_document(schema_files: Mapping[str, str]) -> dict[str, Any]:
             " notifications and dead letters out. Every message is a CloudEvents 1.0 event.",
         },
         "defaultContentType": "application/cloudevents+json",
-        "channels": {topic: _channel(topic, _types_on(topic)) for topic in KEY_OF_TOPIC},
+        "channels": {topic: _channel(topic, _types_on(topic, topics)) for topic in KEY_OF_TOPIC},
         "operations": {
             **{f"receive-{topic}": _operation("receive", topic) for topic in dict.fromkeys(TOPIC_OF.values())},
             **{f"send-{topic}": _operation("send", topic) for topic in dict.fromkeys(OUTBOUND_TOPIC_OF.values())},
@@ -52,8 +47,8 @@ def asyncapi_document(schema_files: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _types_on(topic: str) -> list[str]:
-    return [type_ for type_, its_topic in {**TOPIC_OF, **OUTBOUND_TOPIC_OF}.items() if its_topic == topic]
+def _types_on(topic: str, topics: Mapping[str, str]) -> list[str]:
+    return [type_ for type_, its_topic in topics.items() if its_topic == topic]
 
 
 def _message_names(type_: str) -> list[str]:

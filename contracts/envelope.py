@@ -1,6 +1,8 @@
 """The CloudEvents 1.0 envelope that every event has, in and out."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal, get_args
 
 from pydantic import StringConstraints
 
@@ -23,6 +25,13 @@ class Event(Wire):
     time: Time
     dataschema: Annotated[str, StringConstraints(max_length=1024)] | None = None
     datacontenttype: Annotated[str, StringConstraints(max_length=255)] | None = None
+
+
+def models_by_type(models: Iterable[type[Event]]) -> Mapping[str, type[Event]]:
+    """Each event type with the model that stands for it; a model may stand for several."""
+    return MappingProxyType(
+        {type_: model for model in models for type_ in get_args(model.model_fields["type"].annotation)}
+    )
 
 
 def schema_uri(type_: str, version: int) -> str:

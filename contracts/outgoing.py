@@ -10,9 +10,8 @@ import orjson
 from pydantic import Field, StringConstraints
 
 from contracts.amounts import Currency, PositiveMoney
-from contracts.envelope import SPEC_VERSION, Event, schema_uri
+from contracts.envelope import SPEC_VERSION, Event, models_by_type, schema_uri
 from contracts.errors import NotEncodableError, UnknownTypeError
-from contracts.inbound import models_by_type
 from contracts.ocpi.cdr import Cdr, CdrId
 from contracts.ocpi.values import Date
 from contracts.refusal import MAX_PATH_CHARS, MAX_SENTENCE_CHARS, RefusalCode
@@ -122,11 +121,7 @@ class DeadLetterRecorded(Event):
     data: DeadLetterData
 
 
-OutboundEvent = Annotated[
-    BatchCreated | CdrEmitted | NotificationRaised | DeadLetterRecorded, Field(discriminator="type")
-]
-
-OUTBOUND_MODEL_OF = models_by_type(OutboundEvent)
+OUTBOUND_MODEL_OF = models_by_type((BatchCreated, CdrEmitted, NotificationRaised, DeadLetterRecorded))
 
 OUTBOUND_TOPIC_OF: Mapping[str, str] = MappingProxyType(
     {

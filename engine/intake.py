@@ -11,15 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, NamedTuple, TypeVar
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
 from contracts.decode import Message, decode
 from contracts.headers import ORIGIN_HEADER
+from contracts.messages import CDR, MESSAGE_TYPES, Kind, items_of, stream_of
 from contracts.refusal import Refusal, RefusalCode
-from domain.catalogue.catalogue import CATALOGUE_TYPES
 from domain.fact import RecordedFact
-from domain.session.facts import INVOICE_ITEM, SETTLED_ITEM
-from domain.tariff.events import tariff_stream_name, warned
+from domain.tariff.events import warned
 from engine.errors import PartitionLost
 from engine.follow_up import FollowUp
 from engine.judging import judge_and_refuse
@@ -39,9 +38,6 @@ from ledger.intake.quarantine import DeadLetter
 
 T = TypeVar("T")
 
-SETTLEMENT, INVOICE = "payment.settled", "roaming.invoice_paid"
-CDR_ANSWERS = ("roaming.cdr_accepted", "roaming.cdr_rejected")
-
 
 class Taken(NamedTuple):
     """A record with what decoding made of it; `key` tells messages apart and is empty for a refusal."""
@@ -58,8 +54,7 @@ class Batch:
 
     catalogue: list[Message] = field(default_factory=list)
     sessions: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
-    settlements: list[Message] = field(default_factory=list)
-    invoices: list[Message] = field(default_factory=list)
+    receipts: list[Message] = field(default_factory=list)
     cdr_answers: list[Message] = field(default_factory=list)
     payout_answers: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
     statuses: list[Message] = field(default_factory=list)
@@ -69,21 +64,17 @@ class Batch:
 
     def accept(self, message: Message) -> None:
         """Put an accepted message where it belongs."""
-        if message.type in _SINGLE_LISTS:
-            _SINGLE_LISTS[message.type](self).append(message)
-        elif message.type.startswith("payout."):
-            self.payout_answers[message.data["payout_id"]].append(message)
-        else:
-            self.sessions[message.data["session_id"]].append(message)
+        PLACES[MESSAGE_TYPES[message.type].kind](self, message)
 
 
-_SINGLE_LISTS: dict[str, Callable[[Batch], list[Message]]] = {
-    **dict.fromkeys(CATALOGUE_TYPES, lambda batch: batch.catalogue),
-    SETTLEMENT: lambda batch: batch.settlements,
-    INVOICE: lambda batch: batch.invoices,
-    CDR_ANSWERS[0]: lambda batch: batch.cdr_answers,
-    CDR_ANSWERS[1]: lambda batch: batch.cdr_answers,
-    "charging.charger.status_changed": lambda batch: batch.statuses,
+# Where a batch keeps the messages of each kind.
+PLACES: dict[Kind, Callable[[Batch, Message], None]] = {
+    Kind.SESSION_FACT: lambda batch, message: batch.sessions[message.data["session_id"]].append(message),
+    Kind.CATALOGUE: lambda batch, message: batch.catalogue.append(message),
+    Kind.RECEIPT: lambda batch, message: batch.receipts.append(message),
+    Kind.CDR_ANSWER: lambda batch, message: batch.cdr_answers.append(message),
+    Kind.PAYOUT_ANSWER: lambda batch, message: batch.payout_answers[message.data["payout_id"]].append(message),
+    Kind.STATUS: lambda batch, message: batch.statuses.append(message),
 }
 
 
@@ -205,7 +196,7 @@ class Intake:
         """Turn the accepted messages into work; whether other sessions are to be looked at afterwards."""
         self._known.lock(cursor, to_publish=bool(batch.catalogue))
         again = self._publish(cursor, batch, work)
-        again |= self._take_settlements(cursor, batch, work)
+        again |= self._take_receipts(cursor, batch, work)
         again |= self._take_sessions(cursor, batch, work)
         take_payout_answers(cursor, work, {key: _facts(found) for key, found in batch.payout_answers.items()})
         return again
@@ -218,40 +209,40 @@ class Intake:
             )
         by_stream: dict[UUID, list[RecordedFact]] = defaultdict(list)
         for message in (*batch.catalogue, *batch.statuses):
-            by_stream[_stream_of(message)].append(_fact(message))
+            by_stream[stream_of(message.type, message.data)].append(_fact(message))
         versions = lock_streams(cursor, by_stream)
         for stream_id, facts in by_stream.items():
             stream = work.stream(stream_id, Unfolded(versions[stream_id]))
             for fact in facts:
                 stream.append(fact)
-                if fact.type == "tariff.published":
+                if MESSAGE_TYPES[fact.type].has_warnings:
                     _warn(stream, fact)
         return marked
 
-    def _take_settlements(self, cursor: Any, batch: Batch, work: Work) -> bool:
+    def _take_receipts(self, cursor: Any, batch: Batch, work: Work) -> bool:
         """Book what came to the bank (J09, J17), and park each item until the session it is about claims it."""
-        found = [*batch.settlements, *batch.invoices]
         receipts: dict[UUID, list[RecordedFact]] = defaultdict(list)
-        for message in found:
-            receipts[_stream_of(message)].append(_fact(message))
+        for message in batch.receipts:
+            receipts[stream_of(message.type, message.data)].append(_fact(message))
         take_receipts(cursor, work, receipts)
-        parked = [item for message in found for item in _items(message)]
-        parked += [Parked("cdr", message.data["cdr_id"], _fact(message)) for message in batch.cdr_answers]
+        parked = [item for message in batch.receipts for item in _items(message)]
+        parked += [Parked(CDR.kind, message.data[CDR.field], _fact(message)) for message in batch.cdr_answers]
         park(cursor, parked)
         return bool(parked)
 
     def _take_sessions(self, cursor: Any, batch: Batch, work: Work) -> bool:
         """Let each session learn its new facts and decide."""
         sessions = self._sessions.lock(cursor, batch.sessions)
-        captures: list[tuple[str, str, str]] = []
+        claims: list[tuple[str, str, str]] = []
         for session_id, found in batch.sessions.items():
             session = sessions[session_id]
             for message in found:
                 record_fact(work, session, _fact(message))
-                if message.type == "payment.captured":
-                    captures.append(("payment", message.data["payment_id"], session_id))
+                claimed = MESSAGE_TYPES[message.type].claims
+                if claimed is not None:
+                    claims.append((claimed.kind, message.data[claimed.field], session_id))
             judge_and_refuse(cursor, work, session, self._known.catalogue, clock=None)
-        return add_references(cursor, captures)
+        return add_references(cursor, claims)
 
 
 def _take(record: Record) -> Taken:
@@ -285,15 +276,6 @@ def _facts(found: Sequence[Message]) -> list[RecordedFact]:
     return [_fact(message) for message in found]
 
 
-def _stream_of(message: Message) -> UUID:
-    """The stream of a message that is about no session: its operator, tariff, location, partner, EVSE and so on."""
-    return uuid5(NAMESPACE_URL, f"wattledger:stream:{_STREAM_KEYS[message.type](message.data)}")
-
-
-def _tariff_stream(data: Mapping[str, Any]) -> str:
-    return tariff_stream_name(data["operator_id"], str(data["tariff"]["id"]), data.get("partner"))
-
-
 def _warn(stream: Stream, fact: RecordedFact) -> None:
     """Keep the warnings about a tariff behind its publication, and tell people."""
     warning = warned(fact.source, fact.id, fact.time, fact.data)
@@ -302,38 +284,12 @@ def _warn(stream: Stream, fact: RecordedFact) -> None:
         stream.send("settlement.notifications", warning.tariff_id)
 
 
-_STREAM_KEYS: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "operator.registered": lambda data: f"operator:{data['operator_id']}",
-    "operator.changed": lambda data: f"operator:{data['operator_id']}",
-    "tariff.published": _tariff_stream,
-    "tariff.rerating_ordered": lambda data: f"rerating:{data['operator_id']}:{data['order_id']}",
-    "location.published": lambda data: f"location:{data['operator_id']}:{str(data['location']['id']).casefold()}",
-    "partner.registered": lambda data: f"partner:{data['country_code']}-{data['party_id']}".upper(),
-    "charging.charger.status_changed": lambda data: f"evse:{data['operator_id']}:{data['evse_uid']}",
-    SETTLEMENT: lambda data: f"settlement:{data['provider']}:{data['settlement_id']}",
-    INVOICE: lambda data: f"invoice:{data['partner'].upper()}:{data['invoice_id']}",
-}
-
-
 def _items(message: Message) -> list[Parked]:
     """The items of a settlement or an invoice, each a fact for the session that its payment or CDR belongs to."""
-    data = message.data
-    if message.type == SETTLEMENT:
-        shared = {name: data[name] for name in ("settlement_id", "provider", "settled_at")}
-        return [
-            _item("payment", item["payment_id"], SETTLED_ITEM, message, number, shared | {"fee": item["fee"]})
-            for number, item in enumerate(data["items"], 1)
-        ]
-    shared = {name: data[name] for name in ("invoice_id", "partner", "paid_at")}
     return [
-        _item("cdr", cdr_id, INVOICE_ITEM, message, number, shared)
-        for number, cdr_id in enumerate(data["cdr_ids"], 1)
+        Parked(item.kind, item.ref, RecordedFact(item.type, message.source, item.id, message.time, item.data))
+        for item in items_of(message.type, message.id, message.data)
     ]
-
-
-def _item(kind: str, ref: str, type_: str, message: Message, number: int, shared: dict[str, Any]) -> Parked:
-    data = shared | {f"{kind}_id": ref, "item": number}
-    return Parked(kind, ref, RecordedFact(type_, message.source, f"{message.id}#{number}", message.time, data))
 
 
 def _letter(record: Record, refusal: Refusal) -> DeadLetter:

@@ -11,6 +11,7 @@ import orjson
 from consumers.publisher import Outgoing
 from consumers.topics import CATALOGUE_TOPIC
 from contracts.decode import Message, decode_event
+from contracts.messages import stream_of
 from domain.calendar import opens_at, utc_text
 from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.orders import RatingOrder
@@ -170,8 +171,7 @@ def give(store: Store, crew: Crew, order: Order, on_progress: OnProgress) -> Non
 
 def _given_reason(dsn: str, order: Order) -> str | None:
     """Why the order was given that is stored under this id."""
-    name = f"wattledger:stream:rerating:{order.data['operator_id']}:{order.data['order_id']}"
-    stream_id = uuid5(NAMESPACE_URL, name)
+    stream_id = stream_of(TYPE, order.data)
     with connect(dsn, Role.AUDITOR) as connection, connection.cursor() as cursor:
         stored = read_streams(cursor, [stream_id])[stream_id]
     return next((decode(each.topic, each.state).data["reason"] for each in stored), None)

@@ -1,6 +1,6 @@
 """The catalogue: versions of operators, tariffs, locations and partners, and orders to rate by another tariff."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -64,7 +64,7 @@ class Catalogue:
     def publish(self, type_: str, source: str, id_: str, time_: datetime, data: Mapping[str, Any]) -> "Publication":
         """Take in a catalogue event; says whose sessions it may concern and from when."""
         self.revision += 1
-        return _PUBLISHERS[type_](self, source, id_, time_, data)
+        return PUBLISHERS[type_](self, source, id_, time_, data)
 
 
 class Scope(Enum):
@@ -160,7 +160,7 @@ def _publish_order(
     return Publication(Scope.STARTED_BETWEEN, changed_from, operator_id, changed_before=changed_before)
 
 
-_PUBLISHERS = {
+PUBLISHERS: dict[str, Callable[[Catalogue, str, str, datetime, Mapping[str, Any]], Publication]] = {
     "operator.registered": _publish_operator,
     "operator.changed": _publish_operator,
     "tariff.published": _publish_tariff,
@@ -168,4 +168,3 @@ _PUBLISHERS = {
     "location.published": _publish_location,
     "partner.registered": _publish_partner,
 }
-CATALOGUE_TYPES: Iterable[str] = tuple(_PUBLISHERS)

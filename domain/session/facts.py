@@ -336,9 +336,6 @@ def _cdr_paid(data: Mapping[str, Any], source: str, id_: str) -> CdrPaid:
 
 
 # A settlement names many payments and an invoice many CDRs: each session gets its item under a type of its own.
-SETTLED_ITEM = "payment.settled.item"
-INVOICE_ITEM = "roaming.invoice_paid.item"
-
 FACT_PARSERS: dict[str, Callable[[Mapping[str, Any], str, str], Fact]] = {
     "charging.session.started": _started,
     "charging.session.metered": _metered,
@@ -351,10 +348,10 @@ FACT_PARSERS: dict[str, Callable[[Mapping[str, Any], str, str], Fact]] = {
     "payment.refunded": _refunded,
     "payment.disputed": _disputed,
     "payment.dispute_closed": _dispute_closed,
-    SETTLED_ITEM: _settled,
+    "payment.settled.item": _settled,
     "roaming.cdr_accepted": _cdr_answered(accepted=True),
     "roaming.cdr_rejected": _cdr_answered(accepted=False),
-    INVOICE_ITEM: _cdr_paid,
+    "roaming.invoice_paid.item": _cdr_paid,
 }
 
 

@@ -102,10 +102,7 @@ class Session:
     def learn(self, fact: Fact) -> None:
         """Take in a fact."""
         kind = type(fact)
-        if isinstance(fact, ReservationExpired):
-            self.meter.take_in_no_show(fact)
-        else:
-            _FACT_LISTS[kind](self).append(fact)
+        LEARN[kind](self, fact)
         if kind in _METER_FACTS:
             self.assessed = None
         if kind not in _READINGS:
@@ -132,20 +129,23 @@ class Session:
 _METER_FACTS = frozenset({Started, Ended, Metered, StateChanged, MeterCorrected, ReservationExpired})
 # Until there is an end nothing follows from these.
 _READINGS = frozenset({Metered, StateChanged})
-_FACT_LISTS: dict[type[Fact], Callable[[Session], list[Any]]] = {
-    Started: lambda session: session.meter.starts,
-    Ended: lambda session: session.meter.ends,
-    Metered: lambda session: session.meter.readings,
-    StateChanged: lambda session: session.meter.states,
-    MeterCorrected: lambda session: session.meter.corrections,
-    Captured: lambda session: session.payments.captures,
-    Failed: lambda session: session.payments.failures,
-    Settled: lambda session: session.payments.settled,
-    Refunded: lambda session: session.payments.refunds,
-    Disputed: lambda session: session.payments.disputes,
-    DisputeClosed: lambda session: session.payments.closes,
-    CdrAnswered: lambda session: session.answers,
-    CdrPaid: lambda session: session.paid,
+
+# Where each class of facts is kept.
+LEARN: dict[type[Fact], Callable[[Session, Any], None]] = {
+    Started: lambda session, fact: session.meter.starts.append(fact),
+    Ended: lambda session, fact: session.meter.ends.append(fact),
+    Metered: lambda session, fact: session.meter.readings.append(fact),
+    StateChanged: lambda session, fact: session.meter.states.append(fact),
+    MeterCorrected: lambda session, fact: session.meter.corrections.append(fact),
+    ReservationExpired: lambda session, fact: session.meter.take_in_no_show(fact),
+    Captured: lambda session, fact: session.payments.captures.append(fact),
+    Failed: lambda session, fact: session.payments.failures.append(fact),
+    Settled: lambda session, fact: session.payments.settled.append(fact),
+    Refunded: lambda session, fact: session.payments.refunds.append(fact),
+    Disputed: lambda session, fact: session.payments.disputes.append(fact),
+    DisputeClosed: lambda session, fact: session.payments.closes.append(fact),
+    CdrAnswered: lambda session, fact: session.answers.append(fact),
+    CdrPaid: lambda session, fact: session.paid.append(fact),
 }
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
 
 from domain.tariff.lint import lint
 from domain.tariff.published import tariff_hash, taxes_of
@@ -26,20 +25,6 @@ class TariffWarned:
     published_at: datetime
     hash: str
     findings: tuple[Mapping[str, str], ...]
-
-
-def tariff_stream_name(operator_id: str, tariff_id: str, partner: str | None) -> str:
-    """What the stream of a tariff is named after; ids compare without case (OCPI types, CiString).
-
-    A partner's tariff has a stream of its own, beside that of everybody's tariff with the same id.
-    """
-    name = f"tariff:{operator_id}:{tariff_id.casefold()}"
-    return f"{name}:{partner.upper()}" if partner else name
-
-
-def tariff_stream(operator_id: str, tariff_id: str, partner: str | None) -> UUID:
-    """The id of a tariff's event stream."""
-    return uuid5(NAMESPACE_URL, f"wattledger:stream:{tariff_stream_name(operator_id, tariff_id, partner)}")
 
 
 def warned(source: str, id_: str, time: datetime, data: Mapping[str, Any]) -> TariffWarned | None:

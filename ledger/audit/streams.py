@@ -1,12 +1,12 @@
 """The stored events as the audit reads them: one stream after the other, facts and decisions sorted apart."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import orjson
@@ -16,62 +16,61 @@ from ledger.audit.snapshot import Snapshot
 
 Body = dict[str, Any]
 
-# Readings, states and statuses move no money by themselves, unless an orphan's end is estimated by them; they are the
-# larger part of the store.
+# What a stream is about.
+SESSION, PAYOUT, SETTLEMENT, INVOICE = "session", "payout", "settlement", "invoice"
+
+
+class FactType(NamedTuple):
+    """A type of fact: the field that says when it acts, and what the stream is about in which it shows that first."""
+
+    acts_at: str
+    shows: str = ""
+
+
+# Every type of message that the audit reads in streams, and the items of those that are shared out to sessions.
+FACT_TYPES: Mapping[str, FactType] = {
+    "charging.session.started": FactType("started_at", SESSION),
+    "charging.session.ended": FactType("ended_at", SESSION),
+    "charging.session.metered": FactType("read_at"),
+    "charging.session.state_changed": FactType("at"),
+    "charging.reservation.expired": FactType("expired_at", SESSION),
+    "charging.session.meter_corrected": FactType("corrected_at", SESSION),
+    "payment.captured": FactType("captured_at", SESSION),
+    "payment.failed": FactType("failed_at", SESSION),
+    "payment.refunded": FactType("refunded_at", SESSION),
+    "payment.disputed": FactType("opened_at", SESSION),
+    "payment.dispute_closed": FactType("closed_at", SESSION),
+    "payment.settled": FactType("settled_at", SETTLEMENT),
+    "payment.settled.item": FactType("settled_at"),
+    "roaming.cdr_accepted": FactType("at"),
+    "roaming.cdr_rejected": FactType("at"),
+    "roaming.invoice_paid": FactType("paid_at", INVOICE),
+    "roaming.invoice_paid.item": FactType("paid_at"),
+    "payout.accepted": FactType("at", PAYOUT),
+    "payout.paid": FactType("at", PAYOUT),
+    "payout.failed": FactType("at", PAYOUT),
+    "payout.returned": FactType("at", PAYOUT),
+}
+
+# These move no money, and nothing that is checked follows from them.
+NOT_READ = ("charging.charger.status_changed", "location.published")
+
+# Readings and states are the larger part of the store and move no money by themselves, unless an orphan's end is
+# estimated by them.
+_QUIET = ("charging.session.metered", "charging.session.state_changed")
 _EVENTS = """
 SELECT originator_id, originator_version, topic, state
 FROM event_store.stored_events
-WHERE topic <> ALL ('{charging.session.metered,charging.session.state_changed,
-                      charging.charger.status_changed,location.published}'::text[])
+WHERE topic <> ALL (%s::text[])
    OR originator_id IN (SELECT originator_id FROM event_store.stored_events WHERE topic = 'OrphanClosed')
 ORDER BY originator_id, originator_version
 """
 
-# When each kind of fact acts, by the field that says so.
-_TIME_FIELDS = {
-    "charging.session.started": "started_at",
-    "charging.session.ended": "ended_at",
-    "charging.session.metered": "read_at",
-    "charging.session.state_changed": "at",
-    "charging.reservation.expired": "expired_at",
-    "charging.session.meter_corrected": "corrected_at",
-    "payment.captured": "captured_at",
-    "payment.failed": "failed_at",
-    "payment.refunded": "refunded_at",
-    "payment.disputed": "opened_at",
-    "payment.dispute_closed": "closed_at",
-    "payment.settled": "settled_at",
-    "payment.settled.item": "settled_at",
-    "roaming.cdr_accepted": "at",
-    "roaming.cdr_rejected": "at",
-    "roaming.invoice_paid": "paid_at",
-    "roaming.invoice_paid.item": "paid_at",
-    "payout.accepted": "at",
-    "payout.paid": "at",
-    "payout.failed": "at",
-    "payout.returned": "at",
-}
-
 # What a stream is about shows in the first of its events that has one of these topics.
-SESSION, PAYOUT, SETTLEMENT, INVOICE = "session", "payout", "settlement", "invoice"
 _KINDS = {
     "SessionAssessed": SESSION,
-    "charging.session.started": SESSION,
-    "charging.session.ended": SESSION,
-    "charging.session.meter_corrected": SESSION,
-    "charging.reservation.expired": SESSION,
-    "payment.captured": SESSION,
-    "payment.failed": SESSION,
-    "payment.refunded": SESSION,
-    "payment.disputed": SESSION,
-    "payment.dispute_closed": SESSION,
     "PayoutCreated": PAYOUT,
-    "payout.accepted": PAYOUT,
-    "payout.paid": PAYOUT,
-    "payout.failed": PAYOUT,
-    "payout.returned": PAYOUT,
-    "payment.settled": SETTLEMENT,
-    "roaming.invoice_paid": INVOICE,
+    **{topic: row.shows for topic, row in FACT_TYPES.items() if row.shows},
 }
 
 
@@ -121,7 +120,7 @@ class Stream:
 
 def read_streams(snapshot: Snapshot) -> Iterator[Stream]:
     """Every stream that can have moved money, one at a time."""
-    for stream_id, rows in groupby(snapshot.rows(_EVENTS), key=itemgetter(0)):
+    for stream_id, rows in groupby(snapshot.rows(_EVENTS, ([*NOT_READ, *_QUIET],)), key=itemgetter(0)):
         stream = Stream(stream_id)
         for _, version, topic, state in rows:
             stream.events += 1
@@ -136,10 +135,10 @@ def _take(stream: Stream, version: int, topic: str, body: Body) -> None:
     if not stream.kind and topic in _KINDS:
         stream.kind = _KINDS[topic]
         stream.name = _NAMES[stream.kind](body.get("data", body))
-    time_field = _TIME_FIELDS.get(topic)
-    if time_field is not None:
+    fact_type = FACT_TYPES.get(topic)
+    if fact_type is not None:
         data = body["data"]
-        stream.facts[topic].append(Fact(instant(data[time_field]), body["source"], body["id"], data))
+        stream.facts[topic].append(Fact(instant(data[fact_type.acts_at]), body["source"], body["id"], data))
     elif topic[0].isupper():
         stream.decisions.append((version, topic, body))
 

@@ -9,8 +9,9 @@ import orjson
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from contracts.messages import stream_of
 from domain.calendar import instant
-from domain.tariff.events import TariffWarned, tariff_stream
+from domain.tariff.events import TariffWarned
 from domain.tariff.published import tariff_hash, taxes_of
 from domain.values import value
 from ledger.events.codec import decode
@@ -46,7 +47,7 @@ def tariff_versions(cursor: Cursor[TupleRow], operator_id: str | None = None) ->
     """All versions by operator, tariff and partner, each in the order in which they were published."""
     cursor.execute(_PUBLISHED, {"operator_id": operator_id})
     rows = [(source, id_, time, orjson.loads(data)) for source, id_, time, data in cursor.fetchall()]
-    warnings = _warnings(cursor, {_stream(data) for *_, data in rows})
+    warnings = _warnings(cursor, {stream_of("tariff.published", data) for *_, data in rows})
     ordered = sorted(rows, key=lambda row: (*_name(row[3]), row[2], row[0], row[1]))
     return [_version(time, data, warnings.get((source, id_), ())) for source, id_, time, data in ordered]
 
@@ -62,10 +63,6 @@ def _warnings(cursor: Cursor[TupleRow], streams: set[UUID]) -> dict[tuple[str, s
 
 def _name(data: Mapping[str, Any]) -> tuple[str, str, str]:
     return (data["operator_id"], str(data["tariff"]["id"]).casefold(), (data.get("partner") or "").upper())
-
-
-def _stream(data: Mapping[str, Any]) -> UUID:
-    return tariff_stream(data["operator_id"], str(data["tariff"]["id"]), data.get("partner"))
 
 
 def _version(time: datetime, data: Mapping[str, Any], findings: tuple[Mapping[str, str], ...]) -> TariffVersion:

@@ -10,6 +10,7 @@ from typing import Any
 
 import contracts
 from contracts.decode import Message, decode
+from contracts.inbound import INBOUND_MODEL_OF
 from contracts.refusal import Refusal
 
 GOLDEN_DIR = Path(contracts.__file__).parent / "golden"
@@ -51,6 +52,12 @@ def inbound_golden() -> list[Golden]:
 
 def outbound_golden() -> list[Golden]:
     return [golden for golden in golden_files() if golden.type.startswith("settlement.")]
+
+
+def required_fields(type_: str) -> list[str]:
+    """The fields of its data that an event of a type cannot do without."""
+    data: Any = INBOUND_MODEL_OF[type_].model_fields["data"].annotation
+    return [name for name, field in data.model_fields.items() if field.is_required()]
 
 
 def golden_event(name: str) -> Event:

@@ -6,7 +6,8 @@ import jsonschema
 import pytest
 
 from contracts.fields import count_unknown, shape_of
-from contracts.inbound import INBOUND_MODEL_OF, TOPIC_OF, partition_key
+from contracts.inbound import INBOUND_MODEL_OF
+from contracts.messages import TOPIC_OF, partition_key
 from contracts.outgoing import OUTBOUND_MODEL_OF, OUTBOUND_TOPIC_OF
 from contracts.schemas import event_schemas
 from contracts.upcasters import CURRENT_VERSION, STEPS

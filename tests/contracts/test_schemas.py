@@ -8,7 +8,8 @@ import jsonschema
 import pytest
 
 from contracts.asyncapi import KEY_OF_TOPIC
-from contracts.inbound import INBOUND_MODEL_OF, TOPIC_OF
+from contracts.inbound import INBOUND_MODEL_OF
+from contracts.messages import TOPIC_OF
 from contracts.outgoing import OUTBOUND_MODEL_OF, OUTBOUND_TOPIC_OF
 from contracts.schemas import ASYNCAPI_FILE, OCPI_MODELS, event_schemas, write_schemas
 from contracts.upcasters import STEPS

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from contracts.decode import Message, decode
-from contracts.inbound import TOPIC_OF, partition_key
+from contracts.messages import TOPIC_OF, partition_key
 from wattledger.demo import load
 
 

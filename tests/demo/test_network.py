@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from contracts.decode import Message, decode
-from contracts.inbound import TOPIC_OF, partition_key
+from contracts.messages import TOPIC_OF, partition_key
 from contracts.refusal import Refusal
 from wattledger.demo import FOLLOWED_SESSION, network
 from wattledger.demo.mishaps import NO_SHOW, SILENT_SESSION

@@ -5,21 +5,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID, uuid5
 
 from contracts.decode import Message, decode_event
-from domain.book.bookings import Booking, InvoicePaid, ReserveReleased, SettlementReceived
+from contracts.messages import CDR, MESSAGE_TYPES, Kind, items_of, stream_of
+from domain.book.bookings import Booking, ReserveReleased
 from domain.book.journal import Entry
 from domain.book.posting import entries_of, mirrors_of, payable_effects
 from domain.book.standing import Booked, Retracted
-from domain.calendar import instant
-from domain.catalogue.catalogue import CATALOGUE_TYPES, Catalogue
-from domain.fact import Fact
-from domain.money import parse_minor
+from domain.catalogue.catalogue import Catalogue
+from domain.fact import Fact, RecordedFact
 from domain.payout.payout import Payout, parse_answer, payout_stream, take_answers
 from domain.payout.run import Line, OperatorDesk, fire_runs, release_day
+from domain.receipt import RECEIPT_BOOKINGS
 from domain.session.decisions import CdrIssued
-from domain.session.facts import INVOICE_ITEM, SETTLED_ITEM, parse_fact
+from domain.session.facts import parse_fact
 from domain.session.judging import decide
 from domain.session.session import Session, session_stream
 
@@ -47,26 +47,7 @@ class DryRun:
         """Take a CloudEvent in; one that the contract refuses fails the test."""
         message = decode_event(dict(event))
         assert isinstance(message, Message), f"{event['type']} is refused: {message}"
-        data = message.data
-        if message.type in CATALOGUE_TYPES:
-            self.catalogue.publish(message.type, message.source, message.id, message.time, data)
-        elif message.type == "payment.settled":
-            self._take_settlement(message, data)
-        elif message.type == "roaming.invoice_paid":
-            self._take_invoice(message, data)
-        elif message.type.startswith("payout."):
-            payout = self._payout(data["payout_id"])
-            payout.learn(parse_answer(message.type, data, message.source, message.id))
-            self._note(payout_stream(payout.payout_id), take_answers(payout))
-        elif message.type == "charging.charger.status_changed":
-            return
-        elif "cdr_id" in data:
-            self._park(data["cdr_id"], parse_fact(message.type, data, message.source, message.id))
-        else:
-            if message.type == "payment.captured":
-                self._session_of[data["payment_id"]] = data["session_id"]
-            fact = parse_fact(message.type, data, message.source, message.id)
-            self._session(data["session_id"]).learn(fact)
+        _TAKE_IN[MESSAGE_TYPES[message.type].kind](self, message)
 
     def until(self, moment: datetime) -> None:
         """Do what the clock drives: CDRs, maturing, reserves and runs."""
@@ -95,31 +76,31 @@ class DryRun:
     def _payout(self, payout_id: str) -> Payout:
         return self.payouts.setdefault(payout_id, Payout(payout_id))
 
-    def _take_settlement(self, message: Message, data: Mapping[str, Any]) -> None:
-        stream_id = uuid5(NAMESPACE_URL, f"settlement:{data['settlement_id']}")
-        amount, currency = parse_minor(data["net"]["amount"], data["net"]["currency"]), data["net"]["currency"]
-        at, settlement = instant(data["settled_at"]), data["settlement_id"]
-        head: dict[str, Any] = {"key": "received", "effective_at": at, "currency": currency, "amount": amount}
-        self._note(
-            stream_id, [Booked(SettlementReceived(settlement_id=settlement, provider=data["provider"], **head), 1)]
-        )
-        for number, item in enumerate(data["items"], 1):
-            fact_data = dict(data) | item | {"item": number}
-            self._park(
-                item["payment_id"], parse_fact(SETTLED_ITEM, fact_data, message.source, f"{message.id}#{number}")
-            )
+    def _publish(self, message: Message) -> None:
+        self.catalogue.publish(message.type, message.source, message.id, message.time, message.data)
 
-    def _take_invoice(self, message: Message, data: Mapping[str, Any]) -> None:
-        stream_id = uuid5(NAMESPACE_URL, f"invoice:{data['invoice_id']}")
-        amount, currency = data["amount"]["amount"], data["amount"]["currency"]
-        head: dict[str, Any] = {"key": "paid", "effective_at": instant(data["paid_at"]), "currency": currency}
-        booking = InvoicePaid(
-            invoice_id=data["invoice_id"], partner=data["partner"], amount=parse_minor(amount, currency), **head
-        )
-        self._note(stream_id, [Booked(booking, 1)])
-        for number, cdr in enumerate(data["cdr_ids"], 1):
-            fact_data = dict(data) | {"cdr_id": cdr}
-            self._park(cdr, parse_fact(INVOICE_ITEM, fact_data, message.source, f"{message.id}#{number}"))
+    def _take_fact(self, message: Message) -> None:
+        data, claimed = message.data, MESSAGE_TYPES[message.type].claims
+        if claimed is not None:
+            self._session_of[data[claimed.field]] = data["session_id"]
+        self._session(data["session_id"]).learn(_parsed(message))
+
+    def _take_cdr_answer(self, message: Message) -> None:
+        self._park(message.data[CDR.field], _parsed(message))
+
+    def _take_payout_answer(self, message: Message) -> None:
+        payout = self._payout(message.data["payout_id"])
+        payout.learn(parse_answer(message.type, message.data, message.source, message.id))
+        self._note(payout_stream(payout.payout_id), take_answers(payout))
+
+    def _take_receipt(self, message: Message) -> None:
+        fact = RecordedFact(message.type, message.source, message.id, message.time, message.data)
+        self._note(stream_of(message.type, message.data), [Booked(RECEIPT_BOOKINGS[message.type](fact), 1)])
+        for item in items_of(message.type, message.id, message.data):
+            self._park(item.ref, parse_fact(item.type, item.data, message.source, item.id))
+
+    def _ignore(self, message: Message) -> None:
+        """A charger's state books nothing."""
 
     def _park(self, ref: str, fact: Fact) -> None:
         self._parked[ref].append(fact)
@@ -169,3 +150,17 @@ class DryRun:
         if found is None or found.released_at is None or found.available_on is None:
             return None
         return found.released_at, found.available_on
+
+
+def _parsed(message: Message) -> Fact:
+    return parse_fact(message.type, message.data, message.source, message.id)
+
+
+_TAKE_IN: dict[Kind, Callable[[DryRun, Message], None]] = {
+    Kind.SESSION_FACT: DryRun._take_fact,
+    Kind.CATALOGUE: DryRun._publish,
+    Kind.RECEIPT: DryRun._take_receipt,
+    Kind.CDR_ANSWER: DryRun._take_cdr_answer,
+    Kind.PAYOUT_ANSWER: DryRun._take_payout_answer,
+    Kind.STATUS: DryRun._ignore,
+}

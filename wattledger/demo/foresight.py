@@ -3,18 +3,18 @@ partners answer CDRs that were sent, and the bank answers payouts that were made
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
 from uuid import uuid5
 
+from contracts.messages import CDR, MESSAGE_TYPES, Kind, items_of
 from domain.book.posting import entries_of, payable_effects
 from domain.calendar import instant
-from domain.catalogue.catalogue import CATALOGUE_TYPES, Catalogue
+from domain.catalogue.catalogue import Catalogue
 from domain.payout.payout import Payout, PayoutAnswered, PayoutCreated, parse_answer
 from domain.payout.run import Line, OperatorDesk, fire_runs
 from domain.session.assessment import Bill, assess
-from domain.session.facts import FACT_PARSERS, INVOICE_ITEM, SETTLED_ITEM, parse_fact
+from domain.session.facts import parse_fact
 from domain.session.judging import decide
 from domain.session.session import Session, session_stream
 from wattledger.demo.messages import Event
@@ -32,29 +32,32 @@ class Foresight:
     def learn(self, events: Iterable[Event]) -> None:
         """Take in messages of any type."""
         for each in events:
-            type_, data = each["type"], each["data"]
-            if type_ in CATALOGUE_TYPES:
-                self.catalogue.publish(type_, each["source"], each["id"], instant(each["time"]), data)
-            elif type_ == "payment.settled":
-                for number, item in enumerate(data["items"], 1):
-                    self._learn_item(SETTLED_ITEM, each, number, item["payment_id"], data | item | {"item": number})
-            elif type_ == "roaming.invoice_paid":
-                for number, cdr_id in enumerate(data["cdr_ids"], 1):
-                    self._learn_item(INVOICE_ITEM, each, number, cdr_id, data | {"cdr_id": cdr_id})
-            elif type_.startswith("payout."):
-                self._answers[data["payout_id"]].append(parse_answer(type_, data, each["source"], each["id"]))
-            elif type_ in FACT_PARSERS:
-                self._learn_fact(each, data)
+            LEARN[MESSAGE_TYPES[each["type"]].kind](self, each)
 
-    def _learn_fact(self, each: Event, data: Mapping[str, Any]) -> None:
-        session_id = data.get("session_id") or self._session_of[data["cdr_id"]]
-        if "payment_id" in data:
-            self._session_of[data["payment_id"]] = session_id
-        self._session(session_id).learn(parse_fact(each["type"], data, each["source"], each["id"]))
+    def _publish(self, each: Event) -> None:
+        self.catalogue.publish(each["type"], each["source"], each["id"], instant(each["time"]), each["data"])
 
-    def _learn_item(self, type_: str, each: Event, number: int, ref: str, data: Mapping[str, Any]) -> None:
-        fact = parse_fact(type_, data, each["source"], f"{each['id']}#{number}")
-        self._session(self._session_of[ref]).learn(fact)
+    def _learn_fact(self, each: Event) -> None:
+        data, claimed = each["data"], MESSAGE_TYPES[each["type"]].claims
+        if claimed is not None:
+            self._session_of[data[claimed.field]] = data["session_id"]
+        self._session(data["session_id"]).learn(parse_fact(each["type"], data, each["source"], each["id"]))
+
+    def _learn_cdr_answer(self, each: Event) -> None:
+        session = self._session(self._session_of[each["data"][CDR.field]])
+        session.learn(parse_fact(each["type"], each["data"], each["source"], each["id"]))
+
+    def _learn_items(self, each: Event) -> None:
+        for item in items_of(each["type"], each["id"], each["data"]):
+            fact = parse_fact(item.type, item.data, each["source"], item.id)
+            self._session(self._session_of[item.ref]).learn(fact)
+
+    def _learn_payout_answer(self, each: Event) -> None:
+        answer = parse_answer(each["type"], each["data"], each["source"], each["id"])
+        self._answers[each["data"]["payout_id"]].append(answer)
+
+    def _ignore(self, each: Event) -> None:
+        """A charger's state changes no price."""
 
     def _session(self, session_id: str) -> Session:
         return self._sessions.setdefault(session_id, Session(session_id))
@@ -98,3 +101,14 @@ class Foresight:
                     line = Line(entry.entry_id, entry.currency, amount, released.released_at, released.available_on)
                     lines[booking.operator_id].append(line)
         return lines
+
+
+# What is made of the messages of each kind.
+LEARN: dict[Kind, Callable[[Foresight, Event], None]] = {
+    Kind.SESSION_FACT: Foresight._learn_fact,
+    Kind.CATALOGUE: Foresight._publish,
+    Kind.RECEIPT: Foresight._learn_items,
+    Kind.CDR_ANSWER: Foresight._learn_cdr_answer,
+    Kind.PAYOUT_ANSWER: Foresight._learn_payout_answer,
+    Kind.STATUS: Foresight._ignore,
+}

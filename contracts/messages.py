@@ -1,0 +1,232 @@
+"""The table of message types: what each type that comes in is, where it is sent, and where what it says is stored.
+
+A type has its model in `contracts.sessions`, `contracts.catalogue` or `contracts.payments`, and one row here; how its
+data is read stands in the domain. What is missing of a type, and in which file, is told by `tests/messages`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol, TypeAlias
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+Data: TypeAlias = Mapping[str, Any]
+Name: TypeAlias = Callable[[Data], str]
+
+
+class Kind(Enum):
+    """What a message is to the engine, which treats all messages of a kind alike."""
+
+    SESSION_FACT = "a fact of the session that its `session_id` names"
+    CATALOGUE = "a version of something published, or an order: what sessions are judged by"
+    RECEIPT = "money that came to the bank; each of its items is a fact of the session it belongs to"
+    CDR_ANSWER = "a fact of the session whose CDR its `cdr_id` names"
+    PAYOUT_ANSWER = "a fact of the payout that its `payout_id` names"
+    STATUS = "the state of a charger: kept, and nothing follows from it"
+
+    # A member is one object for ever; hashed as such it is found in a third of the time.
+    __hash__ = object.__hash__
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic that is read: how the key of a message on it is found, and what the keys are in words."""
+
+    name: str
+    key: Name
+    keys: str
+
+
+class Ref(NamedTuple):
+    """What a fact finds its session by: a payment or a CDR (`kind`), and the field that has its id."""
+
+    kind: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """The list of a message whose members become facts, each of the session that its payment or CDR belongs to.
+
+    Such a fact has a `type` of its own; it repeats the fields `shared` of the message and `own` of the member, and
+    counts its place in `item`, from 1. A member is an object, or the id of its payment or CDR alone.
+    """
+
+    type: str
+    field: str
+    ref: Ref
+    shared: tuple[str, ...]
+    own: tuple[str, ...] = ()
+
+
+class Item(NamedTuple):
+    """A member of such a list as a fact; `kind` and `ref` say for which payment or CDR it waits."""
+
+    kind: str
+    ref: str
+    type: str
+    id: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageType:
+    """A row of the table.
+
+    `key` stands where the Kafka key is another than that of the topic. `stream` is what the event stream is named
+    after; facts of a session or a payout have none, since they are stored in its stream. `claims` is what belongs to
+    the session from here on, so that what waits for it may come. `has_warnings` is set where the tariff inside is
+    looked through and what is found is kept behind the message.
+    """
+
+    kind: Kind
+    topic: Topic
+    key: Name | None = None
+    stream: Name | None = None
+    items: Items | None = None
+    claims: Ref | None = None
+    has_warnings: bool = False
+
+
+def _field(name: str) -> Name:
+    return lambda data: str(data[name])
+
+
+def _partner(data: Data) -> str:
+    return f"{data['country_code']}-{data['party_id']}"
+
+
+def _operator_stream(data: Data) -> str:
+    return f"operator:{data['operator_id']}"
+
+
+def _location_stream(data: Data) -> str:
+    return f"location:{data['operator_id']}:{str(data['location']['id']).casefold()}"
+
+
+def _tariff_stream(data: Data) -> str:
+    """Ids compare without case (OCPI types, CiString); a partner's tariff stands beside everybody's of its id."""
+    name = f"tariff:{data['operator_id']}:{str(data['tariff']['id']).casefold()}"
+    return f"{name}:{data['partner'].upper()}" if data.get("partner") else name
+
+
+PAYMENT, CDR = Ref("payment", "payment_id"), Ref("cdr", "cdr_id")
+
+_SESSIONS = Topic("charging.sessions", _field("session_id"), "the session id")
+_CHARGERS = Topic("charging.chargers", _field("evse_uid"), "the EVSE uid")
+_CATALOGUE = Topic(
+    "catalogue",
+    _field("operator_id"),
+    "the operator id, or the partner as COUNTRY-PARTY; kept for ever, since every version counts",
+)
+_PAYMENTS = Topic("payments", _field("session_id"), "the session id; the provider for payment.settled")
+_ROAMING = Topic("roaming", _field("partner"), "the partner, as COUNTRY-PARTY")
+_PAYOUT_RESULTS = Topic("payout.results", _field("payout_id"), "the payout id")
+
+_SESSION_FACT = MessageType(Kind.SESSION_FACT, _SESSIONS)
+_PAYMENT_FACT = MessageType(Kind.SESSION_FACT, _PAYMENTS)
+_OPERATOR = MessageType(Kind.CATALOGUE, _CATALOGUE, stream=_operator_stream)
+_CDR_ANSWER = MessageType(Kind.CDR_ANSWER, _ROAMING)
+_PAYOUT_ANSWER = MessageType(Kind.PAYOUT_ANSWER, _PAYOUT_RESULTS)
+
+# The names of streams are part of what is stored: they never change.
+MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
+    {
+        "charging.session.started": _SESSION_FACT,
+        "charging.session.metered": _SESSION_FACT,
+        "charging.session.state_changed": _SESSION_FACT,
+        "charging.session.ended": _SESSION_FACT,
+        "charging.session.meter_corrected": _SESSION_FACT,
+        "charging.reservation.expired": _SESSION_FACT,
+        "charging.charger.status_changed": MessageType(
+            Kind.STATUS, _CHARGERS, stream=lambda data: f"evse:{data['operator_id']}:{data['evse_uid']}"
+        ),
+        "operator.registered": _OPERATOR,
+        "operator.changed": _OPERATOR,
+        "location.published": MessageType(Kind.CATALOGUE, _CATALOGUE, stream=_location_stream),
+        "tariff.published": MessageType(Kind.CATALOGUE, _CATALOGUE, stream=_tariff_stream, has_warnings=True),
+        "partner.registered": MessageType(
+            Kind.CATALOGUE, _CATALOGUE, key=_partner, stream=lambda data: f"partner:{_partner(data)}".upper()
+        ),
+        "tariff.rerating_ordered": MessageType(
+            Kind.CATALOGUE, _CATALOGUE, stream=lambda data: f"rerating:{data['operator_id']}:{data['order_id']}"
+        ),
+        "payment.captured": MessageType(Kind.SESSION_FACT, _PAYMENTS, claims=PAYMENT),
+        "payment.failed": _PAYMENT_FACT,
+        "payment.refunded": _PAYMENT_FACT,
+        "payment.disputed": _PAYMENT_FACT,
+        "payment.dispute_closed": _PAYMENT_FACT,
+        "payment.settled": MessageType(
+            Kind.RECEIPT,
+            _PAYMENTS,
+            key=_field("provider"),
+            stream=lambda data: f"settlement:{data['provider']}:{data['settlement_id']}",
+            items=Items(
+                "payment.settled.item", "items", PAYMENT, ("settlement_id", "provider", "settled_at"), own=("fee",)
+            ),
+        ),
+        "roaming.cdr_accepted": _CDR_ANSWER,
+        "roaming.cdr_rejected": _CDR_ANSWER,
+        "roaming.invoice_paid": MessageType(
+            Kind.RECEIPT,
+            _ROAMING,
+            stream=lambda data: f"invoice:{data['partner'].upper()}:{data['invoice_id']}",
+            items=Items("roaming.invoice_paid.item", "cdr_ids", CDR, ("invoice_id", "partner", "paid_at")),
+        ),
+        "payout.accepted": _PAYOUT_ANSWER,
+        "payout.paid": _PAYOUT_ANSWER,
+        "payout.failed": _PAYOUT_ANSWER,
+        "payout.returned": _PAYOUT_ANSWER,
+    }
+)
+
+TOPIC_OF: Mapping[str, str] = MappingProxyType({type_: row.topic.name for type_, row in MESSAGE_TYPES.items()})
+
+# What the keys of each topic are, in words.
+INBOUND_KEYS: Mapping[str, str] = MappingProxyType({row.topic.name: row.topic.keys for row in MESSAGE_TYPES.values()})
+
+INBOUND_TOPICS: tuple[str, ...] = tuple(INBOUND_KEYS)
+
+
+class TypedData(Protocol):
+    """Anything with an event type and its data, an accepted message for example."""
+
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def data(self) -> Mapping[str, Any]: ...
+
+
+def partition_key(event: TypedData) -> str:
+    """The Kafka key of an accepted event, which keeps what belongs together in order.
+
+    Raises KeyError for an event that was not accepted: an unknown type or data without its key.
+    """
+    row = MESSAGE_TYPES[event.type]
+    return (row.key or row.topic.key)(event.data)
+
+
+def stream_of(type_: str, data: Data) -> UUID:
+    """The event stream of a message that is stored in none of a session or a payout.
+
+    Raises KeyError for an unknown type and LookupError for a fact of a session or a payout.
+    """
+    name = MESSAGE_TYPES[type_].stream
+    if name is None:
+        raise LookupError(f"{type_} has no stream of its own: it is stored with its session or payout")
+    return uuid5(NAMESPACE_URL, f"wattledger:stream:{name(data)}")
+
+
+def items_of(type_: str, id_: str, data: Data) -> Iterator[Item]:
+    """The items of a receipt as facts; their ids are that of the message with a number behind."""
+    items = MESSAGE_TYPES[type_].items
+    if items is None:
+        return
+    kind, field = items.ref
+    shared = {name: data[name] for name in items.shared}
+    for number, member in enumerate(data[items.field], 1):
+        own = member if isinstance(member, Mapping) else {field: member}
+        told = shared | {name: own[name] for name in items.own} | {field: own[field], "item": number}
+        yield Item(kind, own[field], items.type, f"{id_}#{number}", told)

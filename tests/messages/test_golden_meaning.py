@@ -1,0 +1,60 @@
+"""What golden files mean: streams keep their names, and engine and audit agree on when a fact acts."""
+
+import pytest
+
+from contracts.messages import MESSAGE_TYPES, Kind, items_of
+from domain.calendar import instant
+from domain.fact import Fact
+from domain.payout.payout import parse_answer
+from domain.session.facts import FACT_PARSERS, parse_fact
+from ledger.audit.streams import FACT_TYPES
+from tests.contracts.builders import Golden, accepted, inbound_golden
+
+STREAMS = {
+    "charging.charger.status_changed/v1-out-of-order": "evse:OP-1:EVSE-7-1",
+    "location.published/v1-two-chargers": "location:OP-1:loc-7",
+    "operator.changed/v1-commission": "operator:OP-1",
+    "operator.registered/v1-routing-code": "operator:OP-2",
+    "partner.registered/v1-pay-when-paid": "PARTNER:DE-ABC",
+    "payment.settled/v1-two-payments": "settlement:acme-psp:ST-1",
+    "roaming.invoice_paid/v1-one-cdr": "invoice:DE-ABC:I-2026-03",
+    "tariff.published/v1-energy": "tariff:OP-1:t-day",
+    "tariff.published/v1-partner-and-taxes": "tariff:OP-5:t-qc:DE-ABC",
+    "tariff.rerating_ordered/v1-one-tariff": "rerating:OP-1:RO-2",
+}
+
+
+@pytest.mark.parametrize(("name", "stream"), STREAMS.items())
+def test_a_stored_stream_keeps_its_name_for_ever(name: str, stream: str) -> None:
+    message = accepted(next(golden.raw for golden in inbound_golden() if str(golden) == name))
+    named = MESSAGE_TYPES[message.type].stream
+    assert named is not None
+    assert named(message.data) == stream
+
+
+def facts(golden: Golden) -> list[tuple[str, object, Fact]]:
+    """The facts in a golden file as the engine reads them: type, data and fact."""
+    message = accepted(golden.raw)
+    items = list(items_of(message.type, message.id, message.data))
+    found: list[tuple[str, object, Fact]] = [
+        (item.type, item.data, parse_fact(item.type, item.data, message.source, item.id)) for item in items
+    ]
+    if message.type in FACT_PARSERS:
+        found.append((message.type, message.data, parse_fact(message.type, message.data, message.source, message.id)))
+    if MESSAGE_TYPES[message.type].kind is Kind.PAYOUT_ANSWER:
+        found.append(
+            (message.type, message.data, parse_answer(message.type, message.data, message.source, message.id))
+        )
+    return found
+
+
+FACTS = [
+    pytest.param(type_, data, fact, id=f"{golden}-{fact.id}")
+    for golden in inbound_golden()
+    for type_, data, fact in facts(golden)
+]
+
+
+@pytest.mark.parametrize(("type_", "data", "fact"), FACTS)
+def test_a_fact_acts_for_the_audit_when_it_does_for_the_engine(type_: str, data: dict[str, str], fact: Fact) -> None:
+    assert instant(data[FACT_TYPES[type_].acts_at]) == fact.at
