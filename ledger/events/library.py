@@ -46,10 +46,10 @@ _CREATE_TABLE = SQL(
 
 
 class EventRecorder(PostgresApplicationRecorder):
-    """The library's recorder on our table: in a schema of its own, which it fills, or in the one that migrations made.
+    """The library's recorder on our table: in a schema that it fills itself, or in the one that the migrations made.
 
-    There it inserts as a member of `wattledger_writer` and reads as one of any role that may. Its inserts and
-    `ledger.events.store.append` wait for each other and wake the same subscriptions.
+    There it inserts for a member of `wattledger_writer`, in turn with `ledger.events.store.append`, and both wake the
+    same subscriptions.
     """
 
     def __init__(self, datastore: PostgresDatastore, *, events_table_name: str = TABLE) -> None:
@@ -65,9 +65,7 @@ class EventRecorder(PostgresApplicationRecorder):
             # It would insert without the lock, and followers would pass over what is committed later.
             del self.sql_create_statements[self.create_insert_function_statement_index]
 
-    def subscribe(
-        self, gt: int | None = None, topics: Sequence[str] = ()
-    ) -> Subscription[ApplicationRecorder]:
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
         """Notifications behind the position `gt`, in order, those of the future too; only these topics, if any."""
         return EventSubscription(self, gt, topics)
 

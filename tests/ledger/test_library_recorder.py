@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -10,6 +11,7 @@ from eventsourcing.persistence import IntegrityError, ProgrammingError, StoredEv
 from eventsourcing.postgres import PostgresApplicationRecorder
 from eventsourcing.tests import persistence as librarys_own
 
+from domain.session.decisions import SessionAssessed
 from ledger.database import Role, connect
 from ledger.events.library import EventRecorder, WattLedger
 from ledger.events.store import SCHEMA, TABLE, append, follow, last_position
@@ -90,7 +92,9 @@ def test_the_table_it_makes_has_the_shape_of_the_migrated_one(book: str) -> None
 
 
 def test_nothing_is_made_in_the_migrated_schema(book: str) -> None:
-    objects = "SELECT count(*) FROM pg_depend WHERE refclassid = 'pg_namespace'::regclass AND refobjid = %s::regnamespace"
+    objects = (
+        "SELECT count(*) FROM pg_depend WHERE refclassid = 'pg_namespace'::regclass AND refobjid = %s::regnamespace"
+    )
     with psycopg.connect(book, autocommit=True) as connection, datastore(book, SCHEMA) as migrated:
         before = connection.execute(objects.encode(), (SCHEMA,)).fetchone()
         EventRecorder(migrated).create_table()
@@ -126,6 +130,9 @@ def test_the_librarys_function_that_inserts_without_the_lock_is_not_there(databa
 
 
 def test_the_application_for_read_models_saves_nothing(book: str) -> None:
-    with WattLedger(variables(book, "public")) as application:
-        with pytest.raises(ProgrammingError, match="only reads"):
-            application.mapper.to_stored_event(object())  # type: ignore[arg-type]
+    event: Any = SessionAssessed("S-1", "OP-1", "OPEN", "NO_END")
+    with (
+        WattLedger(variables(book, "public")) as application,
+        pytest.raises(ProgrammingError, match="SessionAssessed is not for this application to save"),
+    ):
+        application.save(event)

@@ -43,7 +43,9 @@ def variables(dsn: str, schema: str) -> dict[str, str]:
 
 
 @contextmanager
-def datastore(dsn: str, schema: str, connections: int = 1, *, db_functions: bool = False) -> Iterator[PostgresDatastore]:
+def datastore(
+    dsn: str, schema: str, connections: int = 1, *, db_functions: bool = False
+) -> Iterator[PostgresDatastore]:
     """The library's own way to connect, with up to so many connections at once."""
     at = variables(dsn, schema)
     with PostgresDatastore(
