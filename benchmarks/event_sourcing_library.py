@@ -204,7 +204,7 @@ def inserts(dsn: str) -> Iterator[Comparison]:
         # First, while both tables are of one size.
         for count in SAVED:
             theirs, ours = partial(save, librarys, count), partial(save, recorder, count)
-            yield in_turn(f"insert_events of {count}", count, theirs, ours, rounds=20 * ROUNDS)
+            yield in_turn(f"insert_events of {count}", count, theirs, ours, rounds=60 * ROUNDS)
         with connect(dsn, Role.WRITER, autocommit=True) as writer:
             yield in_turn(f"append of {SET:,} in the caller's transaction", SET, insert, copy)
 

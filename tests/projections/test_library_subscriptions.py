@@ -4,22 +4,26 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from threading import Event
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from eventsourcing.application import ProcessingEvent
+from eventsourcing.dispatch import singledispatchmethod
+from eventsourcing.domain import Aggregate
 from eventsourcing.persistence import ApplicationRecorder, Subscription
 from eventsourcing.postgres import PostgresDatastore
-from eventsourcing.projection import ApplicationSubscription
+from eventsourcing.projection import ApplicationSubscription, EventSourcedProjection, EventSourcedProjectionRunner
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from domain.fact import RecordedFact
+from domain.payout.payout import PayoutCreated
 from domain.session.session import session_stream
 from ledger.database import Role, connect
 from ledger.events.codec import encode
 from ledger.events.library import EventRecorder, EventSubscription, WattLedger
 from ledger.events.store import SCHEMA, StoredEvent, append
-from tests.projections.builders import NOON, Recorder, payout_history, session_history
+from tests.projections.builders import NOON, Recorder, created, payout_history, session_history
 from tests.support.library import datastore, login, variables
 
 # Longer than a listener would ever wait, shorter than a test.
@@ -115,3 +119,39 @@ def test_no_event_appears_below_a_position_that_was_seen(store: str, reading: Po
         stored = connection.execute("SELECT notification_id FROM event_store.stored_events ORDER BY 1").fetchall()
     assert seen == [position for (position,) in stored]
     assert seen[-1] > len(seen)
+
+
+class Seen(Aggregate):
+    """That a payout was made."""
+
+    def __init__(self, payout_id: str) -> None:
+        self.payout_id = payout_id
+
+
+class SeenPayouts(EventSourcedProjection[UUID]):
+    """Answers our events with aggregates of its own."""
+
+    topics = ("PayoutCreated",)
+
+    @singledispatchmethod
+    def policy(self, domain_event: object, processing_event: ProcessingEvent[UUID]) -> None:
+        """Only payouts are of interest."""
+
+    @policy.register
+    def _(self, domain_event: PayoutCreated, processing_event: ProcessingEvent[UUID]) -> None:
+        processing_event.collect_events(Seen(domain_event.payout_id))
+
+
+def test_an_event_sourced_projection_keeps_aggregates_of_its_own(store: str, recorder: Recorder) -> None:
+    recorder.record_all([*session_history("S-1"), *payout_history()])
+    with (
+        login(store, Role.PROJECTOR, "elsewhere") as dsn,
+        EventSourcedProjectionRunner(
+            application_class=WattLedger, projection_class=SeenPayouts, env=variables(dsn, "elsewhere")
+        ) as runner,
+    ):
+        # The payout is the first event after those of the session.
+        runner.wait(7, timeout=PATIENCE_S)
+        (seen,) = runner.projection.recorder.select_notifications(start=None, limit=10)
+        payout: Seen = runner.projection.repository.get(UUID(str(seen.originator_id)))
+    assert payout.payout_id == created().payout_id
