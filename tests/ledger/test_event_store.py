@@ -1,22 +1,18 @@
 """Events are appended once, in the caller's transaction, read back by stream and followed without gaps."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from eventsourcing import persistence
-from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg import Connection, Cursor
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import LockNotAvailable, RestrictViolation
 from psycopg.rows import TupleRow
 
 from ledger.database import Role, connect
 from ledger.errors import ConcurrencyConflict
-from ledger.events.store import EventRecorder, StoredEvent, append, follow, last_position, read_streams
+from ledger.events.store import StoredEvent, append, follow, last_position, read_streams
 
 Session = Callable[[Role], Connection[TupleRow]]
 
@@ -137,39 +133,3 @@ def test_not_even_a_superuser_changes_an_event(book: str, cursor: Cursor[TupleRo
         superuser.execute(f"SET session_replication_role = {mode}".encode())
         with pytest.raises(RestrictViolation, match="stored_events is refused"):
             superuser.execute(attack)
-
-
-@contextmanager
-def library_datastore(dsn: str) -> Iterator[PostgresDatastore]:
-    """The library's own way to connect, to the schema that the migrations made."""
-    at = conninfo_to_dict(dsn)
-    with PostgresDatastore(
-        str(at["dbname"]),
-        str(at["host"]),
-        str(at["port"]),
-        str(at["user"]),
-        str(at["password"]),
-        schema="event_store",
-    ) as datastore:
-        yield datastore
-
-
-def library_event(stream_id: UUID, version: int) -> persistence.StoredEvent:
-    return persistence.StoredEvent(stream_id, version, "SessionMetered", b"{}")
-
-
-@pytest.mark.parametrize("recorder_class", [EventRecorder, PostgresApplicationRecorder])
-def test_the_librarys_recorders_work_on_the_same_table(
-    book: str, cursor: Cursor[TupleRow], recorder_class: type[PostgresApplicationRecorder]
-) -> None:
-    stream = uuid4()
-    with library_datastore(book) as datastore:
-        recorder = recorder_class(datastore, events_table_name="stored_events")
-        recorder.insert_events([library_event(stream, 1)])
-        append(cursor, events_of(stream, range(2, 3)))
-        cursor.connection.commit()
-        assert [event.originator_version for event in recorder.select_events(stream)] == [1, 2]
-        assert [n.originator_version for n in recorder.select_notifications(start=1, limit=10)] == [1, 2]
-        assert recorder.max_notification_id() == last_position(cursor)
-        with pytest.raises(persistence.IntegrityError):
-            recorder.insert_events([library_event(stream, 2)])
