@@ -27,7 +27,8 @@ from eventsourcing.projection import Projection, ProjectionRunner
 from psycopg import Cursor
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from domain.payout.payout import IN_TRANSIT, PAID, RETURNED, Payout, PayoutCreated, PayoutKey, PayoutStatusChanged
+from domain.payout.payout import Payout, PayoutCreated, PayoutKey, PayoutStatus, PayoutStatusChanged
+from domain.session.assessment import SessionState
 from domain.session.decisions import SessionAssessed
 from ledger.database import Role, connect
 from ledger.events.codec import decode, encode
@@ -83,7 +84,7 @@ class LibraryPayout(Aggregate):
         self.created, self.status, self.status_at = created, created.status, created.fired_at
 
     @event("StatusChanged")
-    def change(self, status: str, at: datetime, reason: str | None) -> None:
+    def change(self, status: PayoutStatus, at: datetime, reason: str | None) -> None:
         """The bank answered."""
         self.status, self.status_at = status, at
 
@@ -91,18 +92,18 @@ class LibraryPayout(Aggregate):
 def _created(number: int) -> PayoutCreated:
     key = PayoutKey(f"OP-{number}", "EUR", date(2026, 3, 2), 1)
     name = (key.payout_id, key.batch_id, key.operator_id, key.currency, key.business_date, key.attempt)
-    return PayoutCreated(*name, 108_100, 0, IN_TRANSIT, _MOMENT, {"holder": "Süd"}, "Süd", "NL", ())
+    return PayoutCreated(*name, 108_100, 0, PayoutStatus.IN_TRANSIT, _MOMENT, {"holder": "Süd"}, "Süd", "NL", ())
 
 
 def _librarys(created: PayoutCreated) -> LibraryPayout:
     payout = LibraryPayout(created)
-    payout.change(PAID, _MOMENT, None)
-    payout.change(RETURNED, _MOMENT, "AC04")
+    payout.change(PayoutStatus.PAID, _MOMENT, None)
+    payout.change(PayoutStatus.RETURNED, _MOMENT, "AC04")
     return payout
 
 
 def _made(created: PayoutCreated) -> list[PayoutCreated | PayoutStatusChanged]:
-    answers: list[tuple[str, str | None]] = [(PAID, None), (RETURNED, "AC04")]
+    answers: list[tuple[PayoutStatus, str | None]] = [(PayoutStatus.PAID, None), (PayoutStatus.RETURNED, "AC04")]
     name = (created.payout_id, created.operator_id)
     return [created, *(PayoutStatusChanged(*name, status, _MOMENT, reason) for status, reason in answers)]
 
@@ -168,7 +169,7 @@ def _datastore(dsn: str, schema: str) -> Iterator[PostgresDatastore]:
 def _stored() -> list[tuple[str, bytes]]:
     """Outcomes of as many sessions as a set has events."""
     amounts: dict[str, Any] = {"energy_wh": "14320.5", "currency": "EUR", "net": 1000, "vat": 200, "gross": 1200}
-    return [encode(SessionAssessed(f"S-{each}", "OP-1", "RATED", "", **amounts)) for each in range(SET)]
+    return [encode(SessionAssessed(f"S-{each}", "OP-1", SessionState.RATED, "", **amounts)) for each in range(SET)]
 
 
 def _rows(count: int) -> list[OurEvent]:
