@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.exceptions import TyperException
 
-from wattledger.options import DataDir, Debug, Files, Json, Until, day_or_moment, moment, utc_span
-from wattledger.options import tax as read_tax
+from wattledger.commands.options import DataDir, Debug, Files, Json, Until, day_or_moment, moment, utc_span
+from wattledger.commands.options import tax as read_tax
 from wattledger.subcommands import deadletter_app, payouts_app, tariff_app
 
 app = typer.Typer(
@@ -100,7 +100,7 @@ def migrate(data_dir: DataDir = None, debug: Debug = False) -> None:
 @app.command()
 def balances(data_dir: DataDir = None, json: Json = False, debug: Debug = False) -> None:
     """Show what each operator is owed, by where it stands."""
-    from wattledger.commands import reading
+    from wattledger.commands import projections as reading
 
     reading.balances(data_dir, json=json, debug=debug)
 
@@ -119,7 +119,7 @@ def balance(
     debug: Debug = False,
 ) -> None:
     """Show what was posted to an account of the book, now or by the effective time TIME."""
-    from wattledger.commands import book
+    from wattledger.commands import balances as book
 
     book.balance(data_dir, account, currency, moment(at, "--at"), json=json, debug=debug)
 
@@ -127,7 +127,7 @@ def balance(
 @app.command()
 def session(session_id: str, data_dir: DataDir = None, json: Json = False, debug: Debug = False) -> None:
     """Follow one session: its facts, its outcome, its entries and the payouts that paid it."""
-    from wattledger.commands import reading
+    from wattledger.commands import projections as reading
 
     reading.session(data_dir, session_id, json=json, debug=debug)
 
@@ -156,7 +156,7 @@ def cdrs(
 @app.command()
 def verify(data_dir: DataDir = None, json: Json = False, debug: Debug = False) -> None:
     """Recompute the book from the events, check every invariant and print what differs; exit 1 if anything does."""
-    from wattledger.commands import reading
+    from wattledger.commands import projections as reading
 
     reading.verify(data_dir, json=json, debug=debug)
 
@@ -169,7 +169,7 @@ def rebuild(
     debug: Debug = False,
 ) -> None:
     """Rebuild read models from the event store while the system runs."""
-    from wattledger.commands import reading
+    from wattledger.commands import projections as reading
 
     reading.rebuild(data_dir, projections or [], json=json, debug=debug)
 
@@ -182,7 +182,7 @@ def export(
     debug: Debug = False,
 ) -> None:
     """Write the files of a settlement from the store as it stands."""
-    from wattledger.commands import reading
+    from wattledger.commands import projections as reading
 
     reading.export(data_dir, directory, json=json, debug=debug)
 
@@ -202,7 +202,7 @@ def leakage(
     debug: Debug = False,
 ) -> None:
     """Show energy that was metered and not billed, by operator and cause."""
-    from wattledger.commands import energy
+    from wattledger.commands import leakage as energy
 
     energy.leakage(data_dir, operator, *utc_span(since, until), sessions=sessions, json=json, debug=debug)
 
@@ -212,7 +212,7 @@ def schemas(
     directory: Annotated[Path, typer.Argument(metavar="DIR")], json: Json = False, debug: Debug = False
 ) -> None:
     """Write the JSON Schemas of every event and of OCPI's CDRs and tariffs, and the AsyncAPI document."""
-    from wattledger.commands import reading
+    from wattledger.commands import projections as reading
 
     reading.schemas(directory, json=json, debug=debug)
 
@@ -237,7 +237,7 @@ def price(
     debug: Debug = False,
 ) -> None:
     """Price the charging periods of an OCPI CDR and print the OCPI totals as JSON."""
-    from wattledger.commands import pricing
+    from wattledger.commands import prices as pricing
 
     pricing.price(pricing.PriceWish(cdr, tariff, time_zone, tax or [], ocpi, explain), debug=debug)
 
@@ -278,8 +278,8 @@ def rerate(
     debug: Debug = False,
 ) -> None:
     """Show what past sessions would have earned by another tariff; with --apply, rate them by it."""
-    from wattledger.commands import rerate
     from wattledger.rerating import Wish
+    from wattledger.views import rerating as rerate
 
     if apply and not (reason and reason.strip()):
         raise typer.BadParameter("an order needs one: who reads the book later asks why", param_hint="--reason")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from wattledger.options import DataDir, Debug, Json, Until, moment
+from wattledger.commands.options import DataDir, Debug, Json, Until, moment
 
 payouts_app = typer.Typer(help="Payout runs and payouts.", no_args_is_help=True)
 deadletter_app = typer.Typer(help="Records that were refused: list, show, replay after a fix.", no_args_is_help=True)
@@ -33,7 +33,7 @@ def payouts_list(
     debug: Debug = False,
 ) -> None:
     """List payouts with their status."""
-    from wattledger.commands import reading
+    from wattledger.commands import projections as reading
 
     reading.payouts_list(data_dir, operator, json=json, debug=debug)
 
@@ -87,7 +87,7 @@ def tariff_orders(
     debug: Debug = False,
 ) -> None:
     """List the orders to rate sessions by another tariff, and why one is not followed."""
-    from wattledger.commands import rerate
+    from wattledger.views import rerating as rerate
 
     rerate.tariff_orders(data_dir, operator, json=json, debug=debug)
 
@@ -102,7 +102,7 @@ def tariff_lint(
     debug: Debug = False,
 ) -> None:
     """Check OCPI tariffs as they are checked on arrival; exit 1 if any has an error, 0 with warnings only."""
-    from wattledger.commands import tariffs
+    from wattledger import tariff_linter as tariffs
 
     tariffs.tariff_lint(files, json=json, debug=debug)
 
@@ -115,6 +115,6 @@ def tariff_list(
     debug: Debug = False,
 ) -> None:
     """List every version of every tariff, with the hash that CDRs name and the warnings it was accepted with."""
-    from wattledger.commands import tariffs
+    from wattledger import tariff_linter as tariffs
 
     tariffs.tariff_list(data_dir, operator, json=json, debug=debug)

@@ -12,8 +12,8 @@ from engine.what_if import standing, what_if
 from tests.support.engine import Engine
 from tests.support.events import ended, operator, started, tariff
 from wattledger.cli import main
+from wattledger.commands.options import tax
 from wattledger.errors import ApplicationError
-from wattledger.options import tax
 from wattledger.rerating import Wish, envelope, order_of
 from wattledger.settings import Settings
 from wattledger.store import Store

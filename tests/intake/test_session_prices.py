@@ -13,7 +13,7 @@ from projections.queries import session_story
 from projections.runner import catch_up
 from tests.support.engine import Engine
 from tests.support.events import corrected, ended, metered, operator, started, tariff
-from wattledger.session_view import pricing, ratings_of
+from wattledger.views.session import pricing, ratings_of
 
 UNTIL = "2026-03-10T00:00:00Z"
 

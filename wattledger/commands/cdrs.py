@@ -9,7 +9,7 @@ from typing import IO
 
 from wattledger.commands.common import the_store
 from wattledger.errors import ApplicationError
-from wattledger.terminal import print_error
+from wattledger.views.terminal import print_error
 
 
 def cdrs(

@@ -9,8 +9,8 @@ from typing import Any
 from wattledger.errors import ApplicationError
 from wattledger.settings import Settings, load_settings
 from wattledger.store import Store
-from wattledger.terminal import print_error, print_json, print_table, set_up_logging
 from wattledger.verbs import open_store
+from wattledger.views.terminal import print_error, print_json, print_table, set_up_logging
 
 
 def settings_for(data_dir: Path | None, *, debug: bool, live: bool = False) -> Settings:

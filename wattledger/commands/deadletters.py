@@ -8,8 +8,8 @@ from typing import Any
 from wattledger.commands.common import read, show_rows, the_store
 from wattledger.errors import ApplicationError
 from wattledger.store import Store
-from wattledger.terminal import print_error, print_json, print_table
 from wattledger.verbs import publish_records
+from wattledger.views.terminal import print_error, print_json, print_table
 
 _LISTED_MAX = 1_000
 

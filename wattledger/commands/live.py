@@ -20,8 +20,8 @@ from wattledger.crew import Crew
 from wattledger.errors import ApplicationError
 from wattledger.patience import patiently
 from wattledger.store import Store
-from wattledger.terminal import print_error, print_json, progress_report
 from wattledger.verbs import advance_clock
+from wattledger.views.terminal import print_error, print_json, progress_report
 
 _CLOCK_S = 1.0
 

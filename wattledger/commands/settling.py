@@ -8,9 +8,9 @@ from pathlib import Path
 import orjson
 
 from wattledger.commands.common import make_folder, settings_for, show_summary, tell_faults, the_store
-from wattledger.terminal import print_json, progress_report
 from wattledger.verbs import open_store, publish_files
 from wattledger.verbs import settle as engine_settle
+from wattledger.views.terminal import print_json, progress_report
 
 
 def settle(

@@ -29,8 +29,8 @@ from projections.queries import (
 from wattledger.demo.cast import PLAYERS
 from wattledger.demo.charging import FOLLOWED_SESSION
 from wattledger.demo.messages import stamp
-from wattledger.session_view import energy_sentence, pricing, ratings_of
-from wattledger.terminal import output
+from wattledger.views.session import energy_sentence, pricing, ratings_of
+from wattledger.views.terminal import output
 
 PAYOUTS_SHOWN = 3
 PAYOUT_KEYS = ("initiated", "settled", "failed", "returned")

@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from ledger.audit import AuditReport, Check, Severity
-from wattledger.terminal import print_table
+from wattledger.views.terminal import print_table
 
 
 def report_document(report: AuditReport) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from wattledger.commands.options import tax
 from wattledger.errors import ApplicationError
 from wattledger.given_file import read_given
-from wattledger.options import tax
-from wattledger.terminal import set_up_logging
+from wattledger.views.terminal import set_up_logging
 
 OCPI_2_2_1, OCPI_2_3_0 = "2.2.1", "2.3.0"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from wattledger.commands.common import show_rows, tell_faults, the_store
-from wattledger.terminal import print_json, print_table, progress_report
+from wattledger.views.terminal import print_json, print_table, progress_report
 
 if TYPE_CHECKING:
     from engine.what_if import Amounts, Order, SessionIf, Totals

@@ -9,7 +9,7 @@ import orjson
 
 from wattledger.commands.common import make_folder, read, show_rows, show_summary, the_store
 from wattledger.errors import ApplicationError
-from wattledger.terminal import print_json, set_up_logging
+from wattledger.views.terminal import print_json, set_up_logging
 
 
 def payouts_list(data_dir: Path | None, operator: str | None, *, json: bool, debug: bool) -> None:
@@ -68,7 +68,7 @@ def session(data_dir: Path | None, session_id: str, *, json: bool, debug: bool) 
 def verify(data_dir: Path | None, *, json: bool, debug: bool) -> None:
     """`wattledger verify`."""
     from ledger.audit import verify as audit
-    from wattledger.audit_view import report_document, show_report
+    from wattledger.views.audit import report_document, show_report
 
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
         report = audit(store.dsn)

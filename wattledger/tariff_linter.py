@@ -10,7 +10,7 @@ import orjson
 
 from wattledger.errors import ApplicationError
 from wattledger.given_file import read_given
-from wattledger.terminal import print_json, set_up_logging
+from wattledger.views.terminal import print_json, set_up_logging
 
 ERROR, WARNING = "error", "warning"
 
