@@ -1,16 +1,17 @@
-"""Commands about tariffs: check them before they are published, and list what was."""
+"""The linter of tariffs: reads files of tariffs or events and tells what would be refused or warned about."""
 
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
-from wattledger.errors import ApplicationError
+from contracts.tariff_check import TARIFF_TYPES, event_faults, tariff_faults
+from domain.calendar import instant
+from domain.tariff.lint import lint
+from domain.tariff.published import taxes_of
 from wattledger.given_file import read_given
-from wattledger.views.terminal import print_json, set_up_logging
 
 ERROR, WARNING = "error", "warning"
 
@@ -31,9 +32,8 @@ class Remark(NamedTuple):
         return f"{which}: {self.level}: {self.path}: {self.sentence} [{self.code}]"
 
 
-def tariff_lint(files: Sequence[str], *, json: bool, debug: bool) -> None:
-    """`wattledger tariff lint`."""
-    set_up_logging("DEBUG" if debug else "WARNING")
+def check_files(files: Sequence[str]) -> tuple[int, list[Remark]]:
+    """How many tariffs files hold, and the remarks about them; raises ApplicationError for an unreadable file."""
     remarks: list[Remark] = []
     tariffs = 0
     for file in files:
@@ -43,53 +43,7 @@ def tariff_lint(files: Sequence[str], *, json: bool, debug: bool) -> None:
             elif _brings_a_tariff(document):
                 tariffs += 1
                 remarks += _remarks(file, number, document)
-    errors = sum(remark.level == ERROR for remark in remarks)
-    warnings = len(remarks) - errors
-    if json:
-        found = [remark._asdict() for remark in remarks]
-        print_json({"tariffs": tariffs, "errors": errors, "warnings": warnings, "findings": found})
-    else:
-        for remark in remarks:
-            sys.stdout.write(" ".join(str(remark).split()) + "\n")
-        sys.stderr.write(f"tariffs: {tariffs}, errors: {errors}, warnings: {warnings}\n")
-    if errors:
-        sys.exit(1)
-    if not tariffs:
-        raise ApplicationError(f"{', '.join(files)}: no tariff in it; name files with OCPI tariffs or events")
-
-
-def tariff_list(data_dir: Path | None, operator: str | None, *, json: bool, debug: bool) -> None:
-    """`wattledger tariff list`."""
-    from contracts.values import format_time
-    from ledger.intake.tariff_versions import tariff_versions
-    from wattledger.commands.common import read, show_rows, the_store
-
-    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        found = read(store, lambda cursor: tariff_versions(cursor, operator))
-    rows = [
-        {
-            "operator_id": version.operator_id,
-            "tariff_id": version.tariff_id,
-            "partner": version.partner,
-            "effective_from": format_time(version.effective_from),
-            "published": format_time(version.published_at),
-            "hash": version.hash,
-            "warnings": [dict(finding) for finding in version.findings],
-        }
-        for version in found
-    ]
-    if not json:
-        # The beginning of a hash is enough for people to tell versions apart.
-        rows = [
-            row
-            | {"hash": str(row["hash"])[:12], "warnings": "\n".join(_short(finding) for finding in row["warnings"])}
-            for row in rows
-        ]
-    show_rows("Tariffs", rows, (), json=json, whole=("tariff_id", "hash"))
-
-
-def _short(finding: Any) -> str:
-    return f"{finding['code']} {finding['path']}"
+    return tariffs, remarks
 
 
 # Reading -----------------------------------------------------------------------------------------------------------
@@ -138,8 +92,6 @@ def _not_json(file: str, number: int, error: Exception) -> Remark:
 
 def _brings_a_tariff(document: Any) -> bool:
     """Whether a document is to be checked; events of other kinds may stand beside those of tariffs."""
-    from contracts.tariff_check import TARIFF_TYPES
-
     return not _is_event(document) or document.get("type") in TARIFF_TYPES
 
 
@@ -149,8 +101,6 @@ def _is_event(document: Any) -> bool:
 
 def _remarks(file: str, number: int, document: Any) -> list[Remark]:
     """The errors of a document or, when it has none, its warnings."""
-    from contracts.tariff_check import event_faults, tariff_faults
-
     is_event = _is_event(document)
     tariff_id = _id_of(document.get("data") if is_event else document)
     faults = event_faults(document) if is_event else tariff_faults(document)
@@ -169,10 +119,6 @@ def _remarks(file: str, number: int, document: Any) -> list[Remark]:
 
 def warnings_of(data: dict[str, Any]) -> Sequence[Any]:
     """The warnings about the tariff in the data of an event that was accepted."""
-    from domain.calendar import instant
-    from domain.tariff.lint import lint
-    from domain.tariff.published import taxes_of
-
     effective_from: datetime | None = instant(data["effective_from"]) if data.get("effective_from") else None
     return lint(data["tariff"], taxes_of(data.get("taxes")), effective_from)
 

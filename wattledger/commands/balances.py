@@ -1,30 +1,67 @@
-"""Commands that read the book itself."""
+"""Commands about balances: what operators are owed, and what was posted to an account of the book."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
-from wattledger.commands.common import show_rows, the_store
+import typer
+
+from wattledger.commands.common import read, the_store
+from wattledger.commands.options import DataDir, Debug, Json, moment
 from wattledger.errors import ApplicationError
+from wattledger.views.tables import show_rows
+
+app = typer.Typer()
 
 # (currency, account) and what was posted to it: debits and credits in minor units, both positive.
 _Row: TypeAlias = tuple[str, str, int, int]
-_COLUMNS = ("debits", "credits", "balance")
 # Meter registers, energy to be billed, energy billed: accounts of a commodity, not of money.
-ENERGY_CODES = ("9100", "9110", "9120")
-WATT_HOURS = "Wh"
+_ENERGY_CODES = ("9100", "9110", "9120")
 
 
+@app.command()
+def balances(data_dir: DataDir = None, json: Json = False, debug: Debug = False) -> None:
+    """Show what each operator is owed, by where it stands."""
+    from projections import queries
+    from projections.documents.balances import OWED, operator_balance_document
+
+    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
+        found = read(store, queries.operator_balances)
+    show_rows("Operator balances", [operator_balance_document(each) for each in found], OWED, json=json)
+
+
+@app.command()
 def balance(
-    data_dir: Path | None, account: str, currency: str | None, at: datetime | None, *, json: bool, debug: bool
+    account: Annotated[
+        str, typer.Argument(metavar="ACCOUNT", help="2010/OP-1, or 2010 for all accounts of the code.")
+    ],
+    currency: Annotated[str | None, typer.Option("--currency", help="Only this currency.")] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="TIME", help="As of then: RFC 3339 with an offset; inclusive.")
+    ] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
 ) -> None:
-    """`wattledger balance`: one account, or all of a code when it has no dimension; the balance is debit positive."""
-    if account.partition("/")[0] in ENERGY_CODES:
-        _energy_balance(data_dir, account, at, json=json, debug=debug)
-        return
-    from domain.money import format_minor
+    """Show what was posted to an account of the book, now or by the effective time TIME."""
+    from projections.documents.balances import POSTED
+
+    as_of = moment(at, "--at")
+    if account.partition("/")[0] in _ENERGY_CODES:
+        rows = _energy(account, as_of, data_dir, debug=debug)
+    else:
+        rows = _money(account, currency, as_of, data_dir, debug=debug)
+    title = f"Balance as of {as_of.isoformat().replace('+00:00', 'Z')}" if as_of else "Balance"
+    show_rows(title, rows, POSTED, json=json)
+
+
+def _money(
+    account: str, currency: str | None, at: datetime | None, data_dir: Path | None, *, debug: bool
+) -> list[dict[str, Any]]:
+    """One account, or all of a code when it has no dimension."""
     from ledger.database import Role, connect
+    from projections.documents.balances import account_document
 
     with (
         the_store(data_dir, debug=debug, needs_kafka=False) as store,
@@ -39,21 +76,13 @@ def balance(
             f"nothing was ever posted to {account!r}{within}; name a code of the chart of accounts, such as 2010, "
             "or one with its dimension, such as 2010/OP-1"
         )
-    rows = [
-        {"account": name, "currency": unit}
-        | {
-            column: format_minor(amount, unit)
-            for column, amount in zip(_COLUMNS, (debits, credits, debits - credits), strict=True)
-        }
-        for unit, name, debits, credits in found
-    ]
-    title = f"Balance as of {at.isoformat().replace('+00:00', 'Z')}" if at else "Balance"
-    show_rows(title, rows, _COLUMNS, json=json)
+    return [account_document(name, unit, debits, credits) for unit, name, debits, credits in found]
 
 
-def _energy_balance(data_dir: Path | None, account: str, at: datetime | None, *, json: bool, debug: bool) -> None:
+def _energy(account: str, at: datetime | None, data_dir: Path | None, *, debug: bool) -> list[dict[str, Any]]:
     """The commodity accounts, in Wh; they are kept by the read models, as of now only."""
     from ledger.database import Role, connect
+    from projections.documents.balances import energy_account_document
     from projections.energy import energy_balances
     from projections.runner import catch_up
 
@@ -67,11 +96,7 @@ def _energy_balance(data_dir: Path | None, account: str, at: datetime | None, *,
         raise ApplicationError(
             f"no energy was ever posted to {account!r}; name 9100, 9110 or 9120, or one of their own"
         )
-    rows = [
-        {"account": name, "currency": WATT_HOURS} | dict(zip(_COLUMNS, amounts, strict=True))
-        for name, *amounts in found
-    ]
-    show_rows("Balance", rows, _COLUMNS, json=json)
+    return [energy_account_document(name, amounts) for name, *amounts in found]
 
 
 def _of_account(cursor: Any, account: str, at: datetime | None) -> Iterator[_Row]:

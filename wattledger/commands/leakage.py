@@ -1,45 +1,40 @@
-"""Commands about energy: what was metered and not billed, and why."""
+"""`wattledger leakage`: what was metered and not billed, and why."""
 
-from collections.abc import Sequence
-from datetime import datetime
-from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from wattledger.commands.common import show_rows, the_store
+import typer
 
-_NUMBERS = ("sessions", "metered_wh", "billed_wh", "leaked_wh")
+from wattledger.commands.common import the_store
+from wattledger.commands.options import DataDir, Debug, Json, utc_span
+from wattledger.views.tables import show_rows
+
+app = typer.Typer()
 
 
+@app.command()
 def leakage(
-    data_dir: Path | None,
-    operator: str | None,
-    since: datetime | None,
-    before: datetime | None,
-    *,
-    sessions: bool,
-    json: bool,
-    debug: bool,
+    operator: Annotated[str | None, typer.Option("--operator", help="Only this operator.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="D", help="Ended on this UTC day or later, or from this time on.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", metavar="D", help="Ended on this UTC day or earlier, or before this time.")
+    ] = None,
+    sessions: Annotated[bool, typer.Option("--sessions", help="Each session that leaks, instead of sums.")] = False,
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
 ) -> None:
-    """`wattledger leakage`: by operator and cause, or session by session where the two differ."""
+    """Show energy that was metered and not billed, by operator and cause."""
     from ledger.database import Role, connect
-    from projections.energy import leakage as by_cause
-    from projections.energy import leaking_sessions
+    from projections import energy
+    from projections.documents.leakage import ENERGY, leakage_document
     from projections.runner import catch_up
 
+    since_, before = utc_span(since, until)
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
         catch_up(store.dsn)
         with connect(store.dsn, Role.AUDITOR) as connection:
-            find = leaking_sessions if sessions else by_cause
-            rows = _rows(list(find(connection, operator, since, before)))
-    show_rows("Energy metered and billed, in Wh", rows, _NUMBERS, json=json, whole=("cause",))
-
-
-def _rows(found: Sequence[Any]) -> list[dict[str, Any]]:
-    from domain.money import plain
-
-    return [
-        {"operator_id": each.operator_id, "cause": each.cause}
-        | ({"session_id": each.session_id} if each.session_id else {"sessions": each.sessions})
-        | {name: plain(getattr(each, name)) for name in ("metered_wh", "billed_wh", "leaked_wh")}
-        for each in found
-    ]
+            find = energy.leaking_sessions if sessions else energy.leakage
+            rows = [leakage_document(each) for each in find(connection, operator, since_, before)]
+    show_rows("Energy metered and billed, in Wh", rows, ("sessions", *ENERGY), json=json, whole=("cause",))

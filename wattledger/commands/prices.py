@@ -5,46 +5,60 @@ import sys
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from wattledger.commands.options import tax
+import typer
+
+from wattledger.commands.common import log_without_settings
+from wattledger.commands.options import Debug, read_tax
 from wattledger.errors import ApplicationError
 from wattledger.given_file import read_given
-from wattledger.views.terminal import set_up_logging
 
-OCPI_2_2_1, OCPI_2_3_0 = "2.2.1", "2.3.0"
+if TYPE_CHECKING:
+    from domain.tariff.tariff import Tariff
 
-
-class PriceWish(NamedTuple):
-    """What is to be priced and how: `taxes` are texts as GST=5, `ocpi` is the version of the prices printed."""
-
-    cdr: Path
-    tariff: Path | None
-    time_zone: str | None
-    taxes: Sequence[str]
-    ocpi: str | None
-    explain: bool
+app = typer.Typer()
 
 
-def price(wish: PriceWish, *, debug: bool) -> None:
-    """`wattledger price`."""
+@app.command()
+def price(
+    cdr: Annotated[Path, typer.Argument(metavar="CDR.json", help="An OCPI CDR of 2.2.1 or 2.3.0.")],
+    tariff: Annotated[
+        Path | None, typer.Option("--tariff", metavar="TARIFF.json", help="Instead of the CDR's own.")
+    ] = None,
+    time_zone: Annotated[
+        str | None, typer.Option("--time-zone", metavar="ZONE", help="IANA zone of the location; else UTC.")
+    ] = None,
+    tax: Annotated[
+        list[str] | None,
+        typer.Option("--tax", metavar="NAME=PERCENT", help="A tax on what has no vat (2.3.0); may be repeated."),
+    ] = None,
+    ocpi: Annotated[
+        Literal["2.2.1", "2.3.0"] | None, typer.Option("--ocpi", help="Form of the prices; else that of the tariff.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Add every line and every rounding.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Price the charging periods of an OCPI CDR and print the OCPI totals as JSON."""
     from domain.rating.partner_cdr import price_cdr
+    from projections.documents.prices import price_document
 
-    set_up_logging("DEBUG" if debug else "WARNING")
-    taxes = [tax(text) for text in wish.taxes]
-    given_zone = None if wish.time_zone is None else time_zone(wish.time_zone)
-    document = json_object(wish.cdr)
-    tariff = None if wish.tariff is None else json_object(wish.tariff)
-    if tariff is None and not document.get("tariffs"):
-        raise ApplicationError(f"{wish.cdr} carries no tariff; give one with --tariff TARIFF.json")
-    priced = price_cdr(document, given_zone or _zone_of(document, wish.cdr), tariff, taxes)
+    log_without_settings(debug=debug)
+    taxes = [read_tax(text) for text in tax or ()]
+    given_zone = None if time_zone is None else _given_zone(time_zone)
+    document = _json_object(cdr)
+    other = None if tariff is None else _json_object(tariff)
+    if other is None and not document.get("tariffs"):
+        raise ApplicationError(f"{cdr} carries no tariff; give one with --tariff TARIFF.json")
+    priced = price_cdr(document, given_zone or _zone_of(document, cdr), other, taxes)
     if given_zone is None:
         _say_which_zone(document, [each for each, _ in priced.parts])
-    sys.stdout.write(json.dumps(_shown(priced, wish), separators=(",", ":"), default=_number) + "\n")
+    shown = price_document(priced, ocpi, explain=explain)
+    sys.stdout.write(json.dumps(shown, separators=(",", ":"), default=_number) + "\n")
 
 
-def _say_which_zone(document: Mapping[str, Any], tariffs: Sequence[Any]) -> None:
+def _say_which_zone(document: Mapping[str, Any], tariffs: Sequence["Tariff"]) -> None:
     """A CDR has no time zone (OCPI mod_cdrs, CdrLocation): where its tariff has local times, nobody should guess."""
     from domain.rating.partner_cdr import stated_time_zone
 
@@ -61,37 +75,7 @@ def _number(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
 
 
-def _shown(priced: Any, wish: PriceWish) -> dict[str, Any]:
-    """The totals that apply and, when asked for, how they came about."""
-    from domain.rating.pricing import ocpi_totals
-    from domain.rating.taxed_totals import ocpi_totals_2_3_0
-
-    rating = priced.rating
-    newer = any(tariff.tax_included for tariff, _ in priced.parts)
-    version = wish.ocpi or (OCPI_2_3_0 if newer else OCPI_2_2_1)
-    totals = (ocpi_totals_2_3_0 if version == OCPI_2_3_0 else ocpi_totals)(rating, credit=priced.is_credit)
-    found = {name: value for name, value in totals.items() if value is not None}
-    return found | _explained(priced) if wish.explain else found
-
-
-def _explained(priced: Any) -> dict[str, Any]:
-    """The lines of all parts, each naming its tariff where there are several, and the roundings."""
-    from domain.rating.explanation import explained_lines, explained_rounding
-
-    lines: list[dict[str, Any]] = []
-    first = 0
-    for tariff, rating in priced.parts:
-        numbers = priced.period_numbers[first : first + len(rating.periods)]
-        made = explained_lines(rating, tariff, numbers)
-        lines += [line | {"tariff_id": tariff.id} for line in made] if len(priced.parts) > 1 else made
-        first += len(rating.periods)
-    rounding = explained_rounding(priced.rating, priced.currency, priced.parts[-1][1])
-    if priced.is_credit:
-        rounding["negated"] = True
-    return {"lines": lines, "rounding": rounding}
-
-
-def json_object(path: Path) -> dict[str, Any]:
+def _json_object(path: Path) -> dict[str, Any]:
     """The JSON object in a file, its numbers as decimals; raises ApplicationError when there is none."""
     try:
         document = json.loads(read_given(path), parse_float=Decimal, parse_constant=_no_number)
@@ -106,10 +90,8 @@ def _no_number(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
 
 
-def time_zone(name: str) -> ZoneInfo:
-    """An IANA time zone from an option; raises a misuse of the command when there is none of that name."""
-    import typer
-
+def _given_zone(name: str) -> ZoneInfo:
+    """The time zone of `--time-zone`; raises typer.BadParameter when there is none of that name."""
     try:
         return _zone(name)
     except ApplicationError as error:

@@ -1,103 +1,46 @@
-"""Commands that read, check, rebuild and price."""
+"""Commands about read models: rebuild them, and write their files."""
 
-import sys
 import time
-from collections.abc import Sequence
-from pathlib import Path
+from typing import Annotated
 
-import orjson
+import typer
 
-from wattledger.commands.common import make_folder, read, show_rows, show_summary, the_store
-from wattledger.errors import ApplicationError
-from wattledger.views.terminal import print_json, set_up_logging
+from wattledger.commands.common import make_folder, the_store
+from wattledger.commands.options import DataDir, Debug, Directory, Json
+from wattledger.views.summary import read_summary, show_summary
+from wattledger.views.tables import show_rows
 
-
-def payouts_list(data_dir: Path | None, operator: str | None, *, json: bool, debug: bool) -> None:
-    """`wattledger payouts list`."""
-    from domain.money import format_minor
-    from projections import queries
-
-    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        found = read(store, lambda cursor: queries.payouts(cursor, operator))
-    rows = [
-        {
-            "payout_id": row.payout_id,
-            "operator_id": row.operator_id,
-            "business_date": str(row.business_date),
-            "currency": row.currency,
-            "amount": format_minor(row.amount, row.currency),
-            "status": row.status,
-            "attempt": row.attempt,
-        }
-        for row in found
-    ]
-    show_rows("Payouts", rows, ("amount", "attempt"), json=json)
+app = typer.Typer()
 
 
-def balances(data_dir: Path | None, *, json: bool, debug: bool) -> None:
-    """`wattledger balances`."""
-    from domain.money import format_minor
-    from projections import queries
-
-    columns = ("pending", "available", "reserved", "disputed", "in_transit", "paid_out")
-    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        found = read(store, queries.operator_balances)
-    rows = [
-        {"operator_id": row.operator_id, "currency": row.currency}
-        | {name: format_minor(getattr(row, name), row.currency) for name in columns}
-        for row in found
-    ]
-    show_rows("Operator balances", rows, columns, json=json)
-
-
-def session(data_dir: Path | None, session_id: str, *, json: bool, debug: bool) -> None:
-    """`wattledger session`."""
-    from projections import queries
-    from wattledger.demo.show import session_document, show_session
-
-    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        story = read(store, lambda cursor: queries.session_story(cursor, session_id))
-    if story is None:
-        raise ApplicationError(f"no session {session_id!r} is known; ids are those of charging.session.started")
-    if json:
-        print_json(session_document(story))
-    else:
-        show_session(story)
-
-
-def verify(data_dir: Path | None, *, json: bool, debug: bool) -> None:
-    """`wattledger verify`."""
-    from ledger.audit import verify as audit
-    from wattledger.views.audit import report_document, show_report
-
-    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        report = audit(store.dsn)
-    if json:
-        print_json(report_document(report))
-    else:
-        show_report(report)
-    if not report.passed:
-        sys.exit(1)
-
-
-def rebuild(data_dir: Path | None, names: Sequence[str], *, json: bool, debug: bool) -> None:
-    """`wattledger rebuild`."""
+@app.command()
+def rebuild(
+    projections: Annotated[list[str] | None, typer.Argument(metavar="[PROJECTION...]", help="All when none.")] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Rebuild read models from the event store while the system runs."""
     from projections.rebuild import rebuild as rebuild_projections
 
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        positions = rebuild_projections(store.dsn, names or None)
-    show_rows("Rebuilt", [{"projection": n, "position": p} for n, p in positions.items()], ("position",), json=json)
+        positions = rebuild_projections(store.dsn, projections or None)
+    rows = [{"projection": name, "position": position} for name, position in positions.items()]
+    show_rows("Rebuilt", rows, ("position",), json=json)
 
 
-def export(data_dir: Path | None, directory: Path, *, json: bool, debug: bool) -> None:
-    """`wattledger export`."""
+@app.command()
+def export(directory: Directory, data_dir: DataDir = None, json: Json = False, debug: Debug = False) -> None:
+    """Write the files of a settlement from the store as it stands."""
+    from ledger.database import Role, connect
+    from ledger.intake import positions
     from projections.export import export as write_files
-    from wattledger.verbs import count
 
     make_folder(directory)
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
         began = time.monotonic()
-        tally = count(store)
+        with connect(store.dsn, Role.AUDITOR) as connection, connection.cursor() as cursor:
+            tally = positions.totals(cursor)
         events = tally.accepted + tally.duplicates + tally.conflicts + tally.dead_lettered
         summary = {
             "events_in": events,
@@ -109,17 +52,4 @@ def export(data_dir: Path | None, directory: Path, *, json: bool, debug: bool) -
             "events_per_second": 0,
         }
         write_files(store.dsn, directory, store.platform, summary)
-    show_summary(orjson.loads((directory / "summary.json").read_bytes()), directory, json=json)
-
-
-def schemas(directory: Path, *, json: bool, debug: bool) -> None:
-    """`wattledger schemas`."""
-    from contracts.schemas import write_schemas
-
-    set_up_logging("DEBUG" if debug else "WARNING")
-    make_folder(directory)
-    written = [str(path) for path in write_schemas(directory)]
-    if json:
-        print_json(written)
-    else:
-        sys.stdout.write(f"{len(written)} files written to {directory}\n")
+    show_summary(read_summary(directory), directory, json=json)

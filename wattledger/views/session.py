@@ -1,99 +1,89 @@
-"""How the price of a session came about: the lines as they were stored with its rating, for people and programs."""
+"""The story of a session for people: its messages, how its price came about, its entries, what paid it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from rich.console import RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from domain.session.decisions import SessionAssessed
-from domain.session.ratings import read_rating
-from projections.queries import SessionStory
+from domain.calendar import utc_seconds
+from domain.money import format_minor
+from projections.documents.session import ratings_of
+from projections.queries import PayoutRow
+from projections.story import SessionStory
+from wattledger.views.entries import entries_part
+from wattledger.views.pages import print_parts, titled_table
+from wattledger.views.prices import price_parts
 
-_HASH_CHARS_SHOWN = 12
-_ONE_RATING = ("at", "source", "id", "tariff", "energy_wh", "net", "gross")
-_NAMES = {"HOLDS": "Price", "REPLACED": "Replaced price", "WITHDRAWN": "Withdrawn price"}
-_COLUMNS = ("from", "to", "component", "quantity", "price", "step", "VAT %", "net", "gross")
-_NUMBERS = frozenset(_COLUMNS[3:])
+_AMOUNTS = ("net", "vat", "gross", "commission", "commission_vat", "operator_share")
 
-
-def ratings_of(story: SessionStory) -> Sequence[Mapping[str, Any]]:
-    """Every price the session was ever charged, once each, in the order in which they were decided.
-
-    Each has its lines and roundings, and a `standing`: `HOLDS`, `REPLACED` by another price, or `WITHDRAWN` where the
-    session is charged no more. An outcome tells the prices as they would be had all that is known been known in time,
-    so that what a late message changed is in earlier outcomes alone.
-    """
-    found: dict[tuple[Any, ...], Mapping[str, Any]] = {}
-    last: tuple[Any, ...] | None = None
-    is_charged = False
-    for event in story.timeline:
-        if isinstance(event, SessionAssessed):
-            told = [read_rating(text) for text in event.ratings]
-            found |= {_key(rating): rating for rating in told}
-            last = _key(told[-1]) if told else last
-            is_charged = event.gross is not None
-    of_last = "HOLDS" if is_charged else "WITHDRAWN"
-    return [{**rating, "standing": of_last if key == last else "REPLACED"} for key, rating in found.items()]
+# The few fields of a message that a reader wants to see.
+_TOLD = (
+    "meter_start_wh",
+    "register_wh",
+    "meter_stop_wh",
+    "state",
+    "tariff_id",
+    "reason",
+    "provider",
+    "settlement_id",
+)
+_TOLD_MONEY = ("amount", "fee")
 
 
-def _key(rating: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What makes one rating another."""
-    return tuple(rating[name] for name in _ONE_RATING)
+def show_session(story: SessionStory, console: Console | None = None) -> None:
+    """Print the story, on standard output where no console is given."""
+    print_parts(session_parts(story), console)
 
 
-def pricing(story: SessionStory) -> Iterator[RenderableType]:
-    """A table of priced lines for each price, with what was rounded below it."""
-    for rating in ratings_of(story):
-        yield _lines(rating)
-        yield Text(_roundings(rating["rounding"]), style="dim")
+def session_parts(story: SessionStory) -> list[RenderableType]:
+    """A session's messages, its price, its entries and the payouts that pay it."""
+    title = f"Session {story.session_id}: what it put on the book"
+    priced = Group(_outcome(story), *price_parts(ratings_of(story)), _energy_sentence(story))
+    return [_messages(story), priced, entries_part(title, story.entries), _paid_by(story)]
 
 
-def _lines(rating: Mapping[str, Any]) -> Table:
-    tariff = rating["tariff"][:_HASH_CHARS_SHOWN]
-    title = f"{_NAMES[rating['standing']]} as of {rating['at']}, by tariff {tariff}..., because of {rating['id']}"
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
-    for column in _COLUMNS:
-        table.add_column(column, justify="right" if column in _NUMBERS else "left", overflow="fold")
-    for line in rating["lines"]:
-        table.add_row(*_row(line))
+def _messages(story: SessionStory) -> Table:
+    table = titled_table(f"Session {story.session_id}: what was said about it", "time", "message", "says")
+    for fact in sorted(story.facts, key=lambda fact: (fact.time, fact.id)):
+        table.add_row(f"{utc_seconds(fact.time)}Z", fact.type, _gist(fact.data))
     return table
 
 
-def _row(line: Mapping[str, Any]) -> tuple[str, ...]:
-    name = f"reservation, {line['component']}" if line.get("reservation") else line["component"]
-    surplus = f" (+{line['rounded_up_by']})" if "rounded_up_by" in line else ""
+def _gist(data: Mapping[str, Any]) -> str:
+    told = [f"{name} {data[name]}" for name in _TOLD if data.get(name) is not None]
+    told += [f"{name} {data[name]['amount']} {data[name]['currency']}" for name in _TOLD_MONEY if data.get(name)]
+    return ", ".join(told)
+
+
+def _outcome(story: SessionStory) -> Text:
+    outcome = story.outcome
+    if outcome is None:
+        return Text("It is known from payments alone.")
+    if outcome.gross is None or outcome.currency is None:
+        return Text(f"{outcome.state}: {outcome.reason}")
+    amounts = [
+        f"{name.replace('_', ' ')} {format_minor(getattr(outcome, name), outcome.currency)}" for name in _AMOUNTS
+    ]
+    return Text(f"{outcome.state}: {outcome.energy_wh} Wh, {', '.join(amounts)} {outcome.currency}")
+
+
+def _paid_by(story: SessionStory) -> Text:
+    if not story.payouts:
+        return Text("No payout has paid it yet.")
+    return Text("\n".join(_paid_sentence(row) for row in story.payouts))
+
+
+def _paid_sentence(row: PayoutRow) -> str:
+    amount = f"{format_minor(row.amount, row.currency)} {row.currency}"
     return (
-        line["from"],
-        line["to"],
-        name,
-        f"{line['quantity']} {line['unit']}{surplus}",
-        line["price"],
-        str(line.get("step_size", "")),
-        line.get("vat", "none"),
-        line["excl_vat"],
-        line["incl_vat"],
+        f"Paid by payout {row.payout_id} of business date {row.business_date}: {amount} over {row.entries} entries, "
+        f"handed off {utc_seconds(row.fired_at)}Z, {row.status} {utc_seconds(row.status_at)}Z"
     )
 
 
-def _roundings(rounding: Mapping[str, Any]) -> str:
-    said = [
-        f"{each['component']} raised from {each['before']} to {each['after']} {each['unit']} "
-        f"(step {each['step_size']} {each['step_unit']})"
-        for each in rounding.get("steps", ())
-    ]
-    said += [
-        f"{each['side']} moved from {each['before']} to {each['after']} by {each['bound']}"
-        for each in rounding.get("bounds", ())
-    ]
-    exact, posted = rounding["sum"], rounding["ledger"]
-    said.append(f"sum {exact['excl_vat']} and {exact['incl_vat']} incl. VAT")
-    said.append(f"posted {posted['excl_vat']} and {posted['incl_vat']} ({posted['rule']})")
-    return "; ".join(said)
-
-
-def energy_sentence(story: SessionStory) -> Text:
+def _energy_sentence(story: SessionStory) -> Text:
     """What the meter counted and what CDRs billed of it, in one line."""
     told = [f"{each.kind} {each.wh} Wh {each.debit} from {each.credit}" for each in story.energy]
     return Text(f"Energy: {'; '.join(told) or 'none'}", style="dim")
