@@ -22,6 +22,9 @@ from wattledger.commands import (
     settling,
     tariffs,
 )
+from wattledger.help_printer import load_help_printer
+
+_HELP = ("-h", "--help")
 
 app = typer.Typer(
     name="wattledger",
@@ -29,7 +32,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": [*_HELP]},
 )
 # In the order in which the help lists them.
 for noun in (
@@ -42,6 +45,8 @@ for noun in (
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit status: 0 done, 1 refused or a discrepancy found, 2 wrong usage."""
     given = sys.argv[1:] if arguments is None else arguments
+    if not given or any(word in _HELP for word in given):
+        load_help_printer()
     try:
         return _status(app(args=given, prog_name="wattledger", standalone_mode=False))
     except SystemExit as leaving:
