@@ -1,13 +1,14 @@
 """The CDRs that went out, one JSON line each, in either version of OCPI and in the order of `cdrs.jsonl`."""
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
 import orjson
-from psycopg import Cursor, IsolationLevel
+from psycopg import Connection, Cursor, IsolationLevel
 from psycopg.rows import TupleRow, tuple_row
 
 from domain.cdr.version_2_3_0 import cdr_2_3_0
@@ -16,7 +17,6 @@ from domain.session.decisions import CdrCredited, CdrIssued
 from domain.session.session import session_stream
 from domain.tariff.published import tariff_hash, taxes_of
 from domain.tariff.taxes import tax_included_of
-from ledger.database import Role, connect
 from ledger.events.codec import decode, dump
 
 OCPI_VERSIONS = OCPI_2_2_1, OCPI_2_3_0 = "2.2.1", "2.3.0"
@@ -58,12 +58,12 @@ class CdrFilter:
     issued_before: datetime | None = None
 
 
-def cdr_lines_at_once(dsn: str, wanted: CdrFilter, version: str = OCPI_2_2_1) -> Generator[bytes, None, None]:
-    """As `cdr_lines`, of one moment of the store; a transaction is open until all are read or it is closed."""
-    with connect(dsn, Role.AUDITOR) as connection:
-        connection.isolation_level = IsolationLevel.REPEATABLE_READ
-        with connection.cursor() as cursor:
-            yield from cdr_lines(cursor, wanted, version)
+@contextmanager
+def snapshot(connection: Connection[TupleRow]) -> Iterator[Cursor[TupleRow]]:
+    """A cursor that sees one moment of the store; the connection has no transaction open."""
+    connection.isolation_level = IsolationLevel.REPEATABLE_READ
+    with connection.transaction(), connection.cursor() as cursor:
+        yield cursor
 
 
 def cdr_lines(cursor: Cursor[TupleRow], wanted: CdrFilter, version: str = OCPI_2_2_1) -> Iterator[bytes]:

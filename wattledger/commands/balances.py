@@ -81,17 +81,13 @@ def _money(
 
 def _energy(account: str, at: datetime | None, data_dir: Path | None, *, debug: bool) -> list[dict[str, Any]]:
     """The commodity accounts, in Wh; they are kept by the read models, as of now only."""
-    from ledger.database import Role, connect
     from projections.documents.balances import energy_account_document
     from projections.energy import energy_balances
-    from projections.runner import catch_up
 
     if at is not None:
         raise ApplicationError(f"{account!r} holds energy, whose balance is known as of now only; leave out --at")
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        catch_up(store.dsn)
-        with connect(store.dsn, Role.READER) as connection, connection.cursor() as cursor:
-            found = energy_balances(cursor, account)
+        found = read(store, lambda cursor: list(energy_balances(cursor, account)))
     if not found:
         raise ApplicationError(
             f"no energy was ever posted to {account!r}; name 9100, 9110 or 9120, or one of their own"

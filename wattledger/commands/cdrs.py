@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -32,16 +32,19 @@ def cdrs(
     debug: Debug = False,
 ) -> None:
     """Write the CDRs and credit CDRs that went out, one JSON document a line, by session."""
-    from projections.cdr_lines import OCPI_VERSIONS, CdrFilter, cdr_lines_at_once
-    from projections.runner import catch_up
+    from projections.cdr_lines import OCPI_VERSIONS, CdrFilter, cdr_lines, snapshot
+    from projections.freshness import up_to_date
 
     wanted = CdrFilter(session_id, operator, *utc_span(since, until))
     if ocpi not in OCPI_VERSIONS:
         raise ApplicationError(f"OCPI {ocpi!r} is not written here; ask for {' or '.join(OCPI_VERSIONS)}")
-    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        catch_up(store.dsn)
-        with closing(cdr_lines_at_once(store.dsn, wanted, ocpi)) as lines, _sink(out) as file:
-            written = _write(file, lines)
+    with (
+        the_store(data_dir, debug=debug, needs_kafka=False) as store,
+        up_to_date(store.dsn) as connection,
+        snapshot(connection) as cursor,
+        _sink(out) as file,
+    ):
+        written = _write(file, cdr_lines(cursor, wanted, ocpi))
     if out is not None:
         sys.stdout.write(f"{written} CDRs of OCPI {ocpi} written to {out}\n")
     elif not written:

@@ -42,11 +42,9 @@ def the_store(
 
 def read(store: "Store", query: Callable[[Any], Any]) -> Any:
     """What a query finds with a cursor that may read everything, once the read models are up to date."""
-    from ledger.database import Role, connect
-    from projections.runner import catch_up
+    from projections.freshness import up_to_date
 
-    catch_up(store.dsn)
-    with connect(store.dsn, Role.AUDITOR) as connection, connection.cursor() as cursor:
+    with up_to_date(store.dsn) as connection, connection.cursor() as cursor:
         return query(cursor)
 
 

@@ -26,15 +26,12 @@ def leakage(
     debug: Debug = False,
 ) -> None:
     """Show energy that was metered and not billed, by operator and cause."""
-    from ledger.database import Role, connect
     from projections import energy
     from projections.documents.leakage import ENERGY, leakage_document
-    from projections.runner import catch_up
+    from projections.freshness import up_to_date
 
-    since_, before = utc_span(since, until)
-    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        catch_up(store.dsn)
-        with connect(store.dsn, Role.AUDITOR) as connection:
-            find = energy.leaking_sessions if sessions else energy.leakage
-            rows = [leakage_document(each) for each in find(connection, operator, since_, before)]
+    first, before = utc_span(since, until)
+    find = energy.leaking_sessions if sessions else energy.leakage
+    with the_store(data_dir, debug=debug, needs_kafka=False) as store, up_to_date(store.dsn) as connection:
+        rows = [leakage_document(each) for each in find(connection, operator, first, before)]
     show_rows("Energy metered and billed, in Wh", rows, ("sessions", *ENERGY), json=json, whole=("cause",))
