@@ -1,13 +1,14 @@
 """The CDRs that went out, one JSON line each, in either version of OCPI and in the order of `cdrs.jsonl`."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
 import orjson
-from psycopg import Cursor
+from psycopg import Connection, Cursor, IsolationLevel
 from psycopg.rows import TupleRow, tuple_row
 
 from domain.cdr.version_2_3_0 import cdr_2_3_0
@@ -55,6 +56,14 @@ class CdrFilter:
     operator_id: str | None = None
     issued_from: datetime | None = None
     issued_before: datetime | None = None
+
+
+@contextmanager
+def snapshot(connection: Connection[TupleRow]) -> Iterator[Cursor[TupleRow]]:
+    """A cursor that sees one moment of the store; the connection has no transaction open."""
+    connection.isolation_level = IsolationLevel.REPEATABLE_READ
+    with connection.transaction(), connection.cursor() as cursor:
+        yield cursor
 
 
 def cdr_lines(cursor: Cursor[TupleRow], wanted: CdrFilter, version: str = OCPI_2_2_1) -> Iterator[bytes]:

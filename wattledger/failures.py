@@ -9,7 +9,7 @@ from domain.errors import DomainError
 from ledger.errors import LedgerError, MachineryFault
 from projections.errors import ProjectionError
 from wattledger.errors import ApplicationError
-from wattledger.terminal import print_error
+from wattledger.views.terminal import print_error
 
 # What is said in words that were meant for people; anything else is a defect of ours and says so.
 _EXPECTED = (

@@ -6,8 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from wattledger.errors import SettingsError
 
@@ -88,10 +87,10 @@ def _processors() -> int:
     return min(usable or 1, _PROCESSES_MAX)
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything that can be set; each field is the variable of that name behind `WATTLEDGER_`."""
 
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, validate_default=True)
 
     database_url: Annotated[str, AfterValidator(_postgres_url)] | None = None
     kafka_bootstrap: Annotated[str, AfterValidator(_broker_addresses)] | None = None
@@ -118,6 +117,14 @@ class Settings(BaseSettings):
     platform_bic: Annotated[str, AfterValidator(_well_formed_bic)] = _EXAMPLE_BIC
     platform_account_number: str = Field(default="000123456789", min_length=1, max_length=34)
     platform_routing_code: str = Field(default="021000021", min_length=1, max_length=35)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_environment(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """What is not given comes from its variable, in letters of any case; an empty one counts as not set."""
+        variables = {name.lower(): text for name, text in os.environ.items() if text}
+        named = {field: f"{ENV_PREFIX}{field}".lower() for field in cls.model_fields}
+        return {field: variables[name] for field, name in named.items() if name in variables} | given
 
     @model_validator(mode="after")
     def _sasl_is_whole(self) -> Self:

@@ -1,62 +1,35 @@
-"""The composition root: puts services, intake, clock, projections and files together, one verb a function."""
+"""The composition root: puts intake, clock, projections and files together, one verb a function."""
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from consumers.files import EventFiles, TooLarge
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing, publish
 from consumers.relay import drain
 from consumers.run import backlog
-from consumers.topics import CATALOGUE_TOPIC, ensure_topics
+from consumers.topics import CATALOGUE_TOPIC
 from engine.too_large import refuse_too_large
 from ledger.gateway import Gateway
 from ledger.intake import positions
 from ledger.intake.positions import Partition, Tally
-from ledger.migrate import migrate
 from projections.export import export
 from projections.registry import PROJECTIONS
 from wattledger.crew import Crew, OnProgress
-from wattledger.embedded import services
 from wattledger.errors import ApplicationError
 from wattledger.patience import patiently
 from wattledger.portions import AdvanceSessions, Consume, Project, adding_up, by_partition
-from wattledger.settings import Settings
 from wattledger.store import Store
-
-T = TypeVar("T")
 
 # A session that the clock looks at is as much work as this many records.
 _RECORDS_PER_DUE_SESSION = 5
 # Less than this is judged twice, if need be, sooner than the catalogue is read by itself.
 _BACKLOG_WORTH_ORDER = 4_000
-
-
-@contextmanager
-def open_store(settings: Settings, *, needs_kafka: bool = True) -> Iterator[Store]:
-    """The configured services, or embedded ones for as long as the block runs, with schema and topics in place."""
-    with services(settings, settings.data_dir, with_kafka=needs_kafka) as running:
-        store = Store.at(running.dsn, running.bootstrap, settings)
-        # Embedded servers come back by themselves when they are killed; others are their owner's to start.
-        ready = patiently if settings.embedded else _at_once
-        ready(lambda: prepare(store, needs_kafka=needs_kafka))
-        yield store
-
-
-def prepare(store: Store, *, needs_kafka: bool = True) -> None:
-    """Bring the schema up to date and make the topics that are missing; safe to do again at any time."""
-    migrate(store.dsn)
-    if needs_kafka:
-        asyncio.run(ensure_topics(store.kafka))
-
-
-def _at_once(step: Callable[[], T]) -> T:
-    return step()
 
 
 def publish_records(store: Store, records: Iterable[Outgoing]) -> int:

@@ -15,13 +15,15 @@ from engine.clock import Clock
 from engine.intake import Intake
 from engine.ports import Record
 from ledger.migrate import migrate
-from projections.queries import session_story, totals
+from projections.queries import totals
 from projections.runner import catch_up
+from projections.story import session_story
 from wattledger.demo import FOLLOWED_SESSION, network
 from wattledger.demo.mishaps import SILENT_SESSION
 from wattledger.demo.network import GARBAGE
-from wattledger.demo.show import demo_document, read_result, render, show_demo, show_session
+from wattledger.demo.show import demo_document, read_result, render, show_demo
 from wattledger.embedded import EmbeddedPostgres
+from wattledger.views.session import show_session
 
 TOPIC = "all"
 

@@ -18,10 +18,11 @@ from tests.end_to_end.running import Home, counts_add_up
 from tests.support.waiting import wait_until
 from wattledger.crew import Crew
 from wattledger.embedded import services
+from wattledger.opening import prepare
 from wattledger.portions import Consume, Hands, OnPortion, Portion
 from wattledger.settings import Settings, default_cache_dir
 from wattledger.store import Store
-from wattledger.verbs import advance_clock, consume_all, count, prepare, project_all, publish_files
+from wattledger.verbs import advance_clock, consume_all, count, project_all, publish_files
 
 # Small enough that the invented network is worth three processes.
 SHARED = {"PROCESSES": "3", "BACKLOG_PER_PROCESS": "500", "BATCH_MAX_RECORDS": "100"}

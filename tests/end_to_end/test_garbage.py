@@ -18,8 +18,9 @@ from tests.end_to_end.conftest import Settled, settled
 from tests.end_to_end.running import Home, counts_add_up, documents
 from tests.support.events import captured, ended, event, lines, money, operator, session, started, tariff
 from wattledger.embedded import Services, services
+from wattledger.opening import prepare
 from wattledger.store import Store
-from wattledger.verbs import prepare, publish_files
+from wattledger.verbs import publish_files
 
 SESSIONS = 30
 CLEAN = [operator(), tariff(), *(e for n in range(SESSIONS) for e in session(f"S-{n}", f"2026-03-{n % 9 + 1:02d}"))]

@@ -12,8 +12,8 @@ from engine.what_if import standing, what_if
 from tests.support.engine import Engine
 from tests.support.events import ended, operator, started, tariff
 from wattledger.cli import main
+from wattledger.commands.options import read_tax
 from wattledger.errors import ApplicationError
-from wattledger.options import tax
 from wattledger.rerating import Wish, envelope, order_of
 from wattledger.settings import Settings
 from wattledger.store import Store
@@ -43,7 +43,7 @@ def store(engine: Engine) -> Store:
 def price_under(store: Store, named: str | Path, *taxes: str) -> tuple[int, int]:
     """Net and gross that the session would cost, in cents."""
     at = datetime(2026, 3, 8, tzinfo=UTC)
-    wish = Wish("OP-1", DAY, DAY, str(named), None, at, taxes=tuple(map(tax, taxes)))
+    wish = Wish("OP-1", DAY, DAY, str(named), None, at, taxes=tuple(map(read_tax, taxes)))
     (found,) = what_if(store.dsn, order_of(store, wish))
     assert found.billed is not None
     assert found.billed.gross == 1150
@@ -78,7 +78,7 @@ def test_taxes_can_be_named_beside_a_file(store: Store, tmp_path: Path, tax_incl
 def test_an_order_is_given_with_its_taxes(store: Store, engine: Engine, tmp_path: Path) -> None:
     path = file(tmp_path, untaxed("NEW")["tariff"])
     at = datetime(2026, 3, 8, tzinfo=UTC)
-    order = order_of(store, Wish("OP-1", DAY, DAY, str(path), None, at, "as agreed", (tax("GST=5"),)))
+    order = order_of(store, Wish("OP-1", DAY, DAY, str(path), None, at, "as agreed", (read_tax("GST=5"),)))
     engine.feed([envelope(order.id, utc_text(order.time), order.data)])
     engine.advance("2026-03-08T01:00:00Z")
     (found,) = standing(store.dsn, order)

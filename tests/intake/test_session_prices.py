@@ -9,11 +9,12 @@ from psycopg.rows import TupleRow
 from rich.console import Console
 
 from ledger.database import Role, connect
-from projections.queries import session_story
+from projections.documents.session import ratings_of
 from projections.runner import catch_up
+from projections.story import session_story
 from tests.support.engine import Engine
 from tests.support.events import corrected, ended, metered, operator, started, tariff
-from wattledger.session_view import pricing, ratings_of
+from wattledger.views.prices import price_parts
 
 UNTIL = "2026-03-10T00:00:00Z"
 
@@ -103,7 +104,7 @@ def test_people_see_which_price_holds(engine: Engine, cursor: Cursor[TupleRow]) 
     assert story is not None
     console = Console(width=200)
     with console.capture() as shown:
-        for each in pricing(story):
+        for each in price_parts(ratings_of(story)):
             console.print(each)
     titles = [line.split(" as of ")[0] for line in shown.get().splitlines() if " as of " in line]
     assert titles == ["Replaced price", "Price"]

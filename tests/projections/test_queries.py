@@ -7,8 +7,9 @@ from domain.book.posting import entries_of
 from domain.book.standing import Booked, Retracted
 from domain.fact import RecordedFact
 from domain.session.session import session_stream
-from projections.queries import session_story, totals
+from projections.queries import totals
 from projections.runner import catch_up
+from projections.story import session_story
 from tests.projections.builders import (
     NOON,
     Recorder,

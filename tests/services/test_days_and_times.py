@@ -6,7 +6,7 @@ import pytest
 import typer
 
 from wattledger.cli import main
-from wattledger.options import day_or_moment, moment, utc_span
+from wattledger.commands.options import day_or_moment, moment, utc_span
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 

@@ -32,6 +32,11 @@ def test_an_option_of_the_command_line_comes_before_the_environment(monkeypatch:
     assert load_settings(data_dir=Path("here")).data_dir == Path("here")
 
 
+def test_a_variable_may_be_written_in_letters_of_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("wattledger_Group_Id", "ours")
+    assert load_settings().group_id == "ours"
+
+
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATTLEDGER_DATABASE_URL", "")
     monkeypatch.setenv("WATTLEDGER_PLATFORM_IBAN", "")

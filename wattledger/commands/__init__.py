@@ -1,1 +1,5 @@
-"""What each command does, with what it prints; a module is loaded only when one of its commands runs."""
+"""One module a noun: each command once, with its options, its help and what it does.
+
+`wattledger.cli` loads all of them to know the commands there are, so they import at their top only what is quick to
+load; what a command works with, it imports when it runs.
+"""

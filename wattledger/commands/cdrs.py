@@ -3,43 +3,50 @@
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Annotated
+
+import typer
 
 from wattledger.commands.common import the_store
+from wattledger.commands.options import DataDir, Debug, OneOperators, utc_span
 from wattledger.errors import ApplicationError
-from wattledger.terminal import print_error
+from wattledger.views.terminal import print_error
+
+app = typer.Typer()
 
 
+@app.command()
 def cdrs(
-    data_dir: Path | None,
-    session_id: str | None,
-    operator_id: str | None,
-    span: tuple[datetime | None, datetime | None],
-    version: str,
-    out: Path | None,
-    *,
-    debug: bool,
+    session_id: Annotated[str | None, typer.Option("--session", help="Only this session's.")] = None,
+    operator: OneOperators = None,
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="D", help="Issued on this UTC day or later, or from this time on.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", metavar="D", help="Issued on this UTC day or earlier, or before this time.")
+    ] = None,
+    ocpi: Annotated[str, typer.Option("--ocpi", metavar="2.2.1|2.3.0", help="The version to write.")] = "2.2.1",
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Instead of standard output.")] = None,
+    data_dir: DataDir = None,
+    debug: Debug = False,
 ) -> None:
-    """`wattledger cdrs`; of those issued in [span[0], span[1])."""
-    from psycopg import IsolationLevel
+    """Write the CDRs and credit CDRs that went out, one JSON document a line, by session."""
+    from projections.cdr_lines import OCPI_VERSIONS, CdrFilter, cdr_lines, snapshot
+    from projections.freshness import up_to_date
 
-    from ledger.database import Role, connect
-    from projections.cdr_lines import OCPI_VERSIONS, CdrFilter, cdr_lines
-    from projections.runner import catch_up
-
-    if version not in OCPI_VERSIONS:
-        raise ApplicationError(f"OCPI {version!r} is not written here; ask for {' or '.join(OCPI_VERSIONS)}")
-    wanted = CdrFilter(session_id, operator_id, *span)
-    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        catch_up(store.dsn)
-        with connect(store.dsn, Role.AUDITOR) as connection:
-            connection.isolation_level = IsolationLevel.REPEATABLE_READ
-            with connection.cursor() as cursor, _sink(out) as file:
-                written = _write(file, cdr_lines(cursor, wanted, version))
+    wanted = CdrFilter(session_id, operator, *utc_span(since, until))
+    if ocpi not in OCPI_VERSIONS:
+        raise ApplicationError(f"OCPI {ocpi!r} is not written here; ask for {' or '.join(OCPI_VERSIONS)}")
+    with (
+        the_store(data_dir, debug=debug, needs_kafka=False) as store,
+        up_to_date(store.dsn) as connection,
+        snapshot(connection) as cursor,
+        _sink(out) as file,
+    ):
+        written = _write(file, cdr_lines(cursor, wanted, ocpi))
     if out is not None:
-        sys.stdout.write(f"{written} CDRs of OCPI {version} written to {out}\n")
+        sys.stdout.write(f"{written} CDRs of OCPI {ocpi} written to {out}\n")
     elif not written:
         print_error("no CDR went out that this asks for")
 

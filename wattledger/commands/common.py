@@ -1,54 +1,55 @@
-"""What the commands share: the store for as long as they run, and how they show what they found."""
+"""What the commands share: the store for as long as they run, what they read of it, and folders to write to."""
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wattledger.errors import ApplicationError
-from wattledger.settings import Settings, load_settings
-from wattledger.store import Store
-from wattledger.terminal import print_error, print_json, print_table, set_up_logging
-from wattledger.verbs import open_store
+from wattledger.views.terminal import print_error, set_up_logging
+
+if TYPE_CHECKING:
+    from wattledger.settings import Settings
+    from wattledger.store import Store
 
 
-def settings_for(data_dir: Path | None, *, debug: bool, live: bool = False) -> Settings:
+def settings_for(data_dir: Path | None, *, debug: bool, live: bool = False) -> "Settings":
     """The settings; a live process logs what it does, a command that ends only what is wrong."""
+    from wattledger.settings import load_settings
+
     settings = load_settings(data_dir=data_dir)
     level = settings.log_level if live or settings.log_level != "INFO" else "WARNING"
     set_up_logging("DEBUG" if debug else level)
     return settings
 
 
+def log_without_settings(*, debug: bool) -> None:
+    """Logging of a command that needs no store and no settings."""
+    set_up_logging("DEBUG" if debug else "WARNING")
+
+
 @contextmanager
-def the_store(data_dir: Path | None, *, debug: bool, needs_kafka: bool = True, live: bool = False) -> Iterator[Store]:
-    with open_store(settings_for(data_dir, debug=debug, live=live), needs_kafka=needs_kafka) as store:
+def the_store(
+    data_dir: Path | None, *, debug: bool, needs_kafka: bool = True, live: bool = False
+) -> Iterator["Store"]:
+    """The store, with its services running, while the block runs."""
+    settings = settings_for(data_dir, debug=debug, live=live)
+    from wattledger.opening import open_store
+
+    with open_store(settings, needs_kafka=needs_kafka) as store:
         yield store
 
 
-def read(store: Store, query: Callable[[Any], Any]) -> Any:
-    from ledger.database import Role, connect
-    from projections.runner import catch_up
+def read(store: "Store", query: Callable[[Any], Any]) -> Any:
+    """What a query finds with a cursor that may read everything, once the read models are up to date."""
+    from projections.freshness import up_to_date
 
-    catch_up(store.dsn)
-    with connect(store.dsn, Role.AUDITOR) as connection, connection.cursor() as cursor:
+    with up_to_date(store.dsn) as connection, connection.cursor() as cursor:
         return query(cursor)
 
 
-def show_rows(
-    title: str, rows: list[dict[str, Any]], right: Sequence[str], *, json: bool, whole: Sequence[str] = ()
-) -> None:
-    """Rows as JSON or as a table; columns in `right` are numbers, those in `whole` are never folded."""
-    if json:
-        print_json(rows)
-    elif not rows:
-        sys.stdout.write(f"{title}: none\n")
-    else:
-        print_table(title, list(rows[0]), [list(row.values()) for row in rows], right, whole)
-
-
 def make_folder(path: Path) -> Path:
+    """A folder that is there; raises ApplicationError where it cannot be made."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -56,7 +57,7 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def tell_faults(store: Store) -> int:
+def tell_faults(store: "Store") -> int:
     """Say which sessions could not be judged; the exit status."""
     from ledger.events.heads import faults
 
@@ -64,11 +65,3 @@ def tell_faults(store: Store) -> int:
     for session_id, fault in found:
         print_error(f"session {session_id} could not be judged ({fault}): report it, then settle again to retry")
     return int(bool(found))
-
-
-def show_summary(summary: dict[str, Any], out: Path, *, json: bool) -> None:
-    if json:
-        print_json(summary)
-    else:
-        rows = [(name.replace("_", " "), value) for name, value in summary.items()]
-        print_table(f"Settled; the files are in {out}", ("what", "value"), rows, right=("value",))

@@ -2,126 +2,87 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated
 
-from wattledger.commands.common import read, show_rows, the_store
+import typer
+
+from wattledger.commands.common import read, the_store
+from wattledger.commands.options import DataDir, Debug, Json
 from wattledger.errors import ApplicationError
-from wattledger.store import Store
-from wattledger.terminal import print_error, print_json, print_table
-from wattledger.verbs import publish_records
+from wattledger.views.deadletters import show_letter, show_letters
+from wattledger.views.terminal import print_error, print_json
+
+if TYPE_CHECKING:
+    from ledger.intake.quarantine import DeadLetter
+    from wattledger.store import Store
+
+app = typer.Typer(
+    name="deadletter", help="Records that were refused: list, show, replay after a fix.", no_args_is_help=True
+)
 
 _LISTED_MAX = 1_000
 
 
-def deadletter_list(data_dir: Path | None, code: str | None, *, replayed: bool, json: bool, debug: bool) -> None:
-    """`wattledger deadletter list`."""
-    from ledger.intake import quarantine
+@app.command("list")
+def list_letters(
+    code: Annotated[str | None, typer.Option("--code", help="Only this error code.")] = None,
+    replayed: Annotated[bool, typer.Option("--replayed", help="Also those that were replayed.")] = False,
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """List refused records, the oldest first."""
+    from projections.documents.deadletters import listed_letter
 
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        found = read(
-            store,
-            lambda cursor: list(
-                quarantine.listed(cursor, code=code, include_replayed=replayed, limit=_LISTED_MAX + 1)
-            ),
-        )
-    letters = found[:_LISTED_MAX]
-    rows = [
-        {
-            "id": str(letter.deadletter_id),
-            "code": letter.code,
-            "topic": letter.topic,
-            "path": letter.path,
-            "sentence": letter.sentence,
-            "replayed": letter.replayed_at.isoformat() if letter.replayed_at else None,
-        }
-        for letter in letters
-    ]
+        found = _listed(store, code, _LISTED_MAX + 1, replayed=replayed)
+    letters = [listed_letter(letter) for letter in found[:_LISTED_MAX]]
     if json:
-        print_json(rows)
+        print_json(letters)
     else:
-        # People copy the id: it stays on one line, and `show` tells the rest.
-        shown = [{name: row[name] for name in ("id", "code", "sentence")} for row in rows]
-        show_rows("Dead letters", shown, (), json=False, whole=("id", "code"))
+        show_letters(letters)
     if len(found) > len(letters):
         print_error(f"only the first {_LISTED_MAX} are listed; narrow them by --code")
 
 
-def deadletter_show(data_dir: Path | None, deadletter_id: str, *, json: bool, debug: bool) -> None:
-    """`wattledger deadletter show`."""
-    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        letter = _one_letter(store, deadletter_id)
-    value = letter.value.decode("utf-8", "backslashreplace") if letter.value is not None else None
-    document = {
-        "id": str(letter.deadletter_id),
-        "code": letter.code,
-        "path": letter.path,
-        "sentence": letter.sentence,
-        "topic": letter.topic,
-        "partition": letter.partition,
-        "offset": letter.offset,
-        "source": letter.source,
-        "event_id": letter.id,
-        "type": letter.type,
-        "recorded_at": letter.recorded_at.isoformat() if letter.recorded_at else None,
-        "replayed_at": letter.replayed_at.isoformat() if letter.replayed_at else None,
-        "value": value,
-    }
-    if json:
-        print_json(document)
-    else:
-        print_table(f"Dead letter {letter.deadletter_id}", ("what", "value"), list(document.items()))
-
-
-def _one_letter(store: Store, deadletter_id: str) -> Any:
-    from ledger.intake import quarantine
-
-    found = read(store, lambda cursor: quarantine.show(cursor, deadletter_id))
-    if len(found) != 1:
-        problem = "no dead letter has" if not found else f"{len(found)} dead letters have"
-        raise ApplicationError(
-            f"{problem} an id that begins with {deadletter_id!r}; see 'wattledger deadletter list'"
-        )
-    return found[0]
-
-
-def _mark_replayed(store: Store, letters: Sequence[Any], *, replayed: bool) -> None:
-    from ledger.gateway import Gateway
-    from ledger.intake import quarantine
-
-    gateway = Gateway(store.dsn)
-    try:
-        with gateway.transaction() as cursor:
-            quarantine.mark_replayed(cursor, [letter.deadletter_id for letter in letters], replayed=replayed)
-    finally:
-        gateway.close()
-
-
-def deadletter_replay(
-    data_dir: Path | None, ids: Sequence[str], code: str | None, *, json: bool, debug: bool
+@app.command()
+def show(
+    deadletter_id: Annotated[str, typer.Argument(metavar="ID", help="An id, or how it begins.")],
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
 ) -> None:
-    """`wattledger deadletter replay`: publish the records again to the topic they came from."""
+    """Show a refused record: where it came from, why it was refused, and its bytes."""
+    from projections.documents.deadletters import letter_document
+
+    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
+        letter = letter_document(_one_letter(store, deadletter_id))
+    if json:
+        print_json(letter)
+    else:
+        show_letter(letter)
+
+
+@app.command()
+def replay(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="Ids, or how they begin.")] = None,
+    code: Annotated[str | None, typer.Option("--code", help="All with this error code.")] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Publish refused records again, after what was wrong was fixed."""
     from consumers.publisher import Outgoing
-    from ledger.intake import quarantine
+    from wattledger.verbs import publish_records
 
     if not ids and code is None:
         raise ApplicationError("name the dead letters to replay by id, or all of one kind by --code")
     with the_store(data_dir, debug=debug) as store:
-        letters = [_one_letter(store, each) for each in ids]
+        letters = [_one_letter(store, each) for each in ids or ()]
         if code is not None:
-            of_code = read(store, lambda cursor: list(quarantine.listed(cursor, code=code, limit=_LISTED_MAX)))
+            of_code = _listed(store, code, _LISTED_MAX)
             letters += [_one_letter(store, str(each.deadletter_id)) for each in of_code]
-        unsent = [str(letter.deadletter_id) for letter in letters if not letter.topic]
-        if unsent:
-            raise ApplicationError(
-                f"dead letter {unsent[0]} was never sent, so it was not kept: publish its file again"
-            )
-        contradicting = [str(letter.deadletter_id) for letter in letters if letter.partition is None and letter.topic]
-        if contradicting:
-            raise ApplicationError(
-                f"dead letter {contradicting[0]} was accepted before it showed that it contradicts its session: "
-                "the record is known, so send the right fact with an id of its own"
-            )
+        _refuse_unpublished(letters)
         records = [
             Outgoing(letter.topic, letter.key, letter.value or b"", tuple(letter.headers)) for letter in letters
         ]
@@ -136,3 +97,51 @@ def deadletter_replay(
         print_json({"replayed": published})
     else:
         sys.stdout.write(f"published {published} records again; consume them and see what is still refused\n")
+
+
+def _listed(store: "Store", code: str | None, limit: int, *, replayed: bool = False) -> list["DeadLetter"]:
+    from ledger.intake import quarantine
+
+    found: list[DeadLetter] = read(
+        store, lambda cursor: list(quarantine.listed(cursor, code=code, include_replayed=replayed, limit=limit))
+    )
+    return found
+
+
+def _one_letter(store: "Store", deadletter_id: str) -> "DeadLetter":
+    from ledger.intake import quarantine
+
+    found: list[DeadLetter] = read(store, lambda cursor: quarantine.show(cursor, deadletter_id))
+    if len(found) != 1:
+        problem = "no dead letter has" if not found else f"{len(found)} dead letters have"
+        raise ApplicationError(
+            f"{problem} an id that begins with {deadletter_id!r}; see 'wattledger deadletter list'"
+        )
+    return found[0]
+
+
+def _refuse_unpublished(letters: Sequence["DeadLetter"]) -> None:
+    """Raises ApplicationError where a letter is of a record that publishing again would not mend."""
+    unsent = [letter for letter in letters if not letter.topic]
+    if unsent:
+        raise ApplicationError(
+            f"dead letter {unsent[0].deadletter_id} was never sent, so it was not kept: publish its file again"
+        )
+    contradicting = [letter for letter in letters if letter.partition is None]
+    if contradicting:
+        raise ApplicationError(
+            f"dead letter {contradicting[0].deadletter_id} was accepted before it showed that it contradicts its "
+            "session: the record is known, so send the right fact with an id of its own"
+        )
+
+
+def _mark_replayed(store: "Store", letters: Sequence["DeadLetter"], *, replayed: bool) -> None:
+    from ledger.gateway import Gateway
+    from ledger.intake import quarantine
+
+    gateway = Gateway(store.dsn)
+    try:
+        with gateway.transaction() as cursor:
+            quarantine.mark_replayed(cursor, [letter.deadletter_id for letter in letters], replayed=replayed)
+    finally:
+        gateway.close()

@@ -1,33 +1,33 @@
 """Commands of a live system: its pieces, and all of them together."""
 
-import asyncio
 import os
 import signal
-import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from wattledger.commands.common import (
-    tell_faults,
-    the_store,
-)
-from wattledger.crew import Crew
-from wattledger.errors import ApplicationError
-from wattledger.patience import patiently
-from wattledger.store import Store
-from wattledger.terminal import print_error, print_json, progress_report
-from wattledger.verbs import advance_clock
+import typer
+
+from wattledger.commands.common import the_store
+from wattledger.commands.options import DataDir, Debug
+from wattledger.views.terminal import print_error
+
+if TYPE_CHECKING:
+    import subprocess
+    import threading
+
+    from wattledger.store import Store
+
+app = typer.Typer()
 
 _CLOCK_S = 1.0
 
 
-def consume(data_dir: Path | None, *, debug: bool) -> None:
-    """`wattledger consume`."""
+@app.command()
+def consume(data_dir: DataDir = None, debug: Debug = False) -> None:
+    """Take in what gateways publish, as one member of the consumer group, until stopped."""
     from consumers.run import run_forever
     from engine.intake import Intake
 
@@ -41,11 +41,16 @@ def consume(data_dir: Path | None, *, debug: bool) -> None:
         )
 
 
-def project(data_dir: Path | None, *, debug: bool) -> None:
-    """`wattledger project`: projections in this thread, the relay in another."""
+@app.command()
+def project(data_dir: DataDir = None, debug: Debug = False) -> None:
+    """Keep the read models up with the event store and send what leaves, until stopped."""
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
     from consumers.relay import run_relay
     from projections.runner import follow_forever
 
+    # The projections follow in this thread, the relay in another.
     with (
         the_store(data_dir, debug=debug, live=True) as store,
         _stop_on_signals() as stop,
@@ -59,7 +64,9 @@ def project(data_dir: Path | None, *, debug: bool) -> None:
 
 
 @contextmanager
-def _stop_on_signals() -> Iterator[threading.Event]:
+def _stop_on_signals() -> Iterator["threading.Event"]:
+    import threading
+
     stop = threading.Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -69,8 +76,10 @@ def _stop_on_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def up(data_dir: Path | None, *, debug: bool) -> None:
-    """`wattledger up`: the pieces of a live system as processes of their own, started again when one ends."""
+@app.command()
+def up(data_dir: DataDir = None, debug: Debug = False) -> None:
+    """Run a whole live system: services, intake, clock, projections and relay, until stopped."""
+    # Each piece is a process of its own, started again when it ends.
     with the_store(data_dir, debug=debug, live=True) as store, _stop_on_signals() as stop:
         environment = _environment(store)
         consumers = {f"consume {number}": ["consume"] for number in range(1, store.settings.processes + 1)}
@@ -93,7 +102,7 @@ def up(data_dir: Path | None, *, debug: bool) -> None:
                 process.wait(timeout=30)
 
 
-def _environment(store: Store) -> dict[str, str]:
+def _environment(store: "Store") -> dict[str, str]:
     return os.environ | {
         "WATTLEDGER_DATABASE_URL": store.dsn,
         "WATTLEDGER_KAFKA_BOOTSTRAP": store.kafka["bootstrap_servers"],
@@ -101,40 +110,25 @@ def _environment(store: Store) -> dict[str, str]:
 
 
 def _start_piece(words: list[str], environment: dict[str, str], *, debug: bool) -> "subprocess.Popen[bytes]":
+    import subprocess
+
     options = ["--debug"] if debug else []
     command = [sys.executable, "-m", "wattledger.cli", *words, *options]
     return subprocess.Popen(command, env=environment)  # noqa: S603 - our own command with our own words
 
 
-def migrate(data_dir: Path | None, *, debug: bool) -> None:
-    """`wattledger migrate`."""
+@app.command()
+def migrate(data_dir: DataDir = None, debug: Debug = False) -> None:
+    """Bring the database schema and the topics up to date; safe to repeat."""
     with the_store(data_dir, debug=debug):
         sys.stdout.write("schema and topics are up to date\n")
 
 
-def payouts_run(data_dir: Path | None, until: datetime | None, *, watch: bool, json: bool, debug: bool) -> None:
-    """`wattledger payouts run`."""
-    if watch and until is not None:
-        raise ApplicationError("--watch follows the wall clock: leave --until out, or leave --watch out")
-    with the_store(data_dir, debug=debug, needs_kafka=False, live=watch) as store:
-        if watch:
-            _watch_clock(store)
-            return
-        moment = until or datetime.now(UTC)
-        with Crew(store) as crew, progress_report() as progress:
-            advance_clock(crew, moment, progress)
-        status = tell_faults(store)
-    if json:
-        print_json({"until": moment.isoformat()})
-    else:
-        sys.stdout.write(f"everything that was due by {moment.isoformat()} is done\n")
-    if status:
-        sys.exit(status)
-
-
-def _watch_clock(store: Store) -> None:
+def watch_clock(store: "Store") -> None:
+    """Do what the clock drives as the wall clock goes on, until stopped."""
     from engine.clock import Clock
     from ledger.errors import RunsFailed
+    from wattledger.patience import patiently
 
     clock = Clock(store.dsn)
     with _stop_on_signals() as stop:

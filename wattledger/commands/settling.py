@@ -1,39 +1,53 @@
 """Commands that settle: files, the demo network, and publishing alone."""
 
 import sys
-from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
+from typing import Annotated
 
-import orjson
+import typer
 
-from wattledger.commands.common import make_folder, settings_for, show_summary, tell_faults, the_store
-from wattledger.terminal import print_json, progress_report
-from wattledger.verbs import open_store, publish_files
-from wattledger.verbs import settle as engine_settle
+from wattledger.commands.common import make_folder, settings_for, tell_faults, the_store
+from wattledger.commands.options import DataDir, Debug, Files, Json, Out, Until, moment
+from wattledger.views.progress import progress_report
+from wattledger.views.summary import read_summary, show_summary
+from wattledger.views.terminal import print_json
+
+app = typer.Typer()
 
 
+@app.command()
 def settle(
-    files: Sequence[str], out: Path, data_dir: Path | None, until: datetime | None, *, json: bool, debug: bool
+    files: Files, out: Out, data_dir: DataDir = None, until: Until = None, json: Json = False, debug: Debug = False
 ) -> None:
-    """`wattledger settle`."""
+    """Settle the events of files: publish, consume, rate, post, pay out, and write the result to DIR."""
     from consumers.files import check_readable
+    from wattledger import verbs
 
+    end = moment(until)
     check_readable(files)
     make_folder(out)
     with the_store(data_dir, debug=debug) as store, progress_report() as progress:
-        engine_settle(store, files, out, until, progress)
+        verbs.settle(store, files, out, end, progress)
         status = tell_faults(store)
-    summary = orjson.loads((out / "summary.json").read_bytes())
-    show_summary(summary, out, json=json)
+    show_summary(read_summary(out), out, json=json)
     if status:
         sys.exit(status)
 
 
-def demo(out: Path, data_dir: Path | None, sessions: int, seed: int, *, json: bool, debug: bool) -> None:
-    """`wattledger demo`."""
+@app.command()
+def demo(
+    out: Out = Path("demo-out"),
+    data_dir: DataDir = None,
+    sessions: Annotated[int, typer.Option(min=1, help="Sessions to generate.")] = 600,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same network.")] = 1,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Generate a charging network, settle it, and show who is paid what and why."""
+    from wattledger import verbs
     from wattledger.demo.network import network
     from wattledger.demo.show import demo_document, show_demo
+    from wattledger.opening import open_store
 
     settings = settings_for(data_dir or Path(".wattledger/demo"), debug=debug)
     make_folder(out)
@@ -42,17 +56,18 @@ def demo(out: Path, data_dir: Path | None, sessions: int, seed: int, *, json: bo
         file.writelines(line.rstrip(b"\n") + b"\n" for line in network(seed=seed, sessions=sessions))
     with open_store(settings) as store:
         with progress_report() as progress:
-            engine_settle(store, [str(events)], out, None, progress)
-        summary = orjson.loads((out / "summary.json").read_bytes())
+            verbs.settle(store, [str(events)], out, None, progress)
         if json:
-            print_json(demo_document(store.dsn, summary))
+            print_json(demo_document(store.dsn, read_summary(out)))
         else:
-            show_demo(store.dsn, summary, out)
+            show_demo(store.dsn, read_summary(out), out)
 
 
-def publish(files: Sequence[str], data_dir: Path | None, *, json: bool, debug: bool) -> None:
-    """`wattledger publish`."""
+@app.command()
+def publish(files: Files, data_dir: DataDir = None, json: Json = False, debug: Debug = False) -> None:
+    """Publish the events of files to Kafka, and nothing else."""
     from consumers.files import check_readable
+    from wattledger.verbs import publish_files
 
     check_readable(files)
     with the_store(data_dir, debug=debug) as store, progress_report() as progress:

@@ -1,69 +1,34 @@
 """What the demo shows of its result: balances, payouts, and one session from its first message to its payout."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from rich.console import Console, Group, RenderableType
-from rich.table import Table
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from domain.book.journal import Entry
 from domain.book.posting import entry_id
-from domain.money import format_minor
 from domain.payout.payout import payout_stream
 from ledger.database import Role, connect
-from projections.queries import (
-    OperatorBalance,
-    PayoutRow,
-    SessionStory,
-    entries_by_id,
-    operator_balances,
-    payouts,
-    session_story,
-)
+from projections.documents.balances import operator_balance_document
+from projections.documents.payouts import payout_document
+from projections.documents.session import entry_document, session_document
+from projections.queries import OperatorBalance, PayoutRow, operator_balances, payouts
+from projections.story import SessionStory, entries_by_id, session_story
 from wattledger.demo.cast import PLAYERS
 from wattledger.demo.charging import FOLLOWED_SESSION
-from wattledger.demo.messages import stamp
-from wattledger.session_view import energy_sentence, pricing, ratings_of
-from wattledger.terminal import output
+from wattledger.views.balances import balances_part
+from wattledger.views.entries import entries_part
+from wattledger.views.pages import print_parts
+from wattledger.views.payouts import payouts_part
+from wattledger.views.session import session_parts
+from wattledger.views.tables import output
 
-PAYOUTS_SHOWN = 3
 PAYOUT_KEYS = ("initiated", "settled", "failed", "returned")
 NAME_OF: Mapping[str, str] = {player.operator_id: player.name for player in PLAYERS}
-BALANCE_COLUMNS = ("pending", "available", "reserved", "disputed", "in_transit", "paid_out")
-
-# What each posting means to somebody who does not know its number.
-MEANING = {
-    "J01": "session earned",
-    "J01c": "card captured",
-    "J01f": "payment written off",
-    "J02": "commission",
-    "J03": "provider's fee",
-    "J04": "provider's fee recharged",
-    "J08": "share matures",
-    "J13": "CDR accepted",
-    "J14": "roaming commission",
-    "J16": "CDR invoiced",
-    "J21": "CDR taken back",
-    "J25": "refund",
-    "J26": "commission given back",
-    "J27": "dispute opened",
-    "J28": "dispute fee",
-    "J29": "dispute won",
-    "J30": "dispute lost",
-    "J35": "payout handed off",
-    "J36": "payout executed",
-    "J38": "payout failed",
-    "J39": "payout returned",
-    "J40": "paid again",
-    "J59": "priced again",
-    "J59r": "difference refunded",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +63,7 @@ def _entry_ids(payout: PayoutRow) -> list[UUID]:
 def show_demo(dsn: str, summary: Mapping[str, Any], out: Path, console: Console | None = None) -> None:
     """Print the result for people; `out` is where the files are."""
     console = console or output()
-    for part in render(read_result(dsn, summary)):
-        console.print(part)
-        console.print()
+    print_parts(render(read_result(dsn, summary)), console)
     console.print(Text(f"The files are in {out}.", style="dim"))
 
 
@@ -109,47 +72,28 @@ def demo_document(dsn: str, summary: Mapping[str, Any]) -> dict[str, Any]:
     return document(read_result(dsn, summary))
 
 
-def show_session(story: SessionStory, console: Console | None = None) -> None:
-    """Print one session's story for people."""
-    console = console or output()
-    for part in _story(story):
-        console.print(part)
-        console.print()
-
-
 def render(result: DemoResult) -> list[RenderableType]:
     """The parts of the page, from top to bottom."""
-    parts: list[RenderableType] = [_headline(result), _balances(result.balances), _payouts(result.payouts)]
+    parts: list[RenderableType] = [
+        _headline(result),
+        balances_part(result.balances, NAME_OF),
+        payouts_part(result.payouts, NAME_OF),
+    ]
     if result.story is None:
         return parts
-    paid = [_entries("Its payout on the book", result.payout_entries)] if result.payout_entries else []
-    return [*parts, *_story(result.story), *paid]
+    paid = [entries_part("Its payout on the book", result.payout_entries)] if result.payout_entries else []
+    return [*parts, *session_parts(result.story), *paid]
 
 
 def document(result: DemoResult) -> dict[str, Any]:
     """As `demo_document`, of a result that was read already."""
     return {
         "summary": dict(result.summary),
-        "balances": [_balance_document(each) for each in result.balances],
-        "payouts": [_payout_document(each) for each in result.payouts],
+        "balances": [operator_balance_document(each) for each in result.balances],
+        "payouts": [payout_document(each) for each in result.payouts],
         "session": session_document(result.story) if result.story else None,
-        "session_payout_entries": [_entry_document(entry) for entry in result.payout_entries],
+        "session_payout_entries": [entry_document(entry) for entry in result.payout_entries],
     }
-
-
-# Tables for people ---------------------------------------------------------------------------------------------
-
-
-def _table(title: str, *columns: str, right: Iterable[str] = ()) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
-    numbers = set(right)
-    for column in columns:
-        name = column.replace("_", " ")
-        if column in numbers:
-            table.add_column(name, justify="right", no_wrap=True)
-        else:
-            table.add_column(name, overflow="fold")
-    return table
 
 
 def _headline(result: DemoResult) -> Text:
@@ -161,189 +105,3 @@ def _headline(result: DemoResult) -> Text:
         f"{counts.get('cdrs', 0):,} CDRs, {counts.get('payouts', 0)} payouts."
     )
     return Text(sentence)
-
-
-def _balances(balances: Sequence[OperatorBalance]) -> Table:
-    table = _table(
-        "What operators are owed, and were paid", "operator", "currency", *BALANCE_COLUMNS, right=BALANCE_COLUMNS
-    )
-    for each in balances:
-        amounts = [format_minor(getattr(each, name), each.currency) for name in BALANCE_COLUMNS]
-        table.add_row(NAME_OF.get(each.operator_id, each.operator_id), each.currency, *amounts)
-    return table
-
-
-def _payouts(rows: Sequence[PayoutRow]) -> Group:
-    """The latest payouts of each operator, all that did not simply arrive, and how many there are in all."""
-    latest = {row.payout_id for operator in {row.operator_id for row in rows} for row in _last(rows, operator)}
-    troubled = {row.payout_id for row in rows if row.status in ("FAILED", "RETURNED") or row.reissue_of}
-    columns = ("operator", "business_date", "attempt", "amount", "currency", "entries", "status", "reason")
-    table = _table(
-        "Payouts: the latest of each operator, and those that had trouble", *columns, right=("amount", "entries")
-    )
-    for row in rows:
-        if row.payout_id in latest | troubled:
-            table.add_row(
-                NAME_OF.get(row.operator_id, row.operator_id),
-                row.business_date.isoformat(),
-                str(row.attempt),
-                format_minor(row.amount, row.currency),
-                row.currency,
-                str(row.entries),
-                row.status,
-                row.reason or "",
-            )
-    by_status = Counter(row.status for row in rows)
-    counted = ", ".join(f"{count} {status}" for status, count in sorted(by_status.items()))
-    return Group(table, Text(f"{len(rows)} payouts in all: {counted or 'none'}", style="dim"))
-
-
-def _last(rows: Sequence[PayoutRow], operator_id: str) -> list[PayoutRow]:
-    return [row for row in rows if row.operator_id == operator_id][-PAYOUTS_SHOWN:]
-
-
-def _story(story: SessionStory) -> list[RenderableType]:
-    """A session's messages, its price, its entries and the payouts that pay it."""
-    title = f"Session {story.session_id}: what it put on the book"
-    priced = Group(_outcome(story), *pricing(story), energy_sentence(story))
-    return [_messages(story), priced, _entries(title, story.entries), _paid_by(story)]
-
-
-def _messages(story: SessionStory) -> Table:
-    table = _table(f"Session {story.session_id}: what was said about it", "time", "message", "says")
-    for fact in sorted(story.facts, key=lambda fact: (fact.time, fact.id)):
-        table.add_row(stamp(fact.time), fact.type, _gist(fact.data))
-    return table
-
-
-_TOLD = (
-    "meter_start_wh",
-    "register_wh",
-    "meter_stop_wh",
-    "state",
-    "tariff_id",
-    "reason",
-    "provider",
-    "settlement_id",
-)
-_TOLD_MONEY = ("amount", "fee")
-
-
-def _gist(data: Mapping[str, Any]) -> str:
-    """The few fields of a message that a reader wants to see."""
-    told = [f"{name} {data[name]}" for name in _TOLD if data.get(name) is not None]
-    told += [f"{name} {data[name]['amount']} {data[name]['currency']}" for name in _TOLD_MONEY if data.get(name)]
-    return ", ".join(told)
-
-
-def _outcome(story: SessionStory) -> Text:
-    outcome = story.outcome
-    if outcome is None:
-        return Text("It is known from payments alone.")
-    if outcome.gross is None or outcome.currency is None:
-        return Text(f"{outcome.state}: {outcome.reason}")
-    names = ("net", "vat", "gross", "commission", "commission_vat", "operator_share")
-    amounts = [f"{name.replace('_', ' ')} {format_minor(getattr(outcome, name), outcome.currency)}" for name in names]
-    return Text(f"{outcome.state}: {outcome.energy_wh} Wh, {', '.join(amounts)} {outcome.currency}")
-
-
-def _entries(title: str, entries: Sequence[Entry]) -> Table:
-    table = _table(title, "effective at", "entry", "meaning", "account", "debit", "credit", right=("debit", "credit"))
-    for entry in entries:
-        for number, posting in enumerate(entry.postings):
-            head = (stamp(entry.effective_at), entry.kind, _meaning(entry)) if number == 0 else ("", "", "")
-            text = format_minor(abs(posting.amount_minor), entry.currency)
-            sides = (text, "") if posting.amount_minor > 0 else ("", text)
-            table.add_row(*head, posting.account, *sides, end_section=number == len(entry.postings) - 1)
-    return table
-
-
-def _meaning(entry: Entry) -> str:
-    meaning = MEANING.get(entry.kind, "")
-    return f"taken back: {meaning}" if entry.reverses else meaning
-
-
-def _paid_by(story: SessionStory) -> Text:
-    if not story.payouts:
-        return Text("No payout has paid it yet.")
-    return Text("\n".join(_paid_sentence(row) for row in story.payouts))
-
-
-def _paid_sentence(row: PayoutRow) -> str:
-    amount = f"{format_minor(row.amount, row.currency)} {row.currency}"
-    return (
-        f"Paid by payout {row.payout_id} of business date {row.business_date}: {amount} over {row.entries} entries, "
-        f"handed off {stamp(row.fired_at)}, {row.status} {stamp(row.status_at)}"
-    )
-
-
-# One document for programs -------------------------------------------------------------------------------------
-
-
-def _balance_document(balance: OperatorBalance) -> dict[str, Any]:
-    amounts = {name: format_minor(getattr(balance, name), balance.currency) for name in BALANCE_COLUMNS}
-    return {"operator_id": balance.operator_id, "currency": balance.currency, **amounts}
-
-
-def _payout_document(row: PayoutRow) -> dict[str, Any]:
-    found = asdict(row)
-    found |= {name: format_minor(found[name], row.currency) for name in ("amount", "reserve")}
-    return {name: _plain(value) for name, value in found.items()}
-
-
-def session_document(story: SessionStory) -> dict[str, Any]:
-    """A session's story as JSON: messages by time, outcome, prices, entries, CDRs, payouts; amounts are texts."""
-    return {
-        "session_id": story.session_id,
-        "outcome": _outcome_document(story),
-        "ratings": [dict(rating) for rating in ratings_of(story)],
-        "messages": [
-            {
-                "type": fact.type,
-                "id": fact.id,
-                "source": fact.source,
-                "time": stamp(fact.time),
-                "data": dict(fact.data),
-            }
-            for fact in sorted(story.facts, key=lambda fact: (fact.time, fact.id))
-        ],
-        "entries": [_entry_document(entry) for entry in story.entries],
-        "energy": [
-            {**asdict(each), "effective_at": stamp(each.effective_at) if each.effective_at else None}
-            for each in story.energy
-        ],
-        "cdrs": [dict(cdr) for cdr in story.cdrs],
-        "payouts": [_payout_document(row) for row in story.payouts],
-    }
-
-
-def _outcome_document(story: SessionStory) -> dict[str, Any] | None:
-    outcome = story.outcome
-    if outcome is None:
-        return None
-    found = {name: value for name, value in asdict(outcome).items() if value is not None and name != "ratings"}
-    currency = outcome.currency
-    if currency is None:
-        return found
-    return {name: format_minor(value, currency) if isinstance(value, int) else value for name, value in found.items()}
-
-
-def _entry_document(entry: Entry) -> dict[str, Any]:
-    return {
-        "entry_id": str(entry.entry_id),
-        "kind": entry.kind,
-        "effective_at": stamp(entry.effective_at),
-        "currency": entry.currency,
-        "payout_id": entry.payout_id,
-        "reverses": str(entry.reverses) if entry.reverses else None,
-        "postings": [
-            {"account": posting.account, "amount": format_minor(posting.amount_minor, entry.currency)}
-            for posting in entry.postings
-        ],
-    }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return stamp(value)
-    return value.isoformat() if hasattr(value, "isoformat") else value

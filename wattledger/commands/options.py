@@ -20,6 +20,9 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and debug 
 Files = Annotated[
     list[str], typer.Argument(metavar="FILE...", help="JSON Lines of CloudEvents; - for standard input.")
 ]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files are written.")]
+Directory = Annotated[Path, typer.Argument(metavar="DIR")]
+OneOperators = Annotated[str | None, typer.Option("--operator", help="Only this operator's.")]
 Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="RFC 3339 with an offset; inclusive.")]
 
 
@@ -65,7 +68,7 @@ def utc_span(since: str | None, until: str | None) -> tuple[datetime | None, dat
     return first, before
 
 
-def tax(text: str) -> "Tax":
+def read_tax(text: str) -> "Tax":
     """A tax from `--tax NAME=PERCENT`; raises typer.BadParameter."""
     from domain.document import exact_number
     from domain.errors import AmountError

@@ -1,31 +1,9 @@
-"""The report of `wattledger verify`, as a document and as a table."""
+"""The report of `wattledger verify` as a table."""
 
 import sys
-from typing import Any
 
 from ledger.audit import AuditReport, Check, Severity
-from wattledger.terminal import print_table
-
-
-def report_document(report: AuditReport) -> dict[str, Any]:
-    """The report as plain JSON."""
-    return {
-        "passed": report.passed,
-        "checks": [
-            {
-                "name": check.name,
-                "sentence": check.sentence,
-                "severity": check.severity.value,
-                "examined": check.examined,
-                "found": check.found,
-                "findings": [
-                    {"where": f.where, "expected": f.expected, "actual": f.actual, "sentence": f.sentence}
-                    for f in check.findings
-                ],
-            }
-            for check in report.checks
-        ],
-    }
+from wattledger.views.tables import print_table
 
 
 def show_report(report: AuditReport) -> None:

@@ -1,0 +1,28 @@
+"""`wattledger verify`: the audit of the book."""
+
+import sys
+
+import typer
+
+from wattledger.commands.common import the_store
+from wattledger.commands.options import DataDir, Debug, Json
+from wattledger.views.terminal import print_json
+
+app = typer.Typer()
+
+
+@app.command()
+def verify(data_dir: DataDir = None, json: Json = False, debug: Debug = False) -> None:
+    """Recompute the book from the events, check every invariant and print what differs; exit 1 if anything does."""
+    from ledger.audit import verify as audit
+    from projections.documents.audit import report_document
+    from wattledger.views.audit import show_report
+
+    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
+        report = audit(store.dsn)
+    if json:
+        print_json(report_document(report))
+    else:
+        show_report(report)
+    if not report.passed:
+        sys.exit(1)

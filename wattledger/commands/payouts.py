@@ -1,0 +1,61 @@
+"""Commands about payouts: what the clock drives, up to their runs, and a list of them."""
+
+import sys
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from wattledger.commands.common import read, tell_faults, the_store
+from wattledger.commands.live import watch_clock
+from wattledger.commands.options import DataDir, Debug, Json, OneOperators, Until, moment
+from wattledger.errors import ApplicationError
+from wattledger.views.progress import progress_report
+from wattledger.views.tables import show_rows
+from wattledger.views.terminal import print_json
+
+app = typer.Typer(name="payouts", help="Payout runs and payouts.", no_args_is_help=True)
+
+
+@app.command()
+def run(
+    until: Until = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on with the wall clock until stopped.")] = False,
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Do what the clock drives up to now (or TIME): issue CDRs, mature funds, fire every payout run that is due."""
+    end = moment(until)
+    if watch and end is not None:
+        raise ApplicationError("--watch follows the wall clock: leave --until out, or leave --watch out")
+    with the_store(data_dir, debug=debug, needs_kafka=False, live=watch) as store:
+        if watch:
+            watch_clock(store)
+            return
+        from wattledger.crew import Crew
+        from wattledger.verbs import advance_clock
+
+        end = end or datetime.now(UTC)
+        with Crew(store) as crew, progress_report() as progress:
+            advance_clock(crew, end, progress)
+        status = tell_faults(store)
+    if json:
+        print_json({"until": end.isoformat()})
+    else:
+        sys.stdout.write(f"everything that was due by {end.isoformat()} is done\n")
+    if status:
+        sys.exit(status)
+
+
+@app.command("list")
+def list_payouts(
+    operator: OneOperators = None, data_dir: DataDir = None, json: Json = False, debug: Debug = False
+) -> None:
+    """List payouts with their status."""
+    from projections import queries
+    from projections.documents.payouts import listed_payout
+
+    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
+        found = read(store, lambda cursor: queries.payouts(cursor, operator))
+    show_rows("Payouts", [listed_payout(row) for row in found], ("amount", "attempt"), json=json)

@@ -1,0 +1,57 @@
+"""Journal entries as a table that says what each posting means."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from domain.book.journal import Entry
+from domain.calendar import utc_seconds
+from domain.money import format_minor
+from wattledger.views.pages import titled_table
+
+# What each posting means to somebody who does not know its number.
+_MEANING = {
+    "J01": "session earned",
+    "J01c": "card captured",
+    "J01f": "payment written off",
+    "J02": "commission",
+    "J03": "provider's fee",
+    "J04": "provider's fee recharged",
+    "J08": "share matures",
+    "J13": "CDR accepted",
+    "J14": "roaming commission",
+    "J16": "CDR invoiced",
+    "J21": "CDR taken back",
+    "J25": "refund",
+    "J26": "commission given back",
+    "J27": "dispute opened",
+    "J28": "dispute fee",
+    "J29": "dispute won",
+    "J30": "dispute lost",
+    "J35": "payout handed off",
+    "J36": "payout executed",
+    "J38": "payout failed",
+    "J39": "payout returned",
+    "J40": "paid again",
+    "J59": "priced again",
+    "J59r": "difference refunded",
+}
+
+
+def entries_part(title: str, entries: Sequence[Entry]) -> Table:
+    """A line a posting, entries in the given order."""
+    names = ("effective at", "entry", "meaning", "account", "debit", "credit")
+    table = titled_table(title, *names, right=("debit", "credit"))
+    for entry in entries:
+        at = f"{utc_seconds(entry.effective_at)}Z"
+        for number, posting in enumerate(entry.postings):
+            head = (at, entry.kind, _meaning(entry)) if number == 0 else ("", "", "")
+            text = format_minor(abs(posting.amount_minor), entry.currency)
+            sides = (text, "") if posting.amount_minor > 0 else ("", text)
+            table.add_row(*head, posting.account, *sides, end_section=number == len(entry.postings) - 1)
+    return table
+
+
+def _meaning(entry: Entry) -> str:
+    meaning = _MEANING.get(entry.kind, "")
+    return f"taken back: {meaning}" if entry.reverses else meaning
