@@ -12,7 +12,7 @@ from consumers.app import BATCH_MAX_RECORDS
 from consumers.topics import CATALOGUE_TOPIC
 from engine.intake import Intake
 from engine.ports import Record
-from ledger.migrate import migrate
+from projections.schema import migrate
 from wattledger.demo.load import load
 
 _TOPIC = "charging.sessions"

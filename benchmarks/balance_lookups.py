@@ -19,7 +19,7 @@ from domain.book.journal import Entry, Posting
 from ledger.book.balances import balance, balance_at
 from ledger.book.journal import write_entries
 from ledger.database import Role, connect
-from ledger.migrate import migrate
+from projections.schema import migrate
 
 ENTRIES = 1_000_000
 ENTRIES_PER_COMMIT = 1_000

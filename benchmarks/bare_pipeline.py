@@ -20,7 +20,7 @@ from benchmarks.recording import SCHEMAS, TableRows
 from benchmarks.stage import Stage
 from consumers.topics import inbound_partitions
 from ledger.collector import collector_paused
-from ledger.migrate import migrate
+from projections.schema import migrate
 
 # Writes the piece of one table that belongs to a commit.
 _Write: TypeAlias = Callable[[psycopg.Connection[Any], int], None]

@@ -31,7 +31,7 @@ from benchmarks.processor_time import processor_time
 from benchmarks.stage import Stage
 from domain.book.journal import Entry, Posting
 from ledger.book.group_commit import GroupCommit, Outcome
-from ledger.migrate import migrate
+from projections.schema import migrate
 from tests.support.integrity import check_balances
 
 CLIENTS = 32

@@ -10,7 +10,7 @@ from benchmarks.end_to_end import WrongOutcome
 from benchmarks.figures import Figure
 from benchmarks.processor_time import MemoryWatch
 from benchmarks.stage import Stage
-from ledger.migrate import migrate
+from projections.schema import migrate
 
 # How long the backlog is, as a multiple of the load.
 BACKLOG = 5

@@ -35,8 +35,8 @@ from ledger.events.codec import decode, encode
 from ledger.events.library import EventRecorder, WattLedger
 from ledger.events.store import SCHEMA, append
 from ledger.events.store import StoredEvent as OurEvent
-from ledger.migrate import migrate
 from projections.runner import catch_up
+from projections.schema import migrate
 from wattledger.embedded import EmbeddedPostgres
 
 ROUNDS = 15

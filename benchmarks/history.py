@@ -38,8 +38,8 @@ from ledger.events.store import StoredEvent, append
 from ledger.gateway import Gateway
 from ledger.intake import messages, positions
 from ledger.intake.positions import Tally
-from ledger.migrate import migrate
 from projections.runner import catch_up
+from projections.schema import migrate
 from wattledger.demo.messages import FIRST_DAY
 
 WRITERS = 2

@@ -30,8 +30,8 @@ from engine.ports import Record
 from engine.work import event_id
 from ledger.book.journal import journal
 from ledger.events.store import StoredEvent, read_streams
-from ledger.migrate import migrate
 from projections.runner import catch_up
+from projections.schema import migrate
 from wattledger.demo.load import load
 from wattledger.demo.messages import FIRST_DAY, ONE_DAY
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from benchmarks.entry_sets import COUNTERPARTS, ENTRIES_PER_SET, post
 from benchmarks.figures import Figure, figures
 from benchmarks.stage import Stage
-from ledger.migrate import migrate
+from projections.schema import migrate
 
 _ENTRIES_PER_EVENT = 0.5
 _COUNTERPARTS = {"hot": 1, "spread": COUNTERPARTS}

@@ -25,7 +25,7 @@ from benchmarks.figures import Figure, figures
 from benchmarks.live_load import EVENTS_PER_SECOND, LiveLoad, live_load
 from benchmarks.positions import read_from_the_end
 from benchmarks.stage import Stage
-from ledger.migrate import migrate
+from projections.schema import migrate
 
 _SECONDS, _SECONDS_OF_A_SMALL_RUN, _SMALL = 20.0, 3.0, 50_000
 _LOOK_SECONDS = 0.01

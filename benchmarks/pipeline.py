@@ -9,7 +9,7 @@ from benchmarks.end_to_end import EndToEnd, RowsWritten, rows_written
 from benchmarks.figures import Figure, figures
 from benchmarks.recording import record
 from benchmarks.stage import Stage
-from ledger.migrate import migrate
+from projections.schema import migrate
 
 
 @dataclass(frozen=True, slots=True)

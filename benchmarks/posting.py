@@ -5,7 +5,7 @@ from collections.abc import Callable
 from benchmarks.entry_sets import ENTRIES_PER_SET, post
 from benchmarks.figures import Figure, figures
 from benchmarks.stage import Stage
-from ledger.migrate import migrate
+from projections.schema import migrate
 
 # A session has between four and five entries; about as many as the sessions of the load have are posted.
 _ENTRIES_PER_EVENT = 0.4

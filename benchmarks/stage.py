@@ -15,7 +15,7 @@ from benchmarks.load_parts import more_sessions
 from consumers.publisher import Outgoing, publish
 from consumers.topics import ensure_topics, inbound_bounds
 from ledger.intake.positions import Partition
-from ledger.migrate import migrate
+from projections.schema import migrate
 from wattledger.demo.load import load
 from wattledger.embedded import EmbeddedKafka, EmbeddedPostgres
 from wattledger.quiet import silence_libraries

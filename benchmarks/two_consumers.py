@@ -7,7 +7,7 @@ from benchmarks import backlog, end_to_end
 from benchmarks.figures import Figure, figures
 from benchmarks.processor_time import processor_time
 from benchmarks.stage import Stage
-from ledger.migrate import migrate
+from projections.schema import migrate
 
 
 @dataclass(frozen=True, slots=True)

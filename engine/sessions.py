@@ -102,14 +102,14 @@ def _replayed(session_id: str, stream: Iterable[StoredEvent]) -> Session:
     return session
 
 
-def stream_of(work: Work, session: Session) -> Stream:
+def stream_in(work: Work, session: Session) -> Stream:
     """Where to append to a session's stream, whose head is saved with what the session depends on."""
     return Stream(work, session_stream(session.session_id), session)
 
 
 def record_fact(work: Work, session: Session, fact: RecordedFact) -> None:
     """Store a fact in its session's stream and take it in."""
-    stream_of(work, session).append(fact)
+    stream_in(work, session).append(fact)
     session.learn(parse_fact(fact.type, fact.data, fact.source, fact.id))
 
 
@@ -117,7 +117,7 @@ def judge(work: Work, session: Session, catalogue: Catalogue, clock: datetime | 
     """Let a session decide, and turn its decisions into events, entries, lines and messages."""
     told = session.outcome
     judgement = decide(session, catalogue, clock)
-    stream = stream_of(work, session)
+    stream = stream_in(work, session)
     for decision in judgement.decisions:
         stream.append(decision)
         if type(decision) is SessionAssessed:

@@ -13,7 +13,7 @@ from ledger import locks
 from ledger.database import Role, database_faults, refuse_unsafe_settings
 from ledger.errors import MigrationFailed, MigrationRefused
 
-_FOLDER = Path(__file__).parent / "migrations"
+LEDGER_MIGRATIONS = Path(__file__).parent / "migrations"
 _ROLES = Path(__file__).parent / "roles.sql"
 _FILE_NAME = re.compile(r"(\d{3})_([a-z0-9_]+)\.sql")
 
@@ -48,7 +48,7 @@ class Migration:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-def migrate(database: str | Connection[TupleRow], folder: Path = _FOLDER) -> None:
+def run_migrations(database: str | Connection[TupleRow], folders: Sequence[Path]) -> None:
     """Run the migrations that this database has not seen yet, as one transaction.
 
     May be called again and by several processes at once: the others wait for the first and find nothing to do.
@@ -57,7 +57,7 @@ def migrate(database: str | Connection[TupleRow], folder: Path = _FOLDER) -> Non
     server may lose commits, MigrationFailed when the database does not take a migration's text, MachineryFault when
     it cannot be reached.
     """
-    migrations = read_migrations(folder)
+    migrations = read_migrations(folders)
     with database_faults():
         if isinstance(database, str):
             with Connection.connect(database) as connection:
@@ -66,10 +66,10 @@ def migrate(database: str | Connection[TupleRow], folder: Path = _FOLDER) -> Non
             _migrate(database, migrations)
 
 
-def read_migrations(folder: Path = _FOLDER) -> tuple[Migration, ...]:
-    """The migrations in a folder by number; raises MigrationRefused for a misnamed file or a number used twice."""
+def read_migrations(folders: Sequence[Path]) -> tuple[Migration, ...]:
+    """The migrations in folders by number; raises MigrationRefused for a misnamed file or a number used twice."""
     found: dict[int, Migration] = {}
-    for path in sorted(folder.glob("*.sql")):
+    for path in sorted(path for folder in folders for path in folder.glob("*.sql")):
         match = _FILE_NAME.fullmatch(path.name)
         if match is None:
             raise MigrationRefused(f"{path} is not named NNN_name.sql: rename it")
@@ -77,7 +77,7 @@ def read_migrations(folder: Path = _FOLDER) -> tuple[Migration, ...]:
         if number in found:
             raise MigrationRefused(f"{path} has the number of {found[number].name}: give one of them another number")
         found[number] = Migration(number, match[2], path.read_text(encoding="utf-8"))
-    return tuple(found.values())
+    return tuple(found[number] for number in sorted(found))
 
 
 def _migrate(connection: Connection[TupleRow], migrations: Sequence[Migration]) -> None:

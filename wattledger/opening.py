@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from ledger.migrate import migrate
+from projections.schema import migrate
 from wattledger.embedded import services
 from wattledger.patience import patiently
 from wattledger.settings import Settings

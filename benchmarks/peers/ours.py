@@ -12,7 +12,7 @@ from ledger.book.balances import balance
 from ledger.book.group_commit import GroupCommit
 from ledger.book.journal import write_entries
 from ledger.gateway import Gateway
-from ledger.migrate import migrate
+from projections.schema import migrate
 from tests.support.integrity import check_balances
 
 _TRANSFERS = UUID("6d2f2b0e-7f3c-4a55-9f0a-2f8f5c1f6a10")

@@ -22,8 +22,8 @@ from engine.clock import Clock
 from engine.intake import Intake
 from engine.ports import Record
 from ledger.intake.positions import Partition
-from ledger.migrate import migrate
 from projections.runner import catch_up
+from projections.schema import migrate
 from wattledger.demo.load import load
 from wattledger.embedded import EmbeddedPostgres
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
-from ledger.migrate import migrate
+from projections.schema import migrate
 from tests.audit.network import history, settle
 
 # This history has every posting the engine knows: `test_the_network_uses_every_posting` says so.

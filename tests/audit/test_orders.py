@@ -10,7 +10,7 @@ import pytest
 from domain.calendar import instant
 from engine.what_if import Amounts, Order, SessionIf, Totals, standing, what_if
 from ledger.audit import AuditReport, verify
-from ledger.migrate import migrate
+from projections.schema import migrate
 from tests.audit.network import DAYS, Event, history, settle
 from tests.audit.orders import give, order, orders, partner_tariffs
 

@@ -8,7 +8,7 @@ import pytest
 from ledger.audit import AuditReport, Severity, verify
 from ledger.audit.audit import NOTICES, SENTENCES
 from ledger.audit.posting_table import _TABLE
-from ledger.migrate import migrate
+from projections.schema import migrate
 from tests.audit.network import history, settle
 
 

@@ -16,9 +16,9 @@ from domain.tariff.published import tariff_hash
 from ledger.database import Role, connect
 from ledger.events.codec import dump
 from ledger.intake.catalogue import KnownCatalogue
-from ledger.migrate import migrate
 from projections import cdr_lines as lines_module
 from projections.export import export
+from projections.schema import migrate
 from tests.cdr.cdr_builders import check, emitted, newer
 from tests.projections.builders import PLATFORM, Recorder
 from tests.rating.rating_builders import AMSTERDAM, MORNING, component, document, element

@@ -14,9 +14,9 @@ from rich.console import Console
 from engine.clock import Clock
 from engine.intake import Intake
 from engine.ports import Record
-from ledger.migrate import migrate
 from projections.queries import totals
 from projections.runner import catch_up
+from projections.schema import migrate
 from projections.story import session_story
 from wattledger.demo import FOLLOWED_SESSION, network
 from wattledger.demo.mishaps import SILENT_SESSION

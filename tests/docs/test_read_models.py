@@ -23,7 +23,7 @@ from domain.book.standing import Booked, Retracted
 from domain.session.session import session_stream
 from ledger.database import Role, connect
 from ledger.events.codec import decode
-from ledger.migrate import migrate
+from projections.schema import migrate
 from tests.docs.pages import ROOT, block
 from tests.projections.builders import Recorder, captured_booking, session_history
 from tests.support.waiting import wait_until

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from ledger.migrate import migrate
 from projections.export import export
+from projections.schema import migrate
 from tests.end_to_end.comparing import MENDING_APART, difference
 from tests.support.engine import Engine
 from tests.support.histories import UNTIL, Event, disordered, history

@@ -26,7 +26,7 @@ from ledger.errors import MachineryFault
 from ledger.gateway import Gateway
 from ledger.intake import quarantine
 from ledger.intake.quarantine import DeadLetter
-from ledger.migrate import migrate
+from projections.schema import migrate
 from tests.kafka.reading import Read, read_new
 from tests.kafka.store import until
 

@@ -13,7 +13,7 @@ from psycopg.rows import TupleRow
 
 from domain.book.journal import Entry, Posting
 from ledger.database import Role, open_connection
-from ledger.migrate import migrate
+from projections.schema import migrate
 from wattledger.embedded import EmbeddedPostgres
 
 

@@ -9,9 +9,9 @@ from ledger.audit import verify
 from ledger.database import Role, connect, open_connection
 from ledger.errors import MachineryFault
 from ledger.gateway import Gateway
-from ledger.migrate import migrate
 from projections.rebuild import rebuild
 from projections.runner import catch_up
+from projections.schema import migrate
 
 NOBODY = "postgresql://somebody@127.0.0.1:9/nothing"
 

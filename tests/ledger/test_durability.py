@@ -7,7 +7,7 @@ from psycopg.sql import SQL, Identifier
 
 from ledger.database import Role, open_connection
 from ledger.errors import UnsafeDatabase
-from ledger.migrate import migrate
+from projections.schema import migrate
 
 
 def turn_off(dsn: str, setting: str) -> None:

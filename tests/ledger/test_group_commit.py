@@ -24,7 +24,7 @@ from ledger.book.group_commit import AsyncGroupCommit, GroupCommit, Outcome
 from ledger.book.journal import journal, write_entries
 from ledger.database import Role, connect
 from ledger.errors import EntryExists, EntryRefused, GroupCommitClosed, MachineryFault
-from ledger.migrate import migrate
+from projections.schema import migrate
 from tests.support.integrity import check_balances, check_entries
 from wattledger.embedded import EmbeddedPostgres
 

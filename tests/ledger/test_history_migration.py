@@ -9,12 +9,12 @@ import psycopg
 import pytest
 
 from domain.book.journal import Entry
-from ledger import migrate as migrations_module
 from ledger.book.balances import balance, balance_at, trial_balance
 from ledger.book.canonical import entry_hash
 from ledger.book.journal import write_entries
 from ledger.database import Role, connect
-from ledger.migrate import migrate
+from ledger.migrate import run_migrations
+from projections.schema import FOLDERS, migrate
 from tests.ledger.test_balance_history import ACCOUNTS, EDGES, as_of, many, split_levels
 from tests.support.integrity import check_balances, check_entries, check_history
 
@@ -37,10 +37,11 @@ GROUP BY account, currency, abs(hashtext(entry_id::text)) % 3
 @pytest.fixture
 def before(database_url: str, tmp_path: Path) -> str:
     """DSN of a database as it was before the history."""
-    source = Path(migrations_module.__file__).parent / "migrations"
-    folder = Path(shutil.copytree(source, tmp_path / "migrations"))
+    folder = tmp_path / "migrations"
+    for source in FOLDERS:
+        shutil.copytree(source, folder, dirs_exist_ok=True)
     (folder / "030_balance_history.sql").unlink()
-    migrate(database_url, folder)
+    run_migrations(database_url, [folder])
     return database_url
 
 

@@ -15,7 +15,7 @@ from ledger.database import Role, connect
 from ledger.events.library import EventRecorder, WattLedger
 from ledger.events.store import SCHEMA, TABLE, append, follow, last_position
 from ledger.events.store import StoredEvent as OurEvent
-from ledger.migrate import migrate
+from projections.schema import migrate
 from tests.support.library import datastore, login, variables
 
 OWN_SCHEMA = "elsewhere"

@@ -8,17 +8,19 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from ledger import migrate as migrations_module
 from ledger.database import Role, connect
 from ledger.errors import MigrationFailed, MigrationRefused
-from ledger.migrate import migrate, read_migrations
+from ledger.migrate import read_migrations, run_migrations
+from projections.schema import FOLDERS, migrate
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A copy of the real migrations that a test may change."""
-    source = Path(migrations_module.__file__).parent / "migrations"
-    return Path(shutil.copytree(source, tmp_path / "migrations"))
+    folder = tmp_path / "migrations"
+    for source in FOLDERS:
+        shutil.copytree(source, folder, dirs_exist_ok=True)
+    return folder
 
 
 def numbers_in(dsn: str) -> list[int]:
@@ -29,7 +31,7 @@ def numbers_in(dsn: str) -> list[int]:
 def test_an_empty_database_gets_every_migration_once(database_url: str) -> None:
     migrate(database_url)
     migrate(database_url)
-    assert numbers_in(database_url) == [migration.number for migration in read_migrations()]
+    assert numbers_in(database_url) == [migration.number for migration in read_migrations(FOLDERS)]
 
 
 def test_a_connection_will_do_instead_of_a_dsn(database_url: str) -> None:
@@ -46,7 +48,7 @@ def test_many_processes_may_migrate_a_new_cluster_at_once(fresh_server: str) -> 
     databases = [make_conninfo(fresh_server, dbname=name) for name in ("wattledger", "other")] * 3
     with ThreadPoolExecutor(len(databases)) as pool:
         list(pool.map(migrate, databases))
-    assert numbers_in(databases[0]) == numbers_in(databases[1]) == [m.number for m in read_migrations()]
+    assert numbers_in(databases[0]) == numbers_in(databases[1]) == [m.number for m in read_migrations(FOLDERS)]
 
 
 def test_a_role_that_owns_the_database_can_migrate_without_being_superuser(fresh_server: str) -> None:
@@ -62,23 +64,23 @@ def test_a_role_that_owns_the_database_can_migrate_without_being_superuser(fresh
 
 def test_any_numbered_file_is_picked_up_in_order_even_after_later_ones(database_url: str, folder: Path) -> None:
     (folder / "920_second.sql").write_text("CREATE TABLE intake.second (id int)")
-    migrate(database_url, folder)
+    run_migrations(database_url, [folder])
     (folder / "910_first.sql").write_text("CREATE TABLE intake.first (id int)")
-    migrate(database_url, folder)
+    run_migrations(database_url, [folder])
     assert numbers_in(database_url)[-2:] == [910, 920]
 
 
 def test_a_released_migration_that_was_changed_is_refused(database_url: str, folder: Path) -> None:
-    migrate(database_url, folder)
+    run_migrations(database_url, [folder])
     with (folder / "001_schemas.sql").open("a") as released:
         released.write("\nCREATE TABLE book.more (id int);\n")
     with pytest.raises(MigrationRefused, match="001_schemas was changed"):
-        migrate(database_url, folder)
+        run_migrations(database_url, [folder])
 
 
 def test_a_database_of_a_later_version_is_refused(database_url: str, folder: Path) -> None:
     (folder / "999_later.sql").write_text("CREATE TABLE intake.later (id int)")
-    migrate(database_url, folder)
+    run_migrations(database_url, [folder])
     with pytest.raises(MigrationRefused, match="999_later, which this version does not know"):
         migrate(database_url)
 
@@ -86,7 +88,7 @@ def test_a_database_of_a_later_version_is_refused(database_url: str, folder: Pat
 def test_a_migration_that_fails_leaves_nothing_behind(database_url: str, folder: Path) -> None:
     (folder / "900_broken.sql").write_text("CREATE TABLE intake.half (id int); SELECT 1 / 0")
     with pytest.raises(MigrationFailed, match="900_broken failed and nothing was changed: division by zero"):
-        migrate(database_url, folder)
+        run_migrations(database_url, [folder])
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT to_regnamespace('book')").fetchone() == (None,)
 
@@ -95,10 +97,10 @@ def test_a_migration_that_fails_leaves_nothing_behind(database_url: str, folder:
 def test_a_misnamed_file_is_refused(folder: Path, name: str) -> None:
     (folder / name).touch()
     with pytest.raises(MigrationRefused, match="is not named NNN_name"):
-        read_migrations(folder)
+        read_migrations([folder])
 
 
 def test_two_files_with_one_number_are_refused(folder: Path) -> None:
     (folder / "001_again.sql").touch()
     with pytest.raises(MigrationRefused, match="give one of them another number"):
-        read_migrations(folder)
+        read_migrations([folder])

@@ -9,9 +9,9 @@ import orjson
 from engine.clock import Clock
 from engine.intake import Intake
 from engine.ports import Record
-from ledger.migrate import migrate
 from projections.bank_file import PlatformAccount
 from projections.export import export
+from projections.schema import migrate
 from tests.oracle.facts import Event
 
 PLATFORM = PlatformAccount(

@@ -7,7 +7,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from ledger.database import Role, connect
-from ledger.migrate import migrate
+from projections.schema import migrate
 from tests.projections.builders import Recorder
 
 

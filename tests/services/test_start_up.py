@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from ledger.migrate import migrate
+from projections.schema import migrate
 from wattledger.cli import app
 
 # Loads the command, runs it with the words it is given, and tells on standard error what that has loaded.

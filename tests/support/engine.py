@@ -11,7 +11,7 @@ from domain.calendar import instant
 from engine.clock import Clock
 from engine.intake import Intake
 from engine.ports import Record
-from ledger.migrate import migrate
+from projections.schema import migrate
 
 TOPIC = "charging.sessions"
 
