@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import typer.main
 
+from ledger.migrate import read_migrations
+from projections.schema import FOLDERS
 from tests.docs.pages import OPERATIONS, README, ROOT, anchors, code_lines, commands, links, pages
 from wattledger.cli import app
 from wattledger.settings import ENV_PREFIX, Settings
@@ -88,7 +90,7 @@ def test_every_link_on_a_page_leads_somewhere(page: Path) -> None:
 
 
 def test_the_architecture_names_every_table_and_none_that_is_gone() -> None:
-    migrations = [path.read_text(encoding="utf-8") for path in (ROOT / "ledger" / "migrations").glob("*.sql")]
+    migrations = [migration.text for migration in read_migrations(FOLDERS)]
     made = set(re.findall(r"^CREATE TABLE \w+\.(\w+)", "\n".join(migrations), re.MULTILINE))
     _, _, section = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("\n## Tables\n")
     rows = [line.split("|")[2] for line in section.splitlines() if line.startswith("|")]
