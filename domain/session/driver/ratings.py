@@ -1,7 +1,7 @@
 """Ratings of a session that its driver pays: the first bill, later ones before its capture, later ones after it."""
 
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from domain.book.bookings import CapturedSessionReRated, SessionRated, SessionReRated
 from domain.session.assessment import Bill, BillChange
@@ -47,6 +47,28 @@ def _amounts(bill: Bill | None) -> _Amounts:
     return _Amounts(bill.gross, bill.commission, bill.commission_vat) if bill else _NOTHING
 
 
+class _FromTo(TypedDict):
+    """What a bill was and what it is, as the arguments of a booking."""
+
+    old_gross: int
+    old_commission: int
+    old_commission_vat: int
+    gross: int
+    commission: int
+    commission_vat: int
+
+
+def _from_to(old: _Amounts, new: _Amounts) -> _FromTo:
+    return {
+        "old_gross": old.gross,
+        "old_commission": old.commission,
+        "old_commission_vat": old.commission_vat,
+        "gross": new.gross,
+        "commission": new.commission,
+        "commission_vat": new.commission_vat,
+    }
+
+
 class Ratings:
     """Books each change of the bill as it comes; what was captured too much is due back to its payment (2080)."""
 
@@ -81,15 +103,7 @@ class Ratings:
         old, new = _amounts(self._charged.bill), _amounts(change.bill)
         self._charged.turn_to(change)
         if old != new:
-            booking = SessionReRated(
-                **self._share.head(_key(change), change.at),
-                old_gross=old.gross,
-                old_commission=old.commission,
-                old_commission_vat=old.commission_vat,
-                gross=new.gross,
-                commission=new.commission,
-                commission_vat=new.commission_vat,
-            )
+            booking = SessionReRated(**self._share.head(_key(change), change.at), **_from_to(old, new))
             self._share.book(booking, gain=new.share - old.share)
         self._write_off.follow(change, new.gross)
 
@@ -115,16 +129,8 @@ class Ratings:
         charged.turn_to(change)
         if old == new:
             return
-        booking = CapturedSessionReRated(
-            **self._share.head(_key(change), change.at),
-            payment_id=payment_id,
-            old_gross=old.gross,
-            old_commission=old.commission,
-            old_commission_vat=old.commission_vat,
-            gross=new.gross,
-            commission=new.commission,
-            commission_vat=new.commission_vat,
-        )
+        head = self._share.head(_key(change), change.at)
+        booking = CapturedSessionReRated(**head, payment_id=payment_id, **_from_to(old, new))
         self._share.book(booking, gain=new.share - old.share)
         self._refunds_due[payment_id] += old.gross - new.gross
 
