@@ -156,7 +156,8 @@ def _converter(hint: Any) -> Callable[[Any], Any] | None:
     if hint is UUID:
         return UUID
     if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return hint
+        # Ten times as fast as to call the class.
+        return {member.value: member for member in hint}.__getitem__
     if get_origin(hint) is tuple:
         return cast("Callable[[Any], Any]", tuple)
     return None
