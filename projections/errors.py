@@ -1,7 +1,7 @@
 """The one exception tree of the projections.
 
 ProjectionError
-├── UnknownProjection   a name that no projection has
+├── UnknownProjection   a name that no projection has, or one that the database's schema has not
 ├── RebuildUnderWay     somebody else is rebuilding the same projection
 └── BankFileRefused     a payout that a bank file cannot state
 """
@@ -12,7 +12,7 @@ class ProjectionError(Exception):
 
 
 class UnknownProjection(ProjectionError):
-    """A name that no projection has."""
+    """A name that no projection has, or a projection that no migration has given its first generation."""
 
 
 class RebuildUnderWay(ProjectionError):

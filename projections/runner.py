@@ -13,6 +13,7 @@ from ledger.collector import collector_paused
 from ledger.database import Role, connect
 from ledger.events.store import TABLE, last_position
 from ledger.patience import Patience, Stopping
+from projections.errors import UnknownProjection
 from projections.feed import read_piece
 from projections.registry import PROJECTIONS, chosen
 
@@ -37,6 +38,9 @@ FROM unnest(%s::text[], %s::int[]) AS moved (name, generation)
 WHERE (kept.name, kept.generation) = (moved.name, moved.generation)
 """
 
+# Which projections have rows at all, in whichever generation.
+_KNOWN = "SELECT DISTINCT name FROM projection.generation"
+
 # Appends are announced under the name of the events' table.
 _LISTEN = f"LISTEN {TABLE}"
 
@@ -55,7 +59,7 @@ def catch_up(database: str | Connection[TupleRow], names: Sequence[str] | None =
 
     `database` is a DSN or a connection of the projector with no transaction open. Each set of events is one
     transaction, so that a crash leaves rows and position together; several may run at once.
-    Raises UnknownProjection.
+    Raises UnknownProjection, also for one that the schema of this database has not.
     """
     wanted = chosen(names)
     with _connection(database) as connection:
@@ -63,8 +67,22 @@ def catch_up(database: str | Connection[TupleRow], names: Sequence[str] | None =
             end = last_position(cursor)
         while True:
             positions = advance_live(connection, wanted)
-            if len(positions) == len(wanted) and min(positions.values()) >= end:
+            if len(positions) < len(wanted):
+                _refuse_without_generation(connection, wanted)
+            elif min(positions.values()) >= end:
                 return positions
+
+
+def _refuse_without_generation(connection: Connection[TupleRow], names: Sequence[str]) -> None:
+    """One that is being switched comes back; one that no migration has begun would be waited for without end."""
+    with connection.transaction(), connection.cursor() as cursor:
+        known = {name for (name,) in cursor.execute(_KNOWN)}
+    missing = ", ".join(name for name in names if name not in known)
+    if missing:
+        raise UnknownProjection(
+            f"this database has no generation of projection {missing}: insert its first one into "
+            "projection.generation, in a migration of projections/schema"
+        )
 
 
 def advance_live(connection: Connection[TupleRow], names: Sequence[str]) -> dict[str, int]:

@@ -27,7 +27,7 @@ from ledger.audit.amounts import half_up, minor
 from ledger.audit.catalogue import Timeline
 from ledger.audit.flat_prices import flat_prices
 from ledger.audit.pins import pin_of
-from ledger.audit.posting_table import Leg, is_known, journals_of
+from ledger.audit.posting_table import _TABLE, Leg, is_known, journals_of
 from ledger.audit.spool import Spool
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -60,7 +60,8 @@ def test_the_posting_table_gives_the_entries_that_the_engine_posts(booking: Book
 
 
 def test_the_posting_table_knows_every_booking_and_no_other() -> None:
-    assert all(is_known(kind.__name__) for kind in POSTING_RULES)
+    assert set(_TABLE) == {kind.__name__ for kind in POSTING_RULES}
+    assert all(is_known(name) for name in _TABLE)
     assert not is_known("Bribe")
 
 

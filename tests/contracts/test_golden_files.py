@@ -56,6 +56,13 @@ def test_a_golden_file_stands_in_the_folder_of_its_type(golden: Golden) -> None:
     assert golden.event["type"] == golden.type
 
 
+def test_no_two_golden_files_are_one_message_to_the_intake() -> None:
+    found: dict[tuple[str, str], Golden] = {}
+    for golden in golden_files():
+        first = found.setdefault((golden.event["source"], golden.event["id"]), golden)
+        assert first is golden, f"{golden} has the source and id of {first}: give it an id of its own"
+
+
 @pytest.mark.parametrize("golden", golden_files(), ids=str)
 def test_no_golden_file_has_a_field_its_model_does_not_know(golden: Golden) -> None:
     step = STEPS.get((golden.type, golden.version))

@@ -8,12 +8,13 @@ from ledger.database import Role, connect
 from projections import feed, rebuild
 from projections.errors import RebuildUnderWay, UnknownProjection
 from projections.rebuild import rebuild as rebuild_projections
+from projections.registry import PROJECTIONS
 from projections.runner import catch_up
 from tests.projections.builders import Recorder, payout_history, payout_key, session_history
 from tests.projections.following import following, recording_during
 from tests.projections.test_runner import everything
 
-ROW_TABLES = ("session_row", "operator_balance_row", "cdr_row", "payout_row", "cdr_answer_row")
+ROW_TABLES = tuple(projection.table for projection in PROJECTIONS.values())
 
 
 def generations(connection: Connection[TupleRow]) -> dict[str, int]:

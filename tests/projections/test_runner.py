@@ -24,6 +24,7 @@ from ledger.events.store import StoredEvent, append
 from projections import feed
 from projections.errors import UnknownProjection
 from projections.queries import OperatorBalance, operator_balances, payouts
+from projections.registry import PROJECTIONS
 from projections.runner import advance_live, catch_up
 from tests.projections.builders import (
     IBAN_ACCOUNT,
@@ -39,7 +40,7 @@ from tests.projections.builders import (
 )
 from tests.projections.following import following
 
-TABLES = ("sessions", "operator_balances", "cdrs", "cdr_answers", "payouts")
+TABLES = tuple(PROJECTIONS)
 
 
 def everything(connection: Connection[TupleRow]) -> dict[str, list[str]]:
@@ -70,7 +71,7 @@ def small_sets(monkeypatch: pytest.MonkeyPatch, size: int) -> Iterator[None]:
 
 
 def test_an_empty_store_is_followed_to_its_end_at_once(store: str) -> None:
-    assert catch_up(store) == {"cdr_answers": 0, "cdrs": 0, "operator_balances": 0, "payouts": 0, "sessions": 0}
+    assert catch_up(store) == dict.fromkeys(PROJECTIONS, 0)
 
 
 def test_a_session_shows_its_last_outcome(recorder: Recorder, projector: Connection[TupleRow]) -> None:
@@ -239,6 +240,14 @@ def test_a_runner_waits_for_the_one_that_holds_the_position(
 def test_an_unknown_projection_is_named_with_those_there_are(store: str) -> None:
     with pytest.raises(UnknownProjection, match=r"no projection sesions: choose among .*sessions"):
         catch_up(store, ["sesions"])
+
+
+def test_a_projection_that_no_migration_began_is_named_and_not_waited_for(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PROJECTIONS, "sesions", PROJECTIONS["sessions"])
+    with pytest.raises(UnknownProjection, match=r"no generation of projection sesions: insert its first one"):
+        catch_up(store)
 
 
 def test_a_follower_keeps_up_until_it_is_stopped(store: str, recorder: Recorder) -> None:
