@@ -1,4 +1,5 @@
 # One verb, one command, the same by hand and in CI. `make setup` runs first everywhere and is quick when up to date.
+# How to begin, and recipes: CONTRIBUTING.md.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench lock format clean
 

@@ -1,1 +1,6 @@
-"""Payouts: the daily run that decides what is paid, and what becomes of each payout at the bank."""
+"""Payouts: the daily run that decides what is paid, and what becomes of each payout at the bank.
+
+Here belong business dates, minimum, reserve, and what the bank's answers book; sessions are known by their payable
+lines alone. It imports `catalogue`, `book` and the words; `engine.payouts` works with it. Read `run` first, then
+`payout`.
+"""

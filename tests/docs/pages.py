@@ -1,6 +1,7 @@
 """The pages of the documentation, and what their Markdown holds: code, links, headings, commands."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ _NOT_IN_ANCHORS = re.compile(r"[^\w\- ]")
 
 def pages() -> list[Path]:
     """Every page, README and changelog among them."""
-    return [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return [README, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def block(page: Path, language: str) -> list[str]:
@@ -35,7 +36,7 @@ def code_lines(page: Path) -> Iterator[str]:
 def commands(page: Path, word: str) -> list[list[str]]:
     """The words after `wattledger` or `make` of every command line on a page."""
     lines = (line.removeprefix("time ").removeprefix(".venv/bin/") for line in code_lines(page))
-    return [line.split()[1:] for line in lines if line.startswith(f"{word} ")]
+    return [shlex.split(line)[1:] for line in lines if line.startswith(f"{word} ")]
 
 
 def links(page: Path) -> list[str]:

@@ -168,7 +168,8 @@ def gaps(places: Places) -> list[str]:
 
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.__name__)
 def test_every_booking_has_what_it_needs(guard: Guard) -> None:
-    assert list(guard(real_places())) == []
+    found = list(guard(real_places()))
+    assert not found, "\n".join(found)
 
 
 def test_a_booking_with_nothing_but_its_class_is_led_from_file_to_file() -> None:

@@ -35,7 +35,8 @@ def lacks(name: str, there_are: Collection[str], generations: Collection[str]) -
 @pytest.mark.parametrize("name", NAMES)
 def test_every_read_model_has_table_view_and_live_generation(name: str, projector: Connection[TupleRow]) -> None:
     live = {row[0] for row in projector.execute("SELECT name FROM projection.generation WHERE live")}
-    assert lacks(name, relations(projector), live) == []
+    found = lacks(name, relations(projector), live)
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,4 +1,9 @@
-"""Embedded services: a real PostgreSQL and a real Kafka for those who configured none."""
+"""Embedded services: a real PostgreSQL and a real Kafka for those who configured none.
+
+Here belongs how servers are found, started, watched and ended, and nothing of what is in them. `wattledger.opening`,
+fixtures of tests and benchmarks import it. Read `server` first, then `postgres`; the reasons are in
+docs/decisions/embedded-services.md.
+"""
 
 import contextlib
 import logging
