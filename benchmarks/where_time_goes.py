@@ -37,7 +37,7 @@ _PARTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "intake": {
         "decoding and checking records": ("contracts.decode.decode", "ledger.intake.messages.message_key"),
         "duplicates, conflicts, deduplication keys": ("engine.intake.Intake._sort_out",),
-        "storing and parsing facts": ("engine.sessions.record_fact",),
+        "storing and parsing facts": ("engine.sessions.record_facts",),
         "judging sessions": ("engine.sessions.judge",),
         "– rating": ("domain.session.assessment.assess",),
         "– the walk over payments, the CDR chain, releases, comparing what stands": (
@@ -57,7 +57,7 @@ _PARTS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "locking and loading sessions": ("engine.sessions.SessionStore.lock",),
         "judging sessions": ("engine.sessions.judge",),
         "– rating": ("domain.session.assessment.assess",),
-        "– making CDR documents": ("domain.session.judging._Verdict._cdr",),
+        "– making CDR documents": ("domain.session.cdr_chain._document",),
         "– bookings into entries and lines": ("engine.work.Stream.book",),
         "writing sets": ("engine.work.Work.write",),
         "payout runs": ("engine.clock.Clock._fire_runs",),

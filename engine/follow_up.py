@@ -14,7 +14,7 @@ from domain.fact import RecordedFact
 from domain.session.session import Session
 from engine.judging import judge_and_refuse
 from engine.session_sets import SESSIONS_PER_SET, Query, SessionSets, Step
-from engine.sessions import record_fact
+from engine.sessions import record_facts
 from engine.work import Work
 from engine.working_set import WorkingSet
 from ledger.events.heads import stale_sessions, take_back_set_aside
@@ -49,8 +49,7 @@ class FollowUp:
         for session_id, fact in take_claimed(cursor, session_ids):
             facts[session_id].append(fact)
         for session_id, session in self._working_set.sessions.lock(cursor, facts).items():
-            for fact in facts[session_id]:
-                record_fact(work, session, fact)
+            record_facts(work, session, facts[session_id])
             self._judge(cursor, work, session)
 
     def _judge_again(self, cursor: Cursor[TupleRow], work: Work, session_ids: Sequence[str]) -> None:

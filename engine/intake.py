@@ -25,7 +25,7 @@ from engine.judging import judge_and_refuse
 from engine.payouts import take_payout_answers
 from engine.ports import Claim, Record
 from engine.receipts import take_receipts
-from engine.sessions import record_fact
+from engine.sessions import record_facts
 from engine.work import Stream, Unfolded, Work
 from engine.working_set import WorkingSet
 from ledger.collector import collector_paused
@@ -236,8 +236,8 @@ class Intake:
         claims: list[tuple[str, str, str]] = []
         for session_id, found in batch.sessions.items():
             session = sessions[session_id]
+            record_facts(work, session, _facts(found))
             for message in found:
-                record_fact(work, session, _fact(message))
                 claimed = MESSAGE_TYPES[message.type].claims
                 if claimed is not None:
                     claims.append((claimed.kind, message.data[claimed.field], session_id))

@@ -107,10 +107,12 @@ def stream_in(work: Work, session: Session) -> Stream:
     return Stream(work, session_stream(session.session_id), session)
 
 
-def record_fact(work: Work, session: Session, fact: RecordedFact) -> None:
-    """Store a fact in its session's stream and take it in."""
-    stream_in(work, session).append(fact)
-    session.learn(parse_fact(fact.type, fact.data, fact.source, fact.id))
+def record_facts(work: Work, session: Session, facts: Iterable[RecordedFact]) -> None:
+    """Store facts in their session's stream and take them in."""
+    stream = stream_in(work, session)
+    for fact in facts:
+        stream.append(fact)
+        session.learn(parse_fact(fact.type, fact.data, fact.source, fact.id))
 
 
 def judge(work: Work, session: Session, catalogue: Catalogue, clock: datetime | None) -> Judgement:

@@ -9,8 +9,6 @@ import psycopg
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow, tuple_row
 
-from ledger.database import database_faults
-
 _ROWS_PER_FETCH = 2_000
 
 # Every row of each query is read, so plans that are quick to the first row only would be the wrong ones.
@@ -50,9 +48,9 @@ class Snapshot:
 def open_snapshot(dsn: str) -> Iterator[Snapshot]:
     """A snapshot as of now, in one REPEATABLE READ transaction that can write nothing.
 
-    Raises MachineryFault when the server cannot be reached.
+    Raises psycopg's OperationalError when the server cannot be reached: nothing is shared with what is checked.
     """
-    with database_faults(), psycopg.connect(dsn, autocommit=True) as connection:
+    with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(_SETTINGS)
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from ledger.audit import verify
 from ledger.database import Role, connect, open_connection
 from ledger.errors import MachineryFault
 from ledger.gateway import Gateway
@@ -25,7 +24,6 @@ DOORS: tuple[Callable[[str], object], ...] = (
     lambda dsn: open_connection(dsn, Role.READER),
     transaction,
     migrate,
-    verify,
     catch_up,
     rebuild,
 )

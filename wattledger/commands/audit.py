@@ -15,10 +15,11 @@ app = typer.Typer()
 def verify(data_dir: DataDir = None, json: Json = False, debug: Debug = False) -> None:
     """Recompute the book from the events, check every invariant and print what differs; exit 1 if anything does."""
     from ledger.audit import verify as audit
+    from ledger.database import database_faults
     from projections.documents.audit import report_document
     from wattledger.views.audit import show_report
 
-    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
+    with the_store(data_dir, debug=debug, needs_kafka=False) as store, database_faults():
         report = audit(store.dsn)
     if json:
         print_json(report_document(report))

@@ -69,16 +69,13 @@ class _Walk:
             payments.captures, lambda fact: (fact.payment_id, fact.at, fact.amount)
         )
         self._capture_of = {capture.payment_id: capture for capture in reversed(self._captures)}
-        due: dict[str, int] = defaultdict(int)
+        self._due: dict[str, int] = defaultdict(int)
         self._share, self._charged = Share(scope), Charged()
         self._received = Received(self._captures[0].payment_id if self._captures else "")
         self._write_off = WriteOff(self._share)
-        self._rating = Ratings(self._share, self._charged, self._received, self._write_off, due)
+        self._rating = Ratings(self._share, self._charged, self._received, self._write_off, self._due)
         bearer = self._terms.psp_fee_bearer if self._terms and assessment.changes else None
         self._payment = Captures(self._share, self._received, self._write_off, recharges=bearer == FeeBearer.OPERATOR)
-        first_bill = assessment.changes[0].bill if assessment.changes else None
-        given_back = GivenBack(self._charged, first_bill)
-        self._refund = Refunds(self._share, self._capture_of, given_back, due)
 
     def run(self) -> SessionBook:
         for step in sorted(self._steps(), key=_in_order):
@@ -99,27 +96,27 @@ class _Walk:
             yield _step(failure, self._fail)
         for at, item, captures in settled_captures(self._captures, self._payments.settled):
             yield _Step(at, 0, item.source, item.id, partial(self._payment.settle, item, captures, at))
+        if self._payments.refunds or self._payments.disputes:
+            yield from self._steps_back()
+
+    def _steps_back(self) -> Iterator[_Step]:
+        """Of money that goes back to the driver."""
+        changes = self._assessment.changes
+        given_back = GivenBack(self._charged, changes[0].bill if changes else None)
+        refunds = Refunds(self._share, self._capture_of, given_back, self._due)
         for refund in first_of_each(self._payments.refunds, lambda fact: fact.refund_id):
             if self._may_refund(refund):
-                yield _step(refund, self._refund.refund)
-        yield from self._dispute_steps()
-
-    def _dispute_steps(self) -> Iterator[_Step]:
+                yield _step(refund, refunds.refund)
         closes: dict[str, DisputeClosed] = {
             close.dispute_id: close for close in first_of_each(self._payments.closes, lambda fact: fact.dispute_id)
         }
         for dispute in first_of_each(self._payments.disputes, lambda fact: fact.dispute_id):
             if dispute.payment_id not in self._capture_of or not self._share.has_operator:
                 continue
-            yield _step(dispute, self._refund.open_dispute)
+            yield _step(dispute, refunds.open_dispute)
             close = closes.get(dispute.dispute_id)
             if close is not None:
-                yield self._closing(dispute, close)
-
-    def _closing(self, dispute: Disputed, close: DisputeClosed) -> _Step:
-        """A dispute cannot close before it opened, whatever the sources' clocks say."""
-        close = replace(close, at=max(close.at, dispute.at))
-        return _Step(close.at, 1, close.source, close.id, partial(self._refund.close_dispute, close))
+                yield _closing(dispute, close, refunds.close_dispute)
 
     def _may_refund(self, refund: Refunded) -> bool:
         """What was captured may; and at the cost of an operator only once it is known which."""
@@ -139,6 +136,12 @@ class _Walk:
         if terms.fund_release == FundRelease.ON_SETTLEMENT and not self._received.is_settled(bill):
             return
         self._share.release_at(max(now, floor))
+
+
+def _closing(dispute: Disputed, close: DisputeClosed, take: Callable[[DisputeClosed], None]) -> _Step:
+    """A dispute cannot close before it opened, whatever the sources' clocks say."""
+    close = replace(close, at=max(close.at, dispute.at))
+    return _Step(close.at, 1, close.source, close.id, partial(take, close))
 
 
 def _step(fact: Fact | BillChange, take: Callable[..., None]) -> _Step:
