@@ -221,7 +221,12 @@ def stream_of(type_: str, data: Data) -> UUID:
 
 def items_of(type_: str, id_: str, data: Data) -> Iterator[Item]:
     """The items of a receipt as facts; their ids are that of the message with a number behind."""
-    items = MESSAGE_TYPES[type_].items
+    return items_in(MESSAGE_TYPES[type_], id_, data)
+
+
+def items_in(row: MessageType, id_: str, data: Data) -> Iterator[Item]:
+    """As `items_of`, by a row of the table."""
+    items = row.items
     if items is None:
         return
     kind, field = items.ref

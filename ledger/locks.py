@@ -1,6 +1,7 @@
 """The advisory locks of a store by name: what each holds back, and for how long.
 
-PostgreSQL keeps locks of one number and locks of two numbers apart: RELAY is no part of CLOCK.
+PostgreSQL keeps locks of one number and locks of two numbers apart: RELAY is no part of CLOCK. A rebuild locks its
+projections by name, with hashes that stand in `projections/rebuild.py`.
 """
 
 # One migration at a time, for its transaction. Any number that nobody else uses: it reads WATTLEDG in ASCII.
@@ -16,4 +17,4 @@ SHARD = 7402
 CLOCK = 7403
 
 # One relay at a time empties the outbox, for its transaction.
-RELAY = "7403, 1"
+RELAY = (7403, 1)

@@ -22,7 +22,7 @@ from projections.bank_file import Instruction, PlatformAccount, bank_file
 from projections.deadletters import deadletter_lines
 from projections.operator_balances import COLUMNS
 from projections.queries import totals
-from projections.runner import Standing, advance, catch_up
+from projections.runner import Progress, advance, catch_up
 
 _ROWS_PER_FETCH = 2_000
 _OPTIONS = orjson.OPT_UTC_Z
@@ -129,10 +129,10 @@ def export(dsn: str, directory: Path, platform: PlatformAccount, summary: Mappin
 def _catch_up_within(cursor: Cursor[TupleRow]) -> None:
     """The last few events up to the snapshot's end, so that read models and book show the same moment."""
     end = last_position(cursor)
-    standings = [Standing(*row) for row in cursor.execute(_LIVE)]
-    while min(standing.position for standing in standings) < end:
-        positions = advance(cursor, standings, end)
-        standings = [Standing(each.name, each.generation, positions[each.name]) for each in standings]
+    progress = [Progress(*row) for row in cursor.execute(_LIVE)]
+    while min(standing.position for standing in progress) < end:
+        positions = advance(cursor, progress, end)
+        progress = [Progress(each.name, each.generation, positions[each.name]) for each in progress]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from ledger.events.store import last_position
 from projections.errors import RebuildUnderWay
 from projections.feed import EVENTS_MAX
 from projections.registry import PROJECTIONS, chosen
-from projections.runner import Standing, advance
+from projections.runner import Progress, advance
 
 # One rebuild of a projection at a time; kept by the session, so that it ends with the process whatever happens.
 _TRY_LOCK = "SELECT pg_try_advisory_lock(hashtext('wattledger:rebuild'), hashtext(%s))"
@@ -78,17 +78,17 @@ def _switch(connection: Connection[TupleRow], names: Sequence[str]) -> dict[str,
         _lock(cursor, names, live=True)
         # Taken behind the lock, so that the new rows are never behind the old ones.
         end = last_position(cursor)
-        standings = _lock(cursor, names, live=False)
-        while min(standing.position for standing in standings) < end:
-            positions = advance(cursor, standings, end)
-            standings = [Standing(each.name, each.generation, positions[each.name]) for each in standings]
+        progress = _lock(cursor, names, live=False)
+        while min(standing.position for standing in progress) < end:
+            positions = advance(cursor, progress, end)
+            progress = [Progress(each.name, each.generation, positions[each.name]) for each in progress]
         cursor.execute(_RETIRE, (names,))
-        cursor.execute(_PROMOTE, ([each.name for each in standings], [each.generation for each in standings]))
-        return {standing.name: standing.position for standing in standings}
+        cursor.execute(_PROMOTE, ([each.name for each in progress], [each.generation for each in progress]))
+        return {standing.name: standing.position for standing in progress}
 
 
-def _lock(cursor: Cursor[TupleRow], names: Sequence[str], *, live: bool) -> list[Standing]:
-    return [Standing(*row) for row in cursor.execute(_LOCK, (live, names))]
+def _lock(cursor: Cursor[TupleRow], names: Sequence[str], *, live: bool) -> list[Progress]:
+    return [Progress(*row) for row in cursor.execute(_LOCK, (live, names))]
 
 
 def _drop_what_is_not_live(connection: Connection[TupleRow], names: Sequence[str]) -> None:

@@ -46,7 +46,7 @@ _LISTEN = f"LISTEN {TABLE}"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Progress:
     """A generation of a projection and the position that its rows have reached; its row is locked by the reader."""
 
     name: str
@@ -91,20 +91,20 @@ def advance_live(connection: Connection[TupleRow], names: Sequence[str]) -> dict
     A projection that a rebuild is switching at this moment is left out.
     """
     with collector_paused(), connection.transaction(), connection.cursor() as cursor:
-        standings = [Standing(*row) for row in cursor.execute(_LOCK_LIVE, (list(names),))]
-        return advance(cursor, standings, last_position(cursor))
+        progress = [Progress(*row) for row in cursor.execute(_LOCK_LIVE, (list(names),))]
+        return advance(cursor, progress, last_position(cursor))
 
 
-def advance(cursor: Cursor[TupleRow], standings: Sequence[Standing], end: int) -> dict[str, int]:
+def advance(cursor: Cursor[TupleRow], progress: Sequence[Progress], end: int) -> dict[str, int]:
     """Apply the next set of events, at most up to `end`, to those furthest behind; the positions of all after it.
 
-    Projections at one position share the reading. The rows of `standings` must be locked.
+    Projections at one position share the reading. The rows of `progress` must be locked.
     """
-    positions = {standing.name: standing.position for standing in standings}
+    positions = {standing.name: standing.position for standing in progress}
     start = min(positions.values(), default=end)
     if start >= end:
         return positions
-    group = [standing for standing in standings if standing.position == start]
+    group = [standing for standing in progress if standing.position == start]
     # Stops where another one stands, so that from there on they go together.
     bound = min([end, *(position for position in positions.values() if position > start)])
     projections = {standing.name: PROJECTIONS[standing.name] for standing in group}

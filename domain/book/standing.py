@@ -4,7 +4,7 @@ Nothing on the book is ever altered. A booking that should stand no longer, or n
 what should stand in its place is booked anew under the same key: so the same wish, told again, changes nothing.
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -61,18 +61,19 @@ class Standing:
         else:
             del self._booked[key]
 
-    def towards(self, wanted: Iterable[Booking], among: Container[str] | None = None) -> list[BookChange]:
+    def towards(self, wanted: Iterable[Booking], among: Sequence[str] | None = None) -> list[BookChange]:
         """The changes after which just `wanted` stands: first what goes or differs, then what comes.
 
-        With `among` only bookings under those keys are judged: what stands under others stays.
+        With `among` only bookings under those keys are judged, in that order: what stands under others stays.
         """
         wanted_by_key = {booking.key: booking for booking in wanted}
         kept: set[str] = set()
         changes: list[BookChange] = []
-        for key, booked in self._booked.items():
+        for key in self._booked if among is None else [key for key in among if key in self._booked]:
+            booked = self._booked[key]
             if wanted_by_key.get(key) == booked.booking:
                 kept.add(key)
-            elif among is None or key in among:
+            else:
                 changes.append(Retracted(booked.booking, booked.revision))
         revisions = self._revisions
         changes += [

@@ -32,10 +32,14 @@ SIGNED_CHARS_MAX = 65_536
 class Step:
     """One step of the chain: CDR `number` (from 1) is issued for a bill, or credited, at a moment."""
 
-    act: str
     number: int
     at: datetime
     bill: Bill | None = None
+
+    @property
+    def act(self) -> str:
+        """What is done at this step: with a bill a CDR is issued, without one it is credited."""
+        return CREDIT if self.bill is None else ISSUE
 
     @property
     def content(self) -> tuple[str, int, BillKey | None]:
@@ -114,11 +118,11 @@ class _Chain:
         if bill is not None:
             self.number += 1
             self.standing = self.number
-            self.steps.append(Step(ISSUE, self.number, at, bill))
+            self.steps.append(Step(self.number, at, bill))
 
     def _credit(self, at: datetime) -> None:
         if self.standing is not None:
-            self.steps.append(Step(CREDIT, self.standing, at))
+            self.steps.append(Step(self.standing, at))
             self.standing = None
 
 
@@ -137,9 +141,9 @@ def next_steps(issued: Sequence[IssuedCdr], wanted: Sequence[Step]) -> list[Step
     if (last_wanted.bill.key if last_wanted and last_wanted.bill else None) == standing:
         return []
     at = max([last.issued_at, *(step.at for step in wanted)])
-    mend = [Step(CREDIT, last.number, at)] if standing is not None else []
+    mend = [Step(last.number, at)] if standing is not None else []
     if last_wanted is not None:
-        mend.append(Step(ISSUE, last.number + 1, at, last_wanted.bill))
+        mend.append(Step(last.number + 1, at, last_wanted.bill))
     return mend
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from domain.book.standing import BookChange, Booked, Retracted, Standing
@@ -101,11 +101,11 @@ class Session:
 
     def learn(self, fact: Fact) -> None:
         """Take in a fact."""
-        kind = type(fact)
-        LEARN[kind](self, fact)
-        if kind in _METER_FACTS:
+        learned = LEARN[type(fact)]
+        learned.keep(self, fact)
+        if learned.rates:
             self.assessed = None
-        if kind not in _READINGS:
+        if not learned.charges:
             self.charging = None
 
     def assess(self, catalogue: Catalogue) -> Assessment:
@@ -126,26 +126,33 @@ class Session:
         return bool(self.meter.ends or self.payments or decided)
 
 
-_METER_FACTS = frozenset({Started, Ended, Metered, StateChanged, MeterCorrected, ReservationExpired})
-# Until there is an end nothing follows from these.
-_READINGS = frozenset({Metered, StateChanged})
+class Learned(NamedTuple):
+    """What a session does with a class of facts: where it keeps them, and what it has to work out anew.
 
-# Where each class of facts is kept.
-LEARN: dict[type[Fact], Callable[[Session, Any], None]] = {
-    Started: lambda session, fact: session.meter.starts.append(fact),
-    Ended: lambda session, fact: session.meter.ends.append(fact),
-    Metered: lambda session, fact: session.meter.readings.append(fact),
-    StateChanged: lambda session, fact: session.meter.states.append(fact),
-    MeterCorrected: lambda session, fact: session.meter.corrections.append(fact),
-    ReservationExpired: lambda session, fact: session.meter.take_in_no_show(fact),
-    Captured: lambda session, fact: session.payments.captures.append(fact),
-    Failed: lambda session, fact: session.payments.failures.append(fact),
-    Settled: lambda session, fact: session.payments.settled.append(fact),
-    Refunded: lambda session, fact: session.payments.refunds.append(fact),
-    Disputed: lambda session, fact: session.payments.disputes.append(fact),
-    DisputeClosed: lambda session, fact: session.payments.closes.append(fact),
-    CdrAnswered: lambda session, fact: session.answers.append(fact),
-    CdrPaid: lambda session, fact: session.paid.append(fact),
+    With `rates` they may change what the session is worth. With `charges` they come while it charges, and nothing
+    follows from them until there is an end.
+    """
+
+    keep: Callable[[Session, Any], None]
+    rates: bool
+    charges: bool = False
+
+
+LEARN: dict[type[Fact], Learned] = {
+    Started: Learned(lambda session, fact: session.meter.starts.append(fact), rates=True),
+    Ended: Learned(lambda session, fact: session.meter.ends.append(fact), rates=True),
+    Metered: Learned(lambda session, fact: session.meter.readings.append(fact), rates=True, charges=True),
+    StateChanged: Learned(lambda session, fact: session.meter.states.append(fact), rates=True, charges=True),
+    MeterCorrected: Learned(lambda session, fact: session.meter.corrections.append(fact), rates=True),
+    ReservationExpired: Learned(lambda session, fact: session.meter.take_in_no_show(fact), rates=True),
+    Captured: Learned(lambda session, fact: session.payments.captures.append(fact), rates=False),
+    Failed: Learned(lambda session, fact: session.payments.failures.append(fact), rates=False),
+    Settled: Learned(lambda session, fact: session.payments.settled.append(fact), rates=False),
+    Refunded: Learned(lambda session, fact: session.payments.refunds.append(fact), rates=False),
+    Disputed: Learned(lambda session, fact: session.payments.disputes.append(fact), rates=False),
+    DisputeClosed: Learned(lambda session, fact: session.payments.closes.append(fact), rates=False),
+    CdrAnswered: Learned(lambda session, fact: session.answers.append(fact), rates=False),
+    CdrPaid: Learned(lambda session, fact: session.paid.append(fact), rates=False),
 }
 
 

@@ -80,9 +80,10 @@ def write_entries(cursor: Cursor[TupleRow], entries: Sequence[Entry], shard: int
     """Write a set of entries and add their postings to the balances, in the cursor's transaction.
 
     One set per call; none is a no-op. `shard` (0 to 255) is the slot of this writer: two writers with different ones
-    never wait for the same balance. Call it before event_store.append, whose lock should be the last one taken.
-    Not for use in pipeline mode. Raises EntryExists for an entry that was written before or a second reversal, and
-    EntryRefused for anything else that the book does not take; the transaction is to be rolled back.
+    never wait for the same balance. Call it before `ledger.events.store.append`, whose lock is to be the last
+    one taken. Not for use in pipeline mode.
+    Raises EntryExists for an entry that was written before or a second reversal, and EntryRefused for anything else
+    that the book does not take; the transaction is to be rolled back.
     """
     if not entries:
         return

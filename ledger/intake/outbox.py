@@ -12,7 +12,7 @@ from ledger import locks
 from ledger.intake.quarantine import DeadLetter
 
 # One relay at a time sends and deletes; the lock ends with the transaction, and so with the relay.
-_TAKE_TURN = f"SELECT pg_try_advisory_xact_lock({locks.RELAY})"
+_TAKE_TURN = f"SELECT pg_try_advisory_xact_lock{locks.RELAY}"
 
 # The next rows with their events. An assessment has no time of its own: the fact stored before it has.
 _READ = """

@@ -221,7 +221,7 @@ async def test_while_one_relay_sends_another_one_does_not(
 ) -> None:
     decide(gateway, [payout_status("PAID")], "settlement.notifications", "OP-1")
     with psycopg.connect(database_url) as other:
-        other.execute(f"SELECT pg_advisory_xact_lock({locks.RELAY})")
+        other.execute(f"SELECT pg_advisory_xact_lock{locks.RELAY}")
         async with Publisher(client_options) as publisher:
             relay = Relay(gateway, publisher)
             assert await relay.send_batch() == 0
@@ -237,7 +237,7 @@ async def test_waiting_for_another_relay_uses_up_no_patience_with_faults(
     decide(gateway, [payout_status("PAID")], "settlement.notifications", "OP-1")
     patience_seconds = 1.0
     other = psycopg.connect(database_url)
-    other.execute(f"SELECT pg_advisory_xact_lock({locks.RELAY})")
+    other.execute(f"SELECT pg_advisory_xact_lock{locks.RELAY}")
     clock = asyncio.get_running_loop()
     began = clock.time()
     draining = asyncio.create_task(asyncio.to_thread(drain, client_options, database_url, patience_seconds))

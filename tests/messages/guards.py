@@ -3,7 +3,9 @@
 from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple, TypeAlias
 
-from contracts.messages import Kind
+from contracts.decode import Message
+from contracts.messages import Kind, MessageType, items_in
+from engine.intake import PLACES, Batch
 from tests.messages import tables as files
 from tests.messages.tables import Tables
 
@@ -87,6 +89,30 @@ def without_example(tables: Tables) -> Iterator[Gap]:
         yield Gap(type_, "has no example that is accepted", f"{files.GOLDEN}/{type_}/v1-*.json")
 
 
+def without_its_fields(tables: Tables) -> Iterator[Gap]:
+    """A type whose row asks its data for something that its examples have not."""
+    for type_, messages in tables.examples.items():
+        if type_ not in tables.rows:
+            continue
+        for message in messages:
+            try:
+                _use(tables.rows[type_], message)
+            except (LookupError, TypeError, AttributeError) as error:
+                what = f"has a row that its data does not fit ({type(error).__name__}: {error})"
+                yield Gap(type_, what, files.MESSAGES)
+
+
+def _use(row: MessageType, message: Message) -> None:
+    """All that the engine looks up in a message by its row."""
+    PLACES[row.kind](Batch(), message)
+    (row.key or row.topic.key)(message.data)
+    if row.stream is not None:
+        row.stream(message.data)
+    if row.claims is not None:
+        _ = message.data[row.claims.field]
+    list(items_in(row, message.id, message.data))
+
+
 def without_schema(tables: Tables) -> Iterator[Gap]:
     """A type that `wattledger schemas` does not write."""
     return _absent(tables.contracts, tables.schemas, "has no JSON Schema", files.SCHEMAS)
@@ -142,6 +168,7 @@ GUARDS: tuple[Guard, ...] = (
     without_items,
     without_golden_file,
     without_example,
+    without_its_fields,
     without_schema,
     without_asyncapi_entry,
     without_audit_row,

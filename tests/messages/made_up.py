@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
+from contracts.decode import Message
 from contracts.messages import PAYMENT, Items, Kind, MessageType, Topic
 from domain.fact import Fact
 from tests.messages import tables as files
@@ -12,6 +14,7 @@ from tests.messages.tables import Tables, real_tables
 
 TYPE = "made.up"
 ITEM = "made.up.item"
+MOMENT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 class MadeUp(Fact):
@@ -24,6 +27,12 @@ def row(kind: Kind) -> MessageType:
     stream = (lambda data: f"made-up:{data['id']}") if kind in STREAMS_OF_THEIR_OWN else None
     items = Items(ITEM, "items", PAYMENT, shared=()) if kind is Kind.RECEIPT else None
     return MessageType(kind, topic, stream=stream, items=items)
+
+
+def message(**data: Any) -> Message:
+    """One of its messages, with the fields that every kind looks up."""
+    fields: dict[str, Any] = {"id": "1", "session_id": "S-1", "payout_id": "P-1", "items": []}
+    return Message("1", "urn:made-up", TYPE, "1", MOMENT, fields | data, b"", 0)
 
 
 def complete(kind: Kind) -> Tables:
@@ -47,7 +56,7 @@ def complete(kind: Kind) -> Tables:
         facts={**tables.facts, **facts},
         learned={*tables.learned, MadeUp},
         golden={*tables.golden, TYPE},
-        examples={*tables.examples, TYPE},
+        examples={**tables.examples, TYPE: [message()]},
         schemas={*tables.schemas, TYPE},
         asyncapi={*tables.asyncapi, TYPE},
         audit=audit,

@@ -1,6 +1,6 @@
 """Every table that a type of message has to stand in, as one value, so that a test may add a made-up type."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import get_type_hints
@@ -39,7 +39,7 @@ class Tables:
 
     `contracts` are the types that come in, and `rows` the table of them. `places` are the kinds that a file treats,
     `handlers` the types whose data it reads, `facts` the class that is made of each type of fact and `learned` the
-    classes that a session takes in. `examples` are accepted as they stand in the golden files.
+    classes that a session takes in. `examples` are the messages in golden files that are accepted as they stand.
     """
 
     contracts: Collection[str]
@@ -50,7 +50,7 @@ class Tables:
     facts: Mapping[str, type]
     learned: Collection[type]
     golden: Collection[str]
-    examples: Collection[str]
+    examples: Mapping[str, Sequence[Message]]
     schemas: Collection[str]
     asyncapi: Collection[str]
     audit: Mapping[str, Collection[str]]
@@ -78,7 +78,7 @@ def real_tables() -> Tables:
         facts={type_: get_type_hints(parse)["return"] for type_, parse in FACT_PARSERS.items()},
         learned=set(LEARNED_BY_SESSIONS),
         golden={golden.type for golden in _current_golden_files()},
-        examples={golden.type for golden in _current_golden_files() if _is_accepted(golden)},
+        examples=_examples(),
         schemas={type_ for type_, version, _ in event_schemas() if version == CURRENT_VERSION},
         asyncapi=set(_described()),
         audit={AUDITED_STREAMS: {*FACT_TYPES, *NOT_READ}, AUDITED_CATALOGUE: set(READERS)},
@@ -89,9 +89,14 @@ def _current_golden_files() -> Iterator[Golden]:
     return (golden for golden in golden_files() if golden.version == CURRENT_VERSION)
 
 
-def _is_accepted(golden: Golden) -> bool:
-    message = decode(golden.raw)
-    return isinstance(message, Message) and message.type == golden.type and message.extra_fields == 0
+def _examples() -> dict[str, list[Message]]:
+    """The messages in golden files that are accepted as they stand, with every field known, by type."""
+    found: dict[str, list[Message]] = {}
+    for golden in _current_golden_files():
+        message = decode(golden.raw)
+        if isinstance(message, Message) and message.type == golden.type and message.extra_fields == 0:
+            found.setdefault(message.type, []).append(message)
+    return found
 
 
 def _described() -> Iterator[str]:

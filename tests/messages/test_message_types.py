@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from contracts.messages import Kind
+from contracts.messages import PAYMENT, Items, Kind, Ref
 from tests.messages import tables as files
 from tests.messages.guards import GUARDS, READ_IN, STREAMS_OF_THEIR_OWN, Guard, gaps
-from tests.messages.made_up import ITEM, TYPE, MadeUp, complete, row, without
+from tests.messages.made_up import ITEM, TYPE, MadeUp, complete, message, row, without
 from tests.messages.tables import Tables, real_tables
 
 KINDS = list(Kind)
@@ -128,3 +128,27 @@ def test_a_type_that_no_contract_has_is_named_where_it_stands(table: str, file: 
     else:
         more = {**found, file: {*found[file], TYPE}}
     assert new_gaps(replace(tables, **{table: more})) == [f"{TYPE} {what}: mend {files.CONTRACTS}"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed"),
+    [
+        (Kind.STATUS, {"stream": lambda data: f"made-up:{data['plug']}"}),
+        (Kind.SESSION_FACT, {"key": lambda data: str(data["plug"])}),
+        (Kind.SESSION_FACT, {"claims": Ref("payment", "plug")}),
+        (Kind.RECEIPT, {"items": Items(ITEM, "items", PAYMENT, shared=("plug",))}),
+    ],
+)
+def test_a_row_that_asks_for_what_the_data_has_not_is_named(kind: Kind, changed: dict[str, Any]) -> None:
+    tables = complete(kind)
+    found = new_gaps(replace(tables, rows={**tables.rows, TYPE: replace(row(kind), **changed)}))
+    assert found == [f"{TYPE} has a row that its data does not fit (KeyError: 'plug'): mend {files.MESSAGES}"]
+
+
+@pytest.mark.parametrize(("kind", "field"), [(Kind.SESSION_FACT, "session_id"), (Kind.PAYOUT_ANSWER, "payout_id")])
+def test_a_kind_that_looks_up_what_the_data_has_not_is_named(kind: Kind, field: str) -> None:
+    without_field = message()
+    del without_field.data[field]
+    tables = complete(kind)
+    found = new_gaps(replace(tables, examples={**tables.examples, TYPE: [without_field]}))
+    assert found == [f"{TYPE} has a row that its data does not fit (KeyError: '{field}'): mend {files.MESSAGES}"]

@@ -36,8 +36,7 @@ class Share:
         return self._scope.head(key, at, SESSION_SHARE, currency=currency)
 
     def head_at_once(self, key: str, at: datetime, currency: str | None = None) -> BookingHead:
-        """Of a booking that moves what is available itself (2010), without delay."""
-        self.releases[key] = release_at_once(self._scope.catalogue, self._scope.operator_id, at)
+        """Of a booking that moves what is available itself (2010), without delay, as a share of its own."""
         return self._scope.head(key, at, key, matured=True, currency=currency)
 
     def head_apart(self, key: str, at: datetime, currency: str) -> BookingHead:
@@ -47,7 +46,10 @@ class Share:
     def book(self, booking: Booking, gain: int = 0) -> None:
         """Put a booking on the book; `gain` is what the share has of it (negative: loses), in minor units."""
         self.bookings.append(booking)
-        if not booking.matured:
+        if booking.matured:
+            at = booking.effective_at
+            self.releases[booking.share] = release_at_once(self._scope.catalogue, self._scope.operator_id, at)
+        else:
             self._pending += gain
 
     def release_at(self, moment: datetime) -> None:
