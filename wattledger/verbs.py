@@ -18,6 +18,7 @@ from engine.too_large import refuse_too_large
 from ledger.gateway import Gateway
 from ledger.intake import positions
 from ledger.intake.positions import Partition, Tally
+from projections.documents.summary import taken_document
 from projections.export import export
 from projections.registry import PROJECTIONS
 from wattledger.crew import Crew, OnProgress
@@ -144,15 +145,7 @@ def settle(
         project_all(crew, on_progress)
     drain(store.kafka, store.dsn)
     seconds = time.monotonic() - began
-    summary = {
-        "events_in": events_in,
-        "accepted": taken.accepted,
-        "duplicates": taken.duplicates,
-        "conflicts": taken.conflicts,
-        "dead_lettered": taken.dead_lettered,
-        "wall_seconds": round(seconds, 3),
-        "events_per_second": round(events_in / seconds) if seconds else 0,
-    }
+    summary = taken_document(taken, seconds, events_in)
     on_progress("writing files", 0, None)
     patiently(lambda: export(store.dsn, out, store.platform, summary))
     return summary

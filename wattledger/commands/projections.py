@@ -34,6 +34,7 @@ def export(directory: Directory, data_dir: DataDir = None, json: Json = False, d
     """Write the files of a settlement from the store as it stands."""
     from ledger.database import Role, connect
     from ledger.intake import positions
+    from projections.documents.summary import taken_document
     from projections.export import export as write_files
 
     make_folder(directory)
@@ -41,15 +42,6 @@ def export(directory: Directory, data_dir: DataDir = None, json: Json = False, d
         began = time.monotonic()
         with connect(store.dsn, Role.AUDITOR) as connection, connection.cursor() as cursor:
             tally = positions.totals(cursor)
-        events = tally.accepted + tally.duplicates + tally.conflicts + tally.dead_lettered
-        summary = {
-            "events_in": events,
-            "accepted": tally.accepted,
-            "duplicates": tally.duplicates,
-            "conflicts": tally.conflicts,
-            "dead_lettered": tally.dead_lettered,
-            "wall_seconds": round(time.monotonic() - began, 3),
-            "events_per_second": 0,
-        }
+        summary = taken_document(tally, time.monotonic() - began)
         write_files(store.dsn, directory, store.platform, summary)
     show_summary(read_summary(directory), directory, json=json)
