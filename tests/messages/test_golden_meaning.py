@@ -7,7 +7,7 @@ from domain.calendar import instant
 from domain.fact import Fact
 from domain.payout.payout import parse_answer
 from domain.session.facts import FACT_PARSERS, parse_fact
-from ledger.audit.streams import FACT_TYPES
+from ledger.audit.streams import FACT_TYPES, NOT_READ
 from tests.contracts.builders import Golden, accepted, inbound_golden
 
 STREAMS = {
@@ -60,9 +60,11 @@ FACTS = [
     pytest.param(type_, data, fact, id=f"{golden}-{fact.id}")
     for golden in inbound_golden()
     for type_, data, fact in facts(golden)
+    if type_ not in NOT_READ
 ]
 
 
 @pytest.mark.parametrize(("type_", "data", "fact"), FACTS)
 def test_a_fact_acts_for_the_audit_when_it_does_for_the_engine(type_: str, data: dict[str, str], fact: Fact) -> None:
+    assert type_ in FACT_TYPES, f"{type_} has no time for the audit: mend ledger/audit/streams.py"
     assert instant(data[FACT_TYPES[type_].acts_at]) == fact.at

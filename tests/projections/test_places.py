@@ -40,6 +40,24 @@ def test_every_read_model_has_table_view_and_live_generation(name: str, projecto
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_the_view_of_a_read_model_shows_the_live_generation_alone(name: str, projector: Connection[TupleRow]) -> None:
+    row = projector.execute("SELECT pg_get_viewdef(%s::regclass)", (f"projection.{name}",)).fetchone()
+    assert row is not None
+    shown = f"the view projection.{name} shows all generations: mend {SCHEMA}"
+    assert re.search(rf"generation = .*generation.*live.*'{name}'", row[0], re.DOTALL), shown
+
+
+@pytest.mark.parametrize(
+    ("page", "heading"), [(PAGE, "Projections and what leaves"), ("docs/operations.md", "Rebuilding read models")]
+)
+def test_the_pages_name_every_read_model(page: str, heading: str) -> None:
+    _, _, rest = (ROOT / page).read_text(encoding="utf-8").partition(f"\n## {heading}\n")
+    section, _, _ = rest.partition("\n## ")
+    missing = [name for name in NAMES if f"`{name}`" not in section]
+    assert not missing, f"{missing}: mend {page}, {heading}"
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_topic_of_a_read_model_can_be_stored(name: str) -> None:
     items = {row.items.type for row in MESSAGE_TYPES.values() if row.items is not None}
     unknown = PROJECTIONS[name].topics - {*MESSAGE_TYPES, *items, *DECISION_TOPICS}
