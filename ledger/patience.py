@@ -108,8 +108,10 @@ class Patience:
             now = time.monotonic()
             if self._worked_at > attempted_at:
                 state.attempt_number, state.start_time = 1, self._worked_at
-            elif self._worked_s < inf and (state.attempt_number == 1 or now - attempted_at > self._worked_s):
-                state.attempt_number, state.start_time = 1, now
+            elif now - attempted_at > self._worked_s:
+                state.attempt_number, state.start_time, self.fault = 1, now, None
+            elif self._worked_s < inf and state.attempt_number == 1:
+                state.start_time = now
 
         return {"before": begin_attempt, "after": end_attempt}
 
