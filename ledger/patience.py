@@ -57,7 +57,6 @@ class Patience:
             "wait": pauses,
             "stop": limit,
             "retry": retry_if_exception_type(faults),
-            "before_sleep": self._note_fault,
             "reraise": True,
         }
         self._worked_s, self._worked_at = worked_s, -inf
@@ -94,7 +93,7 @@ class Patience:
         return result
 
     def _row(self, is_stopped: Callable[[], bool]) -> dict[str, Any]:
-        """What tenacity calls before and after each attempt in one row of them."""
+        """What tenacity calls before and after each attempt, and before each pause, in one row of them."""
         attempted_at = -inf
 
         def begin_attempt(_: RetryCallState) -> None:
@@ -113,10 +112,14 @@ class Patience:
             elif self._worked_s < inf and state.attempt_number == 1:
                 state.start_time = now
 
-        return {"before": begin_attempt, "after": end_attempt}
+        def begin_pause(state: RetryCallState) -> None:
+            # Who is stopping tries nothing again, and does not say so.
+            if not is_stopped() and state.outcome is not None:
+                self._note_fault(state.outcome.exception())
 
-    def _note_fault(self, state: RetryCallState) -> None:
-        fault = state.outcome.exception() if state.outcome is not None else None
+        return {"before": begin_attempt, "after": end_attempt, "before_sleep": begin_pause}
+
+    def _note_fault(self, fault: BaseException | None) -> None:
         _log.log(logging.WARNING if self.fault is None else logging.DEBUG, "%s; trying again", fault)
         self.fault = fault
 

@@ -119,6 +119,19 @@ def test_a_stop_ends_the_pause_and_is_followed_by_no_attempt() -> None:
     assert step.tries == 1
 
 
+def test_a_fault_of_who_is_stopping_already_is_not_said_to_be_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    stop, step = Event(), Away(9)
+
+    def stopped_meanwhile() -> int:
+        stop.set()
+        return step()
+
+    with pytest.raises(Stopping):
+        Patience(AT_ONCE).do(stopped_meanwhile, stop)
+    assert step.tries == 1
+    assert not caplog.records
+
+
 async def test_a_stop_ends_the_pause_of_a_task_too() -> None:
     stop, step = asyncio.Event(), Away(9)
     waiting = asyncio.create_task(Patience(wait_fixed(LONG_S)).do_async(step.later, stop))
