@@ -37,7 +37,7 @@ class Stopping(Exception):
 
 
 class Patience:
-    """Does steps again while they raise a fault, and raises it when it lasts longer than the limit.
+    """Does steps again while they raise a MachineryFault, and raises it when it lasts longer than the limit.
 
     An outage lasts from the first fault until a step succeeds, and is logged once. Pauses and limit count from the
     beginning of the step, and anew whenever the step says that it `worked`. A step that cannot say so has `worked_s`:
@@ -45,18 +45,11 @@ class Patience:
     after it is a first one again.
     """
 
-    def __init__(
-        self,
-        pauses: wait_base,
-        limit: stop_base = stop_never,
-        *,
-        worked_s: float = inf,
-        faults: type[Exception] = MachineryFault,
-    ) -> None:
+    def __init__(self, pauses: wait_base, limit: stop_base = stop_never, *, worked_s: float = inf) -> None:
         self._options: dict[str, Any] = {
             "wait": pauses,
             "stop": limit,
-            "retry": retry_if_exception_type(faults),
+            "retry": retry_if_exception_type(MachineryFault),
             "reraise": True,
         }
         self._worked_s, self._worked_at = worked_s, -inf
