@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import IllegalStateError
 from tenacity import wait_fixed
 
 from consumers.delivery import Delivery
 from consumers.errors import LogReplaced
+from consumers.faults import broker_faults
 from engine.ports import Claim, Record
-from ledger.errors import MachineryFault
 from ledger.intake.positions import Partition
 from ledger.patience import Patience, Stopping, until_async
 
@@ -168,10 +168,8 @@ async def _bounds(
     consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
 ) -> tuple[Mapping[TopicPartition, int], Mapping[TopicPartition, int]]:
     """The first offset of each partition, and the one behind its last."""
-    try:
+    with broker_faults("Kafka does not say where its partitions begin and end"):
         return await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
-    except KafkaError as error:
-        raise MachineryFault(f"Kafka does not say where its partitions begin and end ({error})") from error
 
 
 def _held(claim: Claim, first_offset: int, end_offset: int) -> Held:
