@@ -4,15 +4,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
-from psycopg import Connection, InterfaceError, OperationalError
+from psycopg import Connection, Error, InterfaceError, OperationalError
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
 from ledger.errors import MachineryFault, UnsafeDatabase
 
 CONNECT_TIMEOUT_S = 10
-# What psycopg raises when a server is gone, is restarting or breaks a deadlock.
-DATABASE_FAULTS = (OperationalError, InterfaceError)
+# Of the errors that psycopg calls operational, those that a server raises for its own state: a connection or a log-in
+# that fails, a deadlock, too few resources, a shutdown, a fault of its system or its set-up; and a lock that others
+# hold. The rest are of the work, which would break again: a statement too complex, a value too long, say.
+# (PostgreSQL, appendix A "Error Codes".)
+_FAULT_CLASSES = ("08", "28", "40", "53", "57", "58", "F0")
+_FAULT_CODES = ("55006", "55P03")
 
 _DURABLE_SETTINGS = ("fsync", "full_page_writes", "synchronous_commit")
 
@@ -75,11 +79,21 @@ def database_faults() -> Iterator[None]:
     """Turns the faults that psycopg raises into the one fault of the machinery."""
     try:
         yield
-    except DATABASE_FAULTS as fault:
+    except Error as fault:
+        if not is_database_fault(fault):
+            raise
         reason = " ".join(str(fault).split()) or type(fault).__name__
         raise MachineryFault(
             f"the database does not answer: {reason}; check WATTLEDGER_DATABASE_URL and that it is running"
         ) from fault
+
+
+def is_database_fault(error: Error) -> bool:
+    """Whether a server is gone, is restarting or breaks a deadlock, so that the same work may be done again."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    code = error.sqlstate
+    return code is None or code in _FAULT_CODES or code.startswith(_FAULT_CLASSES)
 
 
 def refuse_unsafe_settings(connection: Connection[TupleRow]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from ledger.database import Role, connect, open_connection
+from ledger.database import Role, connect, database_faults, open_connection
 from ledger.errors import MachineryFault
 from ledger.gateway import Gateway
 from projections.rebuild import rebuild
@@ -51,6 +51,30 @@ def closed(book: str) -> None:
 def test_a_connection_that_is_gone_is_a_fault_of_the_machinery_too(use: Callable[[str], None], book: str) -> None:
     with pytest.raises(MachineryFault):
         use(book)
+
+
+@pytest.mark.parametrize("statement", ["SELECT repeat('too long', 1_000_000_000)", "SELECT lastval()"])
+def test_work_that_no_server_takes_is_no_fault_of_the_machinery(statement: str, book: str) -> None:
+    gateway = Gateway(book)
+    with pytest.raises(psycopg.OperationalError), gateway.transaction() as cursor:
+        cursor.execute(statement)
+    with gateway.transaction() as cursor:
+        assert cursor.execute("SELECT 'goes on'").fetchone() == ("goes on",)
+    gateway.close()
+
+
+@pytest.mark.parametrize(
+    "code", ["08006", "28P01", "40001", "40P01", "53100", "55006", "55P03", "57014", "57P01", "57P03", "58030"]
+)
+def test_what_a_server_says_of_its_own_state_is_a_fault_of_the_machinery(code: str) -> None:
+    with pytest.raises(MachineryFault), database_faults():
+        raise psycopg.errors.lookup(code)
+
+
+@pytest.mark.parametrize("code", ["27000", "38000", "54000", "54001", "54011", "54023", "55000", "55P02", "55P04"])
+def test_what_a_server_says_of_the_work_is_not(code: str) -> None:
+    with pytest.raises(psycopg.errors.lookup(code)), database_faults():
+        raise psycopg.errors.lookup(code)
 
 
 def test_a_fault_of_others_leaves_the_connection_as_it_is(book: str) -> None:
