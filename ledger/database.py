@@ -7,6 +7,7 @@ from enum import StrEnum
 from psycopg import Connection, Error, InterfaceError, OperationalError
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
+from psycopg.sql import SQL, Identifier
 
 from ledger.errors import MachineryFault, UnsafeDatabase
 
@@ -74,6 +75,19 @@ def open_connection(dsn: str, role: Role | str, *, autocommit: bool = False) -> 
     return connection
 
 
+def make_database(server: str, name: str) -> None:
+    """Make a database unless it is there; `server` is the DSN of one that is, of a user who may make others.
+
+    Raises MachineryFault with the server's reason when it does not answer, or does not do it.
+    """
+    try:
+        with Connection.connect(server, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as connection:
+            if connection.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).fetchone() is None:
+                connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+    except Error as error:
+        raise MachineryFault(f"database {name} cannot be made: {_reason(error)}") from error
+
+
 @contextmanager
 def database_faults() -> Iterator[None]:
     """Turns the faults that psycopg raises into the one fault of the machinery."""
@@ -82,9 +96,8 @@ def database_faults() -> Iterator[None]:
     except Error as fault:
         if not is_database_fault(fault):
             raise
-        reason = " ".join(str(fault).split()) or type(fault).__name__
         raise MachineryFault(
-            f"the database does not answer: {reason}; check WATTLEDGER_DATABASE_URL and that it is running"
+            f"the database does not answer: {_reason(fault)}; check WATTLEDGER_DATABASE_URL and that it is running"
         ) from fault
 
 
@@ -106,3 +119,7 @@ def refuse_unsafe_settings(connection: Connection[TupleRow]) -> None:
             f"{connection.info.port}, database {connection.info.dbname}: a crash could undo committed postings; "
             "turn them on in the server, the database and the role, then start again"
         )
+
+
+def _reason(error: Error) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
+from psycopg.sql import SQL, Identifier
 
-from ledger.database import Role, connect, database_faults, open_connection
+from ledger.database import Role, connect, database_faults, make_database, open_connection
 from ledger.errors import MachineryFault
 from ledger.gateway import Gateway
 from projections.rebuild import rebuild
@@ -33,6 +35,28 @@ DOORS: tuple[Callable[[str], object], ...] = (
 def test_a_server_that_is_not_there_is_a_fault_of_the_machinery(door: Callable[[str], object]) -> None:
     with pytest.raises(MachineryFault, match=r"does not answer: .*127\.0\.0\.1.*; check WATTLEDGER_DATABASE_URL"):
         door(NOBODY)
+
+
+def test_a_database_is_made_once_and_what_is_in_it_stays(database_url: str) -> None:
+    name = 'made for "us"'
+    inside = make_conninfo(database_url, dbname=name)
+    try:
+        make_database(database_url, name)
+        with psycopg.connect(inside) as connection:
+            connection.execute("CREATE TABLE kept ()")
+        make_database(database_url, name)
+        with psycopg.connect(inside) as connection:
+            connection.execute("SELECT FROM kept")
+    finally:
+        with psycopg.connect(database_url, autocommit=True) as superuser:
+            superuser.execute(SQL("DROP DATABASE IF EXISTS {}").format(Identifier(name)))
+
+
+def test_a_database_that_the_server_does_not_make_is_told_with_its_reason(database_url: str) -> None:
+    with pytest.raises(MachineryFault, match="cannot be made: zero-length delimited identifier"):
+        make_database(database_url, "")
+    with pytest.raises(MachineryFault, match=r"cannot be made: .*127\.0\.0\.1"):
+        make_database(NOBODY, "any")
 
 
 def cut_off(book: str) -> None:
