@@ -127,7 +127,7 @@ def migrate(data_dir: DataDir = None, debug: Debug = False) -> None:
 def watch_clock(store: "Store") -> None:
     """Do what the clock drives as the wall clock goes on, until stopped."""
     from engine.clock import Clock
-    from ledger.errors import RunsFailed
+    from engine.errors import RunsFailed
     from ledger.patience import Stopping
     from wattledger.patience import patiently
 
