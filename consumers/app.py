@@ -22,7 +22,7 @@ from consumers.faults import broker_faults
 from consumers.hints import OffsetHints
 from consumers.ownership import Held, Ownership, RebalanceListener
 from consumers.security import security_of
-from consumers.topics import INBOUND_TOPICS
+from contracts.messages import INBOUND_TOPICS
 from engine.errors import PartitionLost
 from engine.ports import Intake
 from ledger.errors import MachineryFault

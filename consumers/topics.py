@@ -9,24 +9,12 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from consumers.faults import broker_faults
-from contracts.messages import INBOUND_TOPICS
+from contracts.messages import CATALOGUE_TOPIC, INBOUND_TOPICS
 from contracts.outgoing import OUTBOUND_TOPIC_OF
 from ledger.errors import MachineryFault
 from ledger.intake.positions import Partition
 
-__all__ = [
-    "CATALOGUE_TOPIC",
-    "DEFAULT_PARTITIONS",
-    "INBOUND_TOPICS",
-    "OUTBOUND_TOPICS",
-    "ensure_topics",
-    "inbound_bounds",
-    "inbound_partitions",
-]
-
 OUTBOUND_TOPICS: tuple[str, ...] = tuple(dict.fromkeys(OUTBOUND_TOPIC_OF.values()))
-# What everything else is judged by.
-CATALOGUE_TOPIC = "catalogue"
 DEFAULT_PARTITIONS = 6
 
 # Every version of an operator or a tariff counts for the sessions of its time, so none is ever dropped or compacted.
