@@ -14,7 +14,7 @@ from ledger.errors import MachineryFault, UnsafeDatabase
 CONNECT_TIMEOUT_S = 10
 # Of the errors that psycopg calls operational, those that a server raises for its own state: a connection or a log-in
 # that fails, a deadlock, too few resources, a shutdown, a fault of its system or its set-up; and a lock that others
-# hold. The rest are of the work, which would break again: a statement too complex, a value too long, say.
+# hold. The rest are of the work, which would break again: a statement too complex, an object in the wrong state.
 # (PostgreSQL, appendix A "Error Codes".)
 _FAULT_CLASSES = ("08", "28", "40", "53", "57", "58", "F0")
 _FAULT_CODES = ("55006", "55P03")
