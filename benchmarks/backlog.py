@@ -9,7 +9,7 @@ from benchmarks.load_parts import more_sessions
 from benchmarks.side_by_side import Run, side_by_side
 from benchmarks.stage import MESSAGES_PER_SESSION, OPERATORS
 from consumers.app import BATCH_MAX_RECORDS
-from consumers.topics import CATALOGUE_TOPIC
+from contracts.messages import CATALOGUE_TOPIC
 from engine.intake import Intake
 from engine.ports import Record
 from projections.schema import migrate

@@ -19,7 +19,7 @@ from psycopg.sql import SQL, Identifier
 
 from benchmarks.load_parts import catalogue, moved
 from benchmarks.stage import MESSAGES_PER_SESSION
-from consumers.topics import CATALOGUE_TOPIC
+from contracts.messages import CATALOGUE_TOPIC
 from domain.book.journal import Entry
 from domain.book.posting import entry_id
 from domain.session.cdr_chain import cdr_id

@@ -13,7 +13,7 @@ import orjson
 
 from benchmarks.load_parts import Made, moved
 from benchmarks.stage import MESSAGES_PER_SESSION, OPERATORS
-from consumers.topics import CATALOGUE_TOPIC
+from contracts.messages import CATALOGUE_TOPIC
 from wattledger.demo.load import load
 
 EVENTS_PER_SECOND = 1_000

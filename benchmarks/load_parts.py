@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from consumers.topics import CATALOGUE_TOPIC
+from contracts.messages import CATALOGUE_TOPIC
 from wattledger.demo.load import load
 from wattledger.demo.messages import stamp
 

@@ -12,17 +12,17 @@ from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka import TopicPartition as KafkaPartition
-from aiokafka.errors import KafkaError
 from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker, KafkaMessage, TopicPartition
 from faststream.kafka.message import FAKE_CONSUMER
 from tenacity import wait_fixed
 
 from consumers.delivery import Delivery
+from consumers.faults import broker_faults
 from consumers.hints import OffsetHints
 from consumers.ownership import Held, Ownership, RebalanceListener
 from consumers.security import security_of
-from consumers.topics import INBOUND_TOPICS
+from contracts.messages import INBOUND_TOPICS
 from engine.errors import PartitionLost
 from engine.ports import Intake
 from ledger.errors import MachineryFault
@@ -180,10 +180,11 @@ class Consumption:
 
     async def _connect(self) -> None:
         try:
-            await self._app.start()
-        except (KafkaError, OSError) as error:
+            with broker_faults("Kafka cannot be reached"):
+                await self._app.start()
+        except MachineryFault:
             await self._app.stop()
-            raise MachineryFault(f"Kafka cannot be reached ({error}); check its address") from error
+            raise
 
     def _current_consumer(self) -> AIOKafkaConsumer:
         return self._subscriber.consumer

@@ -20,10 +20,10 @@ from consumers.errors import FileRefused
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing
 from contracts.decode import MAX_ATTRIBUTE_CHARS
 from contracts.headers import ORIGIN_HEADER
-from contracts.messages import TOPIC_OF, partition_key
+from contracts.messages import SESSIONS_TOPIC, TOPIC_OF, partition_key
 
 STDIN = "-"
-UNREADABLE_TOPIC = "charging.sessions"
+UNREADABLE_TOPIC = SESSIONS_TOPIC
 
 _BUFFER_BYTES = 1 << 20
 # Beside the line, a record has a key and the header below.

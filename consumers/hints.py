@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
 
+from consumers.faults import BROKER_FAULTS
 from ledger.intake.positions import Partition
 
 _log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class OffsetHints:
             return
         try:
             await self._consumer().commit({TopicPartition(*home): offset for home, offset in offsets.items()})
-        except (KafkaError, IllegalStateError) as error:
+        except BROKER_FAULTS as error:
             _log.info("Kafka did not take the offset hints (%s); the database has the positions", error)
 
     async def close(self) -> None:

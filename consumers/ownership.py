@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
-from tenacity import stop_after_delay, wait_fixed
+from aiokafka.errors import IllegalStateError
+from tenacity import wait_fixed
 
 from consumers.delivery import Delivery
 from consumers.errors import LogReplaced
+from consumers.faults import broker_faults
 from engine.ports import Claim, Record
-from ledger.errors import MachineryFault
 from ledger.intake.positions import Partition
-from ledger.patience import Patience, Stopping
+from ledger.patience import Patience, Stopping, until_async
 
 _log = logging.getLogger(__name__)
 
@@ -146,34 +146,40 @@ async def _located(consumer: AIOKafkaConsumer, claims: Mapping[Partition, Claim]
 
     Raises LogReplaced for a partition that ends before what was already read of it.
     """
-    pauses = wait_fixed(_RETRY_SECONDS)
-    answering = Patience(pauses)
+    homes = [_tp(home) for home in claims]
+    held: dict[Partition, Held] = {}
+    firsts: Mapping[TopicPartition, int] = {}
 
-    async def look() -> dict[Partition, Held]:
-        firsts, ends = await answering.do_async(partial(_bounds, consumer, [_tp(home) for home in claims]))
+    async def is_whole() -> bool:
+        nonlocal held, firsts
+        firsts, ends = await _bounds(consumer, homes)
         held = {home: _held(claim, firsts[_tp(home)], ends[_tp(home)]) for home, claim in claims.items()}
-        for home, each in held.items():
-            if each.next_offset > each.end_offset:
-                raise LogReplaced(_replaced(home, each))
-        _warn_of_gaps(held, firsts)
-        return held
+        return not any(map(_is_cut, held.values()))
 
-    return await Patience(pauses, stop_after_delay(_REPLACED_SECONDS), faults=LogReplaced).do_async(look)
+    # An outage begins the wait for the ends anew: a broker that has just come back may not know them yet.
+    looking = partial(until_async, is_whole, _RETRY_SECONDS, _REPLACED_SECONDS)
+    if not await Patience(wait_fixed(_RETRY_SECONDS)).do_async(looking):
+        raise LogReplaced(_replaced(*next((home, each) for home, each in held.items() if _is_cut(each))))
+    _warn_of_gaps(held, firsts)
+    return held
 
 
 async def _bounds(
     consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
 ) -> tuple[Mapping[TopicPartition, int], Mapping[TopicPartition, int]]:
     """The first offset of each partition, and the one behind its last."""
-    try:
+    with broker_faults("Kafka does not say where its partitions begin and end"):
         return await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
-    except KafkaError as error:
-        raise MachineryFault(f"Kafka does not say where its partitions begin and end ({error})") from error
 
 
 def _held(claim: Claim, first_offset: int, end_offset: int) -> Held:
     start = first_offset if claim.next_offset is None else claim.next_offset
     return Held(claim.epoch, start, end_offset, start)
+
+
+def _is_cut(held: Held) -> bool:
+    """Whether the partition ends before what was already read of it."""
+    return held.next_offset > held.end_offset
 
 
 def _replaced(partition: Partition, held: Held) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from types import TracebackType
@@ -9,10 +10,10 @@ from typing import Any, Self, TypeAlias
 from zlib import crc32
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 from tenacity import stop_after_delay, wait_fixed
 
+from consumers.faults import broker_faults
 from ledger.errors import MachineryFault
 from ledger.intake.positions import Partition
 from ledger.patience import Patience, until_async
@@ -85,10 +86,11 @@ class Publisher:
             request_timeout_ms=_REQUEST_TIMEOUT_MS,
         )
         try:
-            await producer.start()
-        except KafkaError as error:
+            with broker_faults("Kafka cannot be reached"):
+                await producer.start()
+        except MachineryFault:
             await producer.stop()
-            raise MachineryFault(f"Kafka cannot be reached ({error}); check its address") from error
+            raise
         return producer
 
     def _patience(self) -> Patience:
@@ -152,12 +154,8 @@ class Publisher:
         """The number of a topic's partitions; one that was made just now may need a moment to be known."""
 
         async def ask() -> int:
-            try:
+            with broker_faults(f"Kafka cannot be asked for the topic {topic}"):
                 cluster = await self._started.client.fetch_all_metadata()
-            except KafkaError as error:
-                raise MachineryFault(
-                    f"Kafka cannot be asked for the topic {topic}: {error}; check its address"
-                ) from error
             return len(cluster.partitions_for_topic(topic) or ())
 
         count = await until_async(lambda: self._patience().do_async(ask), _RETRY_SECONDS, _NEW_TOPIC_SECONDS)
@@ -172,11 +170,9 @@ class Publisher:
         self._check()
         batch = self._open.pop(home)
         topic, partition = home
-        try:
+        with _taking_all():
             # Waits while an earlier batch of the partition waits, which bounds what is in memory.
             future = await self._started.send_batch(batch, topic, partition=partition)
-        except KafkaError as error:
-            raise _not_taken(error) from error
         self._sending.add(future)
         future.add_done_callback(self._sent)
 
@@ -187,7 +183,8 @@ class Publisher:
 
     def _check(self) -> None:
         if self._failure is not None:
-            raise _not_taken(self._failure) from self._failure
+            with _taking_all():
+                raise self._failure
 
 
 async def publish(
@@ -220,5 +217,5 @@ def _hash_of(key: bytes) -> int:
     return int(murmur2(key)) & 0x7FFFFFFF
 
 
-def _not_taken(error: BaseException) -> MachineryFault:
-    return MachineryFault(f"Kafka did not take all records ({error!r}); publish them again, duplicates do no harm")
+def _taking_all() -> AbstractContextManager[None]:
+    return broker_faults("Kafka did not take all records", "publish them again, duplicates do no harm")

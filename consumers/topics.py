@@ -6,26 +6,15 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from contracts.messages import INBOUND_TOPICS
+from consumers.faults import broker_faults
+from contracts.messages import CATALOGUE_TOPIC, INBOUND_TOPICS
 from contracts.outgoing import OUTBOUND_TOPIC_OF
 from ledger.errors import MachineryFault
 from ledger.intake.positions import Partition
 
-__all__ = [
-    "CATALOGUE_TOPIC",
-    "DEFAULT_PARTITIONS",
-    "INBOUND_TOPICS",
-    "OUTBOUND_TOPICS",
-    "ensure_topics",
-    "inbound_bounds",
-    "inbound_partitions",
-]
-
 OUTBOUND_TOPICS: tuple[str, ...] = tuple(dict.fromkeys(OUTBOUND_TOPIC_OF.values()))
-# What everything else is judged by.
-CATALOGUE_TOPIC = "catalogue"
 DEFAULT_PARTITIONS = 6
 
 # Every version of an operator or a tariff counts for the sessions of its time, so none is ever dropped or compacted.
@@ -72,10 +61,9 @@ async def inbound_bounds(client_options: Mapping[str, Any]) -> dict[Partition, t
     # Of partitions that are assigned it knows the brokers at once; those of others it asks for one topic at a time.
     consumer.assign(list(asked))
     try:
-        await consumer.start()
-        firsts, ends = await consumer.beginning_offsets(asked), await consumer.end_offsets(asked)
-    except (KafkaError, OSError) as error:
-        raise MachineryFault(f"Kafka does not say where its partitions end ({error})") from error
+        with broker_faults("Kafka does not say where its partitions begin and end"):
+            await consumer.start()
+            firsts, ends = await consumer.beginning_offsets(asked), await consumer.end_offsets(asked)
     finally:
         await consumer.stop()
     return {home: (firsts[tp], ends[tp]) for tp, home in asked.items()}
@@ -85,11 +73,9 @@ async def inbound_bounds(client_options: Mapping[str, Any]) -> dict[Partition, t
 async def _admin(client_options: Mapping[str, Any]) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(**client_options)
     try:
-        await admin.start()
-        yield admin
-    except KafkaError as error:
-        servers = client_options.get("bootstrap_servers")
-        raise MachineryFault(f"Kafka at {servers} cannot be asked for topics ({error}); check its address") from error
+        with broker_faults(f"Kafka at {client_options.get('bootstrap_servers')} cannot be asked for topics"):
+            await admin.start()
+            yield admin
     finally:
         await admin.close()
 

@@ -188,6 +188,9 @@ INBOUND_KEYS: Mapping[str, str] = MappingProxyType({row.topic.name: row.topic.ke
 
 INBOUND_TOPICS: tuple[str, ...] = tuple(INBOUND_KEYS)
 
+# What everything else is judged by, and where the most of it is told.
+CATALOGUE_TOPIC, SESSIONS_TOPIC, PAYMENTS_TOPIC = _CATALOGUE.name, _SESSIONS.name, _PAYMENTS.name
+
 
 class TypedData(Protocol):
     """Anything with an event type and its data, an accepted message for example."""

@@ -10,6 +10,7 @@ from psycopg.rows import TupleRow
 
 from domain.session.decisions import CdrIssued
 from domain.session.session import Judgement, Session
+from engine.errors import RunsFailed
 from engine.follow_up import FollowUp
 from engine.judging import judge_and_refuse
 from engine.payouts import fire_operator_runs, operators_with_due_runs
@@ -17,7 +18,7 @@ from engine.session_sets import SESSIONS_PER_SET, Query, SessionSets
 from engine.work import Work
 from engine.working_set import WorkingSet
 from ledger import locks
-from ledger.errors import ConcurrencyConflict, MachineryFault, RunsFailed
+from ledger.errors import ConcurrencyConflict, MachineryFault
 from ledger.events.heads import count_due_sessions, due_among, due_sessions, presuming_sessions
 from ledger.intake.parking import add_references
 from ledger.intake.positions import horizon

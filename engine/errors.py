@@ -1,7 +1,8 @@
 """The one exception tree of the engine.
 
 EngineError
-└── PartitionLost     another consumer owns the partition now; nothing was written
+├── PartitionLost     another consumer owns the partition now; nothing was written
+└── RunsFailed        the payout runs of an operator break; those of the others are made
 
 A database that does not answer is ledger.errors.MachineryFault.
 """
@@ -13,3 +14,7 @@ class EngineError(Exception):
 
 class PartitionLost(EngineError):
     """The epoch a batch was read under is over: its partition has a newer owner, and nothing was written."""
+
+
+class RunsFailed(EngineError):
+    """The payout runs of an operator break; nothing of them was written, and those of the others are made."""

@@ -4,15 +4,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
-from psycopg import Connection, InterfaceError, OperationalError
+from psycopg import Connection, Error, InterfaceError, OperationalError
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
+from psycopg.sql import SQL, Identifier
 
 from ledger.errors import MachineryFault, UnsafeDatabase
 
 CONNECT_TIMEOUT_S = 10
-# What psycopg raises when a server is gone, is restarting or breaks a deadlock.
-DATABASE_FAULTS = (OperationalError, InterfaceError)
+# Of the errors that psycopg calls operational, those that a server raises for its own state: a connection or a log-in
+# that fails, a deadlock, too few resources, a shutdown, a fault of its system or its set-up; and a lock that others
+# hold. The rest are of the work, which would break again: a statement too complex, an object in the wrong state.
+# (PostgreSQL, appendix A "Error Codes".)
+_FAULT_CLASSES = ("08", "28", "40", "53", "57", "58", "F0")
+_FAULT_CODES = ("55006", "55P03")
 
 _DURABLE_SETTINGS = ("fsync", "full_page_writes", "synchronous_commit")
 
@@ -70,16 +75,38 @@ def open_connection(dsn: str, role: Role | str, *, autocommit: bool = False) -> 
     return connection
 
 
+def make_database(server: str, name: str) -> None:
+    """Make a database unless it is there; `server` is the DSN of one that is, of a user who may make others.
+
+    Raises MachineryFault with the server's reason when it does not answer, or does not do it.
+    """
+    try:
+        with Connection.connect(server, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as connection:
+            if connection.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).fetchone() is None:
+                connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+    except Error as error:
+        raise MachineryFault(f"database {name} cannot be made: {_reason(error)}") from error
+
+
 @contextmanager
 def database_faults() -> Iterator[None]:
     """Turns the faults that psycopg raises into the one fault of the machinery."""
     try:
         yield
-    except DATABASE_FAULTS as fault:
-        reason = " ".join(str(fault).split()) or type(fault).__name__
+    except Error as fault:
+        if not is_database_fault(fault):
+            raise
         raise MachineryFault(
-            f"the database does not answer: {reason}; check WATTLEDGER_DATABASE_URL and that it is running"
+            f"the database does not answer: {_reason(fault)}; check WATTLEDGER_DATABASE_URL and that it is running"
         ) from fault
+
+
+def is_database_fault(error: Error) -> bool:
+    """Whether a server is gone, is restarting or breaks a deadlock, so that the same work may be done again."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    code = error.sqlstate
+    return code is None or code in _FAULT_CODES or code.startswith(_FAULT_CLASSES)
 
 
 def refuse_unsafe_settings(connection: Connection[TupleRow]) -> None:
@@ -92,3 +119,7 @@ def refuse_unsafe_settings(connection: Connection[TupleRow]) -> None:
             f"{connection.info.port}, database {connection.info.dbname}: a crash could undo committed postings; "
             "turn them on in the server, the database and the role, then start again"
         )
+
+
+def _reason(error: Error) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

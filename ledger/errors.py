@@ -7,7 +7,6 @@ LedgerError
 ├── GroupCommitClosed     an entry came after the group committer was closed: it was not taken
 ├── MigrationFailed       the database does not take the text of a migration
 ├── MigrationRefused      the schema in the database and the migrations of this version do not fit together
-├── RunsFailed            the payout runs of an operator break; those of the others are made
 └── UnsafeDatabase        the server is set up so that a commit may be lost
 
 MachineryFault            the database, the brokers or the network do not answer: the same work is tried again
@@ -43,10 +42,6 @@ class MigrationRefused(LedgerError):
 
 class MigrationFailed(LedgerError):
     """The database does not take the text of a migration; nothing of this run is left in it."""
-
-
-class RunsFailed(LedgerError):
-    """The payout runs of an operator break; nothing of them was written, and those of the others are made."""
 
 
 class UnsafeDatabase(LedgerError):

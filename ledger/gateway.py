@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from psycopg import Connection, Cursor
+from psycopg import Connection, Cursor, Error
 from psycopg.rows import TupleRow
 
 from ledger import locks
 from ledger.collector import collector_paused
-from ledger.database import DATABASE_FAULTS, Role, database_faults, open_connection
+from ledger.database import Role, database_faults, is_database_fault, open_connection
 
 # A slot of balances that no other live connection writes to; it is free again when the connection ends.
 _TAKE_SHARD = f"SELECT pg_try_advisory_lock({locks.SHARD}, %s)"
@@ -34,8 +34,9 @@ class Gateway:
                 connection = self._connected()
                 with collector_paused(), connection.transaction(), connection.cursor() as cursor:
                     yield cursor
-            except DATABASE_FAULTS:
-                self.close()
+            except Error as error:
+                if is_database_fault(error):
+                    self.close()
                 raise
 
     @property

@@ -37,7 +37,7 @@ class Stopping(Exception):
 
 
 class Patience:
-    """Does steps again while they raise a fault, and raises it when it lasts longer than the limit.
+    """Does steps again while they raise a MachineryFault, and raises it when it lasts longer than the limit.
 
     An outage lasts from the first fault until a step succeeds, and is logged once. Pauses and limit count from the
     beginning of the step, and anew whenever the step says that it `worked`. A step that cannot say so has `worked_s`:
@@ -45,19 +45,11 @@ class Patience:
     after it is a first one again.
     """
 
-    def __init__(
-        self,
-        pauses: wait_base,
-        limit: stop_base = stop_never,
-        *,
-        worked_s: float = inf,
-        faults: type[Exception] = MachineryFault,
-    ) -> None:
+    def __init__(self, pauses: wait_base, limit: stop_base = stop_never, *, worked_s: float = inf) -> None:
         self._options: dict[str, Any] = {
             "wait": pauses,
             "stop": limit,
-            "retry": retry_if_exception_type(faults),
-            "before_sleep": self._note_fault,
+            "retry": retry_if_exception_type(MachineryFault),
             "reraise": True,
         }
         self._worked_s, self._worked_at = worked_s, -inf
@@ -94,7 +86,7 @@ class Patience:
         return result
 
     def _row(self, is_stopped: Callable[[], bool]) -> dict[str, Any]:
-        """What tenacity calls before and after each attempt in one row of them."""
+        """What tenacity calls before and after each attempt, and before each pause, in one row of them."""
         attempted_at = -inf
 
         def begin_attempt(_: RetryCallState) -> None:
@@ -108,13 +100,19 @@ class Patience:
             now = time.monotonic()
             if self._worked_at > attempted_at:
                 state.attempt_number, state.start_time = 1, self._worked_at
-            elif self._worked_s < inf and (state.attempt_number == 1 or now - attempted_at > self._worked_s):
-                state.attempt_number, state.start_time = 1, now
+            elif now - attempted_at > self._worked_s:
+                state.attempt_number, state.start_time, self.fault = 1, now, None
+            elif self._worked_s < inf and state.attempt_number == 1:
+                state.start_time = now
 
-        return {"before": begin_attempt, "after": end_attempt}
+        def begin_pause(state: RetryCallState) -> None:
+            # Who is stopping tries nothing again, and does not say so.
+            if not is_stopped() and state.outcome is not None:
+                self._note_fault(state.outcome.exception())
 
-    def _note_fault(self, state: RetryCallState) -> None:
-        fault = state.outcome.exception() if state.outcome is not None else None
+        return {"before": begin_attempt, "after": end_attempt, "before_sleep": begin_pause}
+
+    def _note_fault(self, fault: BaseException | None) -> None:
         _log.log(logging.WARNING if self.fault is None else logging.DEBUG, "%s; trying again", fault)
         self.fault = fault
 

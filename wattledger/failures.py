@@ -6,6 +6,7 @@ from json import JSONDecodeError
 from consumers.errors import ConsumerError
 from contracts.errors import ContractError
 from domain.errors import DomainError
+from engine.errors import EngineError
 from ledger.errors import LedgerError, MachineryFault
 from projections.errors import ProjectionError
 from wattledger.errors import ApplicationError
@@ -17,6 +18,7 @@ _EXPECTED = (
     ConsumerError,
     ContractError,
     DomainError,
+    EngineError,
     LedgerError,
     MachineryFault,
     ProjectionError,

@@ -6,6 +6,7 @@ told by `wattledger.failures`.
 """
 
 import sys
+from contextlib import suppress
 from types import ModuleType
 
 # Modules that the printer imports, each with the one class that it names of it.
@@ -13,11 +14,15 @@ _NOT_NEEDED = {"rich.markdown": "Markdown", "rich.traceback": "Traceback"}
 
 
 def load_help_printer() -> None:
-    """Import the printer with empty classes for those it never calls; whoever imports the modules later gets them."""
+    """Import the printer with empty classes for those it never calls; whoever imports the modules later gets them.
+
+    A printer that names more of them is left to Typer, which imports it with the modules themselves.
+    """
     stand_ins = {name: _stand_in(name) for name in _NOT_NEEDED if name not in sys.modules}
     sys.modules |= stand_ins
     try:
-        import typer.rich_utils  # noqa: F401 - for its effect: Typer finds it imported.
+        with suppress(ImportError, AttributeError):
+            import typer.rich_utils  # noqa: F401 - for its effect: Typer finds it imported.
     finally:
         for name in stand_ins:
             del sys.modules[name]

@@ -9,9 +9,8 @@ from uuid import NAMESPACE_URL, uuid5
 import orjson
 
 from consumers.publisher import Outgoing
-from consumers.topics import CATALOGUE_TOPIC
 from contracts.decode import Message, decode_event
-from contracts.messages import stream_of
+from contracts.messages import CATALOGUE_TOPIC, stream_of
 from domain.calendar import opens_at, utc_text
 from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.orders import RatingOrder

@@ -13,7 +13,7 @@ from consumers.files import EventFiles, TooLarge
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing, publish
 from consumers.relay import drain
 from consumers.run import backlog
-from consumers.topics import CATALOGUE_TOPIC
+from contracts.messages import CATALOGUE_TOPIC
 from engine.too_large import refuse_too_large
 from ledger.gateway import Gateway
 from ledger.intake import positions

@@ -172,6 +172,27 @@ async def test_a_log_that_ends_before_the_stored_position_is_not_read(
         await consume_until_caught_up(client_options, StoreIntake(store), group_id="replaced")
 
 
+async def test_an_end_that_may_become_known_is_waited_for_without_a_warning(
+    client_options: dict[str, Any], store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.positions[TOPIC, 0] += 1_000
+    with pytest.raises(LogReplaced):
+        await consume_until_caught_up(client_options, StoreIntake(store), group_id="waits")
+    assert not [record.getMessage() for record in caplog.records if record.name == "ledger.patience"]
+
+
+async def test_an_end_that_becomes_known_in_time_is_read_on_from(
+    client_options: dict[str, Any], store: Store, send: Send
+) -> None:
+    store.positions[TOPIC, 0] += 1
+    async with Consumption(client_options, StoreIntake(store), group_id="behind", alone=[(TOPIC, 0)]) as consumption:
+        await until(lambda: store.epochs[TOPIC, 0] == 1)
+        assert not consumption.held
+        await send([Outgoing(TOPIC, b"key", b"passed"), *some_records(200)])
+        await until(lambda: bool(consumption.held))
+        consumption.check()
+
+
 async def test_two_consumers_share_the_partitions_and_take_everything_once(
     client_options: dict[str, Any], store: Store, send: Send, group_id: str
 ) -> None:

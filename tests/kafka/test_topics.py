@@ -10,7 +10,8 @@ from faststream.kafka.security import parse_security
 
 from consumers.run import consume_until_caught_up
 from consumers.security import security_of
-from consumers.topics import INBOUND_TOPICS, OUTBOUND_TOPICS, ensure_topics, inbound_partitions
+from consumers.topics import OUTBOUND_TOPICS, ensure_topics, inbound_partitions
+from contracts.messages import INBOUND_TOPICS
 from ledger.errors import MachineryFault
 from tests.kafka.store import Store, StoreIntake
 

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
+from psycopg.sql import SQL, Identifier
 
-from ledger.database import Role, connect, open_connection
+from ledger.database import Role, connect, database_faults, make_database, open_connection
 from ledger.errors import MachineryFault
 from ledger.gateway import Gateway
 from projections.rebuild import rebuild
@@ -35,6 +37,28 @@ def test_a_server_that_is_not_there_is_a_fault_of_the_machinery(door: Callable[[
         door(NOBODY)
 
 
+def test_a_database_is_made_once_and_what_is_in_it_stays(database_url: str) -> None:
+    name = 'made for "us"'
+    inside = make_conninfo(database_url, dbname=name)
+    try:
+        make_database(database_url, name)
+        with psycopg.connect(inside) as connection:
+            connection.execute("CREATE TABLE kept ()")
+        make_database(database_url, name)
+        with psycopg.connect(inside) as connection:
+            connection.execute("SELECT FROM kept")
+    finally:
+        with psycopg.connect(database_url, autocommit=True) as superuser:
+            superuser.execute(SQL("DROP DATABASE IF EXISTS {}").format(Identifier(name)))
+
+
+def test_a_database_that_the_server_does_not_make_is_told_with_its_reason(database_url: str) -> None:
+    with pytest.raises(MachineryFault, match="cannot be made: zero-length delimited identifier"):
+        make_database(database_url, "")
+    with pytest.raises(MachineryFault, match=r"cannot be made: .*127\.0\.0\.1"):
+        make_database(NOBODY, "any")
+
+
 def cut_off(book: str) -> None:
     with psycopg.connect(book, autocommit=True) as superuser, connect(book, Role.READER) as reader:
         superuser.execute("SELECT pg_terminate_backend(%s)", (reader.info.backend_pid,))
@@ -51,6 +75,30 @@ def closed(book: str) -> None:
 def test_a_connection_that_is_gone_is_a_fault_of_the_machinery_too(use: Callable[[str], None], book: str) -> None:
     with pytest.raises(MachineryFault):
         use(book)
+
+
+@pytest.mark.parametrize("statement", ["SELECT repeat('too long', 1_000_000_000)", "SELECT lastval()"])
+def test_work_that_no_server_takes_is_no_fault_of_the_machinery(statement: str, book: str) -> None:
+    gateway = Gateway(book)
+    with pytest.raises(psycopg.OperationalError), gateway.transaction() as cursor:
+        cursor.execute(statement)
+    with gateway.transaction() as cursor:
+        assert cursor.execute("SELECT 'goes on'").fetchone() == ("goes on",)
+    gateway.close()
+
+
+@pytest.mark.parametrize(
+    "code", ["08006", "28P01", "40001", "40P01", "53100", "55006", "55P03", "57014", "57P01", "57P03", "58030"]
+)
+def test_what_a_server_says_of_its_own_state_is_a_fault_of_the_machinery(code: str) -> None:
+    with pytest.raises(MachineryFault), database_faults():
+        raise psycopg.errors.lookup(code)
+
+
+@pytest.mark.parametrize("code", ["27000", "38000", "54000", "54001", "54011", "54023", "55000", "55P02", "55P04"])
+def test_what_a_server_says_of_the_work_is_not(code: str) -> None:
+    with pytest.raises(psycopg.errors.lookup(code)), database_faults():
+        raise psycopg.errors.lookup(code)
 
 
 def test_a_fault_of_others_leaves_the_connection_as_it_is(book: str) -> None:

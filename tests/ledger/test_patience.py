@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from threading import Event, Thread
 
 import pytest
@@ -82,6 +83,19 @@ def test_a_step_that_worked_meanwhile_has_the_whole_patience_again(caplog: pytes
     assert len(warnings(caplog)) == 9
 
 
+def test_a_fault_after_long_work_is_told_as_the_first_of_another_outage(caplog: pytest.LogCaptureFixture) -> None:
+    worked_s, step = 0.05, Away(3)
+
+    def works_long_at_last() -> int:
+        if step.tries == 2:
+            began = time.monotonic()
+            until(lambda: time.monotonic() - began > worked_s, 0.001)
+        return step()
+
+    assert Patience(AT_ONCE, worked_s=worked_s).do(works_long_at_last) == 4
+    assert warnings(caplog) == ["away 1; trying again", "away 3; trying again"]
+
+
 def test_what_is_no_fault_of_the_machinery_is_raised_at_once() -> None:
     def refused() -> None:
         raise EntryRefused("not balanced")
@@ -103,6 +117,19 @@ def test_a_stop_ends_the_pause_and_is_followed_by_no_attempt() -> None:
     stop.set()
     assert ended.wait(30)
     assert step.tries == 1
+
+
+def test_a_fault_of_who_is_stopping_already_is_not_said_to_be_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    stop, step = Event(), Away(9)
+
+    def stopped_meanwhile() -> int:
+        stop.set()
+        return step()
+
+    with pytest.raises(Stopping):
+        Patience(AT_ONCE).do(stopped_meanwhile, stop)
+    assert step.tries == 1
+    assert not caplog.records
 
 
 async def test_a_stop_ends_the_pause_of_a_task_too() -> None:

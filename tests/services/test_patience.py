@@ -1,12 +1,19 @@
 """Patience is with servers that are away, not with steps that take long."""
 
+import os
+import signal
 from collections.abc import Callable
+from threading import Event, Thread
 from time import monotonic
 
 import pytest
 
 from ledger.errors import EntryRefused, MachineryFault
+from ledger.patience import Stopping, until
+from wattledger.commands.live import watch_clock
 from wattledger.patience import patiently
+from wattledger.settings import load_settings
+from wattledger.store import Store
 
 PATIENCE_S = 0.2
 
@@ -39,6 +46,31 @@ def test_a_step_that_worked_for_longer_than_the_patience_is_done_again_too() -> 
 def test_a_database_that_stays_away_is_told() -> None:
     with pytest.raises(MachineryFault, match="away"):
         patiently(failing(10**9), PATIENCE_S)
+
+
+def test_who_is_asked_to_stop_waits_no_longer() -> None:
+    stop = Event()
+
+    def away() -> None:
+        stop.set()
+        raise MachineryFault("away")
+
+    with pytest.raises(Stopping):
+        patiently(away, stop=stop)
+
+
+def test_a_clock_whose_database_is_away_hears_a_signal_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Store.at("postgresql://somebody@127.0.0.1:9/nothing", "", load_settings())
+
+    def end_the_clock_once_it_waits() -> None:
+        until(lambda: "trying again" in caplog.text, 0.01, 30)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    killer = Thread(target=end_the_clock_once_it_waits)
+    killer.start()
+    watch_clock(clock)
+    killer.join()
+    assert "the database does not answer" in caplog.text
 
 
 def test_what_is_no_fault_of_a_server_is_raised_at_once() -> None:

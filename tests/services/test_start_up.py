@@ -98,3 +98,18 @@ def test_what_help_leaves_out_of_rich_is_there_for_others() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.startswith("*wide* [Stack(")
+
+
+def test_a_printer_that_asks_for_more_than_the_stand_ins_have_is_loaded_with_the_real_modules() -> None:
+    # Stand-ins without the classes that the printer names stand for a printer that names others.
+    script = (
+        "import sys; from wattledger import cli, help_printer\n"
+        "help_printer._NOT_NEEDED = dict.fromkeys(help_printer._NOT_NEEDED, 'Another')\n"
+        "status = cli.main(['--help'])\n"
+        "from rich.markdown import Markdown\n"
+        "assert sys.modules['typer.rich_utils'].Markdown is Markdown\n"
+        "sys.exit(status)"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "Usage: wattledger" in ran.stdout

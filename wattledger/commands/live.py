@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -127,14 +127,15 @@ def migrate(data_dir: DataDir = None, debug: Debug = False) -> None:
 def watch_clock(store: "Store") -> None:
     """Do what the clock drives as the wall clock goes on, until stopped."""
     from engine.clock import Clock
-    from ledger.errors import RunsFailed
+    from engine.errors import RunsFailed
+    from ledger.patience import Stopping
     from wattledger.patience import patiently
 
     clock = Clock(store.dsn)
-    with _stop_on_signals() as stop:
+    with _stop_on_signals() as stop, suppress(Stopping):
         while not stop.wait(_CLOCK_S):
             try:
-                patiently(lambda: clock.advance(datetime.now(UTC)))
+                patiently(lambda: clock.advance(datetime.now(UTC)), stop=stop)
             except RunsFailed as failed:
                 print_error(str(failed))
     clock.close()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from random import Random
 
-from consumers.topics import CATALOGUE_TOPIC
+from contracts.messages import CATALOGUE_TOPIC, PAYMENTS_TOPIC, SESSIONS_TOPIC
 from wattledger.demo.cast import KAVERI, MESA, PENNINE, SKARGARD, WADDEN, Player
 from wattledger.demo.messages import BACK_OFFICE, FIRST_DAY, ONE_DAY, event, line, stamp
 
@@ -18,8 +18,6 @@ _HEAD = (
     '{"specversion":"1.0","id":"%s","source":"urn:demo:load","type":"%s","subject":"%s","time":"%s",'
     '"data":{"session_id":"%s",'
 )
-
-SESSIONS_TOPIC, PAYMENTS_TOPIC = "charging.sessions", "payments"
 
 
 def load(

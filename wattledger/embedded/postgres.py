@@ -11,8 +11,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psutil
-import psycopg
 
+from ledger.database import make_database
+from ledger.errors import MachineryFault
 from wattledger.embedded.ports import LOOPBACK
 from wattledger.embedded.process import Child, Command, run_to_end
 from wattledger.embedded.server import EmbeddedServer
@@ -112,12 +113,9 @@ class EmbeddedPostgres(EmbeddedServer):
         password = str(self._folder.recall("secret.json")["password"])
         address = f"postgresql://{SUPERUSER}:{quote(password)}@{LOOPBACK}:{ports['port']}"
         try:
-            with psycopg.connect(f"{address}/postgres", autocommit=True, connect_timeout=20) as connection:
-                if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchall():
-                    connection.execute(f"CREATE DATABASE {DATABASE}")
-        except psycopg.Error as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ServiceError(f"PostgreSQL on port {ports['port']} refuses us: {reason}; see {self._log}") from error
+            make_database(f"{address}/postgres", DATABASE)
+        except MachineryFault as fault:
+            raise ServiceError(f"PostgreSQL on port {ports['port']} refuses us: {fault}; see {self._log}") from fault
         return f"{address}/{DATABASE}"
 
     def _initialise(self, account: str | None) -> None:

@@ -3,11 +3,11 @@
 import contextlib
 import subprocess
 import threading
-import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import psutil
 
@@ -17,14 +17,17 @@ from wattledger.embedded.ports import choose, listening
 from wattledger.embedded.process import Child, Command
 from wattledger.errors import ServiceError
 
+T = TypeVar("T")
+
 _READY_SECONDS_MAX = 90.0
 _SHARED_SECONDS_MAX = 90.0
 _ORPHAN_SECONDS_MAX = 10.0
 _SAME_PROCESS_SECONDS = 2.0
 _POLL_SECONDS = 0.03
+_RETRY_SECONDS = 0.2
 _TAIL_LINES = 3
 # A server that is killed before it is up is started again, like one that is killed later.
-_KILLS_WHILE_STARTING_MAX = 5
+_KILLS_MAX = 5
 
 
 class EmbeddedServer(ABC):
@@ -162,35 +165,45 @@ class EmbeddedServer(ABC):
         return ports
 
     def _start_and_finish(self, command: Command, ports: dict[str, int]) -> str:
-        """Starts the server and sets it up; once more when it is killed in between."""
-        for _ in range(_KILLS_WHILE_STARTING_MAX):
-            self._child = child = self._start_child(command, ports)
+        """Starts the server and sets it up; again when it is killed in between."""
+        for _ in range(_KILLS_MAX):
             try:
+                self._start_child(command, ports)
                 return self._finish(ports)
             except ServiceError:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    child.wait(1.0)
-                if not child.killed():
+                if self._cancelled.is_set() or not self._was_killed():
                     raise
         raise ServiceError(f"{self.name} in {self._folder.path} is killed whenever it starts; see who does that")
 
-    def _start_child(self, command: Command, ports: dict[str, int]) -> Child:
-        deadline = time.monotonic() + _READY_SECONDS_MAX
-        kills = 0
-        while True:
+    def _was_killed(self) -> bool:
+        """Whether the server that failed is gone by a kill, or is so in a moment."""
+        child = self._child
+        if child is None:
+            return False
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(1.0)
+        return child.killed()
+
+    def _start_child(self, command: Command, ports: dict[str, int]) -> None:
+        """Starts the server and waits until it answers; again while what is in its way may go by itself."""
+        failure = ""
+
+        def starts() -> bool:
+            nonlocal failure
             self._child = child = Child(command)
             self._folder.remember("process.json", {"pid": child.pid, "created": _created(child.pid)})
-            if self._wait_until_ready(child, ports, deadline - time.monotonic()):
-                return child
+            if self._wait_until_ready(child, ports):
+                return True
             output = child.output()
-            if child.killed() and kills < _KILLS_WHILE_STARTING_MAX:
-                kills += 1
-                continue
-            if child.running() or time.monotonic() > deadline or not self._retry(output):
-                raise ServiceError(self._failure(child, output, command))
-            time.sleep(0.2)
+            failure = self._failure(child, output, command)
+            if child.running() or not self._retry(output):
+                raise ServiceError(failure)
+            return False
 
-    def _wait_until_ready(self, child: Child, ports: dict[str, int], seconds_max: float) -> bool:
+        if not self._until(starts, _RETRY_SECONDS, _READY_SECONDS_MAX):
+            raise ServiceError(failure)
+
+    def _wait_until_ready(self, child: Child, ports: dict[str, int]) -> bool:
         """Whether a child that starts gets ready; not when it ends, or takes longer."""
 
         def state() -> str | None:
@@ -198,8 +211,12 @@ class EmbeddedServer(ABC):
                 return "ended"
             return "ready" if self._is_ready(child, ports) else None
 
+        return self._until(state, _POLL_SECONDS, _READY_SECONDS_MAX) == "ready"
+
+    def _until(self, condition: Callable[[], T], every_s: float, limit_s: float) -> T:
+        """As `until`; raises ServiceError once the start is cancelled."""
         try:
-            return until(state, _POLL_SECONDS, seconds_max, self._cancelled) == "ready"
+            return until(condition, every_s, limit_s, self._cancelled)
         except Stopping:
             raise ServiceError(f"{self.name}: the start was cancelled") from None
 
@@ -210,7 +227,7 @@ class EmbeddedServer(ABC):
         return f"{self.name} {state}: {said}; its whole log is {command.log}"
 
     def _join(self) -> str:
-        if address := until(self._offered_or_taken_over, _POLL_SECONDS, _SHARED_SECONDS_MAX):
+        if address := self._until(self._offered_or_taken_over, _POLL_SECONDS, _SHARED_SECONDS_MAX):
             return address
         raise ServiceError(
             f"{self.name}: another process has {self._folder.path} and offers no server there; "
