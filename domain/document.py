@@ -58,12 +58,16 @@ class Part:
             raise self.refuse(name, f"is {value!r}, not a text")
         return value
 
-    def number(self, name: str) -> Fraction:
-        """A required number of zero or more."""
+    def signed_number(self, name: str) -> Fraction:
+        """A required number of either sign."""
         try:
-            value = exact_number(self.fields.get(name))
+            return exact_number(self.fields.get(name))
         except AmountError as error:
             raise self.refuse(name, f"is unusable: {error}") from None
+
+    def number(self, name: str) -> Fraction:
+        """A required number of zero or more."""
+        value = self.signed_number(name)
         if value < 0:
             raise self.refuse(name, f"is {value}, below zero")
         return value

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from pydantic import ConfigDict, model_validator
 
 from contracts.amounts import Currency
-from contracts.ocpi.values import Date, DateTime, OcpiId, OcpiText, UnsignedNumber, Whole, json_number
+from contracts.ocpi.values import Date, DateTime, OcpiId, OcpiText, SignedNumber, UnsignedNumber, Whole, json_number
 from contracts.values import AtLeastOne, ClockTime, Coherent, Many, OcpiCountry, PartyId, Problem, Wire, bad_value
 
 DayOfWeek = Literal["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"]
@@ -24,10 +24,10 @@ _BANDS = ("kwh", "current", "power", "duration")
 
 
 class PriceComponent(Wire):
-    """A price per kWh, hour or session; `vat` is a percentage, absent where no VAT applies."""
+    """A price per kWh, hour or session, of either sign; `vat` is a percentage, absent where no VAT applies."""
 
     type: TariffDimensionType
-    price: UnsignedNumber
+    price: SignedNumber
     vat: UnsignedNumber | None = None
     step_size: Whole
 

@@ -8,8 +8,10 @@ from typing import Annotated
 from pydantic import AfterValidator, PlainSerializer, PlainValidator, StringConstraints, WithJsonSchema
 
 from contracts.amounts import (
+    DECIMAL_PATTERN,
     UNSIGNED_PATTERN,
     json_number_or_text,
+    parse_number,
     parse_unsigned,
 )
 from contracts.values import Wire, bad_value, format_time, wrong_type
@@ -69,6 +71,9 @@ DateTime = Annotated[
     PlainValidator(parse_date_time),
     PlainSerializer(format_time, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": DATE_TIME_PATTERN}),
+]
+SignedNumber = Annotated[
+    Decimal, PlainValidator(parse_number), _AS_NUMBER, json_number_or_text("number", DECIMAL_PATTERN)
 ]
 UnsignedNumber = Annotated[
     Decimal, PlainValidator(parse_unsigned), _AS_NUMBER, json_number_or_text("number", UNSIGNED_PATTERN, minimum=0)

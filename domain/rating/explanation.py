@@ -164,8 +164,10 @@ def _step(rating: Rating, raised: Line) -> dict[str, Any]:
 
 
 def _bound(side: str, before: Exact, after: Exact) -> dict[str, str]:
+    """What moved a side of the sum; a session that would cost less than nothing is at `zero`."""
+    raised_to = "zero" if before < 0 and not after else "min_price"
     return {
-        "bound": "min_price" if after > before else "max_price",
+        "bound": raised_to if after > before else "max_price",
         "side": side,
         "before": decimal_text(before.numerator, before.denominator),
         "after": decimal_text(after.numerator, after.denominator),

@@ -1,6 +1,7 @@
 """The price of a session under a tariff: OCPI evaluation in exact arithmetic, rounded nowhere."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from math import lcm
@@ -31,7 +32,7 @@ def price(tariff: Tariff, periods: Sequence[ChargingPeriod], time_zone: ZoneInfo
     """
     if not periods:
         raise DomainError("a session has at least one charging period; there are none to price")
-    return price_part(tariff, periods, time_zone, beginning(periods), is_last=True)
+    return not_below_zero(price_part(tariff, periods, time_zone, beginning(periods), is_last=True))
 
 
 def price_part(
@@ -136,6 +137,19 @@ def bounded(subtotal: Price, min_price: PriceBound | None, max_price: PriceBound
         excl_vat = min(excl_vat, max_price.excl_vat)
         incl_vat = incl_vat if max_price.incl_vat is None else min(incl_vat, max_price.incl_vat)
     return Price(excl_vat, incl_vat)
+
+
+def not_below_zero(rating: Rating) -> Rating:
+    """The rating of a whole session, of which the total is at least 0.00 (OCPI mod_tariffs, PriceComponent price).
+
+    OCPI sets no sign for a price and says nothing of a total below zero. Decided: nobody is paid for charging, so
+    such a total is zero on both sides once what is to be paid is below zero, else on the side that is. The CDR of
+    somebody who delivered more energy than was drawn is left as it is: its ENERGY is below zero, not its price.
+    """
+    total = rating.total
+    if not total.is_below_zero or rating.energy_wh < 0:
+        return rating
+    return replace(rating, total=_FREE if total.incl_vat < 0 else Price(_ZERO, total.incl_vat))
 
 
 def _lines(used: Consumption) -> tuple[Line, ...]:

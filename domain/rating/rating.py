@@ -19,6 +19,11 @@ class Price:
     def __add__(self, other: "Price") -> "Price":
         return Price(self.excl_vat + other.excl_vat, self.incl_vat + other.incl_vat)
 
+    @property
+    def is_below_zero(self) -> bool:
+        """Whether either side is."""
+        return self.excl_vat.numerator < 0 or self.incl_vat.numerator < 0
+
 
 class Line(NamedTuple):
     """A priced line: what one component, while it was active, priced, and at which price.
@@ -56,8 +61,8 @@ class Line(NamedTuple):
 class Rating:
     """The exact price of a session and everything that explains it; None where no such component was active.
 
-    `subtotal` is the sum of the parts; `total` is the same after min_price and max_price. `time_us` is the whole
-    time from the start of the first period, parking and reservation included.
+    `subtotal` is the sum of the parts; `total` is the same after min_price and max_price, and not below zero.
+    `time_us` is the whole time from the start of the first period, parking and reservation included.
     """
 
     periods: tuple[ChargingPeriod, ...]

@@ -9,7 +9,7 @@ from domain.charging import FLAT, ChargingPeriod
 from domain.errors import DomainError
 from domain.exact import Exact
 from domain.rating.consumption import SoFar, duration_origins, reservation_expired
-from domain.rating.pricing import price_part
+from domain.rating.pricing import not_below_zero, price_part
 from domain.rating.rating import Price, Rating
 from domain.tariff.tariff import Tariff
 
@@ -55,8 +55,8 @@ def price_in_parts(parts: Sequence[TariffPart], time_zone: ZoneInfo) -> tuple[Ra
 
 
 def joined(ratings: Sequence[Rating]) -> Rating:
-    """The ratings of a session's parts as one, its lines numbered through."""
-    return reduce(_continued, ratings)
+    """The ratings of a session's parts as one, its lines numbered through; in all it costs at least nothing."""
+    return not_below_zero(reduce(_continued, ratings))
 
 
 def _continued(before: Rating, after: Rating) -> Rating:

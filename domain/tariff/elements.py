@@ -19,7 +19,8 @@ class Component:
     """A price for one dimension: per kWh, per hour or once, without VAT; step in Wh or seconds; VAT in percent.
 
     `vat` None means that no VAT applies; otherwise it is the rate of all `taxes` together, which are the component's
-    VAT unless others are given. Raises UnsupportedTariff for an unknown dimension or a negative number.
+    VAT unless others are given. A price may be below zero. Raises UnsupportedTariff for an unknown dimension or a
+    negative vat.
     """
 
     dimension: str
@@ -36,8 +37,8 @@ class Component:
     def __post_init__(self) -> None:
         if self.dimension not in DIMENSIONS:
             raise UnsupportedTariff(f"price component type {self.dimension!r} is not one of {', '.join(DIMENSIONS)}")
-        if self.price < 0 or (self.vat is not None and self.vat < 0):
-            raise UnsupportedTariff(f"the {self.dimension} component has a negative price or vat")
+        if self.vat is not None and self.vat < 0:
+            raise UnsupportedTariff(f"the {self.dimension} component has a negative vat")
         if self.step_size < 1:
             raise UnsupportedTariff(f"the {self.dimension} component has step_size {self.step_size}, below 1")
         if self.vat is not None and not self.taxes:

@@ -62,9 +62,10 @@ def component_taxes(tax_included: str | None, vat: Fraction | None, configured: 
 def price_before_taxes(component: Part, tax_included: str | None, taxes: Sequence[Tax]) -> Fraction:
     """The price of a component without taxes, exactly (OCPI 2.3.0 mod_tariffs, PriceComponent price).
 
-    Raises UnsupportedTariff where taxes are included and nobody says which: only a price of zero is known then.
+    It may be below zero, as dynamic prices are: OCPI sets no sign. Raises UnsupportedTariff where taxes are included
+    and nobody says which: only a price of zero is known then.
     """
-    price = component.number("price")
+    price = component.signed_number("price")
     if tax_included != YES or not price:
         return price
     if not taxes:

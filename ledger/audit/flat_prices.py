@@ -35,6 +35,8 @@ class FlatPrices:
         if self.at_most is not None:
             net = min(net, self.at_most[0])
             gross = gross if self.at_most[1] is None else min(gross, self.at_most[1])
+        # Prices may be below zero, what a session costs may not.
+        net, gross = (Fraction(0), Fraction(0)) if gross < 0 else (max(net, Fraction(0)), gross)
         unit = minor_units(self.currency)
         return half_up(net * unit), half_up(gross * unit)
 

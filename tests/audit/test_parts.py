@@ -114,11 +114,11 @@ def _tariff(components: list[dict[str, Any]], **bounds: Any) -> dict[str, Any]:
 
 ENERGY = st.builds(
     lambda cents, step, vat: {"type": "ENERGY", "price": cents / 100, "step_size": step, "vat": vat},
-    st.integers(0, 200),
+    st.integers(-200, 200),
     st.sampled_from([0, 1, 7, 500]),
     st.sampled_from([0, 9.5, 21]),
 )
-FLAT = st.builds(lambda cents: {"type": "FLAT", "price": cents / 100, "step_size": 1}, st.integers(0, 500))
+FLAT = st.builds(lambda cents: {"type": "FLAT", "price": cents / 100, "step_size": 1}, st.integers(-500, 500))
 BOUNDS: st.SearchStrategy[Mapping[str, Any]] = st.sampled_from(
     [
         {},

@@ -179,7 +179,7 @@ BAD: list[tuple[str, str, Any, RefusalCode]] = [
     (LOCATION, "data.location.evses.1.connectors.0.max_voltage", "high", C.BAD_VALUE),
     (TARIFF, "data.tariff.currency", "EURO", C.BAD_VALUE),
     (TARIFF, "data.tariff.elements", [], C.BAD_VALUE),
-    (TARIFF, "data.tariff.elements.0.price_components.0.price", -1, C.BAD_VALUE),
+    (TARIFF, "data.tariff.elements.0.price_components.0.step_size", -1, C.BAD_VALUE),
     (TARIFF, "data.tariff.elements.0.price_components.0.price", "free", C.BAD_VALUE),
     (TARIFF, "data.tariff.elements.0.price_components.0.price", None, C.WRONG_TYPE),
     (TARIFF, "data.tariff.elements.0.price_components.1.step_size", 1.5, C.BAD_VALUE),
@@ -344,7 +344,7 @@ def test_a_nul_in_a_key_gives_a_path_that_can_be_stored() -> None:
 def test_everything_wrong_with_a_tariff_is_counted_and_the_first_is_named() -> None:
     event = changed(TARIFF, "data.tariff.elements.0.restrictions.min_kwh", 100)
     event["data"]["tariff"]["elements"][0]["restrictions"]["max_power"] = 0
-    event["data"]["tariff"]["elements"][2]["price_components"][0]["price"] = -1
+    event["data"]["tariff"]["elements"][2]["price_components"][0]["vat"] = -1
     refusal = refused(as_value(event))
     assert refusal.path == "data.tariff.elements[0].restrictions.min_kwh"
     assert refusal.sentence.endswith("(100) is not below max_kwh (80.5): the element never holds; 2 more to mend")

@@ -45,7 +45,7 @@ def test_a_tariff_without_a_fault_is_passed_over_in_silence(
 def test_every_error_of_a_tariff_has_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bad = tariff("tariff.published/v1-everything")
     bad["elements"][0]["restrictions"] |= {"min_kwh": 100, "max_power": 0}
-    bad["elements"][2]["price_components"][0] |= {"price": -1, "type": "SUN"}
+    bad["elements"][2]["price_components"][0] |= {"vat": -1, "type": "SUN"}
     file = written(tmp_path, bad)
     assert findings(capsys, file) == (
         1,
@@ -53,7 +53,7 @@ def test_every_error_of_a_tariff_has_its_line(tmp_path: Path, capsys: pytest.Cap
             ("error", "BAD_VALUE", "elements[0].restrictions.min_kwh"),
             ("error", "BAD_VALUE", "elements[0].restrictions.max_power"),
             ("error", "BAD_VALUE", "elements[2].price_components[0].type"),
-            ("error", "BAD_VALUE", "elements[2].price_components[0].price"),
+            ("error", "BAD_VALUE", "elements[2].price_components[0].vat"),
         ],
     )
     assert main(["tariff", "lint", file]) == 1

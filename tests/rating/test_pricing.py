@@ -258,3 +258,35 @@ def test_published_numbers_have_four_decimals_half_even() -> None:
     assert totals["total_energy_cost"] == {"excl_vat": Decimal("0.375"), "incl_vat": Decimal("0.4125")}
     assert (totals["total_energy"], totals["total_time"]) == (Decimal("1.5"), Decimal("0.3333"))
     assert totals["total_fixed_cost"] is totals["total_reservation_cost"] is None
+
+
+def test_a_price_below_zero_takes_from_what_the_rest_costs() -> None:
+    terms = tariff(
+        element(component("ENERGY", "-0.05", vat=10), start_time="10:00", end_time="10:30"),
+        element(component("ENERGY", "0.40", vat=10)),
+    )
+    rating = rated(terms, row((30, 6000, CHARGING), (30, 4000, CHARGING)))
+    assert costs(rating.total) == money("1.3", "1.43")
+
+
+def test_what_a_session_costs_is_never_below_zero() -> None:
+    terms = tariff(element(component("ENERGY", "-0.05", vat=10)))
+    rating = rated(terms, [period(60, 7000)])
+    assert costs(rating.total) == money("0", "0")
+    assert costs(rating.subtotal) == money("-0.35", "-0.385")
+
+
+def test_only_the_side_below_zero_is_raised_where_something_is_to_be_paid() -> None:
+    terms = tariff(element(component("ENERGY", "-0.20"), component("FLAT", "1.90", vat=20)))
+    rating = rated(terms, [period(60, 10_000)])
+    assert (costs(rating.subtotal), costs(rating.total)) == (money("-0.1", "0.28"), money("0", "0.28"))
+
+
+def test_a_session_without_anything_to_pay_has_no_net_either() -> None:
+    terms = tariff(element(component("ENERGY", "-0.20", vat=20), component("FLAT", "2.10")))
+    assert costs(rated(terms, [period(60, 10_000)]).total) == money("0", "0")
+
+
+def test_energy_that_was_delivered_is_no_price_below_zero() -> None:
+    rating = rated(tariff(element(component("ENERGY", "0.30"))), [period(60, -2000)])
+    assert rating.total.excl_vat == Fraction("-0.6")

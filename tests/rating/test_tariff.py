@@ -36,7 +36,6 @@ def test_of_two_components_of_one_type_the_first_counts() -> None:
     ("elements", "fields", "place"),
     [
         ([element(component("ENERGY_EXPORT", 1))], {}, "ENERGY_EXPORT"),
-        ([element(component("ENERGY", -1))], {}, "price_components[0].price"),
         ([element(component("ENERGY", float("nan")))], {}, "price"),
         ([element(component("ENERGY", True))], {}, "price"),
         ([element(component("ENERGY", "1e99"))], {}, "price"),
