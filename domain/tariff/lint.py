@@ -17,10 +17,13 @@ from domain.tariff.elements import (
     expired_elements,
     first_of_dimension,
 )
+from domain.tariff.keys import unknown_keys
 from domain.tariff.patterns import reach
 from domain.tariff.tariff import Tariff
 from domain.tariff.taxes import NOT_APPLICABLE, Tax
 
+NOT_PRICED = "NOT_PRICED"
+_WAITING = "sessions with this tariff wait in suspense"
 _RESERVATION_DIMENSIONS = (FLAT, TIME)
 
 
@@ -40,11 +43,12 @@ def lint(
     `taxes` are the configured ones beside it, `effective_from` the moment from which it is to be in effect.
     """
     read = as_part(document, "")
-    found = [*_component_findings(read), *_window_findings(read)]
+    found = [*_key_findings(read), *_component_findings(read), *_window_findings(read)]
     try:
         tariff = Tariff.from_ocpi(document, taxes)
     except DomainError as refusal:
-        return (_not_priced(str(refusal)), *found)
+        is_told = any(finding.code == NOT_PRICED for finding in found)
+        return tuple(found) if is_told else (_not_priced(str(refusal)), *found)
     for check in _CHECKS:
         found += check(tariff)
     found += _tax_findings(tariff, read, taxes)
@@ -58,7 +62,20 @@ def _not_priced(refusal: str) -> Finding:
     """What the contract lets pass and the engine does not price, an unknown restriction for example."""
     place, _, _ = refusal.partition(" ")
     path = place.removeprefix("tariff.") if place.startswith("tariff.") else "$"
-    return Finding("NOT_PRICED", path, f"sessions with this tariff wait in suspense: {refusal}")
+    return Finding(NOT_PRICED, path, f"{_WAITING}: {refusal}")
+
+
+# What OCPI does not have --------------------------------------------------------------------------------------------
+
+
+def _key_findings(read: Part) -> Iterator[Finding]:
+    """Unknown keys; those that resemble a known one keep the tariff from being priced."""
+    for key in unknown_keys(read):
+        path = f"{key.part.path}.{key.name}".lstrip(".")
+        if key.resembles is None:
+            yield Finding("UNKNOWN_KEY", path, "no key of OCPI: it is not looked at")
+        else:
+            yield Finding(NOT_PRICED, path, f"{_WAITING}: {path} {key.problem}")
 
 
 # What is read otherwise than written -------------------------------------------------------------------------------

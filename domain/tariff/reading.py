@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from domain.charging import WH_PER_KWH
 from domain.document import Part
+from domain.tariff.keys import RESTRICTIONS
 from domain.tariff.restrictions import (
     WEEKDAYS,
     CurrentBand,
@@ -71,7 +72,6 @@ _READERS: tuple[tuple[tuple[str, ...], Callable[[Part], Restriction | None]], ..
     (("min_power", "max_power"), _power_band),
     (("min_current", "max_current"), _current_band),
 )
-_KNOWN = frozenset(name for names, _ in _READERS for name in names) | {"reservation"}
 
 
 def restrictions(part: Part) -> tuple[Restriction, ...]:
@@ -79,6 +79,6 @@ def restrictions(part: Part) -> tuple[Restriction, ...]:
 
     An empty day_of_week and a window from 00:00 to 00:00 restrict nothing.
     """
-    part.refuse_fields(frozenset(part.fields) - _KNOWN, "is a restriction this engine does not price")
+    part.refuse_fields(frozenset(part.fields) - RESTRICTIONS, "is a restriction this engine does not price")
     found = [reader(part) for names, reader in _READERS if any(part.has(name) for name in names)]
     return tuple(restriction for restriction in found if restriction is not None)

@@ -20,6 +20,7 @@ from domain.tariff.elements import (
     reservation_only,
     usable_step,
 )
+from domain.tariff.keys import refuse_lookalikes
 from domain.tariff.menu import Menu
 from domain.tariff.reading import restrictions
 from domain.tariff.taxes import NOT_APPLICABLE, Tax, component_taxes, price_before_taxes, tax_included_of
@@ -84,10 +85,12 @@ class Tariff:
 
         Numbers may be int, Decimal, numeric strings or float; a float means its shortest decimal text. `taxes` are
         the configured ones (North American style), which apply to components of a 2.3.0 tariff that have no `vat`.
-        Unknown restrictions and dimensions raise UnsupportedTariff, as bad values and bounds of the other version
-        do, naming the place; other unknown fields are ignored, preauthorize_amount (2.3.0 payments) among them.
+        Unknown restrictions and dimensions raise UnsupportedTariff, as bad values, bounds of the other version and
+        unknown fields that resemble known ones do, naming the place; other unknown fields are ignored, and so is
+        preauthorize_amount (2.3.0 payments).
         """
         read = as_part(document, "tariff")
+        refuse_lookalikes(read)
         tax_included = tax_included_of(read)
         return cls(
             country_code=read.text("country_code"),

@@ -16,6 +16,7 @@ from ledger.audit.flat_prices import FlatPrices, flat_prices
 from ledger.audit.pins import pin_of
 from ledger.audit.report import Tally
 from ledger.audit.snapshot import Snapshot
+from ledger.audit.tariff_keys import misleading_key
 
 _PUBLISHED = """
 SELECT topic, state FROM event_store.stored_events
@@ -70,11 +71,15 @@ class Timeline(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A tariff as it was published: when, in which currency, its prices where they are flat, and its own dates."""
+    """A tariff as it was published: when, in which currency, its prices where they are flat, and its own dates.
+
+    `misleading` is a key of it over which no session may be rated, "" in a sound one.
+    """
 
     time: datetime
     currency: str
     prices: FlatPrices | None
+    misleading: str = ""
     begins: datetime | None = None
     ends: datetime | None = None
 
@@ -82,7 +87,7 @@ class Published:
     def of(cls, time: datetime, tariff: Mapping[str, Any]) -> "Published":
         """From a tariff's document; raises ValueError where a date of it is none."""
         begins, ends = (_ocpi_instant(tariff.get(name)) for name in ("start_date_time", "end_date_time"))
-        return cls(time, tariff["currency"], flat_prices(tariff), begins, ends)
+        return cls(time, tariff["currency"], flat_prices(tariff), misleading_key(tariff), begins, ends)
 
     def is_valid(self, moment: datetime) -> bool:
         """Whether its own dates include a moment."""
@@ -141,14 +146,15 @@ class Catalogue:
         name = ruled.tariff_id.casefold()
         return any(name in self._tariffs_for(ruled.operator_id, payer) for payer in {"", ruled.partner or ""})
 
-    def prices_of(self, ruled: Ruled, currency: str) -> FlatPrices | None:
-        """The prices that a session was last to be rated with, None when there are none or they are not flat.
+    def tariff_of(self, ruled: Ruled, currency: str) -> Published | None:
+        """The tariff that a session was last to be rated with.
 
-        Those of the last order about it whose tariff is in the operator's `currency`, else of what was published.
+        That of the last order about it whose tariff is in the operator's `currency` and can be priced, else the
+        published one.
         """
-        orders = [order for order in self._orders_about(ruled) if order.published.currency == currency]
-        found = orders[-1].published if orders else self._published_for(ruled)
-        return found.prices if found else None
+        published = [order.published for order in self._orders_about(ruled)]
+        orders = [each for each in published if each.currency == currency and not each.misleading]
+        return orders[-1] if orders else self._published_for(ruled)
 
     def _orders_about(self, ruled: Ruled) -> list[Order]:
         """In the order in which they take effect; of several with one id, the first."""

@@ -160,7 +160,10 @@ def _check_wait(session: Session, ruled: Ruled, reason: str, tally: Tally) -> No
 
 
 def check_prices(session: Session, tally: Tally) -> None:
-    """Energy is the difference of the registers as last corrected; flat tariffs are priced again, exactly."""
+    """Energy is the difference of the registers as last corrected; flat tariffs are priced again, exactly.
+
+    No tariff rates a session over a key in which a promise to drivers may hide.
+    """
     outcome, start, end = session.outcome, session.start, session.end
     if outcome is None or start is None or end is None or not session.is_rated or is_no_show(session.stream):
         return
@@ -168,10 +171,15 @@ def check_prices(session: Session, tally: Tally) -> None:
     energy_wh = _register(session, end, "meter_stop_wh") - _register(session, start, "meter_start_wh")
     if not shortfall:
         tally.compare(where, energy_wh, exact(outcome["energy_wh"]), "the energy in Wh")
-    prices = session.around.catalogue.prices_of(_ruled(session, start), outcome["currency"])
-    if prices is None or not session.is_settled:
+    tariff = session.around.catalogue.tariff_of(_ruled(session, start), outcome["currency"])
+    if tariff is None or not session.is_settled:
         return
-    net, gross = prices.price(energy_wh)
+    if tariff.misleading:
+        sentence = f"{where} is rated by a tariff in whose {tariff.misleading} a promise to drivers may hide"
+        tally.note(where, SUSPENSE, RATED, sentence)
+    if tariff.prices is None:
+        return
+    net, gross = tariff.prices.price(energy_wh)
     tally.compare(where, gross, outcome["gross"] + shortfall, "gross (with what could not be charged any more)")
     if not shortfall:
         tally.compare(where, net, outcome["net"], "net")

@@ -190,6 +190,10 @@ TAMPERING: dict[str, tuple[str, set[str]]] = {
         ),
         {"prices"},
     ),
+    "a promise is hidden in a tariff after the fact": (
+        _event("tariff.published", "data.tariff.maxPrice", "'{\"excl_vat\": 5}'"),
+        {"prices"},
+    ),
     "a capture is changed after the fact": (
         _event(
             "payment.captured", "data.amount.amount", "'\"1234.00\"'", "body #>> '{data,amount,currency}' = 'EUR'"

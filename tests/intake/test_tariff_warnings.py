@@ -54,6 +54,14 @@ def notices(engine: Engine) -> list[dict[str, Any]]:
     return [event["data"] for event in events]
 
 
+def judged(engine: Engine) -> tuple[str, str]:
+    """State and reason of the last session that was judged, the reason without its sentence."""
+    body = "convert_from(state, 'UTF8')::jsonb"
+    query = f"SELECT {body} ->> 'state', {body} ->> 'reason' FROM event_store.stored_events WHERE topic = "
+    state, reason = engine.rows(f"{query}'SessionAssessed' ORDER BY notification_id DESC LIMIT 1")[0]
+    return state, reason.partition(": ")[0]
+
+
 def codes(version: TariffVersion) -> list[str]:
     return [finding["code"] for finding in version.findings]
 
@@ -111,6 +119,14 @@ def test_a_store_with_warnings_passes_the_audit(engine: Engine) -> None:
     engine.advance()
     report = verify(engine.dsn)
     assert report.passed, report
+
+
+def test_a_tariff_in_which_a_promise_may_hide_is_kept_and_its_sessions_wait(engine: Engine) -> None:
+    engine.feed([operator(), tariff(maxPrice={"excl_vat": 1}), *session("S-1")])
+    assert engine.tally()[3] == 0
+    assert judged(engine) == ("SUSPENSE", "TARIFF_UNSUPPORTED")
+    assert [codes(version) for version in versions(engine)] == [["NOT_PRICED"]]
+    assert verify(engine.dsn).passed
 
 
 def test_an_erroneous_tariff_is_quarantined_and_its_sessions_wait(engine: Engine) -> None:

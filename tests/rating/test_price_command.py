@@ -219,6 +219,7 @@ def test_lines_name_the_periods_of_the_cdr_however_it_was_taken_apart(desk: Desk
         (cdr(stretch("09:00", TIME="x")), (), 1, "charging_periods[0].dimensions[0]"),
         (cdr() | {"cdr_location": {"time_zone": "Mars/Base"}}, (), 1, "Mars/Base"),
         (cdr(tariffs=[{**NORTH, "tax_included": "YES"}]), (), 1, "configure"),
+        (cdr(tariffs=[{**ENERGY, "maxPrice": {"excl_vat": 2}}]), (), 1, "tariff.maxPrice resembles max_price"),
         (cdr(), ("--tax", "GST=5"), 1, "2.2.1"),
         (cdr(), ("--tax", "GST"), 2, "GST=5"),
         (cdr(), ("--tax", "GST=-1"), 2, "below zero"),
