@@ -1,7 +1,8 @@
 """The OCPI 2.2.1 Tariff, and what it shares with that of 2.3.0; checked as a linter would (OCPI, mod_tariffs).
 
-What no session could ever be priced by is an error and refuses the tariff: restrictions that contradict each other,
-dimensions or currencies that do not exist, limits that cross. What is only odd is a warning (`domain.tariff.lint`).
+What no session could ever be priced by is an error and refuses the tariff: restrictions that contradict each other
+in every element, dimensions or currencies that do not exist, limits that cross. What is only odd is a warning
+(`domain.tariff.lint`), and so is an element that never holds beside one that can.
 An unknown restriction is neither: it is counted like any unknown field, and the engine says so session by session.
 """
 
@@ -37,8 +38,8 @@ def _weekdays_between(start: date, end: date) -> set[str]:
     return {_WEEKDAYS[(start + timedelta(days=number)).weekday()] for number in range(days)}
 
 
-class TariffRestrictions(Coherent):
-    """When an element applies; all given restrictions must hold together, so they must be able to."""
+class TariffRestrictions(Wire):
+    """When an element applies; all given restrictions must hold together."""
 
     start_time: ClockTime | None = None
     end_time: ClockTime | None = None
@@ -55,33 +56,40 @@ class TariffRestrictions(Coherent):
     day_of_week: Many[DayOfWeek] | None = None
     reservation: ReservationRestriction | None = None
 
-    @staticmethod
-    def contradictions(fields: Any) -> Iterator[Problem]:
-        """Each pair of bounds that nothing lies between; a maximum is exclusive (OCPI TariffRestrictions)."""
-        start, end = fields.start_date, fields.end_date
-        if start is not None and end is not None and start >= end:
-            sentence = f"is not before end_date ({end}), the first day on which the element no longer holds"
-            yield Problem(("start_date",), start, sentence)
-        elif start is not None and end is not None and fields.day_of_week:
-            weekdays = _weekdays_between(date.fromisoformat(start), date.fromisoformat(end))
-            if not weekdays & set(fields.day_of_week):
-                sentence = f"names no day from start_date ({start}) up to end_date ({end}): the element never holds"
-                yield Problem(("day_of_week",), list(fields.day_of_week), sentence)
-        for band in _BANDS:
-            least, most = getattr(fields, f"min_{band}"), getattr(fields, f"max_{band}")
-            if most == 0:
-                yield Problem((f"max_{band}",), 0, "is a maximum of 0, which is exclusive: the element never holds")
-            elif least is not None and most is not None and least >= most:
-                yield Problem(
-                    (f"min_{band}",), json_number(least), f"is not below max_{band} ({most}): the element never holds"
-                )
-
 
 class TariffElement(Wire):
     """Price components that share restrictions."""
 
     price_components: AtLeastOne[PriceComponent]
     restrictions: TariffRestrictions | None = None
+
+    def contradictions(self) -> Iterator[Problem]:
+        """Each pair of bounds that nothing lies between; a maximum is exclusive (OCPI TariffRestrictions)."""
+        if self.restrictions is not None:
+            for problem in (*_no_day(self.restrictions), *_no_value(self.restrictions)):
+                yield problem._replace(location=("restrictions", *problem.location))
+
+
+def _no_day(restrictions: TariffRestrictions) -> Iterator[Problem]:
+    start, end, days = restrictions.start_date, restrictions.end_date, restrictions.day_of_week
+    if start is None or end is None:
+        return
+    if start >= end:
+        sentence = f"is not before end_date ({end}), the first day on which the element no longer holds"
+        yield Problem(("start_date",), start, sentence)
+    elif days and not _weekdays_between(date.fromisoformat(start), date.fromisoformat(end)) & set(days):
+        sentence = f"names no day from start_date ({start}) up to end_date ({end}): the element never holds"
+        yield Problem(("day_of_week",), list(days), sentence)
+
+
+def _no_value(restrictions: TariffRestrictions) -> Iterator[Problem]:
+    for band in _BANDS:
+        least, most = getattr(restrictions, f"min_{band}"), getattr(restrictions, f"max_{band}")
+        if most == 0:
+            yield Problem((f"max_{band}",), 0, "is a maximum of 0, which is exclusive: the element never holds")
+        elif least is not None and most is not None and least >= most:
+            sentence = f"is not below max_{band} ({most}): the element never holds"
+            yield Problem((f"min_{band}",), json_number(least), sentence)
 
 
 class TariffTerms(Coherent):
@@ -99,6 +107,15 @@ class TariffTerms(Coherent):
     end_date_time: DateTime | None = None
     energy_mix: Any = None
     last_updated: DateTime
+
+
+def nothing_applies(fields: Any) -> Iterator[Problem]:
+    """Why no element can ever apply; nothing while one can, since those that cannot are left out then."""
+    elements: tuple[TariffElement, ...] = fields.elements or ()
+    found = [list(element.contradictions()) for element in elements]
+    if all(found):
+        for number, problems in enumerate(found):
+            yield from (each._replace(location=("elements", number, *each.location)) for each in problems)
 
 
 def never_valid(fields: Any) -> Iterator[Problem]:
@@ -168,5 +185,6 @@ class Tariff(TariffTerms):
     @staticmethod
     def contradictions(fields: Any) -> Iterator[Problem]:
         """What makes the tariff one that can never be used."""
+        yield from nothing_applies(fields)
         yield from never_valid(fields)
         yield from limits_cross(fields, ("excl_vat", "incl_vat"))

@@ -6,7 +6,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from contracts.ocpi import tariff as ocpi_2_2_1
-from contracts.ocpi.tariff import TariffTerms, limits_cross, must_not_have, never_valid, refuse_fields
+from contracts.ocpi.tariff import (
+    TariffTerms,
+    limits_cross,
+    must_not_have,
+    never_valid,
+    nothing_applies,
+    refuse_fields,
+)
 from contracts.ocpi.values import UnsignedNumber
 from contracts.values import Problem, Wire
 
@@ -43,6 +50,7 @@ class _Terms(TariffTerms):
     @staticmethod
     def contradictions(fields: Any) -> Iterator[Problem]:
         """What makes the tariff one that can never be used."""
+        yield from nothing_applies(fields)
         yield from never_valid(fields)
         yield from limits_cross(fields, ("before_taxes", "after_taxes"))
 

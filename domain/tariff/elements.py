@@ -7,7 +7,7 @@ from math import lcm
 
 from domain.charging import DIMENSIONS, FLAT, TIME
 from domain.errors import UnsupportedTariff
-from domain.tariff.restrictions import Restriction
+from domain.tariff.restrictions import Restriction, contradict
 from domain.tariff.taxes import VAT, Tax
 
 RESERVATION = "RESERVATION"
@@ -71,6 +71,11 @@ class Element:
             raise UnsupportedTariff("a tariff element has no price_components")
         if self.reservation not in (None, RESERVATION, RESERVATION_EXPIRES):
             raise UnsupportedTariff(f"reservation restriction {self.reservation!r} is unknown")
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether its restrictions contradict each other, so that it can never apply."""
+        return contradict(self.restrictions)
 
 
 @dataclass(frozen=True, slots=True)

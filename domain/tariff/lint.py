@@ -118,8 +118,20 @@ def _window_findings(read: Part) -> Iterator[Finding]:
 # What does nothing, and what is left out ---------------------------------------------------------------------------
 
 
+def _living(tariff: Tariff) -> list[tuple[int, Element]]:
+    """The elements that can apply, with their numbers."""
+    return [(number, each) for number, each in enumerate(tariff.elements) if not each.is_dead]
+
+
+def _dead_findings(tariff: Tariff) -> Iterator[Finding]:
+    for number, element in enumerate(tariff.elements):
+        if element.is_dead:
+            sentence = "left out: its restrictions contradict each other, so it can never apply"
+            yield Finding("DEAD_ELEMENT", f"elements[{number}]", sentence)
+
+
 def _charging_findings(tariff: Tariff) -> Iterator[Finding]:
-    numbers = [number for number, each in enumerate(tariff.elements) if each.reservation is None]
+    numbers = [number for number, each in _living(tariff) if each.reservation is None]
     found = reach([tariff.elements[number] for number in numbers], DIMENSIONS)
     used = None if found.used is None else {(numbers[at], dimension) for at, dimension in found.used}
     for number in numbers:
@@ -129,7 +141,7 @@ def _charging_findings(tariff: Tariff) -> Iterator[Finding]:
 
 def _reservation_findings(tariff: Tariff) -> Iterator[Finding]:
     """Reservations that are used and those that expire look at different elements, in different orders."""
-    reserving = [each for each in tariff.elements if each.reservation]
+    reserving = [each for _, each in _living(tariff) if each.reservation]
     held = [each for each in reserving if each.reservation == RESERVATION]
     expired = expired_elements(reserving)
     ways = [(order, reach(order, _RESERVATION_DIMENSIONS)) for order in (held, expired)]
@@ -139,7 +151,7 @@ def _reservation_findings(tariff: Tariff) -> Iterator[Finding]:
             used = None
         else:
             used |= {(_number(tariff, order[at]), dimension) for at, dimension in found.used}
-    for number, element in enumerate(tariff.elements):
+    for number, element in _living(tariff):
         if element.reservation:
             yield from _not_for_reservations(number, element)
             yield from _unused(number, element, _RESERVATION_DIMENSIONS, used)
@@ -214,4 +226,8 @@ def _is_taxed(tariff: Tariff) -> bool:
     return any(component.vat for element in tariff.elements for component in element.components)
 
 
-_CHECKS: tuple[Callable[[Tariff], Iterator[Finding]], ...] = (_charging_findings, _reservation_findings)
+_CHECKS: tuple[Callable[[Tariff], Iterator[Finding]], ...] = (
+    _dead_findings,
+    _charging_findings,
+    _reservation_findings,
+)

@@ -4,6 +4,7 @@ Every kind answers two questions: does it hold at a Moment, and which Edges can 
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from fractions import Fraction
@@ -15,6 +16,7 @@ from domain.exact import Exact
 T = TypeVar("T")
 
 MINUTES_PER_DAY = 24 * 60
+_DAYS_PER_WEEK = 7
 WEEKDAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 
 
@@ -84,6 +86,11 @@ class Restriction(ABC):
     def edges(self) -> Edges:
         """Everything that can make `holds` change its answer."""
 
+    @property
+    def is_contradiction(self) -> bool:
+        """Whether its own bounds leave nothing between them, so that it is never met."""
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class TimeWindow(Restriction):
@@ -128,6 +135,17 @@ class DateRange(Restriction):
     def edges(self) -> Edges:
         return Edges(clock_minutes=frozenset({0}), dates=_given(self.first, self.end))
 
+    @property
+    def is_contradiction(self) -> bool:
+        return self.first is not None and self.end is not None and self.first >= self.end
+
+    def weekdays(self) -> frozenset[int]:
+        """The days of the week, Monday 0, that it has; all of them where it is open or long."""
+        if self.first is None or self.end is None:
+            return frozenset(range(_DAYS_PER_WEEK))
+        days = min((self.end - self.first).days, _DAYS_PER_WEEK)
+        return frozenset((self.first.weekday() + number) % _DAYS_PER_WEEK for number in range(days))
+
 
 @dataclass(frozen=True, slots=True)
 class Weekdays(Restriction):
@@ -159,6 +177,10 @@ class EnergyBand(Restriction):
     def edges(self) -> Edges:
         return Edges(energy_wh=_given(self.min_wh, self.max_wh))
 
+    @property
+    def is_contradiction(self) -> bool:
+        return _leaves_nothing(self.min_wh, self.max_wh)
+
 
 @dataclass(frozen=True, slots=True)
 class DurationBand(Restriction):
@@ -176,6 +198,10 @@ class DurationBand(Restriction):
     def edges(self) -> Edges:
         return Edges(elapsed_us=_given(self.min_us, self.max_us))
 
+    @property
+    def is_contradiction(self) -> bool:
+        return _leaves_nothing(self.min_us, self.max_us)
+
 
 @dataclass(frozen=True, slots=True)
 class PowerBand(Restriction):
@@ -190,6 +216,10 @@ class PowerBand(Restriction):
     def edges(self) -> Edges:
         return Edges(min_power_w=_given(self.min_w), max_power_w=_given(self.max_w))
 
+    @property
+    def is_contradiction(self) -> bool:
+        return _leaves_nothing(self.min_w, self.max_w)
+
 
 @dataclass(frozen=True, slots=True)
 class CurrentBand(Restriction):
@@ -203,6 +233,10 @@ class CurrentBand(Restriction):
 
     def edges(self) -> Edges:
         return Edges(min_current_a=_given(self.min_a), max_current_a=_given(self.max_a))
+
+    @property
+    def is_contradiction(self) -> bool:
+        return _leaves_nothing(self.min_a, self.max_a)
 
 
 def range_within(
@@ -220,3 +254,20 @@ def range_within(
 
 def _within(value: Exact, minimum: Fraction | None, maximum: Fraction | None) -> bool:
     return (minimum is None or value >= minimum) and (maximum is None or value < maximum)
+
+
+def _leaves_nothing(minimum: Exact | None, maximum: Exact | None) -> bool:
+    """Whether no value from 0 on is at least a minimum and below a maximum."""
+    return maximum is not None and maximum <= (minimum or 0)
+
+
+def contradict(restrictions: Sequence[Restriction]) -> bool:
+    """Whether restrictions can never hold together (OCPI mod_tariffs, TariffRestrictions).
+
+    OCPI does not say what an element is whose bounds leave nothing between them. Decided: it is left out, also where
+    a band that was not measured would count as met, or energy below zero would be below a maximum of 0.
+    """
+    if any(each.is_contradiction for each in restrictions):
+        return True
+    dates = [each.weekdays() for each in restrictions if isinstance(each, DateRange)]
+    return any(each.days.isdisjoint(days) for each in restrictions if isinstance(each, Weekdays) for days in dates)

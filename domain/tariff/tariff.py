@@ -50,7 +50,8 @@ class Tariff:
 
     `tax_included` is YES, NO or N/A in 2.3.0 and None in 2.2.1; the prices of components are without taxes in any
     case. `taxes` are those that were configured for components without a `vat` of their own (2.3.0 only).
-    Raises UnsupportedTariff when it has no elements, a malformed currency or a min_price above its max_price.
+    `elements` are those of the document; the menus leave out which can never apply. Raises UnsupportedTariff when it
+    has none that can, a malformed currency or a min_price above its max_price.
     """
 
     country_code: str
@@ -74,8 +75,11 @@ class Tariff:
         if not _CURRENCY.fullmatch(self.currency):
             raise UnsupportedTariff(f"tariff {self.id} has currency {self.currency!r}, which is no ISO 4217 code")
         _check_bounds(self)
-        reserving = reservation_only(self.elements)
-        object.__setattr__(self, "charging", Menu([e for e in self.elements if e.reservation is None]))
+        living = [element for element in self.elements if not element.is_dead]
+        if not living:
+            raise UnsupportedTariff(f"tariff {self.id} has no element that can ever apply")
+        reserving = reservation_only(living)
+        object.__setattr__(self, "charging", Menu([e for e in living if e.reservation is None]))
         object.__setattr__(self, "reserved", Menu([e for e in reserving if e.reservation == RESERVATION]))
         object.__setattr__(self, "expired", Menu(expired_elements(reserving)))
 

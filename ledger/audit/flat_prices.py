@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -44,14 +45,17 @@ class FlatPrices:
 def flat_prices(tariff: Mapping[str, Any]) -> FlatPrices | None:
     """The prices of a tariff whose every element always holds; None for any other, which needs charging periods.
 
-    None too for one of OCPI 2.3.0, whose prices may include taxes.
+    Elements that never hold count for nothing. None too for one of OCPI 2.3.0, whose prices may include taxes.
     """
     bounds = [tariff.get(name) or {} for name in ("min_price", "max_price")]
     if tariff.get("tax_included") is not None or any("before_taxes" in bound for bound in bounds):
         return None
     found: dict[str, Mapping[str, Any]] = {}
     for element in tariff["elements"]:
-        if element.get("restrictions"):
+        conditions = element.get("restrictions") or {}
+        if _never_hold(conditions):
+            continue
+        if conditions:
             return None
         for component in element["price_components"]:
             found.setdefault(component["type"], component)
@@ -65,6 +69,23 @@ def flat_prices(tariff: Mapping[str, Any]) -> FlatPrices | None:
         at_least=_bound(tariff.get("min_price")),
         at_most=_bound(tariff.get("max_price")),
     )
+
+
+def _never_hold(conditions: Mapping[str, Any]) -> bool:
+    """Whether nothing lies between the bounds of a band, or no day that is named between two dates."""
+    for band in ("kwh", "duration", "power", "current"):
+        least, most = conditions.get(f"min_{band}"), conditions.get(f"max_{band}")
+        if most is not None and exact(most) <= exact(least or 0):
+            return True
+    first, end = conditions.get("start_date"), conditions.get("end_date")
+    if first is None or end is None:
+        return False
+    span = (date.fromisoformat(end) - date.fromisoformat(first)).days
+    days = {
+        (date.fromisoformat(first) + timedelta(days=number)).strftime("%A").upper() for number in range(min(span, 7))
+    }
+    named = set(conditions.get("day_of_week") or days)
+    return not named & days
 
 
 def _price(component: Mapping[str, Any] | None) -> tuple[Fraction, Fraction]:

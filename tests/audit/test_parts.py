@@ -159,6 +159,34 @@ def test_a_tariff_that_needs_charging_periods_is_not_priced_again(element: dict[
     assert flat_prices(_tariff([]) | {"elements": [element]}) is None
 
 
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"max_kwh": 0},
+        {"min_duration": 60, "max_duration": 60},
+        {"start_date": "2026-05-02", "end_date": "2026-05-01"},
+        {"start_date": "2026-05-02", "end_date": "2026-05-04", "day_of_week": ["FRIDAY", "MONDAY"]},
+    ],
+)
+def test_an_element_that_can_never_apply_counts_for_nothing(conditions: dict[str, Any]) -> None:
+    sound = _tariff([{"type": "ENERGY", "price": 0.3, "step_size": 1}])
+    dear = {"price_components": [{"type": "ENERGY", "price": 9, "step_size": 1}], "restrictions": conditions}
+    assert flat_prices(sound | {"elements": [dear, *sound["elements"]]}) == flat_prices(sound)
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"max_kwh": "0.1"},
+        {"start_date": "2026-05-02", "end_date": "2026-05-05", "day_of_week": ["MONDAY"]},
+        {"end_date": "2026-05-01"},
+    ],
+)
+def test_an_element_that_can_apply_needs_charging_periods(conditions: dict[str, Any]) -> None:
+    sound = _tariff([{"type": "ENERGY", "price": 0.3, "step_size": 1}])
+    assert flat_prices(sound | {"elements": [{**sound["elements"][0], "restrictions": conditions}]}) is None
+
+
 @given(st.lists(st.binary(max_size=6).map(lambda line: line.replace(b"\n", b"")), max_size=60), st.integers(1, 9))
 def test_a_spool_gives_its_lines_back_sorted_however_few_fit_in_memory(lines: list[bytes], run_length: int) -> None:
     with Spool(run_length) as spool:

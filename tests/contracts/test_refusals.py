@@ -8,7 +8,16 @@ import pytest
 from contracts.bindings import MAX_VALUE_BYTES
 from contracts.refusal import MAX_SENTENCE_CHARS, RefusalCode
 from contracts.upcasters import CURRENT_VERSION
-from tests.contracts.builders import ABSENT, as_value, changed, golden_event, inbound_golden, refused, required_fields
+from tests.contracts.builders import (
+    ABSENT,
+    accepted,
+    as_value,
+    changed,
+    golden_event,
+    inbound_golden,
+    refused,
+    required_fields,
+)
 
 STARTED = "charging.session.started/v1-card"
 ROAMING = "charging.session.started/v1-roaming"
@@ -193,13 +202,6 @@ BAD: list[tuple[str, str, Any, RefusalCode]] = [
     (TARIFF, "data.tariff.elements.0.price_components.0.type", "SUN_TAX", C.BAD_VALUE),
     (TARIFF, "data.tariff.elements.0.price_components.0.vat", -1, C.BAD_VALUE),
     (TARIFF, "data.tariff.elements.1.restrictions.reservation", "RESERVATION_OVERTIME", C.BAD_VALUE),
-    (TARIFF, "data.tariff.elements.0.restrictions.min_kwh", 80.5, C.BAD_VALUE),
-    (TARIFF, "data.tariff.elements.0.restrictions.max_kwh", 0, C.BAD_VALUE),
-    (TARIFF, "data.tariff.elements.0.restrictions.min_current", 96, C.BAD_VALUE),
-    (TARIFF, "data.tariff.elements.0.restrictions.min_power", "150.0", C.BAD_VALUE),
-    (TARIFF, "data.tariff.elements.0.restrictions.min_duration", 86_401, C.BAD_VALUE),
-    (TARIFF, "data.tariff.elements.0.restrictions.max_duration", 0, C.BAD_VALUE),
-    (TARIFF, "data.tariff.elements.0.restrictions.start_date", "2027-01-01", C.BAD_VALUE),
     (TARIFF, "data.tariff.elements.0.restrictions.end_time", "24:00", C.BAD_VALUE),
     (TARIFF, "data.tariff.start_date_time", "2027-01-01T00:00:00Z", C.BAD_VALUE),
     (NEWER, "data.tariff.tax_included", "MAYBE", C.BAD_VALUE),
@@ -343,11 +345,32 @@ def test_a_nul_in_a_key_gives_a_path_that_can_be_stored() -> None:
 
 def test_everything_wrong_with_a_tariff_is_counted_and_the_first_is_named() -> None:
     event = changed(TARIFF, "data.tariff.elements.0.restrictions.min_kwh", 100)
+    del event["data"]["tariff"]["elements"][1:]
     event["data"]["tariff"]["elements"][0]["restrictions"]["max_power"] = 0
-    event["data"]["tariff"]["elements"][2]["price_components"][0]["vat"] = -1
+    event["data"]["tariff"]["min_price"]["excl_vat"] = 51
     refusal = refused(as_value(event))
     assert refusal.path == "data.tariff.elements[0].restrictions.min_kwh"
     assert refusal.sentence.endswith("(100) is not below max_kwh (80.5): the element never holds; 2 more to mend")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("min_kwh", 80.5),
+        ("max_kwh", 0),
+        ("min_current", 96),
+        ("min_power", "150.0"),
+        ("min_duration", 86_401),
+        ("max_duration", 0),
+        ("start_date", "2027-01-01"),
+    ],
+)
+def test_an_element_that_never_holds_is_taken_beside_another_and_refused_alone(name: str, value: object) -> None:
+    event = changed(TARIFF, f"data.tariff.elements.0.restrictions.{name}", value)
+    accepted(as_value(event))
+    del event["data"]["tariff"]["elements"][1:]
+    refusal = refused(as_value(event))
+    assert (refusal.code, refusal.path) == (C.BAD_VALUE, f"data.tariff.elements[0].restrictions.{name}")
 
 
 @pytest.mark.parametrize(("path", "value"), [("tax_included", "NO"), ("min_price.before_taxes", 1)])

@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.charging import DIMENSIONS, ChargingPeriod, Phase
-from domain.tariff.elements import Component
+from domain.errors import UnsupportedTariff
+from domain.tariff.elements import Component, Element
 from domain.tariff.lint import Finding, lint
 from domain.tariff.patterns import patterns
 from domain.tariff.restrictions import Moment
 from domain.tariff.tariff import Tariff
 from domain.tariff.taxes import Tax
+from tests.rating.rating_builders import some_can_apply
 
 
 def component(type_: str = "ENERGY", **fields: Any) -> dict[str, Any]:
@@ -80,17 +82,52 @@ UNREACHABLE: list[tuple[str, int, list[dict[str, Any]]]] = [
         2,
         [element("ENERGY"), element("TIME"), element("ENERGY", "TIME", min_power=11)],
     ),
-    (
-        "dates without any of its days",
-        0,
-        [element(start_date="2026-11-21", end_date="2026-11-23", day_of_week=["MONDAY"]), element()],
-    ),
+]
+
+# Each makes an element that can never apply.
+CONTRADICTIONS: list[dict[str, Any]] = [
+    {"start_date": "2026-11-21", "end_date": "2026-11-23", "day_of_week": ["MONDAY"]},
+    {"start_date": "2026-11-21", "end_date": "2026-11-21"},
+    {"min_kwh": 8, "max_kwh": 8},
+    {"max_duration": 0},
+    {"max_power": 0},
+    {"min_current": 32, "max_current": 16},
 ]
 
 
 @pytest.mark.parametrize(("why", "number", "elements"), UNREACHABLE, ids=[case[0] for case in UNREACHABLE])
 def test_an_element_that_is_never_used_is_named(why: str, number: int, elements: list[dict[str, Any]]) -> None:
     assert found(*elements) == [("UNREACHABLE_ELEMENT", f"elements[{number}]")], why
+
+
+@pytest.mark.parametrize("restrictions", CONTRADICTIONS, ids=str)
+def test_an_element_that_can_never_apply_is_left_out_with_a_warning(restrictions: dict[str, Any]) -> None:
+    dead = element(**restrictions)
+    assert found(dead, element()) == [("DEAD_ELEMENT", "elements[0]")]
+    held = element("TIME", reservation="RESERVATION")
+    assert found(element(), element("TIME", reservation="RESERVATION", **restrictions), held) == [
+        ("DEAD_ELEMENT", "elements[1]")
+    ]
+    living = Tariff.from_ocpi(tariff(element()))
+    parsed = Tariff.from_ocpi(tariff(dead, element()))
+    assert parsed.charging.edges == living.charging.edges
+    with pytest.raises(UnsupportedTariff, match="no element that can ever apply"):
+        Tariff.from_ocpi(tariff(dead))
+
+
+@pytest.mark.parametrize(
+    "restrictions",
+    [
+        {"start_date": "2026-11-21", "end_date": "2026-11-24", "day_of_week": ["MONDAY"]},
+        {"start_date": "2026-11-21", "day_of_week": ["MONDAY"]},
+        {"min_kwh": 0, "max_kwh": "0.001"},
+        {"day_of_week": []},
+    ],
+    ids=str,
+)
+def test_an_element_that_can_apply_is_not_dead(restrictions: dict[str, Any]) -> None:
+    parsed = Tariff.from_ocpi(tariff(element(**restrictions), element()))
+    assert not parsed.elements[0].is_dead
 
 
 REACHABLE: list[list[dict[str, Any]]] = [
@@ -256,7 +293,7 @@ ELEMENTS = st.lists(
     ),
     min_size=1,
     max_size=5,
-)
+).filter(some_can_apply)
 LEVEL = st.none() | st.sampled_from([Fraction(n) for n in (-1, 0, 999, 1000, 5000, 7499, 7500, 10_000, 20_000)])
 AMPERES = st.none() | st.sampled_from([Fraction(n) for n in (-1, 0, 1, 5, 7, 8, 10, 20)])
 
@@ -294,7 +331,7 @@ def test_an_element_that_is_called_unreachable_is_never_chosen(
 
 def named(parsed: Tariff, finding: Finding) -> list[Component]:
     """The components that a finding calls unreachable."""
-    if finding.code not in ("UNREACHABLE_ELEMENT", "UNREACHABLE_COMPONENT"):
+    if finding.code not in ("DEAD_ELEMENT", "UNREACHABLE_ELEMENT", "UNREACHABLE_COMPONENT"):
         return []
     numbers = [int(part.partition("]")[0]) for part in finding.path.split("[")[1:]]
     components = parsed.elements[numbers[0]].components
@@ -308,10 +345,14 @@ def test_a_dimension_without_a_warning_is_priced_at_every_usual_moment(
 ) -> None:
     parsed = Tariff.from_ocpi(tariff(*elements))
     open_ = {f.sentence.partition(" ")[0] for f in lint(tariff(*elements)) if f.code == "NO_FALLBACK"}
-    priced = {c.dimension for each in parsed.elements if each.reservation is None for c in each.components}
+    priced = {c.dimension for each in parsed.elements if lives(each) for c in each.components}
     for moment in filter(usual, seen):
         for dimension in priced - open_:
             assert parsed.charging.select(dimension, moment) is not None
+
+
+def lives(each: Element) -> bool:
+    return each.reservation is None and not each.is_dead
 
 
 def usual(moment: Moment) -> bool:

@@ -140,7 +140,7 @@ MISTAKES: dict[str, tuple[Callable[[Home], tuple[Any, ...]], int, bytes]] = {
         b"in SEK, OP-1 in EUR",
     ),
     "a tariff that contradicts itself": (
-        lambda home: (*ASKED, "--tariff", _file(home, -1)),
+        lambda home: (*ASKED, "--tariff", _file(home, 1, start_date_time="2025-02-01", end_date_time="2025-01-01")),
         1,
         b"the order would be refused: data.tariff",
     ),

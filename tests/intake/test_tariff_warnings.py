@@ -129,6 +129,16 @@ def test_a_tariff_in_which_a_promise_may_hide_is_kept_and_its_sessions_wait(engi
     assert verify(engine.dsn).passed
 
 
+def test_an_element_that_can_never_apply_is_left_out_and_the_others_price(engine: Engine) -> None:
+    dead = {"price_components": [{"type": "FLAT", "price": 9, "step_size": 1}], "restrictions": {"max_power": 0}}
+    sound = tariff()
+    engine.feed([operator(), tariff(elements=[dead, *sound["data"]["tariff"]["elements"]]), *session("S-1")])
+    assert judged(engine)[0] == "RATED"
+    assert engine.balances()["2110 EUR"] == -21
+    assert [codes(version) for version in versions(engine)] == [["DEAD_ELEMENT"]]
+    assert verify(engine.dsn).passed
+
+
 def test_an_erroneous_tariff_is_quarantined_and_its_sessions_wait(engine: Engine) -> None:
     crossed = tariff(min_price={"excl_vat": 2}, max_price={"excl_vat": 1})
     engine.feed([operator(), crossed, *session("S-1")])

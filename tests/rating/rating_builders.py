@@ -9,9 +9,12 @@ from zoneinfo import ZoneInfo
 from hypothesis import HealthCheck, settings
 
 from domain.charging import ChargingPeriod, Phase
+from domain.document import as_part
 from domain.rating.periods import split
 from domain.rating.pricing import price
 from domain.rating.rating import Price, Rating
+from domain.tariff.reading import restrictions
+from domain.tariff.restrictions import contradict
 from domain.tariff.tariff import Tariff
 
 # Tariffs with sessions take a while to be drawn, and machines that test are busy.
@@ -30,9 +33,15 @@ def component(kind: str, amount: Any, vat: Any = None, step: int = 1) -> dict[st
     return found if vat is None else {**found, "vat": vat}
 
 
-def element(*components: dict[str, Any], **restrictions: Any) -> dict[str, Any]:
+def element(*components: dict[str, Any], **conditions: Any) -> dict[str, Any]:
     found: dict[str, Any] = {"price_components": list(components)}
-    return {**found, "restrictions": restrictions} if restrictions else found
+    return {**found, "restrictions": conditions} if conditions else found
+
+
+def some_can_apply(elements: Sequence[dict[str, Any]]) -> bool:
+    """Whether an element of a document has restrictions that do not contradict each other."""
+    conditions = [as_part(each.get("restrictions", {}), "restrictions") for each in elements]
+    return not all(contradict(restrictions(each)) for each in conditions)
 
 
 def document(*elements: dict[str, Any], **fields: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from domain.rating.periods import split
 from domain.rating.pricing import price
 from domain.tariff.restrictions import WEEKDAYS
 from domain.tariff.tariff import Tariff
-from tests.rating.rating_builders import PATIENT, component, document, element
+from tests.rating.rating_builders import PATIENT, component, document, element, some_can_apply
 from tests.rating.test_price_properties import CLOCKS, STARTS, ZONES
 
 RESTRICTIONS = st.fixed_dictionaries(
@@ -28,7 +28,9 @@ RESTRICTIONS = st.fixed_dictionaries(
         "max_duration": st.integers(1, 900).map(lambda minutes: minutes * 60),
     },
 )
-ELEMENTS = st.lists(st.tuples(RESTRICTIONS, st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=5)
+ELEMENTS = st.lists(st.tuples(RESTRICTIONS, st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=5).filter(
+    lambda made: some_can_apply([element(**conditions) for conditions, _, _ in made])
+)
 
 
 def holds(restrictions: dict[str, Any], local: datetime, minutes: int) -> bool:

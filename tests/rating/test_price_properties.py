@@ -15,7 +15,17 @@ from domain.rating.pricing import price
 from domain.rating.rating import Rating
 from domain.tariff.restrictions import WEEKDAYS
 from domain.tariff.tariff import Tariff
-from tests.rating.rating_builders import AMSTERDAM, PATIENT, component, document, element, rated, tariff, utc
+from tests.rating.rating_builders import (
+    AMSTERDAM,
+    PATIENT,
+    component,
+    document,
+    element,
+    rated,
+    some_can_apply,
+    tariff,
+    utc,
+)
 
 CLOCKS = st.sampled_from(["00:00", "02:00", "02:30", "03:00", "06:00", "09:15", "17:00", "22:00"])
 ZONES = st.sampled_from([AMSTERDAM, ZoneInfo("America/New_York"), ZoneInfo("Asia/Kolkata"), ZoneInfo("Africa/Cairo")])
@@ -71,7 +81,7 @@ TARIFFS = st.builds(
         ),
         min_size=1,
         max_size=5,
-    ),
+    ).filter(some_can_apply),
     BOUNDS,
 )
 
