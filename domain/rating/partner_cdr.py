@@ -1,6 +1,6 @@
 """Pricing the CDR that a partner sent: which tariff prices which of its periods, and where its clock stands."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -8,18 +8,26 @@ from zoneinfo import ZoneInfo
 from domain.errors import DomainError
 from domain.rating.rating import Rating
 from domain.rating.several_tariffs import TariffPart, joined, price_in_parts
-from domain.rating.stated_periods import StatedPeriod, stated_periods
+from domain.rating.stated_periods import StatedPeriod, doubts, stated_periods
+from domain.tariff.lint import LEFT_OUT, lint
 from domain.tariff.tariff import Tariff
 from domain.tariff.taxes import Tax
+
+# Names of OCPI 2.1.1 (mod_cdrs, CDR object), and what 2.2.1 has in their place.
+_OLDER_NAMES = (("stop_date_time", "end_date_time"), ("auth_id", "cdr_token"))
 
 
 @dataclass(frozen=True, slots=True)
 class PricedCdr:
-    """A CDR with its price: a rating for each part that one tariff prices, and which CDR period each period is of."""
+    """A CDR with its price: a rating for each part that one tariff prices, and which CDR period each period is of.
+
+    `warnings` say what of the CDR or of its tariffs is read otherwise than it is written, or not at all.
+    """
 
     parts: tuple[tuple[Tariff, Rating], ...]
     period_numbers: tuple[int, ...]
     is_credit: bool
+    warnings: tuple[str, ...] = ()
 
     @property
     def rating(self) -> Rating:
@@ -39,6 +47,7 @@ def price_cdr(
     The prices that the CDR states are not looked at. Raises DomainError when it cannot be read, or names no tariff
     that it carries.
     """
+    _refuse_2_1_1(cdr)
     stated = stated_periods(cdr)
     credit = cdr.get("credit")
     if credit not in (None, False, True):
@@ -54,7 +63,28 @@ def price_cdr(
         tuple((part.tariff, rating) for part, rating in zip(parts, ratings, strict=True)),
         tuple(each.number for each in stated),
         credit is True,
+        (*doubts(cdr), *_warnings(cdr, {part.tariff.id.casefold() for part in parts}, tariff, taxes)),
     )
+
+
+def _refuse_2_1_1(cdr: Mapping[str, Any]) -> None:
+    """Says of a CDR of OCPI 2.1.1 that it is one: it has stop_date_time, and auth_id instead of a token."""
+    older = [name for name, newer in _OLDER_NAMES if cdr.get(name) is not None and cdr.get(newer) is None]
+    if older:
+        raise DomainError(
+            f"the CDR is of OCPI 2.1.1, since it has {' and '.join(older)}: send it as OCPI 2.2.1 or 2.3.0 has it"
+        )
+
+
+def _warnings(
+    cdr: Mapping[str, Any], used: Container[str], given: Mapping[str, Any] | None, taxes: Sequence[Tax]
+) -> Iterator[str]:
+    """What is left out of the tariffs that priced a CDR."""
+    documents = [given] if given is not None else [each for key, each in _carried(cdr).items() if key in used]
+    for document in documents:
+        for finding in lint(document, taxes):
+            if finding.code in LEFT_OUT:
+                yield f"tariff {document['id']}, {finding.path}: {finding.sentence}"
 
 
 def _given(stated: Sequence[StatedPeriod], tariff: Mapping[str, Any], taxes: Sequence[Tax]) -> list[TariffPart]:

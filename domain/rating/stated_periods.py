@@ -1,11 +1,12 @@
 """The charging periods that an OCPI CDR states, as its sender split them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
+from domain.calendar import utc_text
 from domain.charging import US_PER_HOUR, WH_PER_KWH, ChargingPeriod, Phase, microseconds
 from domain.document import exact_number, utc_instant
 from domain.errors import AmountError, DomainError
@@ -14,6 +15,8 @@ from domain.exact import Exact, whole
 _ZERO = Fraction(0)
 _YEARS = range(1970, 2200)
 _MOST_HOURS = 24 * 366 * 10
+# What clocks that are read twice, and hours of two decimals, can be off by.
+_A_LITTLE_HOURS = Fraction(1, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ def from_cdr(cdr: Mapping[str, Any]) -> tuple[ChargingPeriod, ...]:
 def stated_periods(cdr: Mapping[str, Any]) -> list[StatedPeriod]:
     """The periods in time order; one of which a CDR says that it charged and parked becomes two.
 
+    What lies before the CDR's start is no part of its time; the energy stated for it is.
+
     Raises DomainError (AmountError for a number or time) naming the place when they cannot be read.
     """
     listed = cdr.get("charging_periods")
@@ -44,6 +49,7 @@ def stated_periods(cdr: Mapping[str, Any]) -> list[StatedPeriod]:
     periods = [_object(period, f"charging_periods[{index}]") for index, period in enumerate(listed)]
     starts = [_instant(each, "start_date_time", f"charging_periods[{index}]") for index, each in enumerate(periods)]
     order = sorted(range(len(periods)), key=starts.__getitem__)
+    starts = [_not_before_the_cdr(cdr, each, start) for each, start in zip(periods, starts, strict=True)]
     ends = [*[starts[index] for index in order[1:]], _instant(cdr, "end_date_time", "the CDR")]
     found: list[StatedPeriod] = []
     for number, end in zip(order, ends, strict=True):
@@ -52,6 +58,43 @@ def stated_periods(cdr: Mapping[str, Any]) -> list[StatedPeriod]:
         made = _read_period(_volumes(periods[number], place), starts[number], end, place)
         found += [StatedPeriod(period, number, tariff_id) for period in made]
     return found
+
+
+def _not_before_the_cdr(cdr: Mapping[str, Any], period: Mapping[str, Any], start: datetime) -> datetime:
+    """When a period counts from (OCPI mod_cdrs, CDR start_date_time and charging_periods).
+
+    OCPI has a CDR span its periods, and some senders begin the first at a full hour. Decided: time before the CDR's
+    start is not counted, but for a reservation, which some have start before the CDR.
+    """
+    begins = _begins(cdr)
+    if begins is None or start >= begins or _is_reservation(period):
+        return start
+    return begins
+
+
+def _begins(cdr: Mapping[str, Any]) -> datetime | None:
+    return None if cdr.get("start_date_time") is None else _instant(cdr, "start_date_time", "the CDR")
+
+
+def _is_reservation(period: Mapping[str, Any]) -> bool:
+    listed = period.get("dimensions")
+    dimensions = listed if isinstance(listed, list | tuple) else ()
+    return any(isinstance(each, Mapping) and each.get("type") == "RESERVATION_TIME" for each in dimensions)
+
+
+def doubts(cdr: Mapping[str, Any]) -> Iterator[str]:
+    """What is read otherwise than a CDR of which `stated_periods` can be read states it, a sentence each."""
+    begins = _begins(cdr)
+    for index, period in enumerate(cdr["charging_periods"]):
+        place = f"charging_periods[{index}]"
+        start = _instant(period, "start_date_time", place)
+        if begins is not None and start < begins:
+            early = f"{place} starts at {utc_text(start)}, before the CDR's start_date_time ({utc_text(begins)})"
+            yield early if _is_reservation(period) else f"{early}: the time before it is not counted"
+        for kind, volume in _volumes(period, place).items():
+            if kind in _HOURS and volume < 0:
+                stated = f"{kind} of {place} is {float(volume)} hours, a little below zero"
+                yield f"{stated}: it is taken as 0, and where no other time is stated the period's length counts"
 
 
 def _object(value: object, place: str) -> Mapping[str, Any]:
@@ -129,7 +172,7 @@ def stretches_of(
 
     Four decimals of an hour are too coarse for seconds. Decided: the period's own length counts, unless the stated
     volume differs by more than two units of the last decimal (0.72 s), when the volume does; a period that states no
-    time is charging.
+    time is charging, and one whose only time is a little below zero, which says nothing, has its own length.
     """
     stated = [(phase, microseconds_of(volumes[kind])) for kind, phase in _PHASE_OF_DIMENSION if kind in volumes] or [
         (Phase.CHARGING, microseconds(end - start))
@@ -139,6 +182,8 @@ def stretches_of(
         stated = [entry for entry in stated if entry[1]] or [(Phase.CHARGING, 0)]
     stretches = []
     length_us = microseconds(end - start)
+    if len(stated) == 1 and any(volumes.get(kind, 0) < 0 for kind in _HOURS):
+        stated = [(stated[0][0], length_us)]
     if abs(sum(volume_us for _, volume_us in stated) - length_us) <= _ROUNDING_OF_HOURS_US * len(stated):
         earlier_us = sum(volume_us for _, volume_us in stated[:-1])
         stated[-1] = (stated[-1][0], max(length_us - earlier_us, 0))
@@ -158,8 +203,17 @@ _PHASE_OF_DIMENSION = (
 )
 
 
+_HOURS = frozenset(kind for kind, _ in _PHASE_OF_DIMENSION)
+
+
 def microseconds_of(hours: Exact) -> int:
-    """Stated hours in whole microseconds; a negative volume raises AmountError."""
+    """Stated hours in whole microseconds (OCPI mod_cdrs, CdrDimensionType TIME).
+
+    OCPI does not say what a time below zero is. Decided: one of at most 0.01 hours is a clock that was read twice and
+    counts as 0, with a warning; anything lower raises AmountError.
+    """
+    if -_A_LITTLE_HOURS <= hours < 0:
+        return 0
     if hours < 0:
         raise AmountError(f"a time volume of {hours} hours is below zero")
     if hours > _MOST_HOURS:

@@ -23,6 +23,8 @@ from domain.tariff.tariff import Tariff
 from domain.tariff.taxes import NOT_APPLICABLE, Tax
 
 NOT_PRICED = "NOT_PRICED"
+# What of a tariff is not looked at, though it can be priced.
+LEFT_OUT = frozenset({"UNKNOWN_KEY", "DEAD_ELEMENT"})
 _WAITING = "sessions with this tariff wait in suspense"
 _RESERVATION_DIMENSIONS = (FLAT, TIME)
 

@@ -42,6 +42,7 @@ _CURRENCY = pattern(r"[A-Z]{3}")
 _ROUNDING_FIELDS = frozenset({"price_round", "step_round"})
 _OLDER_BOUND_FIELDS = frozenset({"excl_vat", "incl_vat"})
 _TAX_AMOUNTS = frozenset({"taxes"})
+_OWNER = frozenset({"country_code", "party_id"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,10 @@ class Tariff:
         preauthorize_amount (2.3.0 payments).
         """
         read = as_part(document, "tariff")
+        if not read.has_any(_OWNER):
+            raise UnsupportedTariff(
+                "tariff has neither country_code nor party_id, as in OCPI 2.1.1: send 2.2.1 or 2.3.0"
+            )
         refuse_lookalikes(read)
         tax_included = tax_included_of(read)
         return cls(

@@ -38,6 +38,16 @@ def cdr(*periods: dict[str, Any], tariffs: Any = (ENERGY,), end: str = "11:00", 
     }
 
 
+def older(document: dict[str, Any]) -> dict[str, Any]:
+    """A CDR as OCPI 2.1.1 has its end."""
+    return {**document, "stop_date_time": document["end_date_time"], "end_date_time": None}
+
+
+def element_only(document: dict[str, Any]) -> dict[str, Any]:
+    """A tariff as OCPI 2.1.1 has it: it does not say whose it is."""
+    return {name: value for name, value in document.items() if name not in ("country_code", "party_id")}
+
+
 class Desk:
     """Where CDRs are put and priced."""
 
@@ -56,7 +66,7 @@ class Desk:
         said = self.capsys.readouterr()
         self.note = said.err
         assert status == 0
-        assert not self.note or "no time zone" in self.note
+        assert all(line.startswith("wattledger: ") for line in self.note.splitlines())
         found: dict[str, Any] = json.loads(said.out, parse_float=Decimal)
         return found
 
@@ -220,6 +230,10 @@ def test_lines_name_the_periods_of_the_cdr_however_it_was_taken_apart(desk: Desk
         (cdr() | {"cdr_location": {"time_zone": "Mars/Base"}}, (), 1, "Mars/Base"),
         (cdr(tariffs=[{**NORTH, "tax_included": "YES"}]), (), 1, "configure"),
         (cdr(tariffs=[{**ENERGY, "maxPrice": {"excl_vat": 2}}]), (), 1, "tariff.maxPrice resembles max_price"),
+        (cdr(stretch("09:00", TIME=-0.02)), (), 1, "below zero"),
+        (cdr(tariffs=[element_only(ENERGY)]), (), 1, "as in OCPI 2.1.1"),
+        (older(cdr()), (), 1, "the CDR is of OCPI 2.1.1, since it has stop_date_time"),
+        (cdr(auth_id="DE8ACC12E46L89"), (), 1, "the CDR is of OCPI 2.1.1, since it has auth_id"),
         (cdr(), ("--tax", "GST=5"), 1, "2.2.1"),
         (cdr(), ("--tax", "GST"), 2, "GST=5"),
         (cdr(), ("--tax", "GST=-1"), 2, "below zero"),
@@ -310,7 +324,8 @@ def test_a_spoiled_cdr_is_priced_or_refused_in_one_line_and_never_breaks_the_com
     said = desk.capsys.readouterr()
     assert status in (0, 1)
     assert "unexpected" not in said.err
-    assert said.err.count("\n") == status or (status == 0 and "no time zone" in said.err)
+    assert status == 0 or said.err.count("\n") == 1
+    assert all(line.startswith("wattledger: ") for line in said.err.splitlines())
     if status == 0:
         assert json.loads(said.out)["rounding"]["sum"]
 
@@ -323,3 +338,58 @@ def test_local_times_without_a_time_zone_are_said_to_be_taken_as_utc(desk: Desk)
     assert desk.note == ""
     desk.price(cdr())
     assert desk.note == ""
+
+
+def test_time_before_the_cdr_is_not_counted_and_said(desk: Desk) -> None:
+    early = cdr(
+        stretch("08:30", ENERGY=3),
+        stretch("10:00", ENERGY=1),
+        tariffs=(document(element(component("TIME", 6), component("ENERGY", 0.5))),),
+    )
+    found = desk.price(early)
+    assert (found["total_time"], found["total_energy"], found["total_cost"]["excl_vat"]) == (2, 4, 14)
+    assert desk.note == (
+        "wattledger: charging_periods[0] starts at 2024-03-05T08:30:00Z, before the CDR's start_date_time "
+        "(2024-03-05T09:00:00Z): the time before it is not counted\n"
+    )
+
+
+def test_a_reservation_before_the_cdr_is_priced_and_said(desk: Desk) -> None:
+    held = document(element(component("TIME", 2), reservation="RESERVATION"), element(component("ENERGY", 0.5)))
+    found = desk.price(cdr(stretch("08:30", RESERVATION_TIME=0.5), stretch("09:00", ENERGY=4), tariffs=(held,)))
+    assert found["total_cost"]["excl_vat"] == 3
+    assert "charging_periods[0] starts at 2024-03-05T08:30:00Z" in desk.note
+
+
+@pytest.mark.parametrize(
+    ("first", "cost"),
+    [
+        ({"TIME": -0.0003}, 4),
+        ({"TIME": -0.01}, 4),
+        ({"PARKING_TIME": -0.0003}, 2),
+        ({"TIME": -0.001, "ENERGY": 0}, 4),
+    ],
+)
+def test_a_time_a_little_below_zero_is_said_and_leaves_the_length_of_its_period(
+    desk: Desk, first: dict[str, Any], cost: int
+) -> None:
+    hourly = document(element(component("TIME", 2)))
+    found = desk.price(cdr(stretch("09:00", **first), stretch("10:00", TIME=1), tariffs=(hourly,)))
+    assert (found["total_time"], found["total_cost"]["excl_vat"]) == (2, cost)
+    assert f"{next(iter(first))} of charging_periods[0] is" in desk.note
+
+
+def test_a_time_a_little_below_zero_beside_another_is_zero(desk: Desk) -> None:
+    hourly = document(element(component("TIME", 2)))
+    found = desk.price(cdr(stretch("09:00", TIME=-0.0002, PARKING_TIME=2), tariffs=(hourly,)))
+    assert (found["total_parking_time"], found["total_cost"]["excl_vat"]) == (2, 0)
+
+
+def test_what_is_left_out_of_a_tariff_is_said(desk: Desk) -> None:
+    odd = document(element(component("ENERGY", 9), max_kwh=0), element(component("ENERGY", 0.5)), campaign="spring")
+    unused = document(element(component("ENERGY", 1)), id="T-2", campaign="summer")
+    assert desk.price(cdr(tariffs=(odd, unused)))["total_cost"]["excl_vat"] == 5
+    assert desk.note.replace("wattledger: tariff T-1, ", "").splitlines() == [
+        "campaign: no key of OCPI: it is not looked at",
+        "elements[0]: left out: its restrictions contradict each other, so it can never apply",
+    ]

@@ -52,6 +52,8 @@ def price(
     if other is None and not document.get("tariffs"):
         raise ApplicationError(f"{cdr} carries no tariff; give one with --tariff TARIFF.json")
     priced = price_cdr(document, given_zone or _zone_of(document, cdr), other, taxes)
+    for warning in priced.warnings:
+        sys.stderr.write(f"wattledger: {warning}\n")
     if given_zone is None:
         _say_which_zone(document, [each for each, _ in priced.parts])
     shown = price_document(priced, ocpi, explain=explain)
