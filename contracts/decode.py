@@ -29,7 +29,8 @@ class Message(NamedTuple):
 
     `data` is plain JSON as it came, in today's version: known fields are valid, unknown ones are still in it and
     counted in `extra_fields`; optional fields may be null. `time` is UTC. `digest` is equal for equal content in
-    either binding and any key order or spacing, and tells a duplicate from a conflict.
+    either binding and any key order or spacing, and tells a duplicate at once; where it differs, what the messages
+    say is compared (`contracts.content`).
     """
 
     id: str

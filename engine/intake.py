@@ -25,6 +25,7 @@ from engine.judging import judge_and_refuse
 from engine.payouts import take_payout_answers
 from engine.ports import Claim, Record
 from engine.receipts import take_receipts
+from engine.said_again import Doubt, said_again
 from engine.sessions import record_facts
 from engine.work import Stream, Unfolded, Work
 from engine.working_set import WorkingSet
@@ -170,13 +171,19 @@ class Intake:
                 first.setdefault(each.key, each)
         digests = {key: each.outcome.digest for key, each in first.items() if isinstance(each.outcome, Message)}
         known = messages.remember(cursor, digests)
+        other = [
+            at
+            for at, each in enumerate(taken)
+            if isinstance(each.outcome, Message) and known.get(each.key, digests[each.key]) != each.outcome.digest
+        ]
+        conflicts = _conflicts(cursor, taken, other, first, known) if other else frozenset()
         letters: list[tuple[Taken, DeadLetter]] = []
-        for each in taken:
+        for at, each in enumerate(taken):
             _, partition, outcome, key = each
             tally = batch.tallies[partition]
             if isinstance(outcome, Refusal):
                 letters.append((each, _letter(each.record, outcome)))
-            elif known.get(key, digests[key]) != outcome.digest:
+            elif at in conflicts:
                 letters.append((each, _conflict(each.record, outcome)))
             elif key in known or first[key] is not each:
                 tally.duplicates += 1
@@ -250,6 +257,23 @@ def _take(record: Record) -> Taken:
     if isinstance(outcome, Refusal):
         return Taken(record, record.home, outcome)
     return Taken(record, record.home, outcome, messages.message_key(outcome.source, outcome.id))
+
+
+def _conflicts(
+    cursor: Any,
+    taken: Sequence[Taken],
+    other: Sequence[int],
+    first: Mapping[bytes, Taken],
+    known: Mapping[bytes, Any],
+) -> frozenset[int]:
+    """Of records that have other bytes than what was accepted under their key, those with other content."""
+    doubts = []
+    for at in other:
+        key, message = taken[at].key, taken[at].outcome
+        earlier = None if key in known else first[key].outcome
+        if isinstance(message, Message) and not isinstance(earlier, Refusal):
+            doubts.append(Doubt(message, earlier))
+    return frozenset(at for at, same in zip(other, said_again(cursor, doubts), strict=True) if not same)
 
 
 def _quarantine(cursor: Any, batch: Batch, letters: list[tuple[Taken, DeadLetter]]) -> None:
