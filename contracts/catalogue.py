@@ -13,6 +13,7 @@ from contracts.envelope import Event
 from contracts.ocpi.location import Location
 from contracts.ocpi.tariff_2_3_0 import AnyTariff, LenientTariff
 from contracts.values import (
+    IBAN_PATTERN,
     ClockTime,
     Country,
     Days,
@@ -59,9 +60,13 @@ UnsignedText = Annotated[
     AfterValidator(_not_negative),
     WithJsonSchema({"type": "string", "pattern": UNSIGNED_PATTERN}),
 ]
-# The form only (ISO 13616): an account that the bank does not know fails its payout and waits for another one, while
-# refusing the operator would hold up all of its sessions.
-Iban = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$")]
+# The form only (ISO 13616), taken with spaces and small letters and kept without: an account that the bank does not
+# know fails its payout and waits for another one, while refusing the operator would hold up all of its sessions.
+Iban = Annotated[
+    str,
+    StringConstraints(pattern=IBAN_PATTERN),
+    WithJsonSchema({"type": "string", "pattern": r"^ *([A-Za-z] *){2}([0-9] *){2}([A-Za-z0-9] *){11,30}$"}),
+]
 Bic = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?$")]
 
 

@@ -17,6 +17,7 @@ from contracts.bindings import Unreadable, find_nul, read_event
 from contracts.envelope import SPEC_VERSION
 from contracts.fields import Shape, count_unknown, shape_of
 from contracts.inbound import INBOUND_MODEL_OF
+from contracts.mending import mended
 from contracts.refusal import MAX_PATH_CHARS, MAX_SENTENCE_CHARS, Refusal, RefusalCode, excerpt_of, refusal_of
 from contracts.upcasters import CURRENT_VERSION, STEPS, version_of
 
@@ -27,10 +28,10 @@ MAX_ATTRIBUTE_CHARS = 255
 class Message(NamedTuple):
     """An accepted event; a tuple, since there are thousands in a batch.
 
-    `data` is plain JSON as it came, in today's version: known fields are valid, unknown ones are still in it and
-    counted in `extra_fields`; optional fields may be null. `time` is UTC. `digest` is equal for equal content in
-    either binding and any key order or spacing, and tells a duplicate at once; where it differs, what the messages
-    say is compared (`contracts.content`).
+    `data` is plain JSON as it came, in today's version, with times and IBANs in the form that is kept: known fields
+    are valid, unknown ones are still in it and counted in `extra_fields`; optional fields may be null. `time` is UTC.
+    `digest` is equal for equal content in either binding and any key order or spacing, and tells a duplicate at once;
+    where it differs, what the messages say is compared (`contracts.content`).
     """
 
     id: str
@@ -69,8 +70,11 @@ def decode(value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()) -> Me
     return decode_event(event, may_hold_nul=value is not None and rb"\u0000" in value)
 
 
-def decode_event(event: dict[str, Any], *, may_hold_nul: bool = False) -> Message | Refusal:
-    """As `decode`, of an event that is already parsed: its attributes and `data` in one object."""
+def decode_event(event: dict[str, Any], *, may_hold_nul: bool = False, is_mended: bool = False) -> Message | Refusal:
+    """As `decode`, of an event that is already parsed: its attributes and `data` in one object.
+
+    Other forms of what it holds are put into the form that is kept (`contracts.mending`).
+    """
     type_ = event.get("type")
     kind = _KINDS.get(type_) if isinstance(type_, str) else None
     if kind is None or event.get("specversion") != SPEC_VERSION:
@@ -82,7 +86,13 @@ def decode_event(event: dict[str, Any], *, may_hold_nul: bool = False) -> Messag
         checked = kind.validate(current)
         digest = digest_of(event)
     except ValidationError as error:
-        return _refusal(*refusal_of(error), event)
+        # Once: what is mended is in the form that is read, or wrong in another way.
+        better = None if is_mended else mended(event, error)
+        return (
+            _refusal(*refusal_of(error), event)
+            if better is None
+            else decode_event(better, may_hold_nul=may_hold_nul, is_mended=True)
+        )
     except orjson.JSONEncodeError:
         return _refusal(RefusalCode.BAD_VALUE, "data", "data is nested too deeply; flatten it", event)
     data = current["data"]

@@ -79,7 +79,8 @@ _SENTENCES: Mapping[str, tuple[RefusalCode, str]] = {
     "greater_than_equal": (RefusalCode.BAD_VALUE, "must be {ge} or more"),
     "less_than_equal": (RefusalCode.BAD_VALUE, "must be {le} or less"),
 }
-_UNION_FORMS = frozenset({IBAN_FORM, ACCOUNT_FORM, FORM_2_2_1, FORM_2_3_0})
+# Names of forms among the steps to a place; no field has such a name.
+UNION_FORMS = frozenset({IBAN_FORM, ACCOUNT_FORM, FORM_2_2_1, FORM_2_3_0})
 
 
 class Fault(NamedTuple):
@@ -140,7 +141,7 @@ def path_of(location: Sequence[int | str], below: str = "") -> str:
     for step in location:
         if isinstance(step, int):
             path += f"[{step}]"
-        elif step not in _UNION_FORMS:
+        elif step not in UNION_FORMS:
             path += f".{step}"
     return f"{path}.{below}".strip(".") or "$"
 

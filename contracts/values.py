@@ -37,8 +37,10 @@ ATTRIBUTE_PATTERN = r"^[\x20-\x7E]{1,255}$"
 COUNTRY_PATTERN = r"^[A-Z]{2}$"
 OCPI_COUNTRY_PATTERN = r"^[A-Za-z]{2}$"
 PARTY_PATTERN = r"^[A-Za-z0-9]{3}$"
+IBAN_PATTERN = r"^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$"
 PARTNER_PATTERN = r"^[A-Za-z]{2}-[A-Za-z0-9]{3}$"
 CLOCK_TIME_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+# The forms that are kept; RFC 3339 has more, which are put into one of these (`contracts.mending`).
 TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
 
 WHAT_A_PATTERN_MEANS = {
@@ -49,7 +51,12 @@ WHAT_A_PATTERN_MEANS = {
     PARTY_PATTERN: "must be an OCPI party id of three letters or digits, such as ABC",
     PARTNER_PATTERN: "must be a partner written COUNTRY-PARTY, such as DE-ABC",
     CLOCK_TIME_PATTERN: "must be a time of day written HH:MM, from 00:00 to 23:59",
+    IBAN_PATTERN: "must be an IBAN, such as DE02120300000000202051, with spaces or without",
 }
+
+RFC_3339_PATTERN = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:([0-5][0-9]|60)(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+)
 
 _TIME = re.compile(TIME_PATTERN)
 
@@ -196,5 +203,5 @@ Time = Annotated[
     datetime,
     PlainValidator(parse_time),
     PlainSerializer(format_time, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "date-time", "pattern": TIME_PATTERN}),
+    WithJsonSchema({"type": "string", "pattern": RFC_3339_PATTERN}),
 ]

@@ -8,7 +8,11 @@ from domain.errors import AmountError
 from domain.exact import Exact, half_up
 
 _EXPONENTS = {
-    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    0: (
+        "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF "
+        # Withdrawn, and in yesterday's messages for ever.
+        "ADP BEF BYB BYR ESP GRD ITL LUF MGF PTE TPE TRL"
+    ),
     3: "BHD IQD JOD KWD LYD OMR TND",
     4: "CLF UYW",
 }
@@ -17,7 +21,7 @@ _TWO_DECIMALS = 2
 
 
 def currency_exponent(currency: str) -> int:
-    """Number of decimals of an ISO 4217 currency: EUR 2, JPY 0, KWD 3."""
+    """Number of decimals of an ISO 4217 currency, a withdrawn one as well: EUR 2, JPY 0, KWD 3, BGN 2."""
     return _EXPONENT_OF.get(currency, _TWO_DECIMALS)
 
 

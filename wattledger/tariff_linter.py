@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from contracts.decode import Message, decode_event
 from contracts.tariff_check import TARIFF_TYPES, event_faults, tariff_faults
 from domain.calendar import instant
 from domain.tariff.lint import lint
@@ -109,7 +110,8 @@ def _remarks(file: str, number: int, document: Any) -> list[Remark]:
             Remark(file, number, tariff_id, ERROR, each.code, each.path, f"{each.excerpt} {each.problem}".strip())
             for each in faults
         ]
-    data = document["data"] if is_event else {"tariff": document}
+    message = decode_event(document) if is_event else None
+    data = message.data if isinstance(message, Message) else {"tariff": document}
     prefix = "data.tariff" if is_event else ""
     return [
         Remark(file, number, tariff_id, WARNING, each.code, _below(prefix, each.path), each.sentence)

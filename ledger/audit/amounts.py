@@ -10,12 +10,21 @@ from iso4217 import Currency
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_CURRENT = frozenset(currency.code for currency in Currency)
+_WITHOUT_HUNDREDTHS = frozenset(["ADP", "BEF", "BYB", "BYR", "ESP", "GRD", "ITL", "LUF", "MGF", "PTE", "TPE", "TRL"])
 
 
 @cache
 def minor_units(currency: str) -> int:
-    """Minor units in one unit of an ISO 4217 currency: 100 for EUR, 1 for JPY; ValueError for what is no currency."""
-    return int(10 ** int(Currency(currency).exponent or 0))
+    """Minor units in one unit of a currency: 100 for EUR, 1 for JPY; ValueError for what is no code.
+
+    A code that ISO 4217 does not list any more has hundredths, but for the few that had none.
+    """
+    if currency in _CURRENT:
+        return int(10 ** int(Currency(currency).exponent or 0))
+    if len(currency) != 3 or not currency.isascii() or not currency.isupper():
+        raise ValueError(f"{currency} is no currency")
+    return 1 if currency in _WITHOUT_HUNDREDTHS else 100
 
 
 def minor(text: Any, currency: str) -> int:

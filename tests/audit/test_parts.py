@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from iso4217 import Currency
 
+from contracts.currencies import EXPONENT_OF
 from domain.book.bookings import Booking
 from domain.book.posting import POSTING_RULES, entries_of
 from domain.catalogue.versions import Version, Versions
@@ -82,8 +83,12 @@ def test_minor_units_follow_the_currency() -> None:
     assert (minor("1.5", "EUR"), minor("12", "JPY"), minor("1.234", "KWD")) == (150, 12, 1234)
     with pytest.raises(ValueError, match="no whole number"):
         minor("1.5", "JPY")
-    decimals = {code.code: code.exponent for code in Currency if code.exponent is not None}
-    assert all(minor("1", code) == to_minor_half_up(Fraction(1), code) for code in decimals)
+    current = {code.code: code.exponent for code in Currency if code.exponent is not None}
+    assert set(current) < set(EXPONENT_OF)
+    assert all(minor("1", code) == to_minor_half_up(Fraction(1), code) for code in EXPONENT_OF)
+    assert (minor("1.95", "BGN"), minor("7", "BYR")) == (195, 7)
+    with pytest.raises(ValueError, match="no currency"):
+        minor("1", "euro")
 
 
 @given(
