@@ -1,5 +1,6 @@
 """Exact amounts, read and rounded by the audit itself."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -27,6 +28,21 @@ def minor_units(currency: str) -> int:
     return 1 if currency in _WITHOUT_HUNDREDTHS else 100
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Money:
+    """Minor units of a currency, which people read in major units: `12.34 EUR`."""
+
+    minor: int
+    currency: str
+
+    def __repr__(self) -> str:
+        try:
+            decimals = len(str(minor_units(self.currency))) - 1
+        except ValueError:
+            return f"{self.minor} minor units of {self.currency or 'an unknown currency'}"
+        return f"{Decimal(self.minor).scaleb(-decimals):.{decimals}f} {self.currency}"
+
+
 def minor(text: Any, currency: str) -> int:
     """Minor units of a decimal text; ValueError when it has more decimals than the currency."""
     scaled = Decimal(str(text)) * minor_units(currency)
@@ -38,6 +54,11 @@ def minor(text: Any, currency: str) -> int:
 def minor_of(money: dict[str, str]) -> int:
     """Minor units of `{"amount": "12.34", "currency": "EUR"}`."""
     return minor(money["amount"], money["currency"])
+
+
+def money_of(money: dict[str, str]) -> Money:
+    """The same with its currency."""
+    return Money(minor_of(money), money["currency"])
 
 
 def exact(number: Any) -> Fraction:

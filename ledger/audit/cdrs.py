@@ -3,13 +3,14 @@
 from fractions import Fraction
 from uuid import NAMESPACE_URL, uuid5
 
-from ledger.audit.amounts import exact, minor
+from ledger.audit.amounts import Money, exact, minor
 from ledger.audit.report import Tally
 from ledger.audit.sessions import Session
 from ledger.audit.streams import Body
 
 _TIMES = ("TIME", "PARKING_TIME", "RESERVATION_TIME")
 # OCPI numbers have four decimals (OCPI types, number).
+_IN_KEY = ("", "net", "gross", "the commission", "the VAT of the commission")
 _HALF_A_DIGIT = Fraction(1, 20_000)
 
 
@@ -44,7 +45,8 @@ def _check_issued(session: Session, issued: Body, tally: Tally) -> None:
     wanted = str(uuid5(NAMESPACE_URL, f"wattledger:cdr:{session.session_id}:{issued['number']}"))
     tally.compare(where, wanted, issued["cdr_id"], f"the id of CDR {issued['number']}")
     tally.compare(where, wanted, document["id"], f"the id in CDR {issued['number']}")
-    tally.compare(where, tuple(issued["key"][1:3]), _cost(document), f"total_cost of CDR {issued['number']}")
+    billed = tuple(Money(amount, document["currency"]) for amount in issued["key"][1:3])
+    tally.compare(where, billed, _cost(document), f"total_cost of CDR {issued['number']}")
     _check_periods(session, issued, tally)
 
 
@@ -105,7 +107,11 @@ def _check_credit(session: Session, issued: Body, credited: Body, tally: Tally) 
         ("the id in the credit CDR", f"{issued['cdr_id']}-C", document["id"]),
         ("credit_reference_id", issued["cdr_id"], document.get("credit_reference_id")),
         ("credit", True, document.get("credit")),
-        ("total_cost of the credit CDR", tuple(-part for part in _cost(issued["document"])), _cost(document)),
+        (
+            "total_cost of the credit CDR",
+            tuple(Money(-part.minor, part.currency) for part in _cost(issued["document"])),
+            _cost(document),
+        ),
     ):
         tally.compare(where, expected, actual, f"{name} of CDR {number}")
     if _repeated(issued["document"]) != _repeated(document):
@@ -126,10 +132,14 @@ def _check_last(session: Session, standing: Body | None, last: int, tally: Tally
             tally.note(where, "a standing CDR", "none", f"{where} is rated and has no CDR that stands")
         return
     wanted = [outcome[name] for name in ("energy_wh", "net", "gross", "commission", "commission_vat")]
-    tally.compare(where, wanted, standing["key"], "energy and amounts of its standing CDR")
+    for name, should, does in zip(_IN_KEY, wanted, standing["key"], strict=True):
+        if name:
+            tally.compare(where, session.money(should), session.money(does), f"{name} of its standing CDR")
+        else:
+            tally.compare(where, should, does, "the energy in Wh of its standing CDR")
     tally.compare(where, outcome["currency"], standing["document"]["currency"], "the currency of its standing CDR")
 
 
-def _cost(document: Body) -> tuple[int, int]:
+def _cost(document: Body) -> tuple[Money, Money]:
     cost, currency = document["total_cost"], document["currency"]
-    return minor(cost["excl_vat"], currency), minor(cost["incl_vat"], currency)
+    return Money(minor(cost["excl_vat"], currency), currency), Money(minor(cost["incl_vat"], currency), currency)

@@ -5,6 +5,7 @@ Levels of buckets, from 0: all time (a row of book.balance), month, day, hour, m
 
 from typing import LiteralString
 
+from ledger.audit.amounts import Money
 from ledger.audit.report import Tally
 from ledger.audit.snapshot import Snapshot
 
@@ -92,16 +93,24 @@ def check_history(snapshot: Snapshot, tally: Tally) -> None:
         tally.examined += buckets
     for account, currency, at_us, debits, credits, held_debits, held_credits in snapshot.rows(_HELD):
         where = f"account {account} in {currency} at {at_us} microseconds since 1970"
-        tally.compare(where, debits, held_debits, "the sum of debits in its history")
-        tally.compare(where, credits, held_credits, "the sum of credits in its history")
+        tally.compare(
+            where, _money(debits, currency), _money(held_debits, currency), "the sum of debits in its history"
+        )
+        tally.compare(
+            where, _money(credits, currency), _money(held_credits, currency), "the sum of credits in its history"
+        )
     for account, currency, shard, level, start, debits, credits, kept_debits, kept_credits, doubled in snapshot.rows(
         _SUMS
     ):
         where = f"account {account} in {currency}, bucket of level {level} from {start}, shard {shard}"
-        tally.compare(where, debits, kept_debits, "the sum of debits")
-        tally.compare(where, credits, kept_credits, "the sum of credits")
+        tally.compare(where, _money(debits, currency), _money(kept_debits, currency), "the sum of debits")
+        tally.compare(where, _money(credits, currency), _money(kept_credits, currency), "the sum of credits")
         if doubled:
             tally.note(where, "a list or finer buckets", "both", f"{where}: it lists movements although it is split")
     for account, currency, level, start, at in snapshot.rows(_ASTRAY):
         where = f"account {account} in {currency}, bucket of level {level} from {start}"
         tally.note(where, "a moment in its span", at, f"{where}: it holds {at}, which is not in its span")
+
+
+def _money(text: str, currency: str) -> Money:
+    return Money(int(text), currency)

@@ -2,9 +2,11 @@
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
+from ledger.audit.amounts import Money
 from ledger.audit.derivation import differences, entry_line, line_id
 from ledger.audit.report import Tally
 from ledger.audit.snapshot import Snapshot
@@ -101,8 +103,13 @@ def compare_journal(
 
 def _compare(row: JournalRow, wanted: bytes, line: bytes, journal: Tally) -> None:
     if wanted != line:
-        for name, should, does in differences(wanted, line):
+        for name, *both in differences(wanted, line):
+            should, does = map(partial(_readable, row.currency), both) if name == "postings" else both
             journal.compare(row.where, should, does, f"its {name}")
+
+
+def _readable(currency: str, postings: list[tuple[str, int]]) -> list[tuple[str, Money]]:
+    return [(account, Money(amount, currency)) for account, amount in postings]
 
 
 def _note_missing(wanted: bytes, journal: Tally) -> None:
@@ -128,7 +135,9 @@ def _check_lines(row: JournalRow, entries: Tally) -> None:
     if any(currency != row.currency for currency in row.currencies):
         found = sorted(set(row.currencies))
         entries.note(row.where, row.currency, found, f"{row.where} is in {row.currency} and has postings in {found}")
-    entries.compare(row.where, 0, sum(row.amounts), "the sum of its postings")
+    entries.compare(
+        row.where, Money(0, row.currency), Money(sum(row.amounts), row.currency), "the sum of its postings"
+    )
 
 
 def _check_hash(row: JournalRow, entries: Tally) -> None:

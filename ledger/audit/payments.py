@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from ledger.audit.amounts import instant, microseconds, minor_of
+from ledger.audit.amounts import Money, instant, microseconds, minor_of, money_of
 from ledger.audit.report import Tally
 from ledger.audit.sessions import Session
 from ledger.audit.streams import Body, Fact, Stream, first_of_each
@@ -19,13 +19,13 @@ def check_captures(session: Session, tally: Tally) -> None:
             fact.data["payment_id"],
             microseconds(fact.at),
             fact.data["provider"],
-            *_money(fact),
-            minor_of(fact.data["fee"]),
+            _money(fact),
+            money_of(fact.data["fee"]),
         )
         for fact in captures
     ]
     booked = [
-        (b["payment_id"], _at(b), b["provider"], b["currency"], b["amount"], b["fee"])
+        (b["payment_id"], _at(b), b["provider"], _booked(b, b["amount"]), _booked(b, b["fee"]))
         for b in session.stream.bookings("PaymentCaptured")
     ]
     _compare_rows(session, wanted, booked, "capture", tally)
@@ -34,7 +34,8 @@ def check_captures(session: Session, tally: Tally) -> None:
     failed = bool(session.stream.facts.get("payment.failed")) and not captures
     owed = session.outcome["gross"] if session.outcome and session.is_rated and session.partner is None else 0
     written_off = -session.stream.sum("J01f", f"1105/{session.session_id}")
-    tally.compare(session.where, owed if failed else 0, written_off, "what was written off (J01f)")
+    expected, actual = session.money(owed if failed else 0), session.money(written_off)
+    tally.compare(session.where, expected, actual, "what was written off (J01f)")
     _check_fees(session, captures, tally)
 
 
@@ -53,17 +54,18 @@ def _check_fees(session: Session, captures: list[Fact], tally: Tally) -> None:
                 wanted += minor_of(capture.data["fee"])
             elif known[capture.data["payment_id"]] is capture:
                 wanted += minor_of(found[0].data["fee"])
-        tally.compare(session.where, wanted, fees, "the provider's fees (J03)")
+        tally.compare(session.where, session.money(wanted), session.money(fees), "the provider's fees (J03)")
     if session.is_rated and session.terms is not None:
         recharged = fees if session.terms.bears_psp_fees and session.partner is None else 0
-        tally.compare(session.where, recharged, -session.stream.sum("J04", "4050"), "the fees recharged (J04)")
+        booked = session.money(-session.stream.sum("J04", "4050"))
+        tally.compare(session.where, session.money(recharged), booked, "the fees recharged (J04)")
 
 
 def check_refunds(session: Session, tally: Tally) -> None:
     """J59r, J25 and J26 together pay each accepted refund, at the cost of whom it names."""
     paid = {fact.data["payment_id"] for fact in _captures(session)}
     wanted = [
-        (fact.data["refund_id"], fact.data["payment_id"], microseconds(fact.at), *_money(fact))
+        (fact.data["refund_id"], fact.data["payment_id"], microseconds(fact.at), _money(fact))
         for fact in first_of_each(session.accepted("payment.refunded"), "refund_id")
         if fact.data["payment_id"] in paid and (session.operator_id or fact.data["borne_by"] == "PLATFORM")
     ]
@@ -73,8 +75,7 @@ def check_refunds(session: Session, tally: Tally) -> None:
             b["refund_id"],
             b["payment_id"],
             _at(b),
-            b["currency"],
-            b["from_refunds_due"] + b["by_operator"] + b["by_platform"],
+            _booked(b, b["from_refunds_due"] + b["by_operator"] + b["by_platform"]),
         )
         for b in refunds
     ]
@@ -85,10 +86,14 @@ def check_refunds(session: Session, tally: Tally) -> None:
     for refund in refunds:
         bearer = bearers.get(refund["refund_id"])
         wrong = refund["by_operator"] if bearer == "PLATFORM" else refund["by_platform"]
-        tally.compare(session.where, 0, wrong, f"what the other side bears of refund {refund['refund_id']}")
+        what = f"what the other side bears of refund {refund['refund_id']}"
+        tally.compare(session.where, _booked(refund, 0), _booked(refund, wrong), what)
     due = session.stream.sum("J59", "2080") + session.stream.sum("J59r", "2080")
     if due > 0:
-        tally.note(session.where, "at most 0", due, f"{session.where}: more was paid back from 2080 than was due")
+        more = session.money(due)
+        tally.note(
+            session.where, "nothing more", more, f"{session.where}: {more} more was paid back than was due (2080)"
+        )
 
 
 def check_disputes(session: Session, tally: Tally) -> None:
@@ -100,22 +105,23 @@ def check_disputes(session: Session, tally: Tally) -> None:
         if fact.data["payment_id"] in paid and session.operator_id
     }
     wanted: list[Row] = [
-        ("DisputeOpened", dispute_id, microseconds(fact.at), *_money(fact)) for dispute_id, fact in opened.items()
+        ("DisputeOpened", dispute_id, microseconds(fact.at), _money(fact)) for dispute_id, fact in opened.items()
     ]
     for close in first_of_each(session.stream.facts.get("payment.dispute_closed", ()), "dispute_id"):
         dispute = opened.get(close.data["dispute_id"])
         if dispute is not None:
             name = "DisputeWon" if close.data["outcome"] == "WON" else "DisputeLost"
             at = microseconds(max(close.at, dispute.at))
-            wanted.append((name, close.data["dispute_id"], at, *_money(dispute)))
+            wanted.append((name, close.data["dispute_id"], at, _money(dispute)))
     booked = [
-        (kind, b["dispute_id"], _at(b), b["currency"], b["amount"])
+        (kind, b["dispute_id"], _at(b), _booked(b, b["amount"]))
         for kind, b in session.stream.standing.values()
         if kind in ("DisputeOpened", "DisputeWon", "DisputeLost")
     ]
     _compare_rows(session, wanted, booked, "dispute", tally)
     fees = sum(minor_of(fact.data["fee"]) for fact in opened.values())
-    tally.compare(session.where, fees, session.stream.sum("J28", "5040"), "the dispute fees (J28)")
+    booked_fees = session.money(session.stream.sum("J28", "5040"))
+    tally.compare(session.where, session.money(fees), booked_fees, "the dispute fees (J28)")
 
 
 # What came to the bank: topic of the fact, field and kind of its booking, account, and the field with the money.
@@ -131,7 +137,8 @@ def check_receipt(stream: Stream, tally: Tally) -> None:
     # The order of arrival decides here, which is the order in which facts were read.
     fact = stream.facts[topic][0]
     where, money = f"{stream.kind} {fact.data[id_field]}", fact.data[money_field]
-    tally.compare(where, minor_of(money), stream.sum(kind, "1010"), f"the amount on the bank account ({kind})")
+    booked = Money(stream.sum(kind, "1010"), money["currency"])
+    tally.compare(where, money_of(money), booked, f"the amount on the bank account ({kind})")
     bookings = [booking for _, booking in stream.standing.values()]
     found = [(booking["currency"], _at(booking)) for booking in bookings]
     tally.compare(where, [(money["currency"], microseconds(fact.at))], found, "currency and time of its booking")
@@ -145,8 +152,12 @@ def _captures(session: Session) -> list[Fact]:
     return list(found.values())
 
 
-def _money(fact: Fact) -> tuple[str, int]:
-    return fact.data["amount"]["currency"], minor_of(fact.data["amount"])
+def _money(fact: Fact) -> Money:
+    return money_of(fact.data["amount"])
+
+
+def _booked(booking: Body, minor: int) -> Money:
+    return Money(minor, booking["currency"])
 
 
 def _at(booking: Body) -> int:

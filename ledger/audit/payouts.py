@@ -2,6 +2,7 @@
 
 from uuid import NAMESPACE_URL, uuid5
 
+from ledger.audit.amounts import Money
 from ledger.audit.report import Tally
 from ledger.audit.snapshot import Snapshot
 from ledger.audit.streams import Body, Fact, Stream
@@ -34,7 +35,7 @@ WITH created AS MATERIALIZED (
 # Each payout's amount beside the sum of what it pays, and how many of its entries change no payable. The reserve of
 # one that waits for approval is not posted, and so not among its entries.
 _SUMS = """
-SELECT payout.payout_id, payout.amount,
+SELECT payout.payout_id, payout.currency, payout.amount,
        (coalesce(sum(effect.amount), 0) - CASE WHEN status = 'AWAITING_APPROVAL'
            AND NOT coalesce(bool_or(entry.kind = 'J31' AND entry.payout_id = payout.payout_id), false)
            THEN payout.reserve ELSE 0 END)::bigint,
@@ -44,7 +45,7 @@ LEFT JOIN paid USING (payout_id)
 LEFT JOIN effect ON effect.entry_id = paid.entry_id AND effect.operator_id = payout.operator_id
                 AND effect.currency = payout.currency
 LEFT JOIN book.entry ON entry.entry_id = effect.entry_id
-GROUP BY payout.payout_id, payout.amount, payout.status, payout.reserve
+GROUP BY payout.payout_id, payout.currency, payout.amount, payout.status, payout.reserve
 ORDER BY payout.payout_id
 """
 # Entries that are paid by two payouts, other than a payout and its repetition.
@@ -122,7 +123,8 @@ def check_payout(stream: Stream, tally: Tally) -> None:
         wanted = str(uuid5(NAMESPACE_URL, f"wattledger:{kind}:{name}"))
         tally.compare(where, wanted, body[f"{kind}_id"], f"its {kind}_id")
     if body["amount"] <= 0:
-        tally.note(where, "more than 0", body["amount"], f"{where} is of {body['amount']}")
+        amount = Money(body["amount"], body["currency"])
+        tally.note(where, "more than 0", amount, f"{where} is of {amount}")
     _check_reserve(stream, where, body, tally)
     _check_answers(stream, where, body, tally)
 
@@ -130,22 +132,21 @@ def check_payout(stream: Stream, tally: Tally) -> None:
 def _check_reserve(stream: Stream, where: str, body: Body, tally: Tally) -> None:
     held = stream.sum("J31", f"2010/{body['operator_id']}")
     if body["status"] != _AWAITING or held:
-        tally.compare(where, body["reserve"], held, "the reserve that was held (J31)")
+        reserve = Money(body["reserve"], body["currency"])
+        tally.compare(where, reserve, Money(held, body["currency"]), "the reserve that was held (J31)")
     released = stream.sum("J32", f"2020/{body['operator_id']}")
     if released not in (0, held):
-        tally.note(where, f"0 or {held}", released, f"{where} held {held} as reserve and released {released}")
+        kept, freed = Money(held, body["currency"]), Money(released, body["currency"])
+        tally.note(where, f"0 or {kept}", freed, f"{where} held {kept} as reserve and released {freed}")
 
 
 def _check_answers(stream: Stream, where: str, body: Body, tally: Tally) -> None:
     account = f"2050/{body['payout_id']}"
     handed_off = body["status"] != _AWAITING or bool(stream.bookings("PayoutInitiated", "PayoutReissued"))
     word = _last_word(stream) if handed_off else ""
-    found = (
-        stream.sum("J36", account),
-        stream.sum("J38", account),
-        stream.sum("J39", "1010"),
-    )
-    wanted = tuple(times * body["amount"] for times in _BANK_ENTRIES[word])
+    sums = (stream.sum("J36", account), stream.sum("J38", account), stream.sum("J39", "1010"))
+    found = tuple(Money(amount, body["currency"]) for amount in sums)
+    wanted = tuple(Money(times * body["amount"], body["currency"]) for times in _BANK_ENTRIES[word])
     tally.compare(
         where, wanted, found, f"settled, rejected and returned (J36, J38, J39), {word or 'without answer'},"
     )
@@ -175,10 +176,11 @@ def _last_word(stream: Stream) -> str:
 
 def check_sums(snapshot: Snapshot, tally: Tally) -> None:
     """A payout is the sum of what its entries added to the operator's payable, and none is paid by two payouts."""
-    for payout_id, amount, total, absent in snapshot.rows(_PAYOUTS_AND_EFFECTS + _SUMS):
+    for payout_id, currency, amount, total, absent in snapshot.rows(_PAYOUTS_AND_EFFECTS + _SUMS):
         tally.examined += 1
         where = f"payout {payout_id}"
-        tally.compare(where, total, amount, "the amount, which its entries add up to,")
+        told = "the amount, which its entries add up to,"
+        tally.compare(where, Money(total, currency), Money(amount, currency), told)
         if absent:
             sentence = f"{where} names {absent} entries that do not change its operator's payable"
             tally.note(where, 0, absent, sentence)
@@ -205,25 +207,31 @@ def check_transit(snapshot: Snapshot, tally: Tally) -> None:
         where = f"payout {payout_id}"
         if amount is None:
             tally.note(
-                where, "a payout", balance, f"account 2050/{payout_id} has postings and there is no such payout"
+                where,
+                "a payout",
+                Money(balance, posted_in),
+                f"account 2050/{payout_id} has postings and there is no such payout",
             )
             continue
         wanted = (0, amount) if is_reissue else (amount, 0)
         if status == _AWAITING and not (initiated or reissued):
             wanted = (0, 0)
-        tally.compare(where, wanted, (initiated, reissued), "what was handed off (J35, J40)")
+        expected = tuple(Money(each, currency) for each in wanted)
+        found = tuple(Money(each, currency) for each in (initiated, reissued))
+        tally.compare(where, expected, found, "what was handed off (J35, J40)")
         if posted_in is not None:
             tally.compare(where, currency, posted_in, "the currency in transit")
         if balance not in (0, -amount):
-            tally.note(where, f"0 or {-amount}", balance, f"{where}: account 2050 has {balance}, not 0 or {-amount}")
+            whole, there = Money(-amount, currency), Money(balance, currency)
+            tally.note(where, f"0 or {whole}", there, f"{where}: account 2050 has {there}, not 0 or {whole}")
 
 
 def check_lines(snapshot: Snapshot, tally: Tally) -> None:
     """The lines that payouts pay are the effects of entries, and are marked with the payout that names them."""
     tally.examined += next(iter(snapshot.rows(_COUNT_LINES)))[0]
-    for entry_id, operator_id, currency, amount, *changed in snapshot.rows(_PAYOUTS_AND_EFFECTS + _LINES):
+    for entry_id, *both in snapshot.rows(_PAYOUTS_AND_EFFECTS + _LINES):
         where = f"line of entry {entry_id}"
-        line = [operator_id, currency, amount]
+        line, changed = _effect(*both[:3]), _effect(*both[3:])
         tally.note(where, changed, line, f"{where} is {line}; the entry changes the payable by {changed}")
     for entry_id, marked, named in snapshot.rows(_PAYOUTS_AND_EFFECTS + _PAID_LINES):
         where = f"line of entry {entry_id}"
@@ -235,3 +243,8 @@ def check_lines(snapshot: Snapshot, tally: Tally) -> None:
             f"{where} takes back what payout {payout_id} paid, and is not released: no payout will be less for it"
         )
         tally.note(where, "released", "not released", sentence)
+
+
+def _effect(operator_id: str | None, currency: str | None, amount: int | None) -> str:
+    """What is changed for whom, in words."""
+    return f"{Money(amount, currency or '')} for {operator_id}" if amount is not None else "nothing"

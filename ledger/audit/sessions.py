@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from ledger.audit.amounts import exact
+from ledger.audit.amounts import Money, exact
 from ledger.audit.catalogue import Catalogue, Ruled, Terms
 from ledger.audit.meter import ends_of, estimated_end, is_no_show, starts_of
 from ledger.audit.report import Tally
@@ -72,6 +72,16 @@ class Session:
         return f"session {self.session_id}"
 
     @property
+    def currency(self) -> str:
+        """What its amounts are in, as far as anybody said."""
+        judged = self.outcome["currency"] if self.outcome else None
+        return judged or (self.terms.currency if self.terms else "")
+
+    def money(self, minor: int) -> Money:
+        """An amount of it."""
+        return Money(minor, self.currency)
+
+    @property
     def is_rated(self) -> bool:
         """Whether it was last judged RATED."""
         return self.outcome is not None and self.outcome["state"] == RATED
@@ -113,18 +123,18 @@ def check_states(session: Session, tally: Tally) -> None:
         tally.note(where, "RATED or SUSPENSE", state, f"{where} has one start and one end and is {state}")
     tally.compare(where, session.operator_id, outcome["operator_id"], "the operator")
     for each in session.stream.decided("SessionAssessed"):
-        _check_sums(where, each, tally)
+        _check_sums(where, each, session.money, tally)
 
 
-def _check_sums(where: str, outcome: Body, tally: Tally) -> None:
+def _check_sums(where: str, outcome: Body, money: Callable[[int], Money], tally: Tally) -> None:
     amounts = [outcome[name] for name in _AMOUNTS]
     if outcome["state"] != RATED:
         if any(amount is not None for amount in amounts):
             tally.note(where, "no amounts", amounts, f"{where} is {outcome['state']} and has amounts")
         return
     net, vat, gross, commission, commission_vat, share = amounts
-    tally.compare(where, gross, net + vat, "net and VAT together")
-    tally.compare(where, gross - commission - commission_vat, share, "the operator's share")
+    tally.compare(where, money(gross), money(net + vat), "net and VAT together")
+    tally.compare(where, money(gross - commission - commission_vat), money(share), "the operator's share")
 
 
 def check_terms(session: Session, tally: Tally) -> None:
@@ -143,8 +153,8 @@ def check_terms(session: Session, tally: Tally) -> None:
         return
     tally.compare(where, session.terms.currency, outcome["currency"], "the currency")
     commission, vat = session.terms.commission(outcome["net"])
-    tally.compare(where, commission, outcome["commission"], "the commission")
-    tally.compare(where, vat, outcome["commission_vat"], "the VAT of the commission")
+    tally.compare(where, session.money(commission), session.money(outcome["commission"]), "the commission")
+    tally.compare(where, session.money(vat), session.money(outcome["commission_vat"]), "the VAT of the commission")
 
 
 def _check_wait(session: Session, ruled: Ruled, reason: str, tally: Tally) -> None:
@@ -180,9 +190,10 @@ def check_prices(session: Session, tally: Tally) -> None:
     if tariff.prices is None:
         return
     net, gross = tariff.prices.price(energy_wh)
-    tally.compare(where, gross, outcome["gross"] + shortfall, "gross (with what could not be charged any more)")
+    told = session.money(outcome["gross"] + shortfall)
+    tally.compare(where, session.money(gross), told, "gross (with what could not be charged any more)")
     if not shortfall:
-        tally.compare(where, net, outcome["net"], "net")
+        tally.compare(where, session.money(net), session.money(outcome["net"]), "net")
 
 
 def _ruled(session: Session, start: Fact) -> Ruled:
@@ -216,7 +227,8 @@ def check_book(session: Session, tally: Tally) -> None:
     matured = stream.bookings("ShareMatured")
     if matured and session.partner is None:
         pending = sum(amount for (_, to), amount in stream.sums.items() if to.startswith("2011/"))
-        tally.compare(session.where, 0, pending, "what is pending after its share matured")
+        nothing = session.money(0)
+        tally.compare(session.where, nothing, session.money(pending), "what is pending after its share matured")
 
 
 def _compare_book(
@@ -228,7 +240,8 @@ def _compare_book(
     for name, should, does in zip(
         ("gross", "commission", "VAT of the commission"), expected, (gross, commission, vat), strict=True
     ):
-        tally.compare(session.where, should, does, f"{name} on the book of the {side}")
+        what = f"{name} on the book of the {side}"
+        tally.compare(session.where, session.money(should), session.money(does), what)
 
 
 def _accepted_cdr(session: Session) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """Balances, cover and streams: what can be added up and counted inside the database."""
 
+from ledger.audit.amounts import Money
 from ledger.audit.report import Tally
 from ledger.audit.snapshot import Snapshot
 
@@ -52,16 +53,17 @@ def check_balances(snapshot: Snapshot, tally: Tally) -> None:
     for account, currency, kept_debits, kept_credits, debits, credits in snapshot.rows(_BALANCES):
         tally.examined += 1
         where = f"account {account} in {currency}"
-        tally.compare(where, debits, kept_debits, "the sum of debits")
-        tally.compare(where, credits, kept_credits, "the sum of credits")
+        tally.compare(where, Money(int(debits), currency), Money(int(kept_debits), currency), "the sum of debits")
+        tally.compare(where, Money(int(credits), currency), Money(int(kept_credits), currency), "the sum of credits")
 
 
 def check_trial_balance(snapshot: Snapshot, tally: Tally) -> None:
     """All accounts of a currency add up to zero."""
     for currency, posted, kept in snapshot.rows(_TRIAL_BALANCE):
         tally.examined += 1
-        tally.compare(currency, "0", posted, "the sum of all postings")
-        tally.compare(currency, "0", kept, "the sum of all kept balances")
+        nothing = Money(0, currency)
+        tally.compare(currency, nothing, Money(int(posted), currency), "the sum of all postings")
+        tally.compare(currency, nothing, Money(int(kept), currency), "the sum of all kept balances")
 
 
 def check_cover(snapshot: Snapshot, tally: Tally) -> None:
@@ -69,9 +71,10 @@ def check_cover(snapshot: Snapshot, tally: Tally) -> None:
     for currency, pool, owed in snapshot.rows(_COVER):
         tally.examined += 1
         if int(pool) < int(owed):
-            short = int(owed) - int(pool)
-            sentence = f"{currency}: {owed} is owed and {pool} is there for it: the platform has to add {short}"
-            tally.note(currency, f"at least {owed}", pool, sentence)
+            needed, there = Money(int(owed), currency), Money(int(pool), currency)
+            short = Money(int(owed) - int(pool), currency)
+            sentence = f"{currency}: {needed} is owed and {there} is there for it: the platform has to add {short}"
+            tally.note(currency, f"at least {needed}", there, sentence)
 
 
 def check_receivables(snapshot: Snapshot, tally: Tally) -> None:
@@ -79,11 +82,9 @@ def check_receivables(snapshot: Snapshot, tally: Tally) -> None:
     for account, currency, amount in snapshot.rows(_RECEIVABLES):
         tally.examined += 1
         if int(amount):
-            session_id = account.partition("/")[2]
-            much = (
-                f"{amount} {currency} is not paid yet" if int(amount) > 0 else f"{-int(amount)} {currency} too much"
-            )
-            tally.note(f"session {session_id}", "0", amount, f"session {session_id}: {much}")
+            where, balance = f"session {account.partition('/')[2]}", Money(int(amount), currency)
+            much = f"{Money(abs(int(amount)), currency)} {'is not paid yet' if int(amount) > 0 else 'too much'}"
+            tally.note(where, Money(0, currency), balance, f"{where}: {much}")
 
 
 def check_versions(snapshot: Snapshot, tally: Tally) -> None:

@@ -24,7 +24,7 @@ from domain.rating.periods import split
 from domain.rating.pricing import price
 from domain.tariff.published import tariff_hash, taxes_of
 from domain.tariff.tariff import Tariff
-from ledger.audit.amounts import half_up, minor
+from ledger.audit.amounts import Money, half_up, minor
 from ledger.audit.catalogue import Timeline
 from ledger.audit.flat_prices import flat_prices
 from ledger.audit.pins import pin_of
@@ -89,6 +89,22 @@ def test_minor_units_follow_the_currency() -> None:
     assert (minor("1.95", "BGN"), minor("7", "BYR")) == (195, 7)
     with pytest.raises(ValueError, match="no currency"):
         minor("1", "euro")
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [
+        (1200, "EUR", "12.00 EUR"),
+        (-7, "EUR", "-0.07 EUR"),
+        (0, "BGN", "0.00 BGN"),
+        (1200, "JPY", "1200 JPY"),
+        (1, "KWD", "0.001 KWD"),
+        (10**20, "EUR", "1000000000000000000.00 EUR"),
+        (5, "", "5 minor units of an unknown currency"),
+    ],
+)
+def test_people_are_shown_major_units(amount: int, currency: str, text: str) -> None:
+    assert str(Money(amount, currency)) == f"{Money(amount, currency)!r}" == text
 
 
 @given(

@@ -1,6 +1,7 @@
 """Whatever somebody with every right changes in the database is found, and by the check whose matter it is."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import psycopg
 import pytest
@@ -373,7 +374,8 @@ def test_a_finding_says_where_and_what_should_be_there(book: str, tamper: Tamper
     (check,) = [check for check in verify(book).failed if check.name == "balances"]
     (finding,) = check.findings
     assert finding.where == "account 5040 in EUR"
-    assert int(finding.actual) == int(finding.expected) + 7
+    expected, actual = (Decimal(each.removesuffix(" EUR")) for each in (finding.expected, finding.actual))
+    assert actual == expected + Decimal("0.07")
     assert finding.sentence == (
         f"account 5040 in EUR: the sum of debits should be {finding.expected} and is {finding.actual}"
     )
