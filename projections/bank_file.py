@@ -3,7 +3,6 @@
 A batch holds one payout, so a file has one payment information block with one transaction in it.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -12,13 +11,13 @@ from functools import cache
 from typing import Any
 
 from pyiso20022.pain.pain_001_001_09 import pain_001_001_09 as pain
-from text_unidecode import unidecode
 from xsdata.formats.dataclass.context import XmlContext
 from xsdata.formats.dataclass.serializers import XmlSerializer
 from xsdata.formats.dataclass.serializers.config import SerializerConfig
 from xsdata.models.datatype import XmlDate, XmlDateTime
 
 from domain.money import format_minor
+from projections.bank_text import NAME_MAX, bank_text
 from projections.errors import BankFileRefused
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
@@ -48,11 +47,7 @@ _SEPA_LETTERS = (
 )
 _SEPA_COUNTRIES = frozenset(_SEPA_LETTERS.split())
 
-NAME_MAX, SEPA_NAME_MAX, TEXT_MAX = 140, 70, 140
 _ACCOUNT_MAX, _CODE_MAX = 34, 35
-# The characters every bank takes (EPC217-08): Latin letters, digits and these.
-_NOT_TAKEN = re.compile(r"[^A-Za-z0-9/\-?:().,'+ ]+")
-_SPACES = re.compile(r" {2,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +59,11 @@ class PlatformAccount:
     bic: str
     account_number: str
     routing_code: str
+
+    @property
+    def country(self) -> str:
+        """The country of the account (ISO 3166)."""
+        return self.iban[:2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,7 @@ class Instruction:
     amount: int
     fired_at: datetime
     holder_name: str
+    country_code: str
     bank_account: Mapping[str, str]
 
     def __post_init__(self) -> None:
@@ -101,12 +102,6 @@ def bank_file(payout: Instruction, platform: PlatformAccount) -> bytes:
     return f"{serializer.render(_document(payout, platform), ns_map={None: NAMESPACE})}\n".encode()
 
 
-def clean(text: str, length: int = TEXT_MAX) -> str:
-    """Text as banks take it: transliterated to their characters and cut to a length; `?` when nothing is left."""
-    plain = _SPACES.sub(" ", _NOT_TAKEN.sub(" ", unidecode(text))).strip()
-    return plain[:length].strip() or "?"
-
-
 @cache
 def _context() -> XmlContext:
     """What the serializer has learned of the message's classes, kept, because looking at them takes longest."""
@@ -121,7 +116,7 @@ def _document(payout: Instruction, platform: PlatformAccount) -> pain.Document:
         cre_dt_tm=XmlDateTime.from_datetime(payout.fired_at.astimezone(UTC)),
         nb_of_txs="1",
         ctrl_sum=amount,
-        initg_pty=pain.PartyIdentification135(nm=clean(platform.name, SEPA_NAME_MAX)),
+        initg_pty=pain.PartyIdentification135(nm=bank_text(platform.name, platform.country, NAME_MAX)),
     )
     block = pain.PaymentInstruction30(
         pmt_inf_id=message_id,
@@ -141,7 +136,7 @@ def _document(payout: Instruction, platform: PlatformAccount) -> pain.Document:
 
 def _transaction(payout: Instruction, amount: Decimal) -> Any:
     transfer_id = payout.payout_id.replace("-", "")
-    remittance = clean(f"Payout {payout.operator_id} {payout.business_date.isoformat()}")
+    remittance = bank_text(f"Payout {payout.operator_id} {payout.business_date.isoformat()}")
     return pain.CreditTransferTransaction34(
         pmt_id=pain.PaymentIdentification6(instr_id=transfer_id, end_to_end_id=transfer_id),
         amt=pain.AmountType4Choice(
@@ -154,7 +149,7 @@ def _transaction(payout: Instruction, amount: Decimal) -> Any:
 
 def _debtor(payout: Instruction, platform: PlatformAccount) -> dict[str, Any]:
     """The platform's side, in the form of the account that is paid: an IBAN pays an IBAN."""
-    name = pain.PartyIdentification135(nm=clean(platform.name, _name_max(payout)))
+    name = pain.PartyIdentification135(nm=bank_text(platform.name, platform.country, NAME_MAX))
     if "iban" in payout.bank_account:
         account, agent = _iban_account(platform.iban), _agent_by_bic(platform.bic)
     else:
@@ -168,7 +163,7 @@ def _debtor(payout: Instruction, platform: PlatformAccount) -> dict[str, Any]:
 def _creditor(payout: Instruction) -> dict[str, Any]:
     account = payout.bank_account
     holder = account.get("holder") or payout.holder_name
-    party = pain.PartyIdentification135(nm=clean(holder, _name_max(payout)))
+    party = pain.PartyIdentification135(nm=bank_text(holder, account.get("iban", payout.country_code)[:2], NAME_MAX))
     if "iban" in account:
         agent = _agent_by_bic(account.get("bic"))
         return {"cdtr_agt": agent, "cdtr": party, "cdtr_acct": _iban_account(account["iban"])}
@@ -211,10 +206,6 @@ def _agent(**identification: Any) -> Any:
 
 def _is_sepa(payout: Instruction) -> bool:
     return payout.currency == "EUR" and payout.bank_account.get("iban", "")[:2] in _SEPA_COUNTRIES
-
-
-def _name_max(payout: Instruction) -> int:
-    return SEPA_NAME_MAX if _is_sepa(payout) else NAME_MAX
 
 
 def _payment_type(payout: Instruction) -> Any:
