@@ -1,5 +1,6 @@
 """Events of the catalogue: operators with their terms, locations, tariffs, roaming partners."""
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import lru_cache
@@ -12,6 +13,7 @@ from contracts.amounts import UNSIGNED_PATTERN, Currency, DecimalText, Percent, 
 from contracts.envelope import Event
 from contracts.ocpi.location import Location
 from contracts.ocpi.tariff_2_3_0 import AnyTariff, LenientTariff
+from contracts.routing_numbers import US_SCHEMES, is_routing_number
 from contracts.values import (
     ClockTime,
     Country,
@@ -61,7 +63,19 @@ UnsignedText = Annotated[
 ]
 # The form only (ISO 13616): an account that the bank does not know fails its payout and waits for another one, while
 # refusing the operator would hold up all of its sessions.
-Iban = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$")]
+_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
+_IBAN_AS_WRITTEN = r"^ *([A-Za-z] *){2}([0-9] *){2}([A-Za-z0-9] *){11,30}$"
+
+
+def _compact_iban(text: str) -> str:
+    """An IBAN as machines have it; people write it in groups of four, and banks print it so."""
+    compact = text.replace(" ", "").upper()
+    if not _IBAN.fullmatch(compact):
+        raise bad_value("is not an IBAN: two letters, two digits, then 11 to 30 letters and digits (ISO 13616)")
+    return compact
+
+
+Iban = Annotated[str, AfterValidator(_compact_iban), WithJsonSchema({"type": "string", "pattern": _IBAN_AS_WRITTEN})]
 Bic = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?$")]
 
 
@@ -119,6 +133,16 @@ class NationalAccount(Wire):
     account_number: AccountNumber
     routing_code: ClearingCode
     scheme: ClearingCode
+
+    @model_validator(mode="after")
+    def _us_banks_can_be_routed_to(self) -> "NationalAccount":
+        if self.scheme.upper() in US_SCHEMES and not is_routing_number(self.routing_code):
+            raise bad_value(
+                "is not a routing number of a US bank: nine digits whose last one checks the others (ABA); "
+                "ask the operator for it again",
+                "routing_code",
+            )
+        return self
 
 
 def _account_form(value: Any) -> str:

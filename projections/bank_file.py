@@ -4,7 +4,7 @@ A batch holds one payout, so a file has one payment information block with one t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
@@ -51,19 +51,26 @@ _ACCOUNT_MAX, _CODE_MAX = 34, 35
 
 
 @dataclass(frozen=True, slots=True)
-class PlatformAccount:
-    """The platform's own bank account, which pays: as an IBAN, and as it is known to national clearing systems."""
+class OwnAccount:
+    """A bank account of the platform's: as an IBAN, as it is known to national clearing systems, or both."""
+
+    iban: str = ""
+    bic: str = ""
+    account_number: str = ""
+    routing_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Who pays, and from which account: one for each currency that has one of its own, and one for all others."""
 
     name: str
-    iban: str
-    bic: str
-    account_number: str
-    routing_code: str
+    account: OwnAccount
+    accounts: Mapping[str, OwnAccount] = field(default_factory=dict)
 
-    @property
-    def country(self) -> str:
-        """The country of the account (ISO 3166)."""
-        return self.iban[:2]
+    def account_for(self, currency: str) -> OwnAccount:
+        """The account that pays in a currency."""
+        return self.accounts.get(currency, self.account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,7 @@ class Instruction:
                 )
 
 
-def bank_file(payout: Instruction, platform: PlatformAccount) -> bytes:
+def bank_file(payout: Instruction, platform: Platform) -> bytes:
     """The bytes of the file: UTF-8 XML, valid against pain.001.001.09, its control sum the payout's amount."""
     serializer = XmlSerializer(context=_context(), config=SerializerConfig(indent="  "))
     return f"{serializer.render(_document(payout, platform), ns_map={None: NAMESPACE})}\n".encode()
@@ -108,7 +115,7 @@ def _context() -> XmlContext:
     return XmlContext()
 
 
-def _document(payout: Instruction, platform: PlatformAccount) -> pain.Document:
+def _document(payout: Instruction, platform: Platform) -> pain.Document:
     amount = Decimal(format_minor(payout.amount, payout.currency))
     message_id = payout.batch_id.replace("-", "")
     header = pain.GroupHeader85(
@@ -116,7 +123,7 @@ def _document(payout: Instruction, platform: PlatformAccount) -> pain.Document:
         cre_dt_tm=XmlDateTime.from_datetime(payout.fired_at.astimezone(UTC)),
         nb_of_txs="1",
         ctrl_sum=amount,
-        initg_pty=pain.PartyIdentification135(nm=bank_text(platform.name, platform.country, NAME_MAX)),
+        initg_pty=pain.PartyIdentification135(nm=bank_text(platform.name, platform.account.iban[:2], NAME_MAX)),
     )
     block = pain.PaymentInstruction30(
         pmt_inf_id=message_id,
@@ -147,15 +154,17 @@ def _transaction(payout: Instruction, amount: Decimal) -> Any:
     )
 
 
-def _debtor(payout: Instruction, platform: PlatformAccount) -> dict[str, Any]:
+def _debtor(payout: Instruction, platform: Platform) -> dict[str, Any]:
     """The platform's side, in the form of the account that is paid: an IBAN pays an IBAN."""
-    name = pain.PartyIdentification135(nm=bank_text(platform.name, platform.country, NAME_MAX))
-    if "iban" in payout.bank_account:
-        account, agent = _iban_account(platform.iban), _agent_by_bic(platform.bic)
+    own = platform.account_for(payout.currency)
+    name = pain.PartyIdentification135(nm=bank_text(platform.name, own.iban[:2], NAME_MAX))
+    # An account that has one form only is named by that one: its own bank knows it.
+    if own.iban and ("iban" in payout.bank_account or not own.account_number):
+        account, agent = _iban_account(own.iban), _agent_by_bic(own.bic)
     else:
         # The code alone: whose it is, the platform's own bank knows, and no list of ours.
-        account = _numbered_account(platform.account_number)
-        agent = _agent(clr_sys_mmb_id=pain.ClearingSystemMemberIdentification2(mmb_id=platform.routing_code))
+        account = _numbered_account(own.account_number)
+        agent = _agent(clr_sys_mmb_id=pain.ClearingSystemMemberIdentification2(mmb_id=own.routing_code))
     account.ccy = payout.currency
     return {"dbtr": name, "dbtr_acct": account, "dbtr_agt": agent}
 

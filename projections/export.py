@@ -18,7 +18,7 @@ from domain.money import format_minor
 from ledger.book.journal import JournalRow, journal_rows
 from ledger.database import Role, connect
 from ledger.events.store import last_position
-from projections.bank_file import Instruction, PlatformAccount, bank_file
+from projections.bank_file import Instruction, Platform, bank_file
 from projections.deadletters import deadletter_lines
 from projections.operator_balances import COLUMNS
 from projections.queries import totals
@@ -104,7 +104,7 @@ ORDER BY operator_id, currency, business_date, attempt
 Lines: TypeAlias = Iterator[bytes]
 
 
-def export(dsn: str, directory: Path, platform: PlatformAccount, summary: Mapping[str, Any] | None = None) -> None:
+def export(dsn: str, directory: Path, platform: Platform, summary: Mapping[str, Any] | None = None) -> None:
     """Write sessions, CDRs, journal, balances, payouts, bank files, dead letters and a summary to a directory.
 
     Projections are brought up to date first and held there meanwhile; intake goes on. `summary` is added to the
@@ -257,7 +257,7 @@ _FILES: dict[str, Callable[[Cursor[TupleRow]], Lines]] = {
 }
 
 
-def _write_bank_files(cursor: Cursor[TupleRow], directory: Path, platform: PlatformAccount) -> None:
+def _write_bank_files(cursor: Cursor[TupleRow], directory: Path, platform: Platform) -> None:
     directory.mkdir(exist_ok=True)
     written = set()
     for row in _rows(cursor, _INSTRUCTIONS):

@@ -102,9 +102,17 @@ class Operator:
                 requires_approval=payout["requires_approval"],
             ),
             cdr_delay_minutes=15 if data.get("cdr_delay_minutes") is None else data["cdr_delay_minutes"],
-            bank_account={key: value for key, value in data["bank_account"].items() if value is not None},
+            bank_account=_account(data["bank_account"]),
             orphan_hours=data.get("orphan_hours"),
         )
+
+
+def _account(given: Mapping[str, str | None]) -> Mapping[str, str]:
+    """A bank account without what is not told, its IBAN without spaces and in capitals: one account, one text."""
+    account = {key: value for key, value in given.items() if value is not None}
+    if "iban" in account:
+        account["iban"] = account["iban"].replace(" ", "").upper()
+    return account
 
 
 @dataclass(frozen=True)

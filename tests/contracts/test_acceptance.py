@@ -12,6 +12,7 @@ METERED = "charging.session.metered/v1-everything"
 TARIFF = "tariff.published/v1-everything"
 LOCATION = "location.published/v1-two-chargers"
 OPERATOR = "operator.registered/v1-iban"
+US_OPERATOR = "operator.registered/v1-routing-code"
 NEWER = "tariff.published/v1-ocpi-2-3-0"
 
 GOOD: list[tuple[str, str, Any]] = [
@@ -36,6 +37,9 @@ GOOD: list[tuple[str, str, Any]] = [
     (OPERATOR, "data.payout.cutoff_time", "23:59"),
     (OPERATOR, "data.cdr_delay_minutes", ABSENT),
     (OPERATOR, "data.bank_account.bic", ABSENT),
+    (OPERATOR, "data.bank_account.iban", "NL91 ABNA 0417 1643 00"),
+    (OPERATOR, "data.bank_account.iban", "nl91abna0417164300"),
+    (US_OPERATOR, "data.bank_account.routing_code", "026009593"),
     (OPERATOR, "data.orphan_hours", 8760),
     (OPERATOR, "data.orphan_hours", None),
     (TARIFF, "data.partner", None),

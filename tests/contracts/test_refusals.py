@@ -167,9 +167,13 @@ BAD: list[tuple[str, str, Any, RefusalCode]] = [
     (ORPHANS, "data.orphan_hours", 8761, C.BAD_VALUE),
     (ORPHANS, "data.orphan_hours", 1.5, C.WRONG_TYPE),
     (OPERATOR, "data.bank_account", "NL91ABNA0417164300", C.WRONG_TYPE),
-    (OPERATOR, "data.bank_account.iban", "NL91 ABNA 0417 1643 00", C.BAD_VALUE),
+    (OPERATOR, "data.bank_account.iban", "NL91ABNA-0417-1643-00", C.BAD_VALUE),
+    (OPERATOR, "data.bank_account.iban", "NL9 ABNA 0417 1643 00", C.BAD_VALUE),
     (OPERATOR, "data.bank_account.bic", "ABNA", C.BAD_VALUE),
     (US_OPERATOR, "data.bank_account.routing_code", ABSENT, C.MISSING_FIELD),
+    (US_OPERATOR, "data.bank_account.routing_code", "021000012", C.BAD_VALUE),
+    (US_OPERATOR, "data.bank_account.routing_code", "21000021", C.BAD_VALUE),
+    (US_OPERATOR, "data.bank_account.routing_code", "000000000", C.BAD_VALUE),
     (PARTNER, "data.funding", "LATER", C.BAD_VALUE),
     (PARTNER, "data.fee.per_session", "0.001", C.BAD_VALUE),
     (PARTNER, "data.payment_terms_days", -1, C.BAD_VALUE),
@@ -262,7 +266,7 @@ def test_a_correction_that_corrects_nothing_is_refused() -> None:
 
 
 def test_account_numbers_do_not_leak_into_sentences() -> None:
-    refusal = refused(as_value(changed(OPERATOR, "data.bank_account.iban", "NL91 ABNA 0417 1643 00")))
+    refusal = refused(as_value(changed(OPERATOR, "data.bank_account.iban", "NL91-ABNA-0417164300")))
     assert "ABNA" not in refusal.sentence
 
 

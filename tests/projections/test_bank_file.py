@@ -14,9 +14,9 @@ import xmlschema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projections.bank_file import NAMESPACE, Instruction, bank_file
+from projections.bank_file import NAMESPACE, Instruction, OwnAccount, Platform, bank_file
 from projections.errors import BankFileRefused
-from tests.projections.builders import ACH_ACCOUNT, IBAN_ACCOUNT, PLATFORM, payout_key
+from tests.projections.builders import ACH_ACCOUNT, IBAN_ACCOUNT, OWN_ACCOUNT, PLATFORM, payout_key
 
 SPACE = {"p": NAMESPACE}
 KEY = payout_key()
@@ -40,9 +40,9 @@ def schema() -> Any:
     return xmlschema.XMLSchema(str(files("sepaxml") / "schemas" / "pain.001.001.09.xsd"))
 
 
-def read(payout: Instruction) -> ElementTree.Element:
+def read(payout: Instruction, platform: Platform = PLATFORM) -> ElementTree.Element:
     """The file of a payout, after it was found valid."""
-    content = bank_file(payout, PLATFORM)
+    content = bank_file(payout, platform)
     schema().validate(content.decode())
     return ElementTree.fromstring(content)
 
@@ -70,8 +70,8 @@ def test_a_file_says_what_the_payout_says() -> None:
         f"{BLOCK}/CtrlSum": "1081.00",
         f"{BLOCK}/PmtTpInf/SvcLvl/Cd": "SEPA",
         f"{BLOCK}/ReqdExctnDt/Dt": "2026-03-03",
-        f"{BLOCK}/DbtrAcct/Id/IBAN": PLATFORM.iban,
-        f"{BLOCK}/DbtrAgt/FinInstnId/BICFI": PLATFORM.bic,
+        f"{BLOCK}/DbtrAcct/Id/IBAN": OWN_ACCOUNT.iban,
+        f"{BLOCK}/DbtrAgt/FinInstnId/BICFI": OWN_ACCOUNT.bic,
         f"{BLOCK}/ChrgBr": "SLEV",
         f"{TRANSFER}/PmtId/InstrId": transfer_id,
         f"{TRANSFER}/PmtId/EndToEndId": transfer_id,
@@ -104,10 +104,26 @@ def test_an_account_number_goes_with_its_routing_code_and_clearing_system(scheme
     assert text(root, f"{member}/MmbId") == "121000358"
     assert text(root, f"{TRANSFER}/CdtrAcct/Id/Othr/Id") == "9876543"
     assert text(root, f"{TRANSFER}/Cdtr/Nm") == "Volt + Sons"
-    assert text(root, f"{BLOCK}/DbtrAcct/Id/Othr/Id") == PLATFORM.account_number
-    assert text(root, f"{BLOCK}/DbtrAgt/FinInstnId/ClrSysMmbId/MmbId") == PLATFORM.routing_code
+    assert text(root, f"{BLOCK}/DbtrAcct/Id/Othr/Id") == OWN_ACCOUNT.account_number
+    assert text(root, f"{BLOCK}/DbtrAgt/FinInstnId/ClrSysMmbId/MmbId") == OWN_ACCOUNT.routing_code
     assert text(root, f"{BLOCK}/PmtTpInf/LclInstrm/Prtry") == scheme
     assert text(root, f"{BLOCK}/ChrgBr") == "DEBT"
+
+
+@pytest.mark.parametrize("payee", [ACH_ACCOUNT, IBAN_ACCOUNT])
+def test_each_currency_is_paid_from_its_own_account(payee: dict[str, str]) -> None:
+    numbered = OwnAccount(account_number="7001", routing_code="026009593")
+    swiss = OwnAccount(iban="CH9300762011623852957", bic="POFICHBEXXX")
+    platform = Platform("WattLedger", OWN_ACCOUNT, {"USD": numbered, "CHF": swiss})
+    in_usd = read(replace(PAYOUT, currency="USD", bank_account=payee), platform)
+    assert text(in_usd, f"{BLOCK}/DbtrAcct/Id/Othr/Id") == "7001"
+    assert text(in_usd, f"{BLOCK}/DbtrAgt/FinInstnId/ClrSysMmbId/MmbId") == "026009593"
+    in_chf = read(replace(PAYOUT, currency="CHF", bank_account=payee), platform)
+    assert text(in_chf, f"{BLOCK}/DbtrAcct/Id/IBAN") == "CH9300762011623852957"
+    assert text(in_chf, f"{BLOCK}/DbtrAgt/FinInstnId/BICFI") == "POFICHBEXXX"
+    in_sek = read(replace(PAYOUT, currency="SEK", bank_account=payee), platform)
+    assert text(in_sek, f"{BLOCK}/DbtrAcct/Ccy") == "SEK"
+    assert text(in_sek, f"{BLOCK}/DbtrAcct/Id/IBAN") != "CH9300762011623852957"
 
 
 @pytest.mark.parametrize(("currency", "shown"), [("JPY", "108100"), ("EUR", "1081.00"), ("KWD", "108.100")])
