@@ -87,6 +87,13 @@ class Instruction:
     holder_name: str
     country_code: str
     bank_account: Mapping[str, str]
+    # None: made before there were calendars of bank days.
+    execution_date: date | None = None
+
+    @property
+    def execute_on(self) -> date:
+        """The day on which the bank is asked to pay."""
+        return self.execution_date or self.fired_at.astimezone(UTC).date()
 
     def __post_init__(self) -> None:
         if self.amount <= 0:
@@ -131,7 +138,7 @@ def _document(payout: Instruction, platform: Platform) -> pain.Document:
         nb_of_txs="1",
         ctrl_sum=amount,
         pmt_tp_inf=_payment_type(payout),
-        reqd_exctn_dt=pain.DateAndDateTime2Choice(dt=XmlDate.from_date(payout.fired_at.astimezone(UTC).date())),
+        reqd_exctn_dt=pain.DateAndDateTime2Choice(dt=XmlDate.from_date(payout.execute_on)),
         **_debtor(payout, platform),
         chrg_br=_charge_bearer(payout),
         cdt_trf_tx_inf=[_transaction(payout, amount)],

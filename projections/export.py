@@ -95,7 +95,7 @@ ORDER BY operator_id, currency, business_date, attempt
 # The payouts that were handed off to the bank.
 _INSTRUCTIONS = """
 SELECT payout_id, batch_id, operator_id, business_date, currency, amount, fired_at, holder_name, country_code,
-       bank_account
+       bank_account, execution_date
 FROM projection.payouts
 WHERE status <> 'AWAITING_APPROVAL'
 ORDER BY operator_id, currency, business_date, attempt

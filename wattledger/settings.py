@@ -150,6 +150,8 @@ class Settings(BaseModel):
     backlog_per_process: int = Field(default=10_000, ge=1)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    holiday_file: Path | None = None
+
     platform_name: str = Field(default="WattLedger Demo Platform", min_length=1, max_length=70)
     platform_iban: Annotated[str, AfterValidator(_well_formed_iban)] = _EXAMPLE_IBAN
     platform_bic: Annotated[str, AfterValidator(_well_formed_bic)] = _EXAMPLE_BIC

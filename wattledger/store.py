@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from contracts.holiday_calendars import use_overrides
+from wattledger.errors import SettingsError
 from wattledger.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,7 +21,14 @@ class Store:
 
     @classmethod
     def at(cls, dsn: str, bootstrap: str, settings: Settings) -> "Store":
-        """The store with these addresses, and with the clients' options from the settings."""
+        """The store with these addresses, the clients' options and the calendars of bank holidays of the settings.
+
+        Raises SettingsError when the holiday file cannot be used.
+        """
+        try:
+            use_overrides(settings.holiday_file)
+        except ValueError as error:
+            raise SettingsError(f"WATTLEDGER_HOLIDAY_FILE {error}") from None
         return cls(dsn, {"bootstrap_servers": bootstrap, **settings.kafka_client_options()}, settings)
 
     @property

@@ -291,6 +291,18 @@ TAMPERING: dict[str, tuple[str, set[str]]] = {
         _event("PayoutCreated", "business_date", "'\"2026-02-01\"'"),
         {"payouts"},
     ),
+    "a payout asks the bank to pay on a Saturday": (
+        _event("PayoutCreated", "execution_date", "'\"2026-03-07\"'", "body ->> 'calendars' = '[\"TARGET\"]'"),
+        {"payouts"},
+    ),
+    "a payout asks the bank to pay before it was made": (
+        _event("PayoutCreated", "execution_date", "'\"2025-12-31\"'", "body -> 'calendars' <> '[\"TARGET\"]'"),
+        {"payouts"},
+    ),
+    "a payout of EUR does not go by TARGET": (
+        _event("PayoutCreated", "calendars", "'[\"NL\"]'", "body ->> 'currency' = 'EUR'"),
+        {"payouts"},
+    ),
     "the bank's answer is changed": (
         (
             "UPDATE event_store.stored_events SET topic = 'payout.accepted' WHERE topic = 'payout.paid' "

@@ -163,6 +163,8 @@ BAD: list[tuple[str, str, Any, RefusalCode]] = [
     (OPERATOR, "data.payout.minimum", "1.001", C.BAD_VALUE),
     (OPERATOR, "data.payout.reserve_percent", "200", C.BAD_VALUE),
     (OPERATOR, "data.payout.business_days_only", "yes", C.WRONG_TYPE),
+    (OPERATOR, "data.payout.holiday_calendar", "ATLANTIS", C.BAD_VALUE),
+    (OPERATOR, "data.payout.holiday_calendar", "DE-XX", C.BAD_VALUE),
     (ORPHANS, "data.orphan_hours", 0, C.BAD_VALUE),
     (ORPHANS, "data.orphan_hours", 8761, C.BAD_VALUE),
     (ORPHANS, "data.orphan_hours", 1.5, C.WRONG_TYPE),

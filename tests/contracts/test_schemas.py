@@ -42,6 +42,8 @@ BEYOND_A_SCHEMA = {
     ("data.items.1.gross.amount", "-1"),
     ("data.items.1.fee.currency", "GBP"),
     ("data.country_code", "ZZ"),
+    ("data.payout.holiday_calendar", "ATLANTIS"),
+    ("data.payout.holiday_calendar", "DE-XX"),
     ("data.bank_account.routing_code", "021000012"),
     ("data.bank_account.routing_code", "21000021"),
     ("data.bank_account.routing_code", "000000000"),
