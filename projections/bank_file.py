@@ -1,14 +1,16 @@
-"""The bank file of a payout batch: an ISO 20022 customer credit transfer, pain.001.001.09, the same bytes every time.
+"""The bank file of a run: an ISO 20022 customer credit transfer, pain.001.001.09, the same bytes every time.
 
-A batch holds one payout, so a file has one payment information block with one transaction in it.
+A file is of one run, one account that pays and one currency. It has a block of payment information for each day of
+execution and kind of transfer, which the bank books as one amount, and in it a transaction for each payout.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from pyiso20022.pain.pain_001_001_09 import pain_001_001_09 as pain
 from xsdata.formats.dataclass.context import XmlContext
@@ -78,7 +80,6 @@ class Instruction:
     """What a bank file has to say of a payout; `fired_at` is when it was handed off, `amount` is in minor units."""
 
     payout_id: str
-    batch_id: str
     operator_id: str
     business_date: date
     currency: str
@@ -110,10 +111,14 @@ class Instruction:
                 )
 
 
-def bank_file(payout: Instruction, platform: Platform) -> bytes:
-    """The bytes of the file: UTF-8 XML, valid against pain.001.001.09, its control sum the payout's amount."""
+def bank_file(file_id: UUID, payouts: Sequence[Instruction], platform: Platform, made_at: datetime) -> bytes:
+    """The bytes of the file: UTF-8 XML, valid against pain.001.001.09, its control sum the sum of the payouts.
+
+    The payouts are of one currency and one form of account, in the order in which they are to stand.
+    """
     serializer = XmlSerializer(context=_context(), config=SerializerConfig(indent="  "))
-    return f"{serializer.render(_document(payout, platform), ns_map={None: NAMESPACE})}\n".encode()
+    document = _document(file_id.hex, payouts, platform, made_at)
+    return f"{serializer.render(document, ns_map={None: NAMESPACE})}\n".encode()
 
 
 @cache
@@ -122,33 +127,57 @@ def _context() -> XmlContext:
     return XmlContext()
 
 
-def _document(payout: Instruction, platform: Platform) -> pain.Document:
-    amount = Decimal(format_minor(payout.amount, payout.currency))
-    message_id = payout.batch_id.replace("-", "")
+def _document(
+    message_id: str, payouts: Sequence[Instruction], platform: Platform, made_at: datetime
+) -> pain.Document:
     header = pain.GroupHeader85(
         msg_id=message_id,
-        cre_dt_tm=XmlDateTime.from_datetime(payout.fired_at.astimezone(UTC)),
-        nb_of_txs="1",
-        ctrl_sum=amount,
+        cre_dt_tm=XmlDateTime.from_datetime(made_at.astimezone(UTC)),
+        nb_of_txs=str(len(payouts)),
+        ctrl_sum=_sum(payouts),
         initg_pty=pain.PartyIdentification135(nm=bank_text(platform.name, platform.account.iban[:2], NAME_MAX)),
     )
-    block = pain.PaymentInstruction30(
-        pmt_inf_id=message_id,
-        pmt_mtd=pain.PaymentMethod3Code.TRF,
-        nb_of_txs="1",
-        ctrl_sum=amount,
-        pmt_tp_inf=_payment_type(payout),
-        reqd_exctn_dt=pain.DateAndDateTime2Choice(dt=XmlDate.from_date(payout.execute_on)),
-        **_debtor(payout, platform),
-        chrg_br=_charge_bearer(payout),
-        cdt_trf_tx_inf=[_transaction(payout, amount)],
-    )
+    blocks: dict[tuple[str, ...], list[Instruction]] = {}
+    for payout in payouts:
+        blocks.setdefault(_block_of(payout), []).append(payout)
+    # The number makes the id of a block its own, in at most 35 characters (Max35Text).
+    information = [
+        _block(f"{message_id}-{number}", members, platform)
+        for number, (_, members) in enumerate(sorted(blocks.items()), 1)
+    ]
     return pain.Document(
-        cstmr_cdt_trf_initn=pain.CustomerCreditTransferInitiationV09(grp_hdr=header, pmt_inf=[block])
+        cstmr_cdt_trf_initn=pain.CustomerCreditTransferInitiationV09(grp_hdr=header, pmt_inf=information)
     )
 
 
-def _transaction(payout: Instruction, amount: Decimal) -> Any:
+def _block_of(payout: Instruction) -> tuple[str, ...]:
+    """What all transactions of a block have in common, besides what those of the file do."""
+    scheme = payout.bank_account.get("scheme", "")
+    return payout.execute_on.isoformat(), "SEPA" if _is_sepa(payout) else "", scheme
+
+
+def _block(block_id: str, payouts: Sequence[Instruction], platform: Platform) -> Any:
+    first = payouts[0]
+    return pain.PaymentInstruction30(
+        pmt_inf_id=block_id,
+        pmt_mtd=pain.PaymentMethod3Code.TRF,
+        btch_bookg=True,
+        nb_of_txs=str(len(payouts)),
+        ctrl_sum=_sum(payouts),
+        pmt_tp_inf=_payment_type(first),
+        reqd_exctn_dt=pain.DateAndDateTime2Choice(dt=XmlDate.from_date(first.execute_on)),
+        **_debtor(first, platform),
+        chrg_br=_charge_bearer(first),
+        cdt_trf_tx_inf=[_transaction(payout) for payout in payouts],
+    )
+
+
+def _sum(payouts: Sequence[Instruction]) -> Decimal:
+    return Decimal(format_minor(sum(payout.amount for payout in payouts), payouts[0].currency))
+
+
+def _transaction(payout: Instruction) -> Any:
+    amount = Decimal(format_minor(payout.amount, payout.currency))
     transfer_id = payout.payout_id.replace("-", "")
     remittance = bank_text(f"Payout {payout.operator_id} {payout.business_date.isoformat()}")
     return pain.CreditTransferTransaction34(

@@ -66,13 +66,14 @@ WHERE operator_id = %(operator_id)s AND (NOT settled OR (partner IS NOT NULL AND
 }
 
 
-def _bank_calendar(name: str) -> BankCalendar | None:
+def bank_calendar(name: str) -> BankCalendar | None:
+    """The calendar of bank holidays of that name; None when there is none."""
     found = holiday_calendar(name) if name else None
     return BankCalendar(found.name, found.version, found.weekend, found.closed_in) if found else None
 
 
 def _empty() -> Catalogue:
-    return Catalogue(calendars=_bank_calendar)
+    return Catalogue(calendars=bank_calendar)
 
 
 @dataclass(slots=True)
