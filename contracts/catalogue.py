@@ -10,8 +10,10 @@ from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Ta
 
 from contracts.amounts import UNSIGNED_PATTERN, Currency, DecimalText, Percent, check_decimals
 from contracts.envelope import Event
+from contracts.holiday_calendars import holiday_calendar
 from contracts.ocpi.location import Location
 from contracts.ocpi.tariff_2_3_0 import AnyTariff, LenientTariff
+from contracts.routing_numbers import US_SCHEMES, is_routing_number
 from contracts.values import (
     IBAN_PATTERN,
     ClockTime,
@@ -84,6 +86,18 @@ def _says_something(name: str) -> str:
 
 TaxName = Annotated[Name, AfterValidator(_says_something), Field(json_schema_extra={"pattern": r"\S"})]
 
+
+def _known_calendar(name: str) -> str:
+    if holiday_calendar(name) is None:
+        raise bad_value(
+            "is no calendar of bank holidays; send TARGET, a country such as NL, a part of one such as DE-BY, or a "
+            "name of the holiday file"
+        )
+    return name
+
+
+KnownCalendar = Annotated[Identifier, AfterValidator(_known_calendar)]
+
 # Up to a year: a session without an end is closed by then, or its operator never wants that.
 OrphanHours = Annotated[int, Field(ge=1, le=8760)]
 
@@ -101,7 +115,7 @@ class PayoutTerms(Wire):
 
     cutoff_time: ClockTime
     business_days_only: bool
-    holiday_calendar: Identifier | None = None
+    holiday_calendar: KnownCalendar | None = None
     delay_days: Days
     minimum: UnsignedText
     reserve_percent: Percent
@@ -124,6 +138,16 @@ class NationalAccount(Wire):
     account_number: AccountNumber
     routing_code: ClearingCode
     scheme: ClearingCode
+
+    @model_validator(mode="after")
+    def _us_banks_can_be_routed_to(self) -> "NationalAccount":
+        if self.scheme.upper() in US_SCHEMES and not is_routing_number(self.routing_code):
+            raise bad_value(
+                "is not a routing number of a US bank: nine digits whose last one checks the others (ABA); "
+                "ask the operator for it again",
+                "routing_code",
+            )
+        return self
 
 
 def _account_form(value: Any) -> str:

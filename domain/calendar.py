@@ -1,12 +1,14 @@
-"""Business dates: local days that begin at an operator's cut-off, and the moments at which they open and close."""
+"""Business dates: local days that begin at an operator's cut-off, when they open, and on which banks work."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from domain.wall_clock import offset_change
 
-SATURDAY = 5
 ONE_DAY = timedelta(days=1)
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -68,12 +70,47 @@ def _end_of_gap(local: datetime, time_zone: ZoneInfo) -> datetime:
     return offset_change(before, after, time_zone)
 
 
-def add_days(day: date, count: int, business_days_only: bool) -> date:
-    """`count` days later; with business days only, each step lands on the next Monday to Friday (rule P3)."""
+def _no_holidays(_year: int) -> frozenset[date]:
+    return frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class BankCalendar:
+    """The days on which banks work: all but `weekend` (weekdays from Monday, 0) and those closed in a year."""
+
+    name: str
+    version: str = ""
+    weekend: frozenset[int] = frozenset({5, 6})
+    closed_in: Callable[[int], frozenset[date]] = _no_holidays
+
+    def is_open(self, day: date) -> bool:
+        """Whether banks work on a day."""
+        return day.weekday() not in self.weekend and day not in self.closed_in(day.year)
+
+
+# Where no calendar of holidays is known.
+MONDAY_TO_FRIDAY = BankCalendar("MONDAY_TO_FRIDAY")
+
+Calendars: TypeAlias = Callable[[str], BankCalendar | None]
+"""Gives the calendar of a name (`TARGET`, `NL`); None where there is none of that name."""
+
+
+def no_calendars(_name: str) -> BankCalendar | None:
+    """Knows no calendar."""
+    return None
+
+
+def add_days(day: date, count: int, business_days_only: bool, calendar: BankCalendar = MONDAY_TO_FRIDAY) -> date:
+    """`count` days later; with business days only, each step lands on the next day that is one (rule P3)."""
     if not business_days_only:
         return day + timedelta(days=count)
     for _ in range(count):
+        day = next_open(day + ONE_DAY, calendar)
+    return day
+
+
+def next_open(day: date, *calendars: BankCalendar) -> date:
+    """That day, or the first one after it on which all calendars are open (rule P4, "following")."""
+    while not all(calendar.is_open(day) for calendar in calendars):
         day += ONE_DAY
-        while day.weekday() >= SATURDAY:
-            day += ONE_DAY
     return day

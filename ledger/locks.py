@@ -16,5 +16,8 @@ SHARD = 7402
 # One clock at a time fires payout runs, for its transaction.
 CLOCK = 7403
 
+# One process at a time makes bank files, for its transaction.
+BANK_FILES = 7405
+
 # One relay at a time empties the outbox, for its transaction.
 RELAY = (7403, 1)

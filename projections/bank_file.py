@@ -1,24 +1,25 @@
-"""The bank file of a payout batch: an ISO 20022 customer credit transfer, pain.001.001.09, the same bytes every time.
+"""The bank file of a run: an ISO 20022 customer credit transfer, pain.001.001.09, the same bytes every time.
 
-A batch holds one payout, so a file has one payment information block with one transaction in it.
+A file is of one run, one account that pays and one currency. It has a block of payment information for each day of
+execution and kind of transfer, which the bank books as one amount, and in it a transaction for each payout.
 """
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from pyiso20022.pain.pain_001_001_09 import pain_001_001_09 as pain
-from text_unidecode import unidecode
 from xsdata.formats.dataclass.context import XmlContext
 from xsdata.formats.dataclass.serializers import XmlSerializer
 from xsdata.formats.dataclass.serializers.config import SerializerConfig
 from xsdata.models.datatype import XmlDate, XmlDateTime
 
 from domain.money import format_minor
+from projections.bank_text import NAME_MAX, bank_text
 from projections.errors import BankFileRefused
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
@@ -48,22 +49,30 @@ _SEPA_LETTERS = (
 )
 _SEPA_COUNTRIES = frozenset(_SEPA_LETTERS.split())
 
-NAME_MAX, SEPA_NAME_MAX, TEXT_MAX = 140, 70, 140
 _ACCOUNT_MAX, _CODE_MAX = 34, 35
-# The characters every bank takes (EPC217-08): Latin letters, digits and these.
-_NOT_TAKEN = re.compile(r"[^A-Za-z0-9/\-?:().,'+ ]+")
-_SPACES = re.compile(r" {2,}")
 
 
 @dataclass(frozen=True, slots=True)
-class PlatformAccount:
-    """The platform's own bank account, which pays: as an IBAN, and as it is known to national clearing systems."""
+class OwnAccount:
+    """A bank account of the platform's: as an IBAN, as it is known to national clearing systems, or both."""
+
+    iban: str = ""
+    bic: str = ""
+    account_number: str = ""
+    routing_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Who pays, and from which account: one for each currency that has one of its own, and one for all others."""
 
     name: str
-    iban: str
-    bic: str
-    account_number: str
-    routing_code: str
+    account: OwnAccount
+    accounts: Mapping[str, OwnAccount] = field(default_factory=dict)
+
+    def account_for(self, currency: str) -> OwnAccount:
+        """The account that pays in a currency."""
+        return self.accounts.get(currency, self.account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +80,21 @@ class Instruction:
     """What a bank file has to say of a payout; `fired_at` is when it was handed off, `amount` is in minor units."""
 
     payout_id: str
-    batch_id: str
     operator_id: str
     business_date: date
     currency: str
     amount: int
     fired_at: datetime
     holder_name: str
+    country_code: str
     bank_account: Mapping[str, str]
+    # None: made before there were calendars of bank days.
+    execution_date: date | None = None
+
+    @property
+    def execute_on(self) -> date:
+        """The day on which the bank is asked to pay."""
+        return self.execution_date or self.fired_at.astimezone(UTC).date()
 
     def __post_init__(self) -> None:
         if self.amount <= 0:
@@ -95,16 +111,14 @@ class Instruction:
                 )
 
 
-def bank_file(payout: Instruction, platform: PlatformAccount) -> bytes:
-    """The bytes of the file: UTF-8 XML, valid against pain.001.001.09, its control sum the payout's amount."""
+def bank_file(file_id: UUID, payouts: Sequence[Instruction], platform: Platform, made_at: datetime) -> bytes:
+    """The bytes of the file: UTF-8 XML, valid against pain.001.001.09, its control sum the sum of the payouts.
+
+    The payouts are of one currency and one form of account, in the order in which they are to stand.
+    """
     serializer = XmlSerializer(context=_context(), config=SerializerConfig(indent="  "))
-    return f"{serializer.render(_document(payout, platform), ns_map={None: NAMESPACE})}\n".encode()
-
-
-def clean(text: str, length: int = TEXT_MAX) -> str:
-    """Text as banks take it: transliterated to their characters and cut to a length; `?` when nothing is left."""
-    plain = _SPACES.sub(" ", _NOT_TAKEN.sub(" ", unidecode(text))).strip()
-    return plain[:length].strip() or "?"
+    document = _document(file_id.hex, payouts, platform, made_at)
+    return f"{serializer.render(document, ns_map={None: NAMESPACE})}\n".encode()
 
 
 @cache
@@ -113,35 +127,59 @@ def _context() -> XmlContext:
     return XmlContext()
 
 
-def _document(payout: Instruction, platform: PlatformAccount) -> pain.Document:
-    amount = Decimal(format_minor(payout.amount, payout.currency))
-    message_id = payout.batch_id.replace("-", "")
+def _document(
+    message_id: str, payouts: Sequence[Instruction], platform: Platform, made_at: datetime
+) -> pain.Document:
     header = pain.GroupHeader85(
         msg_id=message_id,
-        cre_dt_tm=XmlDateTime.from_datetime(payout.fired_at.astimezone(UTC)),
-        nb_of_txs="1",
-        ctrl_sum=amount,
-        initg_pty=pain.PartyIdentification135(nm=clean(platform.name, SEPA_NAME_MAX)),
+        cre_dt_tm=XmlDateTime.from_datetime(made_at.astimezone(UTC)),
+        nb_of_txs=str(len(payouts)),
+        ctrl_sum=_sum(payouts),
+        initg_pty=pain.PartyIdentification135(nm=bank_text(platform.name, platform.account.iban[:2], NAME_MAX)),
     )
-    block = pain.PaymentInstruction30(
-        pmt_inf_id=message_id,
-        pmt_mtd=pain.PaymentMethod3Code.TRF,
-        nb_of_txs="1",
-        ctrl_sum=amount,
-        pmt_tp_inf=_payment_type(payout),
-        reqd_exctn_dt=pain.DateAndDateTime2Choice(dt=XmlDate.from_date(payout.fired_at.astimezone(UTC).date())),
-        **_debtor(payout, platform),
-        chrg_br=_charge_bearer(payout),
-        cdt_trf_tx_inf=[_transaction(payout, amount)],
-    )
+    blocks: dict[tuple[str, ...], list[Instruction]] = {}
+    for payout in payouts:
+        blocks.setdefault(_block_of(payout), []).append(payout)
+    # The number makes the id of a block its own, in at most 35 characters (Max35Text).
+    information = [
+        _block(f"{message_id}-{number}", members, platform)
+        for number, (_, members) in enumerate(sorted(blocks.items()), 1)
+    ]
     return pain.Document(
-        cstmr_cdt_trf_initn=pain.CustomerCreditTransferInitiationV09(grp_hdr=header, pmt_inf=[block])
+        cstmr_cdt_trf_initn=pain.CustomerCreditTransferInitiationV09(grp_hdr=header, pmt_inf=information)
     )
 
 
-def _transaction(payout: Instruction, amount: Decimal) -> Any:
+def _block_of(payout: Instruction) -> tuple[str, ...]:
+    """What all transactions of a block have in common, besides what those of the file do."""
+    scheme = payout.bank_account.get("scheme", "")
+    return payout.execute_on.isoformat(), "SEPA" if _is_sepa(payout) else "", scheme
+
+
+def _block(block_id: str, payouts: Sequence[Instruction], platform: Platform) -> Any:
+    first = payouts[0]
+    return pain.PaymentInstruction30(
+        pmt_inf_id=block_id,
+        pmt_mtd=pain.PaymentMethod3Code.TRF,
+        btch_bookg=True,
+        nb_of_txs=str(len(payouts)),
+        ctrl_sum=_sum(payouts),
+        pmt_tp_inf=_payment_type(first),
+        reqd_exctn_dt=pain.DateAndDateTime2Choice(dt=XmlDate.from_date(first.execute_on)),
+        **_debtor(first, platform),
+        chrg_br=_charge_bearer(first),
+        cdt_trf_tx_inf=[_transaction(payout) for payout in payouts],
+    )
+
+
+def _sum(payouts: Sequence[Instruction]) -> Decimal:
+    return Decimal(format_minor(sum(payout.amount for payout in payouts), payouts[0].currency))
+
+
+def _transaction(payout: Instruction) -> Any:
+    amount = Decimal(format_minor(payout.amount, payout.currency))
     transfer_id = payout.payout_id.replace("-", "")
-    remittance = clean(f"Payout {payout.operator_id} {payout.business_date.isoformat()}")
+    remittance = bank_text(f"Payout {payout.operator_id} {payout.business_date.isoformat()}")
     return pain.CreditTransferTransaction34(
         pmt_id=pain.PaymentIdentification6(instr_id=transfer_id, end_to_end_id=transfer_id),
         amt=pain.AmountType4Choice(
@@ -152,15 +190,17 @@ def _transaction(payout: Instruction, amount: Decimal) -> Any:
     )
 
 
-def _debtor(payout: Instruction, platform: PlatformAccount) -> dict[str, Any]:
+def _debtor(payout: Instruction, platform: Platform) -> dict[str, Any]:
     """The platform's side, in the form of the account that is paid: an IBAN pays an IBAN."""
-    name = pain.PartyIdentification135(nm=clean(platform.name, _name_max(payout)))
-    if "iban" in payout.bank_account:
-        account, agent = _iban_account(platform.iban), _agent_by_bic(platform.bic)
+    own = platform.account_for(payout.currency)
+    name = pain.PartyIdentification135(nm=bank_text(platform.name, own.iban[:2], NAME_MAX))
+    # An account that has one form only is named by that one: its own bank knows it.
+    if own.iban and ("iban" in payout.bank_account or not own.account_number):
+        account, agent = _iban_account(own.iban), _agent_by_bic(own.bic)
     else:
         # The code alone: whose it is, the platform's own bank knows, and no list of ours.
-        account = _numbered_account(platform.account_number)
-        agent = _agent(clr_sys_mmb_id=pain.ClearingSystemMemberIdentification2(mmb_id=platform.routing_code))
+        account = _numbered_account(own.account_number)
+        agent = _agent(clr_sys_mmb_id=pain.ClearingSystemMemberIdentification2(mmb_id=own.routing_code))
     account.ccy = payout.currency
     return {"dbtr": name, "dbtr_acct": account, "dbtr_agt": agent}
 
@@ -168,7 +208,7 @@ def _debtor(payout: Instruction, platform: PlatformAccount) -> dict[str, Any]:
 def _creditor(payout: Instruction) -> dict[str, Any]:
     account = payout.bank_account
     holder = account.get("holder") or payout.holder_name
-    party = pain.PartyIdentification135(nm=clean(holder, _name_max(payout)))
+    party = pain.PartyIdentification135(nm=bank_text(holder, account.get("iban", payout.country_code)[:2], NAME_MAX))
     if "iban" in account:
         agent = _agent_by_bic(account.get("bic"))
         return {"cdtr_agt": agent, "cdtr": party, "cdtr_acct": _iban_account(account["iban"])}
@@ -211,10 +251,6 @@ def _agent(**identification: Any) -> Any:
 
 def _is_sepa(payout: Instruction) -> bool:
     return payout.currency == "EUR" and payout.bank_account.get("iban", "")[:2] in _SEPA_COUNTRIES
-
-
-def _name_max(payout: Instruction) -> int:
-    return SEPA_NAME_MAX if _is_sepa(payout) else NAME_MAX
 
 
 def _payment_type(payout: Instruction) -> Any:

@@ -6,6 +6,7 @@ snapshot; each is written under another name and then put in place, so that nobo
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import IO, Any, LiteralString, TypeAlias
@@ -18,8 +19,9 @@ from domain.money import format_minor
 from ledger.book.journal import JournalRow, journal_rows
 from ledger.database import Role, connect
 from ledger.events.store import last_position
-from projections.bank_file import Instruction, PlatformAccount, bank_file
+from projections.bank_file import Platform
 from projections.deadletters import deadletter_lines
+from projections.handoff import files_to_write, make_files, names_of_files, note_hand_off, waiting_for_files
 from projections.operator_balances import COLUMNS
 from projections.queries import totals
 from projections.runner import Progress, advance, catch_up
@@ -92,24 +94,24 @@ FROM projection.payouts
 ORDER BY operator_id, currency, business_date, attempt
 """
 
-# The payouts that were handed off to the bank.
-_INSTRUCTIONS = """
-SELECT payout_id, batch_id, operator_id, business_date, currency, amount, fired_at, holder_name, bank_account
-FROM projection.payouts
-WHERE status <> 'AWAITING_APPROVAL'
-ORDER BY operator_id, currency, business_date, attempt
-"""
-
 Lines: TypeAlias = Iterator[bytes]
 
 
-def export(dsn: str, directory: Path, platform: PlatformAccount, summary: Mapping[str, Any] | None = None) -> None:
+def export(
+    dsn: str,
+    directory: Path,
+    platform: Platform,
+    summary: Mapping[str, Any] | None = None,
+    *,
+    every_bank_file: bool = False,
+    made_at: datetime | None = None,
+) -> None:
     """Write sessions, CDRs, journal, balances, payouts, bank files, dead letters and a summary to a directory.
 
     Projections are brought up to date first and held there meanwhile; intake goes on. `summary` is added to the
-    totals of the store. Files of another run with the same names are replaced, and bank files of payouts that the
-    store does not have are removed from `batches`. Raises OSError, and BankFileRefused for a payout that no bank
-    file can state.
+    totals of the store. Files of another run with the same names are replaced, and bank files that the store did not
+    make are removed from `batches`. A bank file is made once and written once; `every_bank_file`: again. `made_at` as
+    in `make_files`. Raises OSError, and BankFileRefused for a payout that no bank file can state.
     """
     catch_up(dsn)
     directory.mkdir(parents=True, exist_ok=True)
@@ -121,7 +123,8 @@ def export(dsn: str, directory: Path, platform: PlatformAccount, summary: Mappin
             for name, lines in _FILES.items():
                 with _replacing(directory / name) as file:
                     file.writelines(lines(cursor))
-            _write_bank_files(cursor, directory / "batches", platform)
+            make_files(dsn, waiting_for_files(cursor), platform, made_at)
+            _write_bank_files(dsn, directory / "batches", again=every_bank_file)
             with _replacing(directory / "summary.json") as file:
                 file.write(_summary(totals(cursor), summary or {}))
 
@@ -256,18 +259,19 @@ _FILES: dict[str, Callable[[Cursor[TupleRow]], Lines]] = {
 }
 
 
-def _write_bank_files(cursor: Cursor[TupleRow], directory: Path, platform: PlatformAccount) -> None:
+def _write_bank_files(dsn: str, directory: Path, *, again: bool) -> None:
     directory.mkdir(exist_ok=True)
-    written = set()
-    for row in _rows(cursor, _INSTRUCTIONS):
-        instruction = Instruction(*row)
-        name = f"{instruction.batch_id}.xml"
-        with _replacing(directory / name) as file:
-            file.write(bank_file(instruction, platform))
-        written.add(name)
-    for path in sorted(directory.glob("*.xml")):
-        if path.name not in written:
-            path.unlink()
+    with connect(dsn, Role.PROJECTOR) as connection, connection.cursor() as cursor:
+        written = []
+        for made in files_to_write(cursor, again=again):
+            with _replacing(directory / made.name) as file:
+                file.write(made.content)
+            written.append(made.name)
+        known = names_of_files(cursor)
+        for path in sorted(directory.glob("*.xml")):
+            if path.name not in known:
+                path.unlink()
+        note_hand_off(cursor, written)
 
 
 def _summary(counts: Mapping[str, int], given: Mapping[str, Any]) -> bytes:

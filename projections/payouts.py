@@ -14,14 +14,18 @@ from ledger.events.codec import decode, dump
 _PUT = """
 INSERT INTO projection.payout_row (generation, operator_id, currency, business_date, attempt, payout_id, batch_id,
                                    amount, reserve, status, status_at, fired_at, reissue_of, holder_name,
-                                   country_code, bank_account, entry_ids)
+                                   country_code, bank_account, entry_ids, execution_date, time_zone, calendars,
+                                   calendar_versions)
 SELECT %s, made.operator_id, made.currency, made.business_date, made.attempt, made.payout_id, made.batch_id,
        made.amount, made.reserve, made.status, made.fired_at, made.fired_at, made.reissue_of, made.holder_name,
-       made.country_code, made.bank_account, made.entry_ids::uuid[]
+       made.country_code, made.bank_account, made.entry_ids::uuid[], made.execution_date, made.time_zone,
+       made.calendars::text[], made.calendar_versions::text[]
 FROM unnest(%s::text[], %s::text[], %s::date[], %s::int[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],
-            %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::jsonb[], %s::text[])
+            %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::jsonb[], %s::text[], %s::date[],
+            %s::text[], %s::text[], %s::text[])
     AS made (operator_id, currency, business_date, attempt, payout_id, batch_id, amount, reserve, status, fired_at,
-             reissue_of, holder_name, country_code, bank_account, entry_ids)
+             reissue_of, holder_name, country_code, bank_account, entry_ids, execution_date, time_zone, calendars,
+             calendar_versions)
 ON CONFLICT (generation, operator_id, currency, business_date, attempt) DO NOTHING
 """
 
@@ -32,6 +36,12 @@ SET status = latest.status, status_at = latest.at, reason = latest.reason
 FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::text[]) AS latest (payout_id, status, at, reason)
 WHERE kept.generation = %s AND kept.payout_id = latest.payout_id
 """
+
+
+def _array_text(values: Sequence[str]) -> str:
+    """The text of an array of texts, each in quotes."""
+    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return "{" + ",".join(f'"{each}"' for each in quoted) + "}"
 
 
 def _row(made: PayoutCreated) -> tuple[object, ...]:
@@ -51,6 +61,10 @@ def _row(made: PayoutCreated) -> tuple[object, ...]:
         made.country_code,
         dump(made.bank_account).decode(),
         f"{{{','.join(sorted(str(UUID(entry_id)) for entry_id in made.entry_ids))}}}",
+        made.execution_date,
+        made.time_zone,
+        _array_text(made.calendars),
+        _array_text(made.calendar_versions),
     )
 
 

@@ -6,7 +6,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+import orjson
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from wattledger.errors import SettingsError
 
@@ -81,6 +91,34 @@ def _broker_addresses(text: str) -> str:
     return text.replace(" ", "")
 
 
+def _from_json(given: Any) -> Any:
+    if not isinstance(given, str):
+        return given
+    try:
+        return orjson.loads(given)
+    except orjson.JSONDecodeError:
+        raise ValueError('is not JSON such as {"USD": {"account_number": "...", "routing_code": "..."}}') from None
+
+
+class CurrencyAccount(BaseModel):
+    """The platform's account for one currency: `iban` (and `bic`), `account_number` with `routing_code`, or both."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    iban: Annotated[str, AfterValidator(_well_formed_iban)] | None = None
+    bic: Annotated[str, AfterValidator(_well_formed_bic)] | None = None
+    account_number: str | None = Field(default=None, min_length=1, max_length=34)
+    routing_code: str | None = Field(default=None, min_length=1, max_length=35)
+
+    @model_validator(mode="after")
+    def _is_an_account(self) -> Self:
+        if (self.account_number is None) != (self.routing_code is None):
+            raise ValueError("needs account_number and routing_code together")
+        if self.iban is None and self.account_number is None:
+            raise ValueError("names no account: give iban, or account_number and routing_code")
+        return self
+
+
 def _processors() -> int:
     """As many as this process may use, but no more than one committing writer of events keeps busy."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -112,11 +150,16 @@ class Settings(BaseModel):
     backlog_per_process: int = Field(default=10_000, ge=1)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    holiday_file: Path | None = None
+
     platform_name: str = Field(default="WattLedger Demo Platform", min_length=1, max_length=70)
     platform_iban: Annotated[str, AfterValidator(_well_formed_iban)] = _EXAMPLE_IBAN
     platform_bic: Annotated[str, AfterValidator(_well_formed_bic)] = _EXAMPLE_BIC
     platform_account_number: str = Field(default="000123456789", min_length=1, max_length=34)
     platform_routing_code: str = Field(default="021000021", min_length=1, max_length=35)
+    platform_accounts: Annotated[dict[str, CurrencyAccount], BeforeValidator(_from_json)] = Field(
+        default_factory=dict
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -133,6 +176,22 @@ class Settings(BaseModel):
                 if getattr(self, name) is None:
                     protocol = self.kafka_security_protocol.value
                     raise ValueError(f"{ENV_PREFIX}{name.upper()} is not set and {protocol} needs it")
+        return self
+
+    @model_validator(mode="after")
+    def _accounts_are_of_currencies(self) -> Self:
+        if not self.platform_accounts:
+            return self
+        from contracts.currencies import EXPONENT_OF  # Imported here: most stores have one account.
+        from contracts.routing_numbers import is_routing_number
+
+        for currency, account in self.platform_accounts.items():
+            if currency not in EXPONENT_OF:
+                raise ValueError(f"{ENV_PREFIX}PLATFORM_ACCOUNTS names {currency}, which is no ISO 4217 currency")
+            if currency == "USD" and account.routing_code and not is_routing_number(account.routing_code):
+                raise ValueError(
+                    f"{ENV_PREFIX}PLATFORM_ACCOUNTS has {account.routing_code} for USD, which is no routing number"
+                )
         return self
 
     @model_validator(mode="after")

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from contracts.holiday_calendars import use_overrides
+from wattledger.errors import SettingsError
 from wattledger.settings import Settings
 
 if TYPE_CHECKING:
-    from projections.bank_file import PlatformAccount
+    from projections.bank_file import Platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +21,25 @@ class Store:
 
     @classmethod
     def at(cls, dsn: str, bootstrap: str, settings: Settings) -> "Store":
-        """The store with these addresses, and with the clients' options from the settings."""
+        """The store with these addresses, the clients' options and the calendars of bank holidays of the settings.
+
+        Raises SettingsError when the holiday file cannot be used.
+        """
+        try:
+            use_overrides(settings.holiday_file)
+        except ValueError as error:
+            raise SettingsError(f"WATTLEDGER_HOLIDAY_FILE {error}") from None
         return cls(dsn, {"bootstrap_servers": bootstrap, **settings.kafka_client_options()}, settings)
 
     @property
-    def platform(self) -> "PlatformAccount":
-        """The account that pays."""
-        from projections.bank_file import PlatformAccount  # Here: processes that share work need no bank files.
+    def platform(self) -> "Platform":
+        """Who pays, and from which accounts."""
+        from projections.bank_file import OwnAccount, Platform  # Here: processes that share work need no bank files.
 
         s = self.settings
-        return PlatformAccount(
-            name=s.platform_name,
-            iban=s.platform_iban,
-            bic=s.platform_bic,
-            account_number=s.platform_account_number,
-            routing_code=s.platform_routing_code,
-        )
+        account = OwnAccount(s.platform_iban, s.platform_bic, s.platform_account_number, s.platform_routing_code)
+        accounts = {
+            currency: OwnAccount(own.iban or "", own.bic or "", own.account_number or "", own.routing_code or "")
+            for currency, own in s.platform_accounts.items()
+        }
+        return Platform(s.platform_name, account, accounts)

@@ -126,7 +126,13 @@ def _gateway(store: Store) -> Iterator[Gateway]:
 
 
 def settle(
-    store: Store, files: Sequence[str], out: Path, until: datetime | None, on_progress: OnProgress
+    store: Store,
+    files: Sequence[str],
+    out: Path,
+    until: datetime | None,
+    on_progress: OnProgress,
+    *,
+    every_bank_file: bool = False,
 ) -> dict[str, Any]:
     """The main job: publish the events of files, consume, do what the clock drives, project, send, write files.
 
@@ -147,7 +153,7 @@ def settle(
     seconds = time.monotonic() - began
     summary = taken_document(taken, seconds, events_in)
     on_progress("writing files", 0, None)
-    patiently(lambda: export(store.dsn, out, store.platform, summary))
+    patiently(lambda: export(store.dsn, out, store.platform, summary, every_bank_file=every_bank_file))
     return summary
 
 

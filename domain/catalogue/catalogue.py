@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, TypeAlias
 
-from domain.calendar import BEGINNING, instant
+from domain.calendar import BEGINNING, Calendars, instant, no_calendars
 from domain.catalogue.orders import OperatorOrders, RatingOrder
 from domain.catalogue.parties import Location, Operator, Partner
 from domain.catalogue.versions import Version, Versions
@@ -21,7 +21,7 @@ class Catalogue:
 
     `tariffs` are those for everybody, by operator and id; `partner_tariffs` those that a roaming partner was given,
     by operator and partner, then by id: timelines of their own. `revision` counts the publications: what was derived
-    from one revision holds until the next.
+    from one revision holds until the next. `calendars` are those of bank holidays, by name.
     """
 
     operators: dict[str, Versions[Operator]] = field(default_factory=dict)
@@ -31,6 +31,7 @@ class Catalogue:
     partners: dict[str, Versions[Partner]] = field(default_factory=dict)
     orders: dict[str, OperatorOrders] = field(default_factory=dict)
     revision: int = 0
+    calendars: Calendars = no_calendars
 
     def operator_at(self, operator_id: str, moment: datetime) -> Operator | None:
         """The operator's contract in effect at a moment."""
@@ -95,7 +96,7 @@ class Publication:
 def _publish_operator(
     catalogue: Catalogue, source: str, id_: str, time_: datetime, data: Mapping[str, Any]
 ) -> Publication:
-    value = Operator.from_data(data)
+    value = Operator.from_data(data, catalogue.calendars)
     versions = catalogue.operators.setdefault(value.operator_id, Versions())
     changed = versions.add(Version(time_, source, id_, instant(data["effective_from"]), value))
     return Publication(Scope.WAITING if len(versions) == 1 else Scope.ON_BOOK, changed, value.operator_id)

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from domain.calendar import zone
+from domain.calendar import MONDAY_TO_FRIDAY, BankCalendar, Calendars, no_calendars, zone
 from domain.exact import Exact, exact
 from domain.money import parse_minor
 
@@ -47,6 +47,7 @@ class PayoutTerms:
 
     cutoff: time
     business_days_only: bool
+    calendar: BankCalendar
     delay_days: int
     minimum_minor: int
     reserve_percent: Fraction
@@ -74,9 +75,10 @@ class Operator:
     bank_account: Mapping[str, str]
     # After so many hours without an end a session is closed by estimate; None: never.
     orphan_hours: int | None = None
+    calendars: Calendars = no_calendars
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> "Operator":
+    def from_data(cls, data: Mapping[str, Any], calendars: Calendars = no_calendars) -> "Operator":
         """An operator version from the data of `operator.registered` or `operator.changed`."""
         currency, commission, payout = data["currency"], data["commission"], data["payout"]
         hours, minutes = payout["cutoff_time"].split(":")
@@ -95,6 +97,7 @@ class Operator:
             payout=PayoutTerms(
                 cutoff=time(int(hours), int(minutes)),
                 business_days_only=payout["business_days_only"],
+                calendar=calendars(payout.get("holiday_calendar") or "") or MONDAY_TO_FRIDAY,
                 delay_days=payout["delay_days"],
                 minimum_minor=parse_minor(str(payout["minimum"]), currency),
                 reserve_percent=Fraction(str(payout["reserve_percent"])),
@@ -102,9 +105,28 @@ class Operator:
                 requires_approval=payout["requires_approval"],
             ),
             cdr_delay_minutes=15 if data.get("cdr_delay_minutes") is None else data["cdr_delay_minutes"],
-            bank_account={key: value for key, value in data["bank_account"].items() if value is not None},
+            bank_account=_account(data["bank_account"]),
             orphan_hours=data.get("orphan_hours"),
+            calendars=calendars,
         )
+
+    def bank_calendars(self, currency: str) -> tuple[BankCalendar, ...]:
+        """The calendars that rule when a bank carries out a transfer: its own, if it names one, and the currency's.
+
+        Euro are cleared on the days of TARGET, others on the bank days of the country in their code (ISO 4217).
+        """
+        of_currency = self.calendars("TARGET" if currency == "EUR" else currency[:2])
+        named = self.payout.calendar if self.payout.calendar is not MONDAY_TO_FRIDAY else None
+        found = {each.name: each for each in (named, of_currency) if each is not None}
+        return tuple(found[name] for name in sorted(found)) or (MONDAY_TO_FRIDAY,)
+
+
+def _account(given: Mapping[str, str | None]) -> Mapping[str, str]:
+    """A bank account without what is not told, its IBAN without spaces and in capitals: one account, one text."""
+    account = {key: value for key, value in given.items() if value is not None}
+    if "iban" in account:
+        account["iban"] = account["iban"].replace(" ", "").upper()
+    return account
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,12 @@ class PayoutCreated:
     country_code: str
     entry_ids: tuple[str, ...]
     reissue_of: str | None = None
+    # The day on which the bank is asked to pay, with the calendars and the zone it was told by and their versions
+    # (rules P1, P4); None and nothing in payouts that were made before there were calendars.
+    execution_date: date | None = None
+    time_zone: str = ""
+    calendars: tuple[str, ...] = ()
+    calendar_versions: tuple[str, ...] = ()
 
 
 @value

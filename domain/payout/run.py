@@ -11,7 +11,7 @@ from uuid import UUID
 
 from domain.book.posting import entry_id
 from domain.book.release import Release
-from domain.calendar import ONE_DAY, business_date, opens_at
+from domain.calendar import ONE_DAY, business_date, next_open, opens_at
 from domain.catalogue.parties import Operator
 from domain.catalogue.versions import Versions
 from domain.money import percent_of
@@ -212,6 +212,7 @@ class _Runs:
         entry_ids: Iterable[str],
         reissue_of: str | None,
     ) -> None:
+        calendars = operator.bank_calendars(key.currency)
         created = PayoutCreated(
             payout_id=key.payout_id,
             batch_id=key.batch_id,
@@ -228,6 +229,10 @@ class _Runs:
             country_code=operator.country_code,
             entry_ids=tuple(entry_ids),
             reissue_of=reissue_of,
+            execution_date=next_open(at.astimezone(operator.time_zone).date(), *calendars),
+            time_zone=operator.time_zone.key,
+            calendars=tuple(calendar.name for calendar in calendars),
+            calendar_versions=tuple(calendar.version for calendar in calendars),
         )
         payout = self.known(key.payout_id)
         self._note(payout, create(payout, created))

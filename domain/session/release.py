@@ -24,6 +24,6 @@ def _release(catalogue: Catalogue, operator_id: str, released_at: datetime, dela
     terms = operator.payout
     day = business_date(released_at, operator.time_zone, terms.cutoff)
     if delayed:
-        day = add_days(day, terms.delay_days, terms.business_days_only)
+        day = add_days(day, terms.delay_days, terms.business_days_only, terms.calendar)
     matures_at = max(released_at, opens_at(day, operator.time_zone, terms.cutoff)) if delayed else released_at
     return Release(released_at, day, matures_at)

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import psycopg
 
 from ledger.audit import history, payouts, sums
+from ledger.audit.bank_files import check_bank_files
 from ledger.audit.catalogue import read_catalogue
 from ledger.audit.cdrs import check_chain
 from ledger.audit.derivation import derive
@@ -49,6 +50,7 @@ SENTENCES: dict[str, str] = {
     "payout_sums": "Every payout is the sum of the entries it pays, and no entry is paid by two.",
     "in_transit": "What was handed off to the bank is each payout's amount, and is in transit whole or not at all.",
     "payable_lines": "The lines that payouts pay are what entries changed, marked with the payout that names them.",
+    "bank_files": "Every bank file pays exactly the payouts it was made of, to the accounts they were made for.",
     "cover": "What is held for others covers what is owed to them.",
     "receivables": "Drivers paid what their sessions cost.",
 }
@@ -62,6 +64,7 @@ SNAPSHOT_CHECKS: dict[str, Callable[[Snapshot, Tally], None]] = {
     "payout_sums": payouts.check_sums,
     "in_transit": payouts.check_transit,
     "payable_lines": payouts.check_lines,
+    "bank_files": check_bank_files,
     "cover": sums.check_cover,
     "receivables": sums.check_receivables,
 }

@@ -1,12 +1,17 @@
 """Payouts: each by itself, and all of them against the entries and the lines they pay."""
 
+from datetime import date, timedelta
 from uuid import NAMESPACE_URL, uuid5
+from zoneinfo import ZoneInfo
 
-from ledger.audit.amounts import Money
+from ledger.audit.amounts import Money, instant
+from ledger.audit.bank_days import first_clearing_day
 from ledger.audit.report import Tally
 from ledger.audit.snapshot import Snapshot
 from ledger.audit.streams import Body, Fact, Stream
 
+# No bank is closed for longer at a stretch, by any calendar: China's longest holidays are nine days.
+_LONGEST_CLOSURE = timedelta(days=14)
 _AWAITING = "AWAITING_APPROVAL"
 # The bank's last word, and the entries that stand for it: settled (J36), rejected (J38), returned (J39).
 _BANK_ENTRIES = {"": (0, 0, 0), "PAID": (1, 0, 0), "FAILED": (0, 1, 0), "RETURNED": (1, 0, 1)}
@@ -125,8 +130,29 @@ def check_payout(stream: Stream, tally: Tally) -> None:
     if body["amount"] <= 0:
         amount = Money(body["amount"], body["currency"])
         tally.note(where, "more than 0", amount, f"{where} is of {amount}")
+    _check_execution(where, body, tally)
     _check_reserve(stream, where, body, tally)
     _check_answers(stream, where, body, tally)
+
+
+def _check_execution(where: str, body: Body, tally: Tally) -> None:
+    """The bank is asked to pay on the local day of the run or, where banks are closed then, on the next open one.
+
+    Told to the day where TARGET alone rules; of other calendars, and of those a file corrects, that it is not before
+    that day and not long after.
+    """
+    if body.get("execution_date") is None:  # Made before there were calendars.
+        return
+    fired = instant(body["fired_at"]).astimezone(ZoneInfo(body["time_zone"])).date()
+    asked = date.fromisoformat(body["execution_date"])
+    corrected = any(", file " in version for version in body["calendar_versions"])
+    if body["calendars"] == ["TARGET"] and not corrected:
+        tally.compare(where, first_clearing_day(fired), asked, "the day on which the bank is asked to pay")
+    elif not fired <= asked <= fired + _LONGEST_CLOSURE:
+        sentence = f"{where} was made on {fired} and asks the bank to pay on {asked}"
+        tally.note(where, f"{fired} or a few days later", asked, sentence)
+    if body["currency"] == "EUR" and "TARGET" not in body["calendars"]:
+        tally.note(where, "TARGET", body["calendars"], f"{where} is of EUR and does not go by TARGET")
 
 
 def _check_reserve(stream: Stream, where: str, body: Body, tally: Tally) -> None:

@@ -9,6 +9,8 @@ import orjson
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from contracts.holiday_calendars import holiday_calendar
+from domain.calendar import BankCalendar
 from domain.catalogue.catalogue import Catalogue, Publication, Scope
 from ledger import locks
 
@@ -64,11 +66,21 @@ WHERE operator_id = %(operator_id)s AND (NOT settled OR (partner IS NOT NULL AND
 }
 
 
+def bank_calendar(name: str) -> BankCalendar | None:
+    """The calendar of bank holidays of that name; None when there is none."""
+    found = holiday_calendar(name) if name else None
+    return BankCalendar(found.name, found.version, found.weekend, found.closed_in) if found else None
+
+
+def _empty() -> Catalogue:
+    return Catalogue(calendars=bank_calendar)
+
+
 @dataclass(slots=True)
 class KnownCatalogue:
     """The catalogue up to a sequence number, brought up to date at the start of each transaction that rates."""
 
-    catalogue: Catalogue = field(default_factory=Catalogue)
+    catalogue: Catalogue = field(default_factory=_empty)
     seq: int = 0
 
     def lock(self, cursor: Cursor[TupleRow], *, to_publish: bool) -> None:
@@ -85,7 +97,7 @@ class KnownCatalogue:
 
     def forget(self) -> None:
         """Start over after a rollback: what this transaction published is not there."""
-        self.catalogue, self.seq = Catalogue(), 0
+        self.catalogue, self.seq = _empty(), 0
 
     def publish(
         self, cursor: Cursor[TupleRow], type_: str, source: str, id_: str, time: datetime, data: Mapping[str, Any]

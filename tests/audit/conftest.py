@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
+from projections.export import export
 from projections.schema import migrate
 from tests.audit.network import history, settle
+from tests.projections.builders import PLATFORM
 
 # This history has every posting the engine knows: `test_the_network_uses_every_posting` says so.
 SEED, SESSIONS = 3, 120
@@ -19,14 +21,15 @@ def _beside(dsn: str, database: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def settled_network(postgres_dsn: str) -> Iterator[str]:
-    """DSN of the settled network; it is only read."""
+def settled_network(postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """DSN of the settled network, whose bank files were written; it is only read."""
     name = "audit_settled"
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
         dsn = _beside(postgres_dsn, name)
         migrate(dsn)
         settle(dsn, history(SEED, SESSIONS))
+        export(dsn, tmp_path_factory.mktemp("settled"), PLATFORM)
         yield dsn
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -39,6 +39,17 @@ def _event(topic: str, path: str, value: str, condition: str = "true") -> str:
     """
 
 
+def _bank_file(pattern: str, replacement: str) -> str:
+    """Change the first thing in a bank file that looks like a pattern."""
+    return f"""
+    UPDATE intake.bank_file
+    SET content = convert_to(regexp_replace(convert_from(content, 'UTF8'), '{pattern}', '{replacement}'), 'UTF8')
+    WHERE name = (
+        SELECT name FROM intake.bank_file WHERE convert_from(content, 'UTF8') ~ '{pattern}' ORDER BY name LIMIT 1
+    )
+    """
+
+
 def _more(*path: str) -> str:
     """One more than the number at a path."""
     return f"to_jsonb((body #>> '{{{','.join(path)}}}')::bigint + 1)"
@@ -295,6 +306,33 @@ TAMPERING: dict[str, tuple[str, set[str]]] = {
     "a payout is of another business date": (
         _event("PayoutCreated", "business_date", "'\"2026-02-01\"'"),
         {"payouts"},
+    ),
+    "a payout asks the bank to pay on a Saturday": (
+        _event("PayoutCreated", "execution_date", "'\"2026-03-07\"'", "body ->> 'calendars' = '[\"TARGET\"]'"),
+        {"payouts"},
+    ),
+    "a payout asks the bank to pay before it was made": (
+        _event("PayoutCreated", "execution_date", "'\"2025-12-31\"'", "body -> 'calendars' <> '[\"TARGET\"]'"),
+        {"payouts"},
+    ),
+    "a payout of EUR does not go by TARGET": (
+        _event("PayoutCreated", "calendars", "'[\"NL\"]'", "body ->> 'currency' = 'EUR'"),
+        {"payouts"},
+    ),
+    "a bank file pays another amount": (
+        _bank_file('<InstdAmt Ccy="([A-Z]+)">[0-9.]+', '<InstdAmt Ccy="\\1">1'),
+        {"bank_files"},
+    ),
+    "a bank file pays to another account": (
+        _bank_file("(<CdtrAcct>\\s*<Id>\\s*<IBAN>)[A-Z0-9]+", "\\1NL02ABNA0123456789"),
+        {"bank_files"},
+    ),
+    "a bank file states another sum": (_bank_file("<CtrlSum>[0-9.]+", "<CtrlSum>1"), {"bank_files"}),
+    "a bank file states another number": (_bank_file("<NbOfTxs>", "<NbOfTxs>9"), {"bank_files"}),
+    "a bank file cannot be read": (_bank_file("</Document>", ""), {"bank_files"}),
+    "a payout was struck out of its bank file": (
+        "DELETE FROM intake.bank_file_payout WHERE " + _one("intake.bank_file_payout", "true", "payout_id"),
+        {"bank_files"},
     ),
     "the bank's answer is changed": (
         (

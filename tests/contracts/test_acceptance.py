@@ -12,6 +12,7 @@ METERED = "charging.session.metered/v1-everything"
 TARIFF = "tariff.published/v1-everything"
 LOCATION = "location.published/v1-two-chargers"
 OPERATOR = "operator.registered/v1-iban"
+US_OPERATOR = "operator.registered/v1-routing-code"
 NEWER = "tariff.published/v1-ocpi-2-3-0"
 
 GOOD: list[tuple[str, str, Any]] = [
@@ -33,9 +34,15 @@ GOOD: list[tuple[str, str, Any]] = [
     ("payment.settled/v1-two-payments", "data.net.amount", "-16.77"),
     (OPERATOR, "data.commission.percent", 7.5),
     (OPERATOR, "data.payout.delay_days", 0),
+    (OPERATOR, "data.payout.holiday_calendar", "NL"),
+    (OPERATOR, "data.payout.holiday_calendar", "DE-BY"),
+    (OPERATOR, "data.payout.holiday_calendar", None),
     (OPERATOR, "data.payout.cutoff_time", "23:59"),
     (OPERATOR, "data.cdr_delay_minutes", ABSENT),
     (OPERATOR, "data.bank_account.bic", ABSENT),
+    (OPERATOR, "data.bank_account.iban", "NL91 ABNA 0417 1643 00"),
+    (OPERATOR, "data.bank_account.iban", "nl91abna0417164300"),
+    (US_OPERATOR, "data.bank_account.routing_code", "026009593"),
     (OPERATOR, "data.orphan_hours", 8760),
     (OPERATOR, "data.orphan_hours", None),
     (TARIFF, "data.partner", None),

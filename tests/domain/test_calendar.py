@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.calendar import add_days, business_date, opens_at, zone
+from domain.calendar import BankCalendar, add_days, business_date, next_open, opens_at, zone
 
 MIDNIGHT = time(0, 0)
 ZONES = (
@@ -143,6 +143,31 @@ def test_later_dates_open_later(name: str, some: list[date], cutoff: time) -> No
 )
 def test_days_are_counted_one_by_one(day: str, count: int, business_days_only: bool, expected: str) -> None:
     assert add_days(date.fromisoformat(day), count, business_days_only) == date.fromisoformat(expected)
+
+
+EASTER = frozenset({date(2026, 4, 3), date(2026, 4, 6)})
+TARGET = BankCalendar("TARGET", "1", closed_in=lambda year: EASTER if year == 2026 else frozenset())
+GULF = BankCalendar("GULF", "1", weekend=frozenset({4, 5}))
+
+
+@pytest.mark.parametrize(
+    ("day", "count", "calendar", "expected"),
+    [
+        ("2026-04-02", 1, TARGET, "2026-04-07"),  # Maundy Thursday and one is Easter Tuesday.
+        ("2026-04-02", 2, TARGET, "2026-04-08"),
+        ("2026-04-03", 1, TARGET, "2026-04-07"),
+        ("2026-04-03", 0, TARGET, "2026-04-03"),
+        ("2026-03-05", 1, GULF, "2026-03-08"),  # Thursday and one is Sunday.
+    ],
+)
+def test_bank_holidays_are_no_business_days(day: str, count: int, calendar: BankCalendar, expected: str) -> None:
+    assert add_days(date.fromisoformat(day), count, True, calendar) == date.fromisoformat(expected)
+
+
+def test_the_next_day_is_one_on_which_all_are_open() -> None:
+    assert next_open(date(2026, 4, 2), TARGET, GULF) == date(2026, 4, 2)
+    assert next_open(date(2026, 4, 3), TARGET, GULF) == date(2026, 4, 7)
+    assert next_open(date(2026, 4, 3)) == date(2026, 4, 3)
 
 
 @settings(deadline=None)

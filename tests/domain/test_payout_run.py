@@ -339,6 +339,12 @@ def test_the_second_attempt_takes_no_second_reserve() -> None:
     assert [kind for kind, _, _ in desk.booked()] == ["J31", "J35", "J38", "J40"]
 
 
+def test_an_iban_written_otherwise_is_no_new_account() -> None:
+    written = {"holder": "Operator", "iban": "nl91 abna 0417 1643 00"}
+    desk = failing("failed", ("05 12:00", {"bank_account": written})).until("20 00:00")
+    assert desk.made == [("02", 1080, PayoutStatus.FAILED)]
+
+
 def test_a_change_of_other_terms_is_no_new_account() -> None:
     desk = failing("failed", ("05 12:00", {"name": "Another name"})).until("20 00:00")
     assert desk.made == [("02", 1080, PayoutStatus.FAILED)]

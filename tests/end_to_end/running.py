@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -72,9 +73,9 @@ class Home:
         """The document that the command prints with `--json`, and nothing else."""
         return orjson.loads(self.run(*words, "--json"))
 
-    def settle(self, out: Path, *files: Path) -> dict[str, Any]:
+    def settle(self, out: Path, *files: Path, options: Sequence[str] = ()) -> dict[str, Any]:
         """`wattledger settle` of files into `out`; its summary."""
-        summary = self.json("settle", *files, "--out", out)
+        summary = self.json("settle", *files, "--out", out, *options)
         assert summary == orjson.loads((out / "summary.json").read_bytes())
         return dict(summary)
 

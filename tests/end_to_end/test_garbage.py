@@ -104,7 +104,7 @@ def test_bad_lines_are_refused_each_with_its_reason_and_all_others_settled(clean
         _deadletters_are_listed_and_shown(home, letters)
         _of_two_contents_under_one_id_the_first_stands(home)
         # The same file again: every line is known, the bad ones too.
-        again = home.settle(home.folder / "again", dirty)
+        again = home.settle(home.folder / "again", dirty, options=("--bank-files", "all"))
         assert (again["duplicates"], again["accepted"], again["dead_lettered"]) == (again["events_in"], 0, 0)
         assert difference(home.folder / "out", home.folder / "again", BYTE_EQUAL) == ""
         assert home.json("verify")["passed"] is True
@@ -119,7 +119,7 @@ def _settled_as_if_there_had_been_nothing_else(clean: Settled, home: Home, summa
 def _of_two_contents_under_one_id_the_first_stands(home: Home) -> None:
     conflicting = home.folder / "conflicting.jsonl"
     conflicting.write_bytes(one(CONFLICTING))
-    summary = home.settle(home.folder / "conflict", conflicting)
+    summary = home.settle(home.folder / "conflict", conflicting, options=("--bank-files", "all"))
     assert (summary["events_in"], summary["conflicts"], summary["dead_lettered"]) == (1, 1, 0)
     codes = [letter["code"] for letter in documents(home.folder / "conflict" / "deadletter.jsonl")]
     assert codes.count("CONFLICT") == 1

@@ -173,12 +173,16 @@ def test_each_payout_stands_in_one_bank_file_whose_control_sum_is_its_amount(rea
         assert control_sum == text(sum(hundredths(payouts[id_]["amount"]) for id_ in ids))
         seen += ids
     assert sorted(seen) == sorted(payouts)
+    # The last file that was read, by the last payout in it.
+    assert real_settled.home.run("payouts", "file", seen[-1]) == path.read_bytes()
 
 
 def test_settling_the_same_file_again_changes_nothing_and_the_book_stands_the_audit(
     real_settled: Settled, tmp_path: Path
 ) -> None:
     again = real_settled.home.settle(tmp_path / "again", real_settled.events)
+    assert list((tmp_path / "again" / "batches").iterdir()) == [], "bank files that went out were written again"
+    again = real_settled.home.settle(tmp_path / "again", real_settled.events, options=("--bank-files", "all"))
     assert difference(real_settled.out, tmp_path / "again", REPEATED) == ""
     assert again["accepted"] == 0
     assert again["duplicates"] == again["events_in"] == real_settled.summary["events_in"]

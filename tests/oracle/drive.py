@@ -9,17 +9,14 @@ import orjson
 from engine.clock import Clock
 from engine.intake import Intake
 from engine.ports import Record
-from projections.bank_file import PlatformAccount
+from projections.bank_file import OwnAccount, Platform
 from projections.export import export
 from projections.schema import migrate
 from tests.oracle.facts import Event
 
-PLATFORM = PlatformAccount(
-    name="WattLedger Platform",
-    iban="NL91ABNA0417164300",
-    bic="ABNANL2A",
-    account_number="000000001",
-    routing_code="021000021",
+PLATFORM = Platform(
+    "WattLedger Platform",
+    OwnAccount(iban="NL91ABNA0417164300", bic="ABNANL2A", account_number="000000001", routing_code="021000021"),
 )
 TOPIC = "oracle"
 

@@ -19,10 +19,11 @@ from domain.session.session import session_stream
 from ledger.book.journal import write_entries
 from ledger.events.codec import encode
 from ledger.events.store import StoredEvent, append
-from projections.bank_file import PlatformAccount
+from projections.bank_file import OwnAccount, Platform
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-PLATFORM = PlatformAccount("WattLedger Demo", "DE89370400440532013000", "COBADEFFXXX", "000123456789", "021000021")
+OWN_ACCOUNT = OwnAccount("DE89370400440532013000", "COBADEFFXXX", "000123456789", "021000021")
+PLATFORM = Platform("WattLedger Demo", OWN_ACCOUNT)
 IBAN_ACCOUNT = {"holder": "Ladestrom Süd GmbH", "iban": "NL91ABNA0417164300", "bic": "ABNANL2AXXX"}
 ACH_ACCOUNT = {"holder": "Volt & Sons", "account_number": "9876543", "routing_code": "121000358", "scheme": "ACH"}
 

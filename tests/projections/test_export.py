@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+from xml.etree import ElementTree
 
 import pytest
 from psycopg import Connection
@@ -19,6 +20,7 @@ from domain.session.decisions import SessionAssessed
 from domain.session.session import session_stream
 from ledger.database import Role, connect
 from projections import export as export_module
+from projections.bank_file import NAMESPACE
 from projections.export import export
 from projections.runner import catch_up
 from tests.projections.builders import (
@@ -193,8 +195,10 @@ def test_each_payout_that_was_handed_off_has_its_bank_file(store: str, recorder:
     (batches / "notes.txt").write_text("mine")
     (tmp_path / "elsewhere.xml").write_text("<mine/>")
     export(store, tmp_path, PLATFORM)
-    expected = {f"{first.batch_id}.xml", f"{second.batch_id}.xml", "notes.txt"}
-    assert {path.name for path in batches.iterdir()} == expected
+    (file,) = batches.glob("*.xml")
+    assert {path.name for path in batches.iterdir()} == {file.name, "notes.txt"}
+    ids = {each.text for each in ElementTree.parse(file).iter(f"{{{NAMESPACE}}}EndToEndId")}
+    assert ids == {key.payout_id.replace("-", "") for key in (first, second)}
     assert (tmp_path / "elsewhere.xml").exists()
     assert [line["status"] for line in lines(tmp_path / "payouts.jsonl")] == [
         "PAID",
@@ -239,7 +243,7 @@ def test_equal_states_give_equal_bytes_whatever_the_order(
     recorder.record_all(payout_history(payout_key("OP-1")))
     refuse(1, b"{")
     export(store, tmp_path / "first", PLATFORM)
-    export(store, tmp_path / "second", PLATFORM)
+    export(store, tmp_path / "second", PLATFORM, every_bank_file=True)
     assert tree(tmp_path / "first") == tree(tmp_path / "second")
     export(store, tmp_path / "first", PLATFORM)
     assert tree(tmp_path / "first") == tree(tmp_path / "second")

@@ -8,6 +8,7 @@ import pytest
 
 from wattledger.errors import SettingsError
 from wattledger.settings import default_cache_dir, load_settings
+from wattledger.store import Store
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +58,13 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
         ("WATTLEDGER_LOG_LEVEL", "LOUD"),
         ("WATTLEDGER_PLATFORM_IBAN", "DE89370400440532013001"),
         ("WATTLEDGER_PLATFORM_BIC", "COBA"),
+        ("WATTLEDGER_PLATFORM_ACCOUNTS", "USD"),
+        ("WATTLEDGER_PLATFORM_ACCOUNTS", '{"USD": {"account_number": "7001"}}'),
+        ("WATTLEDGER_PLATFORM_ACCOUNTS", '{"USD": {}}'),
+        ("WATTLEDGER_PLATFORM_ACCOUNTS", '{"USD": {"iban": "CH9300762011623852958"}}'),
+        ("WATTLEDGER_PLATFORM_ACCOUNTS", '{"USD": {"account": "7001"}}'),
+        ("WATTLEDGER_PLATFORM_ACCOUNTS", '{"USX": {"iban": "CH9300762011623852957"}}'),
+        ("WATTLEDGER_PLATFORM_ACCOUNTS", '{"USD": {"account_number": "7001", "routing_code": "026009594"}}'),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_in_one_line_that_names_its_variable(
@@ -67,6 +75,17 @@ def test_a_value_that_cannot_be_used_is_refused_in_one_line_that_names_its_varia
         load_settings()
     assert "\n" not in str(refusal.value)
     assert "hunter2" not in str(refusal.value)
+
+
+def test_a_currency_may_have_an_account_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts = (
+        '{"CHF": {"iban": "CH93 0076 2011 6238 5295 7"}, "USD": {"account_number": "1", "routing_code": "026009593"}}'
+    )
+    monkeypatch.setenv("WATTLEDGER_PLATFORM_ACCOUNTS", accounts)
+    platform = Store("", {}, load_settings()).platform
+    assert platform.account_for("CHF").iban == "CH9300762011623852957"
+    assert platform.account_for("USD").routing_code == "026009593"
+    assert platform.account_for("EUR").iban == load_settings().platform_iban
 
 
 def test_sasl_needs_its_mechanism_name_and_password(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,19 @@ Files = Annotated[
 ]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files are written.")]
 Directory = Annotated[Path, typer.Argument(metavar="DIR")]
+
+
+class BankFiles(StrEnum):
+    """Which bank files are written: those that never were, or all that were ever made."""
+
+    NEW = "new"
+    ALL = "all"
+
+
+BankFilesOption = Annotated[
+    BankFiles,
+    typer.Option("--bank-files", help="The bank files that were never written, or all that were ever made."),
+]
 OneOperators = Annotated[str | None, typer.Option("--operator", help="Only this operator's.")]
 Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="RFC 3339 with an offset; inclusive.")]
 

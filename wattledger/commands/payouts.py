@@ -48,6 +48,25 @@ def run(
         sys.exit(status)
 
 
+@app.command("file")
+def print_file(
+    payout_id: Annotated[str, typer.Argument(metavar="ID", help="A payout's id, with or without hyphens.")],
+    data_dir: DataDir = None,
+    debug: Debug = False,
+) -> None:
+    """Print the bank file that a payout stands in, as it was made."""
+    from projections.handoff import file_of
+
+    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
+        found = read(store, lambda cursor: file_of(cursor, payout_id))
+    if found is None:
+        raise ApplicationError(
+            f"payout {payout_id} stands in no bank file: it is not known, or was not handed off yet; wattledger "
+            "payouts list tells, and wattledger export makes the files of those that were"
+        )
+    sys.stdout.buffer.write(found.content)
+
+
 @app.command("list")
 def list_payouts(
     operator: OneOperators = None, data_dir: DataDir = None, json: Json = False, debug: Debug = False

@@ -1,12 +1,13 @@
 """Commands about read models: rebuild them, and write their files."""
 
 import time
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from wattledger.commands.common import make_folder, the_store
-from wattledger.commands.options import DataDir, Debug, Directory, Json
+from wattledger.commands.options import BankFiles, BankFilesOption, DataDir, Debug, Directory, Json
 from wattledger.views.summary import read_summary, show_summary
 from wattledger.views.tables import show_rows
 
@@ -30,7 +31,13 @@ def rebuild(
 
 
 @app.command()
-def export(directory: Directory, data_dir: DataDir = None, json: Json = False, debug: Debug = False) -> None:
+def export(
+    directory: Directory,
+    bank_files: BankFilesOption = BankFiles.NEW,
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
     """Write the files of a settlement from the store as it stands."""
     from ledger.database import Role, connect
     from ledger.intake import positions
@@ -43,5 +50,12 @@ def export(directory: Directory, data_dir: DataDir = None, json: Json = False, d
         with connect(store.dsn, Role.AUDITOR) as connection, connection.cursor() as cursor:
             tally = positions.totals(cursor)
         summary = taken_document(tally, time.monotonic() - began)
-        write_files(store.dsn, directory, store.platform, summary)
+        write_files(
+            store.dsn,
+            directory,
+            store.platform,
+            summary,
+            every_bank_file=bank_files is BankFiles.ALL,
+            made_at=datetime.now(UTC),
+        )
     show_summary(read_summary(directory), directory, json=json)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from wattledger.commands.common import make_folder, settings_for, tell_faults, the_store
-from wattledger.commands.options import DataDir, Debug, Files, Json, Out, Until, moment
+from wattledger.commands.options import BankFiles, BankFilesOption, DataDir, Debug, Files, Json, Out, Until, moment
 from wattledger.views.progress import progress_report
 from wattledger.views.summary import read_summary, show_summary
 from wattledger.views.terminal import print_json
@@ -17,7 +17,13 @@ app = typer.Typer()
 
 @app.command()
 def settle(
-    files: Files, out: Out, data_dir: DataDir = None, until: Until = None, json: Json = False, debug: Debug = False
+    files: Files,
+    out: Out,
+    data_dir: DataDir = None,
+    until: Until = None,
+    bank_files: BankFilesOption = BankFiles.NEW,
+    json: Json = False,
+    debug: Debug = False,
 ) -> None:
     """Settle the events of files: publish, consume, rate, post, pay out, and write the result to DIR."""
     from consumers.files import check_readable
@@ -27,7 +33,7 @@ def settle(
     check_readable(files)
     make_folder(out)
     with the_store(data_dir, debug=debug) as store, progress_report() as progress:
-        verbs.settle(store, files, out, end, progress)
+        verbs.settle(store, files, out, end, progress, every_bank_file=bank_files is BankFiles.ALL)
         status = tell_faults(store)
     show_summary(read_summary(out), out, json=json)
     if status:

@@ -247,7 +247,7 @@ MESA = Player(
     bank_account={
         "holder": "Mesa Alta Charging LLC",
         "account_number": "000987654321",
-        "routing_code": "990000992",
+        "routing_code": "990000990",
         "scheme": "ACH",
     },
     provider=Provider("rockies-pay", 290, 30),
