@@ -16,11 +16,11 @@ from domain.money import percent_of, plain, to_minor_half_up
 from domain.rating.periods import Reading, split, split_no_show, stated
 from domain.rating.pricing import price
 from domain.rating.rating import Rating
-from domain.rating.session_trace import rises
 from domain.session.contracting import Contract, OrderedTariff, contract_for
 from domain.session.facts import Ended, MeterCorrected, Metered, Started
 from domain.session.meter_facts import MeterFacts, Metering, contradiction, corrected, metered
 from domain.session.orphans import ESTIMATED, estimated_end, orphan_deadline
+from domain.session.registers import billed_registers, in_reading_order
 from domain.tariff.published import PublishedTariff
 from domain.tariff.tariff import Tariff
 from domain.values import value
@@ -194,10 +194,10 @@ def _bill(facts: MeterFacts, contract: Contract, truth: _Truth) -> Bill:
         raise ImplausibleSession("ENDS_BEFORE_START", "the session ends before it starts")
     counted = () if contract.start.no_show else facts.readings
     inside = [fact for fact in counted if started_at <= fact.at <= ended_at]
-    inside.sort(key=in_order)
+    inside.sort(key=in_reading_order)
     readings = [(fact.at, fact.register_wh) for fact in inside]
-    registers = tuple(stated([(started_at, truth.start_wh), *readings, (ended_at, truth.stop_wh)]))
-    _check_registers(registers)
+    start, stop = (started_at, truth.start_wh), (ended_at, truth.stop_wh)
+    registers = tuple(stated(billed_registers(start, readings, stop)))
     _check_power(inside, contract, truth.stop_wh - truth.start_wh)
     tariff = truth.published.tariff
     rating = price(tariff, _periods(facts, contract, tariff, registers, inside), contract.time_zone)
@@ -205,13 +205,6 @@ def _bill(facts: MeterFacts, contract: Contract, truth: _Truth) -> Bill:
     if max(bill.net, bill.gross) > MAX_AMOUNT_MINOR:
         raise ImplausibleSession("AMOUNT_IMPLAUSIBLE", "the session would cost more than any session can")
     return bill
-
-
-def _check_registers(registers: Sequence[Reading]) -> None:
-    if registers[-1][1] < registers[0][1]:
-        raise ImplausibleSession("END_BELOW_START", "the register at the end is below the one at the start")
-    if not rises([register_wh for _, register_wh in registers]):
-        raise ImplausibleSession("REGISTER_FALLS", "a cumulative register fell during the session")
 
 
 def _check_power(inside: list[Metered], contract: Contract, energy_wh: Exact) -> None:

@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 
 from domain.catalogue.catalogue import Catalogue
-from domain.fact import in_order
 from domain.session.facts import Ended
 from domain.session.meter_facts import MeterFacts, contradiction
+from domain.session.registers import falls, in_reading_order
 
 ESTIMATED = "ESTIMATED"
 ESTIMATED_END = "estimated-end"
@@ -40,10 +40,10 @@ def estimated_end(facts: MeterFacts) -> Ended | None:
     if start is None:
         return None
     at, register_wh = start.at, start.register_wh
-    for fact in sorted(facts.readings, key=in_order):
+    for fact in sorted(facts.readings, key=in_reading_order):
         if fact.at < start.at:
             continue
-        if fact.register_wh < register_wh:
+        if falls(register_wh, fact.register_wh):
             break
-        at, register_wh = fact.at, fact.register_wh
+        at, register_wh = fact.at, max(register_wh, fact.register_wh)
     return Ended(at=at, source=start.source, id=f"{start.id}#{ESTIMATED_END}", register_wh=register_wh)

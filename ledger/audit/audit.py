@@ -38,6 +38,7 @@ SENTENCES: dict[str, str] = {
     "causes": "Every entry names a stored event as its cause.",
     "states": "The state of each session follows from its facts, and its amounts add up.",
     "terms": "Commission and its VAT are those of the contract in effect when the session started.",
+    "meters": "What no meter can have shown is not billed, and nothing else waits for its meter.",
     "prices": "Energy is the difference of the corrected registers, and flat tariffs give the same price again.",
     "earnings": "What stands on the book for a session is what it was rated at.",
     "captures": "Every accepted capture, failure and fee is on the book as it was reported.",

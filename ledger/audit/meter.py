@@ -1,6 +1,9 @@
 """Starts and ends of sessions as the audit sees them: as reported, as a reservation that expired, or as estimated."""
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from fractions import Fraction
+from itertools import accumulate
 
 from ledger.audit.amounts import exact, instant
 from ledger.audit.catalogue import Catalogue
@@ -48,10 +51,36 @@ def estimated_end(stream: Stream, start: Fact, operator_id: str, catalogue: Cata
     silent_since = max([start.at, *(fact.at for fact in (*readings, *states))])
     if instant(closings[-1]["closed_at"]) < silent_since + timedelta(hours=terms.orphan_hours):
         return None
-    at, register = start.at, start.data["meter_start_wh"]
-    for fact in sorted(readings, key=lambda reading: reading.sort_key):
+    at, highest = start.at, start.data["meter_start_wh"]
+    for fact in sorted(readings, key=_rising):
+        register = fact.data["register_wh"]
         if fact.at >= start.at:
-            if exact(fact.data["register_wh"]) < exact(register):
+            if exact(highest) - exact(register) >= 1:
                 break
-            at, register = fact.at, fact.data["register_wh"]
-    return Fact(at, start.source, start.id, {"meter_stop_wh": register})
+            at, highest = fact.at, max(highest, register, key=exact)
+    return Fact(at, start.source, start.id, {"meter_stop_wh": highest})
+
+
+def _rising(reading: Fact) -> tuple[datetime, Fraction]:
+    """Readings of one moment rise, whatever their ids say."""
+    return reading.at, exact(reading.data["register_wh"])
+
+
+def counted(start_wh: Fraction, stop_wh: Fraction) -> Fraction:
+    """The energy between two registers, none where the meter only told the second with fewer digits."""
+    return Fraction(0) if start_wh - 1 < stop_wh < start_wh else stop_wh - start_wh
+
+
+def implausible(start: Fact, end: Fact, readings: Iterable[Fact]) -> str:
+    """Why no meter can have shown these registers, start and end among them; "" where one can.
+
+    A fall of less than 1 Wh is none.
+    """
+    start_wh, stop_wh = exact(start.data["meter_start_wh"]), exact(end.data["meter_stop_wh"])
+    if start_wh - stop_wh >= 1:
+        return "END_BELOW_START"
+    inside = sorted((fact for fact in readings if start.at <= fact.at <= end.at), key=_rising)
+    shown = [start_wh, *(exact(fact.data["register_wh"]) for fact in inside), stop_wh]
+    if any(highest - register >= 1 for highest, register in zip(accumulate(shown, max), shown, strict=True)):
+        return "REGISTER_FALLS"
+    return ""

@@ -1,18 +1,19 @@
 """Sessions: what each was judged to be worth against its facts, and what stands on the book against that."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
 from ledger.audit.amounts import exact
 from ledger.audit.catalogue import Catalogue, Ruled, Terms
-from ledger.audit.meter import ends_of, estimated_end, is_no_show, starts_of
+from ledger.audit.meter import METERED, counted, ends_of, estimated_end, implausible, is_no_show, starts_of
 from ledger.audit.report import Tally
 from ledger.audit.streams import Body, Fact, Stream
 
 RATED, SUSPENSE, OPEN, INVALID = "RATED", "SUSPENSE", "OPEN", "INVALID"
 _AMOUNTS = ("net", "vat", "gross", "commission", "commission_vat", "operator_share")
+METER_REASONS = ("END_BELOW_START", "REGISTER_FALLS")
 _UNKNOWN_OPERATOR = ("OPERATOR_UNKNOWN", "OPERATOR_NOT_IN_EFFECT")
 
 
@@ -159,13 +160,27 @@ def _check_wait(session: Session, ruled: Ruled, reason: str, tally: Tally) -> No
         tally.note(session.where, "not " + reason, reason, sentence)
 
 
+def check_meter(session: Session, tally: Tally) -> None:
+    """What no meter can have shown is not billed, and nothing else waits for its meter."""
+    outcome, start, end = session.outcome, session.start, session.end
+    if outcome is None or start is None or end is None or is_no_show(session.stream):
+        return
+    told = outcome["reason"] if outcome["reason"] in METER_REASONS else ""
+    if not session.is_rated and not told:
+        return
+    start = _as_corrected(session, start, "meter_start_wh")
+    end = _as_corrected(session, end, "meter_stop_wh")
+    found = implausible(start, end, session.stream.facts.get(METERED, ()))
+    tally.compare(session.where, found or "plausible", told or "plausible", "what its meter showed")
+
+
 def check_prices(session: Session, tally: Tally) -> None:
     """Energy is the difference of the registers as last corrected; flat tariffs are priced again, exactly."""
     outcome, start, end = session.outcome, session.start, session.end
     if outcome is None or start is None or end is None or not session.is_rated or is_no_show(session.stream):
         return
     where, shortfall = session.where, outcome["shortfall"]
-    energy_wh = _register(session, end, "meter_stop_wh") - _register(session, start, "meter_start_wh")
+    energy_wh = counted(_register(session, start, "meter_start_wh"), _register(session, end, "meter_stop_wh"))
     if not shortfall:
         tally.compare(where, energy_wh, exact(outcome["energy_wh"]), "the energy in Wh")
     prices = session.around.catalogue.prices_of(_ruled(session, start), outcome["currency"])
@@ -182,10 +197,14 @@ def _ruled(session: Session, start: Fact) -> Ruled:
 
 
 def _register(session: Session, reported: Fact, name: str) -> Fraction:
-    """A register by its latest correction, as reported where none corrects it."""
+    return exact(_as_corrected(session, reported, name).data[name])
+
+
+def _as_corrected(session: Session, reported: Fact, name: str) -> Fact:
+    """A start or an end with the register of its latest correction, as reported where none corrects it."""
     corrections = [f for f in session.stream.facts.get("charging.session.meter_corrected", ()) if _says(f, name)]
     latest = max(corrections, key=lambda fact: fact.sort_key, default=reported)
-    return exact(latest.data[name])
+    return replace(reported, data=reported.data | {name: latest.data[name]})
 
 
 def _says(fact: Fact, name: str) -> bool:
@@ -240,6 +259,7 @@ def _accepted_cdr(session: Session) -> dict[str, Any] | None:
 SESSION_CHECKS: dict[str, Callable[[Session, Tally], None]] = {
     "states": check_states,
     "terms": check_terms,
+    "meters": check_meter,
     "prices": check_prices,
     "earnings": check_book,
 }

@@ -55,9 +55,8 @@ FACT_TYPES: Mapping[str, FactType] = {
 # These move no money, and nothing that is checked follows from them.
 NOT_READ = ("charging.charger.status_changed", "location.published")
 
-# Readings and states are the larger part of the store and move no money by themselves, unless an orphan's end is
-# estimated by them.
-_QUIET = ("charging.session.metered", "charging.session.state_changed")
+# States move no money by themselves, unless an orphan's end is estimated by them.
+_QUIET = ("charging.session.state_changed",)
 _EVENTS = """
 SELECT originator_id, originator_version, topic, state
 FROM event_store.stored_events

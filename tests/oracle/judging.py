@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from itertools import pairwise
 from typing import Any
 
 from tests.oracle import pricing
@@ -142,12 +141,14 @@ def _rating(
     tariff: Mapping[str, Any],
 ) -> Rating | None:
     assert judged.terms is not None
-    read = [(acts_at(event)[0], number(event["data"]["register_wh"])) for event in known.get(SESSION_METERED, [])]
+    read = sorted(
+        (acts_at(event)[0], number(event["data"]["register_wh"])) for event in known.get(SESSION_METERED, [])
+    )
     series = [registers[0], *(value for at, value in read if times[0] <= at <= times[1]), registers[1]]
-    if times[1] < times[0] or any(later < earlier for earlier, later in pairwise(series)):
+    if times[1] < times[0] or any(later <= max(series[:index]) - 1 for index, later in enumerate(series) if index):
         return None
     charging_s, idle_s = _seconds(known.get("charging.session.state_changed", []), times)
-    energy = registers[1] - registers[0]
+    energy = max(registers[1] - registers[0], Fraction(0))
     exact = pricing.price(tariff, energy, charging_s, idle_s)
     net, gross = pricing.rounded(tariff, exact, decimals(judged.currency))
     terms = judged.terms["commission"]

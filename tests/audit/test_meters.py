@@ -1,0 +1,57 @@
+"""What no meter can have shown: `verify` judges registers by code of its own, and finds what was judged otherwise."""
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from domain.session import registers
+from ledger.audit import verify
+from tests.support.engine import Engine
+from tests.support.events import ended, metered, operator, started, tariff
+
+Event = dict[str, Any]
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """The intake and the clock on an empty store."""
+    made = Engine(database_url)
+    yield made
+    made.close()
+
+
+def findings(engine: Engine, events: Iterable[Event]) -> set[str]:
+    """The checks that fail after a session of these events, whose operator and tariff are known."""
+    engine.feed([operator(), tariff(), *events])
+    return {check.name for check in verify(engine.dsn).failed}
+
+
+def session(*readings: tuple[str, str], stop_wh: str = "9000") -> list[Event]:
+    """From 10:00 to 11:00; readings are (time, register)."""
+    read = [metered("S-1", f"2026-03-02T{at}:00Z", register) for at, register in readings]
+    return [started(), *read, ended(register_wh=stop_wh)]
+
+
+RESOLUTION = [("10:20", "4000.5"), ("10:40", "4000"), ("11:00", "9000.4")]
+FALL = [("10:20", "4000"), ("10:40", "3999")]
+
+
+@pytest.mark.parametrize("readings", [RESOLUTION, FALL])
+def test_the_audit_agrees_about_falls(engine: Engine, readings: list[tuple[str, str]]) -> None:
+    assert findings(engine, session(*readings)) == set()
+
+
+def test_it_finds_a_session_that_waits_for_no_more_than_its_meters_resolution(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registers, "RESOLUTION_WH", Fraction(1, 1000))
+    assert findings(engine, session(*RESOLUTION)) == {"meters"}
+
+
+def test_it_finds_a_session_that_was_billed_though_its_register_fell(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registers, "RESOLUTION_WH", 5)
+    assert findings(engine, session(*FALL)) == {"meters"}
