@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo
 
 from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.parties import Operator
@@ -18,9 +19,17 @@ from domain.rating.pricing import price
 from domain.rating.rating import Rating
 from domain.session.contracting import Contract, OrderedTariff, contract_for
 from domain.session.facts import Ended, MeterCorrected, Metered, Started
-from domain.session.meter_facts import MeterFacts, Metering, contradiction, corrected, metered
+from domain.session.meter_facts import (
+    NOTHING_CORRECTED,
+    Corrected,
+    MeterFacts,
+    Metering,
+    contradiction,
+    latest,
+    metered,
+)
 from domain.session.orphans import ESTIMATED, estimated_end, orphan_deadline
-from domain.session.registers import billed_registers, in_reading_order
+from domain.session.registers import billed_registers, fitting, in_reading_order
 from domain.tariff.published import PublishedTariff
 from domain.tariff.tariff import Tariff
 from domain.values import value
@@ -104,7 +113,8 @@ def assess(facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None =
 
     `closed_at` is the moment at which the clock closed an orphan; its end is estimated then while none is reported.
     """
-    contradicted = contradiction(facts)
+    known = latest(facts)
+    contradicted = contradiction(facts, known)
     start, end = facts.first_start(), facts.first_end()
     if contradicted:
         return Assessment(SessionState.INVALID, contradicted, metered=_metered(facts, start, end))
@@ -116,10 +126,11 @@ def assess(facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None =
     if start is None or end is None:
         return Assessment(SessionState.OPEN, "START_MISSING" if start is None else "END_MISSING")
     counted = _metered(facts, start, end)
-    found = contract_for(start, end, catalogue)
+    story = _Story(facts, catalogue, start, end)
+    found = story.contract_by(known)
     if isinstance(found, str):
         return Assessment(SessionState.SUSPENSE, found, metered=counted)
-    return _rate_over_time(facts, found, counted, estimated_from)
+    return _rate_over_time(story, found, counted, estimated_from)
 
 
 def _metered(facts: MeterFacts, start: Started | None, end: Ended | None) -> tuple[Metering, ...]:
@@ -128,24 +139,40 @@ def _metered(facts: MeterFacts, start: Started | None, end: Ended | None) -> tup
     return tuple(metered(start, end, facts.corrections))
 
 
+class _Story:
+    """A session as it was reported and corrected, and what rules it by each of its corrected starts and ends."""
+
+    def __init__(self, facts: MeterFacts, catalogue: Catalogue, start: Started, end: Ended) -> None:
+        self.facts, self.catalogue, self.start, self.end = facts, catalogue, start, end
+        self._contracts: dict[tuple[datetime | None, datetime | None], Contract | str] = {}
+
+    def contract_by(self, known: Corrected) -> Contract | str:
+        """What rules the session as corrected, or the reason why it waits."""
+        times = (known.started_at, known.ended_at)
+        if times not in self._contracts:
+            start, end = known.start(self.start), known.end(self.end)
+            self._contracts[times] = contract_for(start, end, self.catalogue)
+        return self._contracts[times]
+
+
 def _rate_over_time(
-    facts: MeterFacts, contract: Contract, counted: tuple[Metering, ...], estimated_from: datetime | None
+    story: _Story, contract: Contract, counted: tuple[Metering, ...], estimated_from: datetime | None
 ) -> Assessment:
     """Rate at the end with what was true by then, and again at each later correction or order to rate anew."""
     changes: list[BillChange] = []
     reason, rateable_from = "", None
-    for truth in _truths(facts, contract):
+    for truth in _truths(story, contract):
         try:
-            bill: Bill | None = _bill(facts, contract, truth)
+            bill: Bill | None = _bill(story, truth)
             reason = ""
         except ImplausibleSession as doubt:
             bill, reason = None, doubt.reason
         if bill is not None and rateable_from is None:
             # What a correction first makes rateable is rated at its end and released from the correction.
             rateable_from = truth.at if estimated_from is None else max(truth.at, estimated_from)
-            changes.append(BillChange(contract.end.at, contract.end.source, contract.end.id, bill))
+            changes.append(BillChange(truth.ended_at, story.end.source, story.end.id, bill))
         elif rateable_from is not None and bill != changes[-1].bill:
-            changes.append(BillChange(truth.at, truth.source, truth.id, bill))
+            changes.append(BillChange(max(truth.at, changes[-1].at), truth.source, truth.id, bill))
     state = SessionState.SUSPENSE if reason else SessionState.RATED
     if state == SessionState.RATED and estimated_from is not None:
         reason = ESTIMATED
@@ -153,68 +180,84 @@ def _rate_over_time(
 
 
 class _Truth(NamedTuple):
-    """What a session is rated by from a moment on: its first and last register in Wh, and its tariff."""
+    """What a session is rated by from a moment on: its end, what was corrected, and a tariff that was ordered."""
 
     at: datetime
     source: str
     id: str
-    start_wh: Exact
-    stop_wh: Exact
-    published: PublishedTariff
+    ended_at: datetime
+    known: Corrected
+    ordered: PublishedTariff | None
 
 
-def _truths(facts: MeterFacts, contract: Contract) -> Iterator[_Truth]:
-    """The truth at the end of the session, then at each later correction of a register or order of a tariff."""
-    end = contract.end
-    truth = _Truth(end.at, end.source, end.id, contract.start.register_wh, end.register_wh, contract.published)
+def _truths(story: _Story, contract: Contract) -> Iterator[_Truth]:
+    """The truth at the end of the session, then at each later correction or order of a tariff."""
+    end = story.end
+    truth = _Truth(end.at, end.source, end.id, end.at, NOTHING_CORRECTED, None)
     # A reservation that nobody used took no energy, whatever its meter says.
-    corrections = () if contract.start.no_show else facts.corrections
+    corrections = () if contract.start.no_show else story.facts.corrections
     changes: list[MeterCorrected | OrderedTariff] = [*corrections, *contract.orders]
     changes.sort(key=in_order)
-    early = [change for change in changes if change.at <= end.at]
-    for change in early:
+    later = 0
+    for later, change in enumerate(changes, 1):
+        if change.at > truth.ended_at:
+            later -= 1
+            break
         # It counts from the end, which stays what caused the rating.
-        truth = _changed(truth, change)._replace(at=end.at, source=end.source, id=end.id)
+        truth = _changed(truth, change, end)
+        truth = truth._replace(at=truth.ended_at, source=end.source, id=end.id)
     yield truth
-    for change in changes[len(early) :]:
-        truth = _changed(truth, change)
+    for change in changes[later:]:
+        truth = _changed(truth, change, end)
         yield truth
 
 
-def _changed(truth: _Truth, change: MeterCorrected | OrderedTariff) -> _Truth:
+def _changed(truth: _Truth, change: MeterCorrected | OrderedTariff, end: Ended) -> _Truth:
     head = (change.at, change.source, change.id)
     if isinstance(change, OrderedTariff):
-        return _Truth(*head, truth.start_wh, truth.stop_wh, change.published)
-    return _Truth(*head, *corrected(change, truth.start_wh, truth.stop_wh), truth.published)
+        return _Truth(*head, truth.ended_at, truth.known, change.published)
+    known = truth.known.by(change)
+    return _Truth(*head, known.ended_at or end.at, known, truth.ordered)
 
 
-def _bill(facts: MeterFacts, contract: Contract, truth: _Truth) -> Bill:
-    started_at, ended_at = contract.start.at, contract.end.at
-    if ended_at < started_at:
+def _bill(story: _Story, truth: _Truth) -> Bill:
+    """The bill by a truth; raises ImplausibleSession, with the reason, where there can be none."""
+    facts, known = story.facts, truth.known
+    contract = story.contract_by(known)
+    reason = contradiction(facts, known) or (contract if isinstance(contract, str) else "")
+    if isinstance(contract, str) or reason:
+        raise ImplausibleSession(reason, "what was known by then is not enough to rate the session")
+    start, end = known.start(story.start), known.end(story.end)
+    if end.at < start.at:
         raise ImplausibleSession("ENDS_BEFORE_START", "the session ends before it starts")
-    counted = () if contract.start.no_show else facts.readings
-    inside = [fact for fact in counted if started_at <= fact.at <= ended_at]
+    counted = () if start.no_show else facts.readings
+    inside = [fact for fact in counted if start.at <= fact.at <= end.at]
     inside.sort(key=in_reading_order)
     readings = [(fact.at, fact.register_wh) for fact in inside]
-    start, stop = (started_at, truth.start_wh), (ended_at, truth.stop_wh)
-    registers = tuple(stated(billed_registers(start, readings, stop)))
-    _check_power(inside, contract, truth.stop_wh - truth.start_wh)
-    tariff = truth.published.tariff
-    rating = price(tariff, _periods(facts, contract, tariff, registers, inside), contract.time_zone)
-    bill = bill_of(rating, contract.operator, truth.published, registers)
+    if known is not NOTHING_CORRECTED:
+        readings = fitting(readings, known.start_wh, known.stop_wh)
+    told = billed_registers((start.at, start.register_wh), readings, (end.at, end.register_wh))
+    registers = tuple(stated(told))
+    _check_power(inside, contract, registers[-1][1] - registers[0][1], end.at - start.at)
+    published = truth.ordered or contract.published
+    tariff = published.tariff
+    rating = price(
+        tariff, _periods(facts, start, end, contract.time_zone, tariff, registers, inside), contract.time_zone
+    )
+    bill = bill_of(rating, contract.operator, published, registers)
     if max(bill.net, bill.gross) > MAX_AMOUNT_MINOR:
         raise ImplausibleSession("AMOUNT_IMPLAUSIBLE", "the session would cost more than any session can")
     return bill
 
 
-def _check_power(inside: list[Metered], contract: Contract, energy_wh: Exact) -> None:
+def _check_power(inside: list[Metered], contract: Contract, energy_wh: Exact, lasting: timedelta) -> None:
     """Judge power against the connector, where one was published with its maximum (OCPI Connector)."""
     limit_w = _connector_power_w(contract)
     if limit_w is None:
         return
     if any(fact.power_w is not None and fact.power_w > limit_w for fact in inside):
         raise ImplausibleSession("POWER_ABOVE_CONNECTOR", "a reading shows more power than the connector can give")
-    if energy_wh * US_PER_HOUR > limit_w * microseconds(contract.end.at - contract.start.at):
+    if energy_wh * US_PER_HOUR > limit_w * microseconds(lasting):
         raise ImplausibleSession("POWER_ABOVE_CONNECTOR", "the energy needs more power than the connector can give")
 
 
@@ -226,22 +269,27 @@ def _connector_power_w(contract: Contract) -> Exact | None:
 
 
 def _periods(
-    facts: MeterFacts, contract: Contract, tariff: Tariff, registers: Sequence[Reading], inside: list[Metered]
+    facts: MeterFacts,
+    start: Started,
+    end: Ended,
+    time_zone: ZoneInfo,
+    tariff: Tariff,
+    registers: Sequence[Reading],
+    inside: list[Metered],
 ) -> tuple[ChargingPeriod, ...]:
-    started_at, ended_at = contract.start.at, contract.end.at
-    if contract.start.no_show:
-        return split_no_show(started_at, ended_at, tariff, contract.time_zone)
-    states = sorted((fact for fact in facts.states if fact.at <= ended_at), key=in_order)
+    if start.no_show:
+        return split_no_show(start.at, end.at, tariff, time_zone)
+    states = sorted((fact for fact in facts.states if fact.at <= end.at), key=in_order)
     return split(
         tariff=tariff,
-        started_at=started_at,
-        ended_at=ended_at,
+        started_at=start.at,
+        ended_at=end.at,
         registers=registers,
         states=[(fact.at, Phase(fact.state)) for fact in states],
-        time_zone=contract.time_zone,
+        time_zone=time_zone,
         powers=[(fact.at, fact.power_w) for fact in inside if fact.power_w is not None],
         currents=[(fact.at, fact.current_a) for fact in inside if fact.current_a is not None],
-        reserved_from=contract.start.reserved_from,
+        reserved_from=start.reserved_from,
     )
 
 
@@ -258,7 +306,7 @@ def bill_of(
 
 def session_currency(facts: MeterFacts, catalogue: Catalogue) -> str | None:
     """The currency of a session's operator, None while start or operator is not known or contradictory."""
-    start = facts.first_start()
+    start = facts.start_as_corrected()
     if start is None or len({each.operator_id for each in facts.starts}) > 1:
         return None
     operator = catalogue.operator_at(start.operator_id, start.at)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from domain.catalogue.catalogue import Catalogue
 from domain.session.facts import Ended
-from domain.session.meter_facts import MeterFacts, contradiction
+from domain.session.meter_facts import MeterFacts, contradiction, latest
 from domain.session.registers import falls, in_reading_order
 
 ESTIMATED = "ESTIMATED"
@@ -18,7 +18,7 @@ def orphan_deadline(facts: MeterFacts, catalogue: Catalogue) -> datetime | None:
     start) does not ask for it.
     """
     start = facts.first_start()
-    if facts.ends or start is None or contradiction(facts):
+    if facts.ends or start is None or contradiction(facts, latest(facts)):
         return None
     operator = catalogue.operator_at(start.operator_id, start.at)
     if operator is None or operator.orphan_hours is None:

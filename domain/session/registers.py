@@ -41,6 +41,25 @@ def billed_registers(start: Reading, readings: Iterable[Reading], stop: Reading)
     return [*used, (stop[0], last_wh)]
 
 
+def fitting(readings: Iterable[Reading], start_wh: Exact | None, stop_wh: Exact | None) -> list[Reading]:
+    """The readings that fit registers which somebody corrected, None where one stands as it was reported.
+
+    What is below a corrected start or above a corrected stop does not; with both of them known, neither does what
+    falls.
+    """
+    used: list[Reading] = []
+    highest_wh = start_wh
+    for at, register_wh in readings:
+        if highest_wh is not None and falls(highest_wh, register_wh):
+            continue
+        if stop_wh is not None and falls(register_wh, stop_wh):
+            continue
+        if start_wh is not None and stop_wh is not None:
+            highest_wh = max(highest_wh or start_wh, register_wh)
+        used.append((at, register_wh))
+    return used
+
+
 def _refuse_fall(highest_wh: Exact, register_wh: Exact) -> None:
     if falls(highest_wh, register_wh):
         raise ImplausibleSession("REGISTER_FALLS", "a cumulative register fell during the session")

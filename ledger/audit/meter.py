@@ -1,9 +1,11 @@
 """Starts and ends of sessions as the audit sees them: as reported, as a reservation that expired, or as estimated."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from itertools import accumulate
+from typing import Any
 
 from ledger.audit.amounts import exact, instant
 from ledger.audit.catalogue import Catalogue
@@ -11,6 +13,8 @@ from ledger.audit.streams import Body, Fact, Stream
 
 STARTED, ENDED = "charging.session.started", "charging.session.ended"
 METERED, STATE_CHANGED = "charging.session.metered", "charging.session.state_changed"
+CORRECTED = "charging.session.meter_corrected"
+_CORRECTED = ("started_at", "meter_start_wh", "ended_at", "meter_stop_wh")
 EXPIRED = "charging.reservation.expired"
 
 
@@ -71,16 +75,37 @@ def counted(start_wh: Fraction, stop_wh: Fraction) -> Fraction:
     return Fraction(0) if start_wh - 1 < stop_wh < start_wh else stop_wh - start_wh
 
 
-def implausible(start: Fact, end: Fact, readings: Iterable[Fact]) -> str:
+def corrections_of(stream: Stream) -> dict[str, Any]:
+    """What the corrections of a session say, by the name of each field: of several, the latest."""
+    found: dict[str, Any] = {}
+    for fact in sorted(stream.facts.get(CORRECTED, ()), key=lambda each: each.sort_key):
+        found |= {name: fact.data[name] for name in _CORRECTED if fact.data.get(name) is not None}
+    return found
+
+
+def as_corrected(reported: Fact, says: Mapping[str, Any], moment: str) -> Fact:
+    """A start or an end, whose time is the field `moment`, with what corrections say instead."""
+    at = instant(says[moment]) if moment in says else reported.at
+    return replace(reported, at=at, data={**reported.data, **says})
+
+
+def implausible(start: Fact, end: Fact, readings: Iterable[Fact], says: Mapping[str, Any]) -> str:
     """Why no meter can have shown these registers, start and end among them; "" where one can.
 
-    A fall of less than 1 Wh is none.
+    A fall of less than 1 Wh is none, and a reading that does not fit what corrections say shows nothing.
     """
     start_wh, stop_wh = exact(start.data["meter_start_wh"]), exact(end.data["meter_stop_wh"])
     if start_wh - stop_wh >= 1:
         return "END_BELOW_START"
     inside = sorted((fact for fact in readings if start.at <= fact.at <= end.at), key=_rising)
-    shown = [start_wh, *(exact(fact.data["register_wh"]) for fact in inside), stop_wh]
+    shown = [exact(fact.data["register_wh"]) for fact in inside]
+    if "meter_start_wh" in says:
+        shown = [register for register in shown if start_wh - register < 1]
+    if "meter_stop_wh" in says:
+        shown = [register for register in shown if register - stop_wh < 1]
+    if "meter_start_wh" in says and "meter_stop_wh" in says:
+        return ""
+    shown = [start_wh, *shown, stop_wh]
     if any(highest - register >= 1 for highest, register in zip(accumulate(shown, max), shown, strict=True)):
         return "REGISTER_FALLS"
     return ""

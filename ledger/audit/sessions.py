@@ -1,18 +1,28 @@
 """Sessions: what each was judged to be worth against its facts, and what stands on the book against that."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
+from dataclasses import dataclass, field
 from typing import Any
 
 from ledger.audit.amounts import exact
 from ledger.audit.catalogue import Catalogue, Ruled, Terms
-from ledger.audit.meter import METERED, counted, ends_of, estimated_end, implausible, is_no_show, starts_of
+from ledger.audit.meter import (
+    METERED,
+    as_corrected,
+    corrections_of,
+    counted,
+    ends_of,
+    estimated_end,
+    implausible,
+    is_no_show,
+    starts_of,
+)
 from ledger.audit.report import Tally
 from ledger.audit.streams import Body, Fact, Stream
 
 RATED, SUSPENSE, OPEN, INVALID = "RATED", "SUSPENSE", "OPEN", "INVALID"
 _AMOUNTS = ("net", "vat", "gross", "commission", "commission_vat", "operator_share")
+_TOKEN = ("country_code", "party_id", "type", "uid", "contract_id")
 METER_REASONS = ("END_BELOW_START", "REGISTER_FALLS")
 _UNKNOWN_OPERATOR = ("OPERATOR_UNKNOWN", "OPERATOR_NOT_IN_EFFECT")
 
@@ -47,6 +57,7 @@ class Session:
     @classmethod
     def of(cls, stream: Stream, around: Surroundings) -> "Session":
         """The session of a stream; raises KeyError when facts or decisions lack what they should have."""
+        says = corrections_of(stream)
         start, end = _first(starts_of(stream)), _first(ends_of(stream))
         operators = {fact.data["operator_id"] for fact in starts_of(stream)}
         operator_id = operators.pop() if len(operators) == 1 else ""
@@ -54,6 +65,9 @@ class Session:
         catalogue = around.catalogue
         if start is not None and end is None:
             end = estimated_end(stream, start, operator_id, catalogue)
+        if not is_no_show(stream):
+            start = as_corrected(start, says, "started_at") if start else None
+            end = as_corrected(end, says, "ended_at") if end else None
         return cls(
             stream=stream,
             around=around,
@@ -100,12 +114,13 @@ def check_states(session: Session, tally: Tally) -> None:
         if starts or ends:
             tally.note(where, "an outcome", "none", f"{where} was reported and never judged")
         return
-    started = {(fact.at, exact(fact.data["meter_start_wh"]), fact.data["operator_id"]) for fact in starts}
-    ended = {(fact.at, exact(fact.data["meter_stop_wh"])) for fact in ends}
+    says = {} if is_no_show(session.stream) else corrections_of(session.stream)
+    started = {_start(as_corrected(fact, says, "started_at")) for fact in starts}
+    ended = {_end(as_corrected(fact, says, "ended_at")) for fact in ends}
     state = outcome["state"]
     if not ended and session.end is not None:
         tally.compare(where, "ESTIMATED", outcome["reason"] if state == RATED else "ESTIMATED", "the reason")
-        ended = {(session.end.at, exact(session.end.data["meter_stop_wh"]))}
+        ended = {_end(session.end)}
     if len(started) > 1 or len(ended) > 1:
         tally.compare(where, INVALID, state, "the state, with two different starts or ends,")
     elif not started or not ended:
@@ -115,6 +130,17 @@ def check_states(session: Session, tally: Tally) -> None:
     tally.compare(where, session.operator_id, outcome["operator_id"], "the operator")
     for each in session.stream.decided("SessionAssessed"):
         _check_sums(where, each, tally)
+
+
+def _start(fact: Fact) -> tuple[Any, ...]:
+    """All in which two reports of one start agree; ids are without case."""
+    data, token = fact.data, fact.data.get("token") or {}
+    ids = [data["tariff_id"], *(token.get(name, "") for name in _TOKEN)]
+    return fact.at, exact(data["meter_start_wh"]), data["operator_id"], *map(str.casefold, ids)
+
+
+def _end(fact: Fact) -> tuple[Any, ...]:
+    return fact.at, exact(fact.data["meter_stop_wh"])
 
 
 def _check_sums(where: str, outcome: Body, tally: Tally) -> None:
@@ -168,9 +194,7 @@ def check_meter(session: Session, tally: Tally) -> None:
     told = outcome["reason"] if outcome["reason"] in METER_REASONS else ""
     if not session.is_rated and not told:
         return
-    start = _as_corrected(session, start, "meter_start_wh")
-    end = _as_corrected(session, end, "meter_stop_wh")
-    found = implausible(start, end, session.stream.facts.get(METERED, ()))
+    found = implausible(start, end, session.stream.facts.get(METERED, ()), corrections_of(session.stream))
     tally.compare(session.where, found or "plausible", told or "plausible", "what its meter showed")
 
 
@@ -180,7 +204,7 @@ def check_prices(session: Session, tally: Tally) -> None:
     if outcome is None or start is None or end is None or not session.is_rated or is_no_show(session.stream):
         return
     where, shortfall = session.where, outcome["shortfall"]
-    energy_wh = counted(_register(session, start, "meter_start_wh"), _register(session, end, "meter_stop_wh"))
+    energy_wh = counted(exact(start.data["meter_start_wh"]), exact(end.data["meter_stop_wh"]))
     if not shortfall:
         tally.compare(where, energy_wh, exact(outcome["energy_wh"]), "the energy in Wh")
     prices = session.around.catalogue.prices_of(_ruled(session, start), outcome["currency"])
@@ -194,21 +218,6 @@ def check_prices(session: Session, tally: Tally) -> None:
 
 def _ruled(session: Session, start: Fact) -> Ruled:
     return Ruled(session.operator_id, start.data["tariff_id"], start.at, session.partner)
-
-
-def _register(session: Session, reported: Fact, name: str) -> Fraction:
-    return exact(_as_corrected(session, reported, name).data[name])
-
-
-def _as_corrected(session: Session, reported: Fact, name: str) -> Fact:
-    """A start or an end with the register of its latest correction, as reported where none corrects it."""
-    corrections = [f for f in session.stream.facts.get("charging.session.meter_corrected", ()) if _says(f, name)]
-    latest = max(corrections, key=lambda fact: fact.sort_key, default=reported)
-    return replace(reported, data=reported.data | {name: latest.data[name]})
-
-
-def _says(fact: Fact, name: str) -> bool:
-    return fact.data.get(name) is not None
 
 
 def check_book(session: Session, tally: Tally) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from domain.session import registers
+from domain.session import assessment, orphans, registers
+from domain.session.meter_facts import NOTHING_CORRECTED
 from ledger.audit import verify
 from tests.support.engine import Engine
-from tests.support.events import ended, metered, operator, started, tariff
+from tests.support.events import ended, event, metered, operator, started, tariff
 
 Event = dict[str, Any]
 
@@ -55,3 +56,52 @@ def test_it_finds_a_session_that_was_billed_though_its_register_fell(
 ) -> None:
     monkeypatch.setattr(registers, "RESOLUTION_WH", 5)
     assert findings(engine, session(*FALL)) == {"meters"}
+
+
+def correction(**says: Any) -> Event:
+    """The later truth, on the next morning."""
+    data = {"session_id": "S-1", "corrected_at": "2026-03-03T09:00:00Z", "reason": "a person looked"}
+    return event("charging.session.meter_corrected", "S-1", "2026-03-03T09:00:00Z", data | says)
+
+
+CORRECTED_FALL = [*session(*FALL), correction(meter_start_wh=0, meter_stop_wh=9_000)]
+TWO_ENDS = [*session(), ended(at="2026-03-02T11:00:03Z", register_wh=9_000)]
+TWO_STARTS = [*session(), {**started(tariff_id="T-2"), "id": "again"}]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        CORRECTED_FALL,
+        [*session(*FALL), correction(meter_stop_wh=9_000)],
+        [*session(("10:50", "9500")), correction(meter_stop_wh=8_500)],
+        TWO_ENDS,
+        [*TWO_ENDS, correction(ended_at="2026-03-02T11:00:00Z")],
+        [*TWO_ENDS, correction(meter_stop_wh=9_000)],
+        TWO_STARTS,
+    ],
+)
+def test_the_audit_agrees_about_corrections_and_what_was_told_twice(engine: Engine, events: list[Event]) -> None:
+    assert findings(engine, events) == set()
+
+
+def test_it_finds_a_session_that_waits_for_readings_that_a_correction_set_aside(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assessment, "fitting", lambda readings, *_: readings)
+    assert findings(engine, CORRECTED_FALL) == {"meters"}
+
+
+def test_it_finds_two_ends_that_stay_invalid_after_their_correction(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (assessment, orphans):
+        monkeypatch.setattr(module, "latest", lambda _: NOTHING_CORRECTED)
+    assert "states" in findings(engine, [*TWO_ENDS, correction(ended_at="2026-03-02T11:00:00Z")])
+
+
+def test_it_finds_a_session_that_was_billed_though_two_starts_name_other_tariffs(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assessment, "contradiction", lambda *_: "")
+    assert "states" in findings(engine, TWO_STARTS)

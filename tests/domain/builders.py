@@ -151,13 +151,21 @@ def charged(roams: bool = False) -> list[Fact]:
     return [started(roams=roams), ended()]
 
 
-def corrected(when: str, stop_wh: int | None = None, start_wh: int | None = None) -> MeterCorrected:
+def corrected(
+    when: str,
+    stop_wh: int | None = None,
+    start_wh: int | None = None,
+    started_at: str | None = None,
+    ended_at: str | None = None,
+) -> MeterCorrected:
     return MeterCorrected(
         at=at(when),
         source="g",
         id=f"corrected {when}",
         start_wh=None if start_wh is None else Fraction(start_wh),
         stop_wh=None if stop_wh is None else Fraction(stop_wh),
+        started_at=at(started_at) if started_at else None,
+        ended_at=at(ended_at) if ended_at else None,
     )
 
 

@@ -60,12 +60,20 @@ def judge(facts: Facts, session_id: str) -> Judged:
     """The state of a session by all facts, and its ratings in the order in which corrections brought them."""
     known = facts.sessions[session_id]
     starts, ends = known.get("charging.session.started", []), known.get("charging.session.ended", [])
-    if _differ(starts, "operator_id", "started_at", "meter_start_wh") or _differ(ends, "ended_at", "meter_stop_wh"):
+    said = {name for event in known.get("charging.session.meter_corrected", []) for name in event["data"]}
+    if _contradicted(known, said):
         operators = {start["data"]["operator_id"] for start in starts}
         return Judged(session_id, "INVALID", "different reports", operators.pop() if len(operators) == 1 else "")
     if not starts or not ends:
         return Judged(session_id, "OPEN", "", starts[0]["data"]["operator_id"] if starts else "")
     return _rated_or_suspended(facts, session_id, starts[0]["data"], ends[0])
+
+
+def _contradicted(known: Mapping[str, list[Event]], said: set[str]) -> bool:
+    """Whether starts or ends differ in anything that no correction `said` otherwise."""
+    starts, ends = known.get("charging.session.started", []), known.get("charging.session.ended", [])
+    told = {"operator_id", "started_at", "meter_start_wh", "tariff_id"} - said
+    return _differ(starts, *told) or _differ(ends, *({"ended_at", "meter_stop_wh"} - said))
 
 
 def _differ(events: list[Event], *names: str) -> bool:
@@ -125,12 +133,15 @@ def _steps(
     corrections = known.get("charging.session.meter_corrected", [])
     early = [event for event in corrections if acts_at(event)[0] <= judged.ended_at]
     for index in range(len(early), len(corrections) + 1):
+        said = set[str]()
         for event in corrections[:index]:
+            said |= set(event["data"])
             first = number(event["data"].get("meter_start_wh", first))
             last = number(event["data"].get("meter_stop_wh", last))
         acts = acts_at(ended) if index == len(early) else acts_at(corrections[index - 1])
         times = parse_time(start["started_at"]), judged.ended_at
-        yield Step(acts, _rating(known, (first, last), times, judged, tariff))
+        agree = not _contradicted(known, said)
+        yield Step(acts, _rating(known, (first, last), times, judged, tariff, said) if agree else None)
 
 
 def _rating(
@@ -139,12 +150,20 @@ def _rating(
     times: tuple[datetime, datetime],
     judged: Judged,
     tariff: Mapping[str, Any],
+    said: set[str],
 ) -> Rating | None:
     assert judged.terms is not None
     read = sorted(
         (acts_at(event)[0], number(event["data"]["register_wh"])) for event in known.get(SESSION_METERED, [])
     )
-    series = [registers[0], *(value for at, value in read if times[0] <= at <= times[1]), registers[1]]
+    shown = [value for at, value in read if times[0] <= at <= times[1]]
+    if "meter_start_wh" in said:
+        shown = [value for value in shown if value > registers[0] - 1]
+    if "meter_stop_wh" in said:
+        shown = [value for value in shown if value < registers[1] + 1]
+    if {"meter_start_wh", "meter_stop_wh"} <= said:
+        shown = []
+    series = [registers[0], *shown, registers[1]]
     if times[1] < times[0] or any(later <= max(series[:index]) - 1 for index, later in enumerate(series) if index):
         return None
     charging_s, idle_s = _seconds(known.get("charging.session.state_changed", []), times)
