@@ -111,6 +111,16 @@ class SessionMeterCorrectedData(Wire):
         return self
 
 
+class SessionReviewedData(Wire):
+    """A person looked at a session: bill what its registers say, or it was none."""
+
+    session_id: Identifier
+    at: Time
+    verdict: Literal["BILL", "VOID"]
+    reason: Text
+    by: Text
+
+
 class ReservationExpiredData(Wire):
     """A reservation ran out unused: it is billed under `session_id`, the name that payments for it have."""
 
@@ -177,6 +187,13 @@ class SessionMeterCorrected(Event):
 
     type: Literal["charging.session.meter_corrected"]
     data: SessionMeterCorrectedData
+
+
+class SessionReviewed(Event):
+    """`charging.session.reviewed`."""
+
+    type: Literal["charging.session.reviewed"]
+    data: SessionReviewedData
 
 
 class ReservationExpired(Event):

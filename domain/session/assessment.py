@@ -1,7 +1,7 @@
 """What a session is worth, from its facts and the catalogue: its state, the reason, and its bills over time."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
@@ -18,7 +18,7 @@ from domain.rating.periods import Reading, split, split_no_show, stated
 from domain.rating.pricing import price
 from domain.rating.rating import Rating
 from domain.session.contracting import Contract, OrderedTariff, contract_for
-from domain.session.facts import Ended, MeterCorrected, Metered, Started
+from domain.session.facts import Ended, MeterCorrected, Metered, Reviewed, Started, Verdict
 from domain.session.meter_facts import (
     NOTHING_CORRECTED,
     Corrected,
@@ -36,6 +36,9 @@ from domain.values import value
 
 # No session costs as much; it also keeps every sum of amounts far within the 64 bits of the book.
 MAX_AMOUNT_MINOR = 10**13
+
+# The reason of a session that a review found to be none.
+VOIDED = "VOIDED"
 
 BillKey: TypeAlias = tuple[str, int, int, int, int]
 
@@ -113,8 +116,15 @@ def assess(facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None =
 
     `closed_at` is the moment at which the clock closed an orphan; its end is estimated then while none is reported.
     """
+    found = _assess(facts, catalogue, closed_at)
+    if facts.verdict() is Verdict.VOID:
+        return replace(found, state=SessionState.INVALID, reason=VOIDED)
+    return found
+
+
+def _assess(facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None) -> Assessment:
     known = latest(facts)
-    contradicted = contradiction(facts, known)
+    contradicted = contradiction(facts, known, facts.verdict())
     start, end = facts.first_start(), facts.first_end()
     if contradicted:
         return Assessment(SessionState.INVALID, contradicted, metered=_metered(facts, start, end))
@@ -179,8 +189,11 @@ def _rate_over_time(
     return Assessment(state, reason, contract, tuple(changes), rateable_from, counted)
 
 
+_Change: TypeAlias = MeterCorrected | OrderedTariff | Reviewed
+
+
 class _Truth(NamedTuple):
-    """What a session is rated by from a moment on: its end, what was corrected, and a tariff that was ordered."""
+    """What a session is rated by from a moment on: its end, what was corrected, ordered, and said by a review."""
 
     at: datetime
     source: str
@@ -188,15 +201,16 @@ class _Truth(NamedTuple):
     ended_at: datetime
     known: Corrected
     ordered: PublishedTariff | None
+    verdict: Verdict | None
 
 
 def _truths(story: _Story, contract: Contract) -> Iterator[_Truth]:
-    """The truth at the end of the session, then at each later correction or order of a tariff."""
+    """The truth at the end of the session, then at each later correction, order of a tariff or review."""
     end = story.end
-    truth = _Truth(end.at, end.source, end.id, end.at, NOTHING_CORRECTED, None)
+    truth = _Truth(end.at, end.source, end.id, end.at, NOTHING_CORRECTED, None, None)
     # A reservation that nobody used took no energy, whatever its meter says.
     corrections = () if contract.start.no_show else story.facts.corrections
-    changes: list[MeterCorrected | OrderedTariff] = [*corrections, *contract.orders]
+    changes: list[_Change] = [*corrections, *contract.orders, *story.facts.reviews]
     changes.sort(key=in_order)
     later = 0
     for later, change in enumerate(changes, 1):
@@ -212,21 +226,30 @@ def _truths(story: _Story, contract: Contract) -> Iterator[_Truth]:
         yield truth
 
 
-def _changed(truth: _Truth, change: MeterCorrected | OrderedTariff, end: Ended) -> _Truth:
-    head = (change.at, change.source, change.id)
+def _changed(truth: _Truth, change: _Change, end: Ended) -> _Truth:
+    truth = truth._replace(at=change.at, source=change.source, id=change.id)
     if isinstance(change, OrderedTariff):
-        return _Truth(*head, truth.ended_at, truth.known, change.published)
+        return truth._replace(ordered=change.published)
+    if isinstance(change, Reviewed):
+        return truth._replace(verdict=change.verdict)
     known = truth.known.by(change)
-    return _Truth(*head, known.ended_at or end.at, known, truth.ordered)
+    return truth._replace(ended_at=known.ended_at or end.at, known=known)
 
 
 def _bill(story: _Story, truth: _Truth) -> Bill:
     """The bill by a truth; raises ImplausibleSession, with the reason, where there can be none."""
     facts, known = story.facts, truth.known
     contract = story.contract_by(known)
-    reason = contradiction(facts, known) or (contract if isinstance(contract, str) else "")
-    if isinstance(contract, str) or reason:
-        raise ImplausibleSession(reason, "what was known by then is not enough to rate the session")
+    if truth.verdict is Verdict.VOID:
+        raise ImplausibleSession(VOIDED, "a person found that it was none")
+    if isinstance(contract, str):
+        raise ImplausibleSession(contract, "nothing rules the session as it was known by then")
+    contradicted = contradiction(facts, known, truth.verdict)
+    if contradicted:
+        raise ImplausibleSession(contradicted, "what was reported by then contradicts itself")
+    published = truth.ordered or contract.published
+    if published is None:
+        raise ImplausibleSession(contract.lacks, "no tariff was ordered by then")
     start, end = known.start(story.start), known.end(story.end)
     if end.at < start.at:
         raise ImplausibleSession("ENDS_BEFORE_START", "the session ends before it starts")
@@ -234,12 +257,17 @@ def _bill(story: _Story, truth: _Truth) -> Bill:
     inside = [fact for fact in counted if start.at <= fact.at <= end.at]
     inside.sort(key=in_reading_order)
     readings = [(fact.at, fact.register_wh) for fact in inside]
-    if known is not NOTHING_CORRECTED:
+    is_reviewed = truth.verdict is Verdict.BILL
+    if is_reviewed:
+        # What looked implausible is billed as start and end say; what is below zero says nothing and counts as none.
+        end = replace(end, register_wh=max(start.register_wh, end.register_wh))
+        readings = fitting(readings, start.register_wh, end.register_wh)
+    elif known is not NOTHING_CORRECTED:
         readings = fitting(readings, known.start_wh, known.stop_wh)
     told = billed_registers((start.at, start.register_wh), readings, (end.at, end.register_wh))
     registers = tuple(stated(told))
-    _check_power(inside, contract, registers[-1][1] - registers[0][1], end.at - start.at)
-    published = truth.ordered or contract.published
+    if not is_reviewed:
+        _check_power(inside, contract, registers[-1][1] - registers[0][1], end.at - start.at)
     tariff = published.tariff
     rating = price(
         tariff, _periods(facts, start, end, contract.time_zone, tariff, registers, inside), contract.time_zone

@@ -22,6 +22,13 @@ class RefundBearer(StrEnum):
     SHARED = "SHARED"
 
 
+class Verdict(StrEnum):
+    """What a person who looked at a session says: bill what its registers say, or it was none."""
+
+    BILL = "BILL"
+    VOID = "VOID"
+
+
 class DisputeOutcome(StrEnum):
     """How a dispute ended, as the operator sees it."""
 
@@ -89,6 +96,13 @@ class MeterCorrected(Fact):
     stop_wh: Exact | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+
+
+@named_value
+class Reviewed(Fact):
+    """`charging.session.reviewed`."""
+
+    verdict: Verdict
 
 
 @named_value
@@ -246,6 +260,10 @@ def _corrected(data: Mapping[str, Any], source: str, id_: str) -> MeterCorrected
     )
 
 
+def _reviewed(data: Mapping[str, Any], source: str, id_: str) -> Reviewed:
+    return Reviewed(at=instant(data["at"]), source=source, id=id_, verdict=Verdict(data["verdict"]))
+
+
 def _minor(money: Mapping[str, str]) -> int:
     return parse_minor(money["amount"], money["currency"])
 
@@ -349,6 +367,7 @@ FACT_PARSERS: dict[str, Callable[[Mapping[str, Any], str, str], Fact]] = {
     "charging.session.state_changed": _state_changed,
     "charging.session.ended": _ended,
     "charging.session.meter_corrected": _corrected,
+    "charging.session.reviewed": _reviewed,
     "charging.reservation.expired": _reservation_expired,
     "payment.captured": _captured,
     "payment.failed": _failed,

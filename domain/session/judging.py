@@ -201,7 +201,7 @@ class _Verdict:
             return
         self.session.reported = (assessment, billed, shortfall)
         state, reason = assessment.state, assessment.reason
-        bill = billed[-1].bill if billed and state != SessionState.SUSPENSE else None
+        bill = billed[-1].bill if billed and state == SessionState.RATED else None
         if state == SessionState.RATED and bill is None:
             # Its bill was withdrawn and paid back; now it could be billed again, and nothing can be captured for it.
             state, reason = SessionState.SUSPENSE, NOT_CHARGEABLE

@@ -7,7 +7,16 @@ from typing import NamedTuple, TypeVar
 
 from domain.exact import Exact
 from domain.fact import in_order
-from domain.session.facts import Ended, MeterCorrected, Metered, ReservationExpired, Started, StateChanged
+from domain.session.facts import (
+    Ended,
+    MeterCorrected,
+    Metered,
+    ReservationExpired,
+    Reviewed,
+    Started,
+    StateChanged,
+    Verdict,
+)
 from domain.values import value
 
 _Reported = TypeVar("_Reported", Started, Ended)
@@ -15,16 +24,17 @@ _Reported = TypeVar("_Reported", Started, Ended)
 
 @dataclass(slots=True)
 class MeterFacts:
-    """Starts, ends, readings, states and corrections of one session; a no-show's reservation is its start and end."""
+    """What was told of one session; a no-show's reservation is its start and end."""
 
     starts: list[Started] = field(default_factory=list)
     ends: list[Ended] = field(default_factory=list)
     readings: list[Metered] = field(default_factory=list)
     states: list[StateChanged] = field(default_factory=list)
     corrections: list[MeterCorrected] = field(default_factory=list)
+    reviews: list[Reviewed] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.starts or self.ends or self.readings or self.states or self.corrections)
+        return bool(self.starts or self.ends or self.readings or self.states or self.corrections or self.reviews)
 
     def first_start(self) -> Started | None:
         """The start that is taken when several say the same."""
@@ -38,6 +48,10 @@ class MeterFacts:
         """The start by all corrections."""
         start = self.first_start()
         return latest(self).start(start) if start is not None and self.corrections else start
+
+    def verdict(self) -> Verdict | None:
+        """What the latest review says, None where nobody looked."""
+        return max(self.reviews, key=in_order).verdict if self.reviews else None
 
     def take_in_no_show(self, fact: ReservationExpired) -> None:
         """A reservation that nobody used: from its start to its expiry, without energy."""
@@ -99,10 +113,11 @@ def latest(facts: MeterFacts) -> Corrected:
     return found
 
 
-def contradiction(facts: MeterFacts, known: Corrected) -> str:
+def contradiction(facts: MeterFacts, known: Corrected, verdict: Verdict | None) -> str:
     """Why a session is INVALID, "" when its reports agree: two operators, starts, ends, tariffs or tokens were told.
 
-    What is corrected contradicts nothing.
+    What is corrected contradicts nothing. A session that is to be billed all the same is by its first start's tariff
+    and token; whose it is, when it was and what it took nobody can tell from two reports.
     """
     if len(facts.starts) > 1:
         starts = [known.start(start) for start in facts.starts]
@@ -110,10 +125,11 @@ def contradiction(facts: MeterFacts, known: Corrected) -> str:
             return "TWO_OPERATORS"
         if len({(start.at, start.register_wh) for start in starts}) > 1:
             return "TWO_STARTS"
-        if len({start.tariff_id.casefold() for start in starts}) > 1:
-            return "TWO_TARIFFS"
-        if len({_token(start) for start in starts}) > 1:
-            return "TWO_TOKENS"
+        if verdict is not Verdict.BILL:
+            if len({start.tariff_id.casefold() for start in starts}) > 1:
+                return "TWO_TARIFFS"
+            if len({_token(start) for start in starts}) > 1:
+                return "TWO_TOKENS"
     if len(facts.ends) > 1:
         ends = [known.end(end) for end in facts.ends]
         if len({(end.at, end.register_wh) for end in ends}) > 1:

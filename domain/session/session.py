@@ -40,6 +40,7 @@ from domain.session.facts import (
     Metered,
     Refunded,
     ReservationExpired,
+    Reviewed,
     Settled,
     Started,
     StateChanged,
@@ -126,7 +127,7 @@ class Session:
         return bool(self.meter.ends or self.payments or decided)
 
 
-_METER_FACTS = frozenset({Started, Ended, Metered, StateChanged, MeterCorrected, ReservationExpired})
+_METER_FACTS = frozenset({Started, Ended, Metered, StateChanged, MeterCorrected, Reviewed, ReservationExpired})
 # Until there is an end nothing follows from these.
 _READINGS = frozenset({Metered, StateChanged})
 
@@ -137,6 +138,7 @@ LEARN: dict[type[Fact], Callable[[Session, Any], None]] = {
     Metered: lambda session, fact: session.meter.readings.append(fact),
     StateChanged: lambda session, fact: session.meter.states.append(fact),
     MeterCorrected: lambda session, fact: session.meter.corrections.append(fact),
+    Reviewed: lambda session, fact: session.meter.reviews.append(fact),
     ReservationExpired: lambda session, fact: session.meter.take_in_no_show(fact),
     Captured: lambda session, fact: session.payments.captures.append(fact),
     Failed: lambda session, fact: session.payments.failures.append(fact),

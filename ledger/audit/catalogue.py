@@ -146,9 +146,16 @@ class Catalogue:
 
         Those of the last order about it whose tariff is in the operator's `currency`, else of what was published.
         """
-        orders = [order for order in self._orders_about(ruled) if order.published.currency == currency]
+        orders = self._orders_in(ruled, currency)
         found = orders[-1].published if orders else self._published_for(ruled)
         return found.prices if found else None
+
+    def can_rate(self, ruled: Ruled, currency: str) -> bool:
+        """Whether a tariff was published that rules the session, or one was ordered for it in that currency."""
+        return self.has_valid_tariff(ruled) or bool(self._orders_in(ruled, currency))
+
+    def _orders_in(self, ruled: Ruled, currency: str) -> list[Order]:
+        return [order for order in self._orders_about(ruled) if order.published.currency == currency]
 
     def _orders_about(self, ruled: Ruled) -> list[Order]:
         """In the order in which they take effect; of several with one id, the first."""

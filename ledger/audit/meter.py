@@ -15,6 +15,7 @@ STARTED, ENDED = "charging.session.started", "charging.session.ended"
 METERED, STATE_CHANGED = "charging.session.metered", "charging.session.state_changed"
 CORRECTED = "charging.session.meter_corrected"
 _CORRECTED = ("started_at", "meter_start_wh", "ended_at", "meter_stop_wh")
+REVIEWED = "charging.session.reviewed"
 EXPIRED = "charging.reservation.expired"
 
 
@@ -81,6 +82,12 @@ def corrections_of(stream: Stream) -> dict[str, Any]:
     for fact in sorted(stream.facts.get(CORRECTED, ()), key=lambda each: each.sort_key):
         found |= {name: fact.data[name] for name in _CORRECTED if fact.data.get(name) is not None}
     return found
+
+
+def verdict_of(stream: Stream) -> str:
+    """What the last person said who looked at the session: BILL, VOID, "" where nobody did."""
+    reviews = stream.facts.get(REVIEWED, ())
+    return str(max(reviews, key=lambda fact: fact.sort_key).data["verdict"]) if reviews else ""
 
 
 def as_corrected(reported: Fact, says: Mapping[str, Any], moment: str) -> Fact:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from ledger.audit.amounts import exact
@@ -16,6 +17,7 @@ from ledger.audit.meter import (
     implausible,
     is_no_show,
     starts_of,
+    verdict_of,
 )
 from ledger.audit.report import Tally
 from ledger.audit.streams import Body, Fact, Stream
@@ -117,11 +119,18 @@ def check_states(session: Session, tally: Tally) -> None:
     says = {} if is_no_show(session.stream) else corrections_of(session.stream)
     started = {_start(as_corrected(fact, says, "started_at")) for fact in starts}
     ended = {_end(as_corrected(fact, says, "ended_at")) for fact in ends}
-    state = outcome["state"]
+    state, verdict = outcome["state"], verdict_of(session.stream)
+    if verdict == "BILL":
+        # Whatever tariffs and tokens were told: the first start's.
+        started = {told[:3] for told in started}
     if not ended and session.end is not None:
         tally.compare(where, "ESTIMATED", outcome["reason"] if state == RATED else "ESTIMATED", "the reason")
         ended = {_end(session.end)}
-    if len(started) > 1 or len(ended) > 1:
+    if verdict == "VOID":
+        tally.compare(
+            where, (INVALID, "VOIDED"), (state, outcome["reason"]), "the state and reason of one that was none"
+        )
+    elif len(started) > 1 or len(ended) > 1:
         tally.compare(where, INVALID, state, "the state, with two different starts or ends,")
     elif not started or not ended:
         tally.compare(where, OPEN, state, "the state, with start or end missing,")
@@ -163,7 +172,7 @@ def check_terms(session: Session, tally: Tally) -> None:
     if not session.is_rated:
         _check_wait(session, ruled, outcome["reason"], tally)
         return
-    if not session.around.catalogue.has_valid_tariff(ruled):
+    if not session.around.catalogue.can_rate(ruled, outcome["currency"]):
         tally.note(where, SUSPENSE, RATED, f"{where} is rated and no tariff was in effect for it")
     if session.terms is None:
         tally.note(where, SUSPENSE, RATED, f"{where} is rated and its operator had no contract in effect")
@@ -194,6 +203,10 @@ def check_meter(session: Session, tally: Tally) -> None:
     told = outcome["reason"] if outcome["reason"] in METER_REASONS else ""
     if not session.is_rated and not told:
         return
+    if verdict_of(session.stream) == "BILL":
+        if told:
+            tally.note(session.where, "billed", told, f"{session.where} waits with {told} though a person said BILL")
+        return
     found = implausible(start, end, session.stream.facts.get(METERED, ()), corrections_of(session.stream))
     tally.compare(session.where, found or "plausible", told or "plausible", "what its meter showed")
 
@@ -205,6 +218,8 @@ def check_prices(session: Session, tally: Tally) -> None:
         return
     where, shortfall = session.where, outcome["shortfall"]
     energy_wh = counted(exact(start.data["meter_start_wh"]), exact(end.data["meter_stop_wh"]))
+    if verdict_of(session.stream) == "BILL":
+        energy_wh = max(energy_wh, Fraction(0))
     if not shortfall:
         tally.compare(where, energy_wh, exact(outcome["energy_wh"]), "the energy in Wh")
     prices = session.around.catalogue.prices_of(_ruled(session, start), outcome["currency"])

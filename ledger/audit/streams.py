@@ -35,6 +35,7 @@ FACT_TYPES: Mapping[str, FactType] = {
     "charging.session.state_changed": FactType("at"),
     "charging.reservation.expired": FactType("expired_at", SESSION),
     "charging.session.meter_corrected": FactType("corrected_at", SESSION),
+    "charging.session.reviewed": FactType("at", SESSION),
     "payment.captured": FactType("captured_at", SESSION),
     "payment.failed": FactType("failed_at", SESSION),
     "payment.refunded": FactType("refunded_at", SESSION),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.session import assessment, orphans, registers
-from domain.session.meter_facts import NOTHING_CORRECTED
+from domain.session.meter_facts import NOTHING_CORRECTED, MeterFacts
 from ledger.audit import verify
 from tests.support.engine import Engine
 from tests.support.events import ended, event, metered, operator, started, tariff
@@ -69,9 +69,26 @@ TWO_ENDS = [*session(), ended(at="2026-03-02T11:00:03Z", register_wh=9_000)]
 TWO_STARTS = [*session(), {**started(tariff_id="T-2"), "id": "again"}]
 
 
+def review(verdict: str, day: str = "04") -> Event:
+    """What a person says who looked at the session."""
+    at = f"2026-03-{day}T09:00:00Z"
+    data = {"session_id": "S-1", "at": at, "verdict": verdict, "reason": "looked at", "by": "I. Jansen"}
+    return event("charging.session.reviewed", "S-1", at, data)
+
+
+VOIDED = [*session(), review("VOID")]
+BILLED = [*session(*FALL), review("BILL")]
+
+
 @pytest.mark.parametrize(
     "events",
     [
+        VOIDED,
+        BILLED,
+        [*VOIDED, review("BILL", "05")],
+        [*session(stop_wh="9000"), correction(meter_start_wh=9_500), review("BILL")],
+        [*TWO_STARTS, review("BILL")],
+        [started(), review("VOID")],
         CORRECTED_FALL,
         [*session(*FALL), correction(meter_stop_wh=9_000)],
         [*session(("10:50", "9500")), correction(meter_stop_wh=8_500)],
@@ -105,3 +122,18 @@ def test_it_finds_a_session_that_was_billed_though_two_starts_name_other_tariffs
 ) -> None:
     monkeypatch.setattr(assessment, "contradiction", lambda *_: "")
     assert "states" in findings(engine, TWO_STARTS)
+
+
+def test_it_finds_a_session_that_stays_billed_though_a_person_said_that_it_was_none(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MeterFacts, "verdict", lambda _: None)
+    monkeypatch.setattr(assessment, "_changed", lambda truth, *_: truth)
+    assert "states" in findings(engine, VOIDED)
+
+
+def test_it_finds_a_session_that_waits_though_a_person_said_to_bill_it(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assessment, "_changed", lambda truth, *_: truth)
+    assert findings(engine, BILLED) == {"meters"}

@@ -27,6 +27,7 @@ _TOLD = (
     "meter_stop_wh",
     "state",
     "tariff_id",
+    "verdict",
     "reason",
     "provider",
     "settlement_id",
