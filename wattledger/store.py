@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from wattledger.settings import Settings
 
 if TYPE_CHECKING:
+    from engine.working_set import WorkingSet
     from projections.bank_file import PlatformAccount
 
 
@@ -21,6 +22,12 @@ class Store:
     def at(cls, dsn: str, bootstrap: str, settings: Settings) -> "Store":
         """The store with these addresses, and with the clients' options from the settings."""
         return cls(dsn, {"bootstrap_servers": bootstrap, **settings.kafka_client_options()}, settings)
+
+    def working_set(self) -> "WorkingSet":
+        """What a process holds to judge sessions, by the settings."""
+        from engine.working_set import WorkingSet  # Here: commands that judge nothing need no engine.
+
+        return WorkingSet.of(self.dsn, self.settings.power_max_kw)
 
     @property
     def platform(self) -> "PlatformAccount":

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.parties import Operator
-from domain.charging import US_PER_HOUR, ChargingPeriod, Phase, microseconds
+from domain.charging import ChargingPeriod, Phase
 from domain.errors import ImplausibleSession
 from domain.exact import Exact
 from domain.fact import in_order
@@ -29,6 +29,7 @@ from domain.session.meter_facts import (
     metered,
 )
 from domain.session.orphans import ESTIMATED, estimated_end, orphan_deadline
+from domain.session.power import check_power, check_units
 from domain.session.registers import billed_registers, fitting, in_reading_order
 from domain.tariff.published import PublishedTariff
 from domain.tariff.tariff import Tariff
@@ -136,7 +137,7 @@ def _assess(facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None)
     if start is None or end is None:
         return Assessment(SessionState.OPEN, "START_MISSING" if start is None else "END_MISSING")
     counted = _metered(facts, start, end)
-    story = _Story(facts, catalogue, start, end)
+    story = _Story(facts, catalogue, start, end, is_estimated=estimated_from is not None)
     found = story.contract_by(known)
     if isinstance(found, str):
         return Assessment(SessionState.SUSPENSE, found, metered=counted)
@@ -152,8 +153,11 @@ def _metered(facts: MeterFacts, start: Started | None, end: Ended | None) -> tup
 class _Story:
     """A session as it was reported and corrected, and what rules it by each of its corrected starts and ends."""
 
-    def __init__(self, facts: MeterFacts, catalogue: Catalogue, start: Started, end: Ended) -> None:
+    def __init__(
+        self, facts: MeterFacts, catalogue: Catalogue, start: Started, end: Ended, *, is_estimated: bool
+    ) -> None:
         self.facts, self.catalogue, self.start, self.end = facts, catalogue, start, end
+        self.is_estimated = is_estimated
         self._contracts: dict[tuple[datetime | None, datetime | None], Contract | str] = {}
 
     def contract_by(self, known: Corrected) -> Contract | str:
@@ -238,62 +242,63 @@ def _changed(truth: _Truth, change: _Change, end: Ended) -> _Truth:
 
 def _bill(story: _Story, truth: _Truth) -> Bill:
     """The bill by a truth; raises ImplausibleSession, with the reason, where there can be none."""
-    facts, known = story.facts, truth.known
-    contract = story.contract_by(known)
-    if truth.verdict is Verdict.VOID:
-        raise ImplausibleSession(VOIDED, "a person found that it was none")
-    if isinstance(contract, str):
-        raise ImplausibleSession(contract, "nothing rules the session as it was known by then")
-    contradicted = contradiction(facts, known, truth.verdict)
-    if contradicted:
-        raise ImplausibleSession(contradicted, "what was reported by then contradicts itself")
-    published = truth.ordered or contract.published
-    if published is None:
-        raise ImplausibleSession(contract.lacks, "no tariff was ordered by then")
-    start, end = known.start(story.start), known.end(story.end)
+    contract, published = _ruling(story, truth)
+    start, end = truth.known.start(story.start), truth.known.end(story.end)
     if end.at < start.at:
         raise ImplausibleSession("ENDS_BEFORE_START", "the session ends before it starts")
-    counted = () if start.no_show else facts.readings
+    counted = () if start.no_show else story.facts.readings
     inside = [fact for fact in counted if start.at <= fact.at <= end.at]
     inside.sort(key=in_reading_order)
-    readings = [(fact.at, fact.register_wh) for fact in inside]
-    is_reviewed = truth.verdict is Verdict.BILL
-    if is_reviewed:
-        # What looked implausible is billed as start and end say; what is below zero says nothing and counts as none.
-        end = replace(end, register_wh=max(start.register_wh, end.register_wh))
-        readings = fitting(readings, start.register_wh, end.register_wh)
-    elif known is not NOTHING_CORRECTED:
-        readings = fitting(readings, known.start_wh, known.stop_wh)
-    told = billed_registers((start.at, start.register_wh), readings, (end.at, end.register_wh))
+    told = _registers(truth, start, end, inside)
+    if truth.verdict is not Verdict.BILL:
+        # An estimated end is as of the last reading; energy that a correction adds to it came at no known time.
+        check_power(told[:-1] if story.is_estimated else told, _power_limit_w(contract, story.catalogue))
+        check_units(told[0], inside, told[-1])
     registers = tuple(stated(told))
-    if not is_reviewed:
-        _check_power(inside, contract, registers[-1][1] - registers[0][1], end.at - start.at)
-    tariff = published.tariff
-    rating = price(
-        tariff, _periods(facts, start, end, contract.time_zone, tariff, registers, inside), contract.time_zone
-    )
+    tariff, zone = published.tariff, contract.time_zone
+    rating = price(tariff, _periods(story.facts, start, end, zone, tariff, registers, inside), zone)
     bill = bill_of(rating, contract.operator, published, registers)
     if max(bill.net, bill.gross) > MAX_AMOUNT_MINOR:
         raise ImplausibleSession("AMOUNT_IMPLAUSIBLE", "the session would cost more than any session can")
     return bill
 
 
-def _check_power(inside: list[Metered], contract: Contract, energy_wh: Exact, lasting: timedelta) -> None:
-    """Judge power against the connector, where one was published with its maximum (OCPI Connector)."""
-    limit_w = _connector_power_w(contract)
-    if limit_w is None:
-        return
-    if any(fact.power_w is not None and fact.power_w > limit_w for fact in inside):
-        raise ImplausibleSession("POWER_ABOVE_CONNECTOR", "a reading shows more power than the connector can give")
-    if energy_wh * US_PER_HOUR > limit_w * microseconds(lasting):
-        raise ImplausibleSession("POWER_ABOVE_CONNECTOR", "the energy needs more power than the connector can give")
+def _ruling(story: _Story, truth: _Truth) -> tuple[Contract, PublishedTariff]:
+    """What rules the session by a truth; raises ImplausibleSession, with the reason, where nothing does."""
+    if truth.verdict is Verdict.VOID:
+        raise ImplausibleSession(VOIDED, "a person found that it was none")
+    contract = story.contract_by(truth.known)
+    if isinstance(contract, str):
+        raise ImplausibleSession(contract, "nothing rules the session as it was known by then")
+    contradicted = contradiction(story.facts, truth.known, truth.verdict)
+    if contradicted:
+        raise ImplausibleSession(contradicted, "what was reported by then contradicts itself")
+    published = truth.ordered or contract.published
+    if published is None:
+        raise ImplausibleSession(contract.lacks, "no tariff was ordered by then")
+    return contract, published
 
 
-def _connector_power_w(contract: Contract) -> Exact | None:
-    if contract.location is None:
-        return None
-    start = contract.start
-    return contract.location.connector_power_w.get((start.evse_uid.casefold(), start.connector_id.casefold()))
+def _registers(truth: _Truth, start: Started, end: Ended, inside: Sequence[Metered]) -> Sequence[Reading]:
+    """The registers to be billed; raises ImplausibleSession where they fall and nobody said how it was."""
+    known, stop_wh = truth.known, end.register_wh
+    readings = [(fact.at, fact.register_wh) for fact in inside]
+    if truth.verdict is Verdict.BILL:
+        # What looked implausible is billed as start and end say; what is below zero says nothing and counts as none.
+        stop_wh = max(start.register_wh, stop_wh)
+        readings = fitting(readings, start.register_wh, stop_wh)
+    elif known is not NOTHING_CORRECTED:
+        readings = fitting(readings, known.start_wh, known.stop_wh)
+    return billed_registers((start.at, start.register_wh), readings, (end.at, stop_wh))
+
+
+def _power_limit_w(contract: Contract, catalogue: Catalogue) -> Exact:
+    """What the connector can give as published, else what no connector gives."""
+    start, limit_w = contract.start, None
+    if contract.location is not None:
+        key = (start.evse_uid.casefold(), start.connector_id.casefold())
+        limit_w = contract.location.connector_power_w.get(key)
+    return catalogue.power_max_w if limit_w is None else limit_w
 
 
 def _periods(

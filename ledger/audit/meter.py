@@ -1,10 +1,10 @@
 """Starts and ends of sessions as the audit sees them: as reported, as a reservation that expired, or as estimated."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
-from itertools import accumulate
+from itertools import pairwise
 from typing import Any
 
 from ledger.audit.amounts import exact, instant
@@ -63,7 +63,7 @@ def estimated_end(stream: Stream, start: Fact, operator_id: str, catalogue: Cata
             if exact(highest) - exact(register) >= 1:
                 break
             at, highest = fact.at, max(highest, register, key=exact)
-    return Fact(at, start.source, start.id, {"meter_stop_wh": highest})
+    return Fact(at, start.source, start.id, {"meter_stop_wh": highest, "is_estimated": True})
 
 
 def _rising(reading: Fact) -> tuple[datetime, Fraction]:
@@ -96,23 +96,62 @@ def as_corrected(reported: Fact, says: Mapping[str, Any], moment: str) -> Fact:
     return replace(reported, at=at, data={**reported.data, **says})
 
 
-def implausible(start: Fact, end: Fact, readings: Iterable[Fact], says: Mapping[str, Any]) -> str:
+def implausible(start: Fact, end: Fact, readings: Iterable[Fact], says: Mapping[str, Any], power_w: Fraction) -> str:
     """Why no meter can have shown these registers, start and end among them; "" where one can.
 
-    A fall of less than 1 Wh is none, and a reading that does not fit what corrections say shows nothing.
+    A fall of less than 1 Wh is none, a reading that does not fit what corrections say shows nothing, and between two
+    registers there is at most what `power_w` gives, a tenth more, and 1 kWh.
     """
     start_wh, stop_wh = exact(start.data["meter_start_wh"]), exact(end.data["meter_stop_wh"])
     if start_wh - stop_wh >= 1:
         return "END_BELOW_START"
     inside = sorted((fact for fact in readings if start.at <= fact.at <= end.at), key=_rising)
-    shown = [exact(fact.data["register_wh"]) for fact in inside]
-    if "meter_start_wh" in says:
-        shown = [register for register in shown if start_wh - register < 1]
-    if "meter_stop_wh" in says:
-        shown = [register for register in shown if register - stop_wh < 1]
-    if "meter_start_wh" in says and "meter_stop_wh" in says:
-        return ""
-    shown = [start_wh, *shown, stop_wh]
-    if any(highest - register >= 1 for highest, register in zip(accumulate(shown, max), shown, strict=True)):
-        return "REGISTER_FALLS"
-    return ""
+    shown = [(start.at, start_wh)]
+    for fact in inside:
+        register, highest = exact(fact.data["register_wh"]), shown[-1][1]
+        if _is_set_aside(register, start_wh, stop_wh, highest, says):
+            continue
+        if highest - register >= 1 or register - stop_wh >= 1:
+            return "REGISTER_FALLS"
+        shown.append((fact.at, min(max(highest, register), max(start_wh, stop_wh))))
+    if not end.data.get("is_estimated"):
+        # When an orphan took what a correction adds to its last reading nobody knows.
+        shown.append((end.at, max(start_wh, stop_wh)))
+    if _is_too_strong(shown, power_w):
+        return "POWER_ABOVE_CONNECTOR"
+    return "UNIT_MISMATCH" if _is_told_in_kwh(start, end, inside, stop_wh - start_wh) else ""
+
+
+def _is_set_aside(
+    register: Fraction, start_wh: Fraction, stop_wh: Fraction, highest: Fraction, says: Mapping[str, Any]
+) -> bool:
+    from_start, from_stop = "meter_start_wh" in says, "meter_stop_wh" in says
+    if (from_start and start_wh - register >= 1) or (from_stop and register - stop_wh >= 1):
+        return True
+    return from_start and from_stop and highest - register >= 1
+
+
+def _is_too_strong(shown: Sequence[tuple[datetime, Fraction]], power_w: Fraction) -> bool:
+    """Each register against every one before it: the least of what they leave, so that it is one pass."""
+    spare: Fraction | None = None
+    for at, register in shown:
+        hours = Fraction((at - shown[0][0]) // timedelta(microseconds=1), 3_600_000_000)
+        left = power_w * Fraction(11, 10) * hours - register
+        spare = left if spare is None else max(spare, left)
+        if spare - left > 1000:
+            return True
+    return False
+
+
+def _is_told_in_kwh(start: Fact, end: Fact, inside: Sequence[Fact], energy_wh: Fraction) -> bool:
+    """Whether the powers read say more than 100 times the energy, and more than 1 kWh.
+
+    Between two moments of reading it is the lesser of the two powers, or the only one.
+    """
+    read = [(start.at, None), *((fact.at, fact.data.get("power_w")) for fact in inside), (end.at, None)]
+    said = Fraction(0)
+    for (since, before), (until, after) in pairwise(read):
+        known = [exact(power) for power in (before, after) if power is not None]
+        if known:
+            said += min(known) * Fraction((until - since) // timedelta(microseconds=1), 3_600_000_000)
+    return said > 1000 and said > 100 * max(energy_wh, Fraction(0))

@@ -25,7 +25,7 @@ from ledger.audit.streams import Body, Fact, Stream
 RATED, SUSPENSE, OPEN, INVALID = "RATED", "SUSPENSE", "OPEN", "INVALID"
 _AMOUNTS = ("net", "vat", "gross", "commission", "commission_vat", "operator_share")
 _TOKEN = ("country_code", "party_id", "type", "uid", "contract_id")
-METER_REASONS = ("END_BELOW_START", "REGISTER_FALLS")
+METER_REASONS = ("END_BELOW_START", "REGISTER_FALLS", "POWER_ABOVE_CONNECTOR", "UNIT_MISMATCH")
 _UNKNOWN_OPERATOR = ("OPERATOR_UNKNOWN", "OPERATOR_NOT_IN_EFFECT")
 
 
@@ -33,10 +33,12 @@ _UNKNOWN_OPERATOR = ("OPERATOR_UNKNOWN", "OPERATOR_NOT_IN_EFFECT")
 class Surroundings:
     """What judging a session takes besides its stream.
 
-    `stale` sessions wait to be judged again after a publication, `due` ones for the clock.
+    `stale` sessions wait to be judged again after a publication, `due` ones for the clock. `power_max_w` is what no
+    connector gives.
     """
 
     catalogue: Catalogue
+    power_max_w: int
     stale: frozenset[str] = field(default_factory=frozenset)
     due: frozenset[str] = field(default_factory=frozenset)
 
@@ -201,13 +203,15 @@ def check_meter(session: Session, tally: Tally) -> None:
     if outcome is None or start is None or end is None or is_no_show(session.stream):
         return
     told = outcome["reason"] if outcome["reason"] in METER_REASONS else ""
-    if not session.is_rated and not told:
+    if not session.is_settled or (not session.is_rated and not told):
         return
     if verdict_of(session.stream) == "BILL":
         if told:
             tally.note(session.where, "billed", told, f"{session.where} waits with {told} though a person said BILL")
         return
-    found = implausible(start, end, session.stream.facts.get(METERED, ()), corrections_of(session.stream))
+    power_w = session.around.catalogue.power_of(session.operator_id, start.data, start.at)
+    readings, says = session.stream.facts.get(METERED, ()), corrections_of(session.stream)
+    found = implausible(start, end, readings, says, power_w or Fraction(session.around.power_max_w))
     tally.compare(session.where, found or "plausible", told or "plausible", "what its meter showed")
 
 

@@ -9,7 +9,7 @@ import orjson
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.catalogue.catalogue import Catalogue, Publication, Scope
+from domain.catalogue.catalogue import POWER_MAX_KW, Catalogue, Publication, Scope
 from ledger import locks
 
 # Whoever rates takes the lock shared, whoever publishes takes it alone: so no session can miss a version that is
@@ -68,8 +68,12 @@ WHERE operator_id = %(operator_id)s AND (NOT settled OR (partner IS NOT NULL AND
 class KnownCatalogue:
     """The catalogue up to a sequence number, brought up to date at the start of each transaction that rates."""
 
-    catalogue: Catalogue = field(default_factory=Catalogue)
-    seq: int = 0
+    power_max_kw: int = POWER_MAX_KW
+    catalogue: Catalogue = field(init=False)
+    seq: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.forget()
 
     def lock(self, cursor: Cursor[TupleRow], *, to_publish: bool) -> None:
         """Take the catalogue's lock for this transaction and load what other processes published."""
@@ -85,7 +89,7 @@ class KnownCatalogue:
 
     def forget(self) -> None:
         """Start over after a rollback: what this transaction published is not there."""
-        self.catalogue, self.seq = Catalogue(), 0
+        self.catalogue, self.seq = Catalogue(power_max_w=self.power_max_kw * 1000), 0
 
     def publish(
         self, cursor: Cursor[TupleRow], type_: str, source: str, id_: str, time: datetime, data: Mapping[str, Any]

@@ -64,6 +64,55 @@ def correction(**says: Any) -> Event:
     return event("charging.session.meter_corrected", "S-1", "2026-03-03T09:00:00Z", data | says)
 
 
+def connector(**published: Any) -> Event:
+    """The location of the session, with its connector."""
+    location = {
+        "country_code": "NL",
+        "party_id": "GRL",
+        "id": "LOC-1",
+        "publish": True,
+        "address": "Gracht 1",
+        "city": "Amsterdam",
+        "country": "NLD",
+        "coordinates": {"latitude": "52.370", "longitude": "4.895"},
+        "time_zone": "Europe/Amsterdam",
+        "last_updated": "2026-03-01T00:00:00Z",
+        "evses": [
+            {
+                "uid": "EVSE-1",
+                "status": "AVAILABLE",
+                "last_updated": "2026-03-01T00:00:00Z",
+                "connectors": [
+                    {
+                        "id": "1",
+                        "standard": "IEC_62196_T2",
+                        "format": "SOCKET",
+                        "power_type": "AC_3_PHASE",
+                        "max_voltage": 230,
+                        "max_amperage": 16,
+                        "last_updated": "2026-03-01T00:00:00Z",
+                        **published,
+                    }
+                ],
+            }
+        ],
+    }
+    data = {"operator_id": "OP-1", "location": location}
+    return event("location.published", "LOC-1", "2026-03-01T00:00:00Z", data)
+
+
+def charging(*readings: tuple[str, str, int], stop_wh: str) -> list[Event]:
+    """A session whose readings tell the power too."""
+    read = []
+    for at, register, power_w in readings:
+        told = metered("S-1", f"2026-03-02T{at}:00Z", register)
+        read.append({**told, "data": told["data"] | {"power_w": power_w}})
+    return [started(), *read, ended(register_wh=stop_wh)]
+
+
+TOO_MUCH = session(stop_wh="25000000")
+JUMP = [connector(), *session(("10:05", "9000"), stop_wh="9100")]
+IN_KWH = charging(("10:20", "3", 10_000), ("10:40", "6", 10_000), stop_wh="10")
 CORRECTED_FALL = [*session(*FALL), correction(meter_start_wh=0, meter_stop_wh=9_000)]
 TWO_ENDS = [*session(), ended(at="2026-03-02T11:00:03Z", register_wh=9_000)]
 TWO_STARTS = [*session(), {**started(tariff_id="T-2"), "id": "again"}]
@@ -83,6 +132,13 @@ BILLED = [*session(*FALL), review("BILL")]
 @pytest.mark.parametrize(
     "events",
     [
+        TOO_MUCH,
+        JUMP,
+        [*session(("10:05", "9000"), stop_wh="9100")],
+        [*JUMP, review("BILL")],
+        IN_KWH,
+        [*IN_KWH, correction(meter_stop_wh=10_000)],
+        [connector(max_electric_power=50_000), *JUMP[1:]],
         VOIDED,
         BILLED,
         [*VOIDED, review("BILL", "05")],
@@ -137,3 +193,22 @@ def test_it_finds_a_session_that_waits_though_a_person_said_to_bill_it(
 ) -> None:
     monkeypatch.setattr(assessment, "_changed", lambda truth, *_: truth)
     assert findings(engine, BILLED) == {"meters"}
+
+
+@pytest.mark.parametrize(
+    ("events", "judged_by"), [(TOO_MUCH, "check_power"), (JUMP, "check_power"), (IN_KWH, "check_units")]
+)
+def test_it_finds_energy_that_was_billed_and_cannot_have_been(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, events: list[Event], judged_by: str
+) -> None:
+    monkeypatch.setattr(assessment, judged_by, lambda *_: None)
+    assert findings(engine, events) == {"meters"}
+
+
+def test_the_audit_agrees_about_an_orphan_whose_end_was_corrected(engine: Engine) -> None:
+    silent = [started(), metered("S-1", "2026-03-02T10:30:00Z", 5_000)]
+    engine.feed([operator(orphan_hours=1), tariff(), *silent])
+    engine.advance("2026-03-03T00:00:00Z")
+    engine.feed([correction(meter_stop_wh=9_000)])
+    assert engine.rows("SELECT topic FROM event_store.stored_events WHERE topic = 'OrphanClosed'")
+    assert {check.name for check in verify(engine.dsn).failed} == set()

@@ -169,14 +169,14 @@ def corrected(
     )
 
 
-def read(when: str, register_wh: int | str, id_: str | None = None) -> Metered:
-    """A reading of the register during the session."""
+def read(when: str, register_wh: int | str, id_: str | None = None, power_w: int | None = None) -> Metered:
+    """A reading of the register, and perhaps of the power, during the session."""
     return Metered(
         at=at(when),
         source="g",
         id=id_ or f"read {when}",
         register_wh=Fraction(register_wh),
-        power_w=None,
+        power_w=power_w,
         current_a=None,
         signed_value=None,
     )

@@ -11,7 +11,7 @@ import pytest
 
 from domain.catalogue.catalogue import Catalogue
 from domain.fact import Fact
-from domain.session import assessment, contracting, judging, meter_facts, registers
+from domain.session import assessment, contracting, judging, meter_facts, power, registers
 from domain.session.decisions import SessionAssessed
 from domain.session.facts import Reviewed, Verdict
 from domain.session.session import Session
@@ -88,7 +88,14 @@ AT_11_KW = Told(
         "location": {"id": "L", "time_zone": "UTC", "evses": [{"uid": "E", "connectors": [CONNECTOR]}]},
     },
 )
+IN_KWH = [read("02 10:20", 3, power_w=10_000), read("02 10:40", 6, power_w=10_000)]
 FALL = [read("02 10:20", 4_000), read("02 10:30", 3_000)]
+
+
+def at_a_dear_place() -> Catalogue:
+    """A kWh costs ten thousand millions."""
+    return catalogue(of_tariff=tariff("10000000000.00"))
+
 
 CURES = {
     "OPERATOR_UNKNOWN": [Held(charged(), told_operator("03 00:00"), [told_tariff("01 00:00")], known=Catalogue)],
@@ -147,11 +154,19 @@ CURES = {
         Held([started(), *FALL, ended()], BILL),
     ],
     "POWER_ABOVE_CONNECTOR": [
+        Held([started(), ended(register_wh=25_000_000)], corrected("03 09:00", stop_wh=25_000)),
         Held(charged(), corrected("03 09:00", stop_wh=11_000), [AT_11_KW]),
         Held(charged(), BILL, [AT_11_KW]),
     ],
+    "UNIT_MISMATCH": [
+        Held([started(), *IN_KWH, ended(register_wh=10)], corrected("03 09:00", stop_wh=10_000)),
+        Held([started(), *IN_KWH, ended(register_wh=10)], BILL),
+    ],
     "ENDS_BEFORE_START": [Held([started(), ended("02 09:00")], corrected("03 09:00", ended_at="02 11:00"))],
-    "AMOUNT_IMPLAUSIBLE": [Held([started(), ended(register_wh=10**19)], corrected("03 09:00", stop_wh=20_000))],
+    "AMOUNT_IMPLAUSIBLE": [
+        Held(charged(), corrected("03 09:00", stop_wh=20), known=at_a_dear_place),
+        Held(charged(), ordered("05 09:00", "0.25"), known=at_a_dear_place),
+    ],
     "TWO_OPERATORS": [
         Held([started(), replace(AGAIN, operator_id="OP-2"), ended()], VOID, then=("INVALID", "VOIDED")),
     ],
@@ -195,7 +210,7 @@ NO_REASONS = {"START_MISSING", "END_MISSING", "CURRENCY_MISMATCH"}
 
 
 def test_there_is_no_reason_without_a_cure() -> None:
-    sources = [assessment, contracting, judging, meter_facts, registers]
+    sources = [assessment, contracting, judging, meter_facts, power, registers]
     texts = [Path(str(module.__file__)).read_text() for module in sources]
     codes = {code for text in texts for code in re.findall(r'"([A-Z]{3,}(?:_[A-Z]+)+)(?:"|: )', text)}
     assert codes - NO_REASONS == CURES.keys() - {"VOIDED"}

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
+from itertools import combinations
 from typing import Any
 
 from tests.oracle import pricing
@@ -156,15 +157,15 @@ def _rating(
     read = sorted(
         (acts_at(event)[0], number(event["data"]["register_wh"])) for event in known.get(SESSION_METERED, [])
     )
-    shown = [value for at, value in read if times[0] <= at <= times[1]]
+    shown = [(at, value) for at, value in read if times[0] <= at <= times[1]]
     if "meter_start_wh" in said:
-        shown = [value for value in shown if value > registers[0] - 1]
+        shown = [each for each in shown if each[1] > registers[0] - 1]
     if "meter_stop_wh" in said:
-        shown = [value for value in shown if value < registers[1] + 1]
+        shown = [each for each in shown if each[1] < registers[1] + 1]
     if {"meter_start_wh", "meter_stop_wh"} <= said:
-        shown = []
-    series = [registers[0], *shown, registers[1]]
-    if times[1] < times[0] or any(later <= max(series[:index]) - 1 for index, later in enumerate(series) if index):
+        shown = [each for index, each in enumerate(shown) if all(each[1] > before[1] - 1 for before in shown[:index])]
+    series = [(times[0], registers[0]), *shown, (times[1], registers[1])]
+    if times[1] < times[0] or any(_cannot_be(*pair) for pair in combinations(series, 2)):
         return None
     charging_s, idle_s = _seconds(known.get("charging.session.state_changed", []), times)
     energy = max(registers[1] - registers[0], Fraction(0))
@@ -176,6 +177,15 @@ def _rating(
     )
     commission = min(commission, net)
     return Rating(energy, net, gross, commission, half_up(commission * number(terms["vat_percent"]) / 100))
+
+
+def _cannot_be(earlier: tuple[datetime, Fraction], later: tuple[datetime, Fraction]) -> bool:
+    """A fall of 1 Wh or more, or more energy than 1,000 kW give in that time, a tenth more and 1 kWh."""
+    energy, hours = (
+        later[1] - earlier[1],
+        Fraction((later[0] - earlier[0]) // timedelta(microseconds=1), 3_600_000_000),
+    )
+    return energy <= -1 or energy > 1_100_000 * hours + 1_000
 
 
 SESSION_METERED = "charging.session.metered"
