@@ -138,6 +138,7 @@ MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
         "charging.session.state_changed": _SESSION_FACT,
         "charging.session.ended": _SESSION_FACT,
         "charging.session.meter_corrected": _SESSION_FACT,
+        "charging.session.reviewed": _SESSION_FACT,
         "charging.reservation.expired": _SESSION_FACT,
         "charging.charger.status_changed": MessageType(
             Kind.STATUS, _CHARGERS, stream=lambda data: f"evse:{data['operator_id']}:{data['evse_uid']}"

@@ -81,28 +81,44 @@ class SessionEndedData(Wire):
     reason: Text
 
 
-class SessionMeterCorrectedData(Wire):
-    """The later truth about the start register, the stop register or both; it re-rates the session."""
+_CORRECTABLE = ("meter_start_wh", "meter_stop_wh", "started_at", "ended_at")
 
-    model_config = ConfigDict(
-        json_schema_extra={"anyOf": [{"required": ["meter_start_wh"]}, {"required": ["meter_stop_wh"]}]}
-    )
+
+class SessionMeterCorrectedData(Wire):
+    """The later truth about registers, times or both; it takes the place of all that was reported of them."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": [name]} for name in _CORRECTABLE]})
 
     session_id: Identifier
     corrected_at: Time
     meter_start_wh: WattHours | None = None
     meter_stop_wh: WattHours | None = None
+    started_at: Time | None = None
+    ended_at: Time | None = None
     reason: Text
 
     @model_validator(mode="after")
     def _corrects_something(self) -> "SessionMeterCorrectedData":
-        if self.meter_start_wh is None and self.meter_stop_wh is None:
+        if all(getattr(self, name) is None for name in _CORRECTABLE):
             raise PydanticCustomError(
                 "MISSING_FIELD",
                 "{sentence}",
-                {"sentence": "corrects nothing; send meter_start_wh, meter_stop_wh or both", "at": "meter_stop_wh"},
+                {
+                    "sentence": f"corrects nothing; send one or more of {', '.join(_CORRECTABLE)}",
+                    "at": "meter_stop_wh",
+                },
             )
         return self
+
+
+class SessionReviewedData(Wire):
+    """A person looked at a session: bill what its registers say, or it was none."""
+
+    session_id: Identifier
+    at: Time
+    verdict: Literal["BILL", "VOID"]
+    reason: Text
+    by: Text
 
 
 class ReservationExpiredData(Wire):
@@ -171,6 +187,13 @@ class SessionMeterCorrected(Event):
 
     type: Literal["charging.session.meter_corrected"]
     data: SessionMeterCorrectedData
+
+
+class SessionReviewed(Event):
+    """`charging.session.reviewed`."""
+
+    type: Literal["charging.session.reviewed"]
+    data: SessionReviewedData
 
 
 class ReservationExpired(Event):

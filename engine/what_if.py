@@ -189,13 +189,13 @@ def _sessions(connection: Connection[TupleRow], order: RatingOrder, operator_id:
         heads.execute(_STARTED, names)
         while rows := heads.fetchmany(SESSIONS_AT_ONCE):
             for session in load(cursor, [session_id for (session_id,) in rows]).values():
-                start = session.meter.first_start()
+                start = session.meter.start_as_corrected()
                 if start is not None and order.concerns(start.tariff_id, start.at):
                     yield session
 
 
 def _started_at(session: Session) -> datetime:
-    start = session.meter.first_start()
+    start = session.meter.start_as_corrected()
     if start is None:
         raise ValueError(f"session {session.session_id} has no start")
     return start.at
@@ -255,7 +255,8 @@ def _documents(session: Session, assessment: Assessment, order: RatingOrder) -> 
         contract, rateable_from = assessment.contract, assessment.rateable_from
         if contract is None or rateable_from is None:
             return 0, 0
-        issue_at = max(contract.end.at + timedelta(minutes=contract.operator.cdr_delay_minutes), rateable_from)
+        delay = timedelta(minutes=contract.operator.cdr_delay_minutes)
+        issue_at = max(assessment.changes[0].at + delay, rateable_from)
         return (0, 0) if order.at <= issue_at else (1, 1)
     return int(session.issued[-1].credited_at is None), 1
 

@@ -5,6 +5,7 @@ The intake and the clock of a process may share one, so that the clock finds war
 
 from dataclasses import dataclass, field
 
+from domain.catalogue.catalogue import POWER_MAX_KW
 from engine.sessions import SessionStore
 from ledger.gateway import Gateway
 from ledger.intake.catalogue import KnownCatalogue
@@ -19,9 +20,9 @@ class WorkingSet:
     sessions: SessionStore = field(default_factory=SessionStore)
 
     @staticmethod
-    def of(source: "str | WorkingSet") -> "WorkingSet":
-        """A new one for a database (by its DSN), or the one that is given."""
-        return WorkingSet(Gateway(source)) if isinstance(source, str) else source
+    def of(source: "str | WorkingSet", power_max_kw: int = POWER_MAX_KW) -> "WorkingSet":
+        """A new one for a database (by its DSN), or the one that is given; no connector gives `power_max_kw`."""
+        return WorkingSet(Gateway(source), KnownCatalogue(power_max_kw)) if isinstance(source, str) else source
 
     def forget(self) -> None:
         """Drop catalogue and sessions from memory: after a rollback they may be ahead of the store."""

@@ -9,9 +9,10 @@ from typing import Any
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
-from domain.fact import RecordedFact, in_order
+from domain.fact import RecordedFact
 from domain.money import plain
 from domain.session.facts import Ended, Metered, Started, parse_fact
+from domain.session.registers import in_reading_order
 from domain.session.session import session_stream
 from ledger.events.codec import decode
 from ledger.events.store import read_streams
@@ -141,7 +142,7 @@ def _energy_so_far(stored: list[Any]) -> Fraction:
     """From the start, or the first register there is, to the last one; none where the register fell."""
     events = [decode(event.topic, event.state) for event in stored]
     facts = [parse_fact(e.type, e.data, e.source, e.id) for e in events if isinstance(e, RecordedFact)]
-    registers = sorted((fact for fact in facts if isinstance(fact, (Started, Metered, Ended))), key=in_order)
+    registers = sorted((fact for fact in facts if isinstance(fact, (Started, Metered, Ended))), key=in_reading_order)
     starts = [fact for fact in registers if isinstance(fact, Started)]
     if not registers:
         return Fraction(0)

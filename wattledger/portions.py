@@ -10,7 +10,6 @@ from typing import Protocol, TypeAlias
 from consumers.run import consume_until_caught_up
 from engine.clock import Clock
 from engine.intake import Intake
-from engine.working_set import WorkingSet
 from ledger.intake.positions import Partition
 from projections.runner import catch_up
 from wattledger.patience import patiently
@@ -27,7 +26,7 @@ class Hands:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._working_set = WorkingSet.of(store.dsn)
+        self._working_set = store.working_set()
         self.intake, self.clock = Intake(self._working_set), Clock(self._working_set)
 
     def close(self) -> None:

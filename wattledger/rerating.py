@@ -19,7 +19,6 @@ from domain.tariff.published import tariff_hash, told_taxes
 from domain.tariff.taxes import Tax
 from engine.follow_up import FollowUp
 from engine.what_if import Order
-from engine.working_set import WorkingSet
 from ledger.database import Role, connect
 from ledger.events.codec import decode
 from ledger.events.store import read_streams
@@ -143,7 +142,7 @@ def _currencies(catalogue: Catalogue, operator_id: str, started: tuple[datetime,
 def catch_up(store: Store, crew: Crew, on_progress: OnProgress) -> None:
     """Take in what is published, and have every session judged that it concerns, whoever took it in."""
     consume_all(crew, on_progress)
-    working_set = WorkingSet.of(store.dsn)
+    working_set = store.working_set()
     try:
         FollowUp(working_set).run(wait=True)
     finally:

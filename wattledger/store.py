@@ -8,6 +8,7 @@ from wattledger.errors import SettingsError
 from wattledger.settings import Settings
 
 if TYPE_CHECKING:
+    from engine.working_set import WorkingSet
     from projections.bank_file import Platform
 
 
@@ -30,6 +31,12 @@ class Store:
         except ValueError as error:
             raise SettingsError(f"WATTLEDGER_HOLIDAY_FILE {error}") from None
         return cls(dsn, {"bootstrap_servers": bootstrap, **settings.kafka_client_options()}, settings)
+
+    def working_set(self) -> "WorkingSet":
+        """What a process holds to judge sessions, by the settings."""
+        from engine.working_set import WorkingSet  # Here: commands that judge nothing need no engine.
+
+        return WorkingSet.of(self.dsn, self.settings.power_max_kw)
 
     @property
     def platform(self) -> "Platform":

@@ -15,13 +15,18 @@ from domain.tariff.published import PublishedTariff, taxes_of
 PartnerTariffs: TypeAlias = dict[str, Versions[PublishedTariff]]
 
 
+# The most that any connector gives, where nothing else was set; megawatt charging begins above it.
+POWER_MAX_KW = 1_000
+
+
 @dataclass(slots=True)
 class Catalogue:
     """Everything published, by business key; ids of tariffs and locations compare without case, as OCPI CiStrings.
 
     `tariffs` are those for everybody, by operator and id; `partner_tariffs` those that a roaming partner was given,
     by operator and partner, then by id: timelines of their own. `revision` counts the publications: what was derived
-    from one revision holds until the next. `calendars` are those of bank holidays, by name.
+    from one revision holds until the next. `calendars` are those of bank holidays, by name; `power_max_w` is what a
+    connector gives at most that is not published.
     """
 
     operators: dict[str, Versions[Operator]] = field(default_factory=dict)
@@ -32,6 +37,7 @@ class Catalogue:
     orders: dict[str, OperatorOrders] = field(default_factory=dict)
     revision: int = 0
     calendars: Calendars = no_calendars
+    power_max_w: int = POWER_MAX_KW * 1000
 
     def operator_at(self, operator_id: str, moment: datetime) -> Operator | None:
         """The operator's contract in effect at a moment."""

@@ -143,14 +143,30 @@ class Location:
 
     @cached_property
     def connector_power_w(self) -> Mapping[tuple[str, str], Exact]:
-        """The most a connector can give, by EVSE uid and connector id in lower case, where it was published."""
+        """The most a connector can give, in W, by EVSE uid and connector id in lower case, where it was published.
+
+        Without `max_electric_power` it is that of voltage and amperage (OCPI mod_locations, Connector object).
+        """
         found: dict[tuple[str, str], Exact] = {}
         for evse in self.document.get("evses") or ():
             for connector in evse.get("connectors") or ():
                 key = (str(evse.get("uid", "")).casefold(), str(connector.get("id", "")).casefold())
-                if connector.get("max_electric_power"):
-                    found.setdefault(key, exact(connector["max_electric_power"]))
+                power_w = _power_w(connector)
+                if power_w:
+                    found.setdefault(key, power_w)
         return found
+
+
+# The voltage of a connector with three phases is that of each of them.
+_PHASES = {"AC_1_PHASE": 1, "AC_2_PHASE": 2, "AC_2_PHASE_SPLIT": 2, "AC_3_PHASE": 3, "DC": 1}
+
+
+def _power_w(connector: Mapping[str, Any]) -> Exact:
+    """Zero where it was not published."""
+    if connector.get("max_electric_power"):
+        return exact(connector["max_electric_power"])
+    phases = _PHASES.get(str(connector.get("power_type")), 0)
+    return phases * exact(connector.get("max_voltage") or 0) * exact(connector.get("max_amperage") or 0)
 
 
 @dataclass(frozen=True)

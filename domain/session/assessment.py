@@ -1,14 +1,15 @@
 """What a session is worth, from its facts and the catalogue: its state, the reason, and its bills over time."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo
 
 from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.parties import Operator
-from domain.charging import US_PER_HOUR, ChargingPeriod, Phase, microseconds
+from domain.charging import ChargingPeriod, Phase
 from domain.errors import ImplausibleSession
 from domain.exact import Exact
 from domain.fact import in_order
@@ -16,17 +17,29 @@ from domain.money import percent_of, plain, to_minor_half_up
 from domain.rating.periods import Reading, split, split_no_show, stated
 from domain.rating.pricing import price
 from domain.rating.rating import Rating
-from domain.rating.session_trace import rises
 from domain.session.contracting import Contract, OrderedTariff, contract_for
-from domain.session.facts import Ended, MeterCorrected, Metered, Started
-from domain.session.meter_facts import MeterFacts, Metering, contradiction, corrected, metered
+from domain.session.facts import Ended, MeterCorrected, Metered, Reviewed, Started, Verdict
+from domain.session.meter_facts import (
+    NOTHING_CORRECTED,
+    Corrected,
+    MeterFacts,
+    Metering,
+    contradiction,
+    latest,
+    metered,
+)
 from domain.session.orphans import ESTIMATED, estimated_end, orphan_deadline
+from domain.session.power import check_power, check_units
+from domain.session.registers import billed_registers, fitting, in_reading_order
 from domain.tariff.published import PublishedTariff
 from domain.tariff.tariff import Tariff
 from domain.values import value
 
 # No session costs as much; it also keeps every sum of amounts far within the 64 bits of the book.
 MAX_AMOUNT_MINOR = 10**13
+
+# The reason of a session that a review found to be none.
+VOIDED = "VOIDED"
 
 BillKey: TypeAlias = tuple[str, int, int, int, int]
 
@@ -104,7 +117,15 @@ def assess(facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None =
 
     `closed_at` is the moment at which the clock closed an orphan; its end is estimated then while none is reported.
     """
-    contradicted = contradiction(facts)
+    found = _assess(facts, catalogue, closed_at)
+    if facts.verdict() is Verdict.VOID:
+        return replace(found, state=SessionState.INVALID, reason=VOIDED)
+    return found
+
+
+def _assess(facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None) -> Assessment:
+    known = latest(facts)
+    contradicted = contradiction(facts, known, facts.verdict())
     start, end = facts.first_start(), facts.first_end()
     if contradicted:
         return Assessment(SessionState.INVALID, contradicted, metered=_metered(facts, start, end))
@@ -116,10 +137,11 @@ def assess(facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None =
     if start is None or end is None:
         return Assessment(SessionState.OPEN, "START_MISSING" if start is None else "END_MISSING")
     counted = _metered(facts, start, end)
-    found = contract_for(start, end, catalogue)
+    story = _Story(facts, catalogue, start, end, is_estimated=estimated_from is not None)
+    found = story.contract_by(known)
     if isinstance(found, str):
         return Assessment(SessionState.SUSPENSE, found, metered=counted)
-    return _rate_over_time(facts, found, counted, estimated_from)
+    return _rate_over_time(story, found, counted, estimated_from)
 
 
 def _metered(facts: MeterFacts, start: Started | None, end: Ended | None) -> tuple[Metering, ...]:
@@ -128,127 +150,179 @@ def _metered(facts: MeterFacts, start: Started | None, end: Ended | None) -> tup
     return tuple(metered(start, end, facts.corrections))
 
 
+class _Story:
+    """A session as it was reported and corrected, and what rules it by each of its corrected starts and ends."""
+
+    def __init__(
+        self, facts: MeterFacts, catalogue: Catalogue, start: Started, end: Ended, *, is_estimated: bool
+    ) -> None:
+        self.facts, self.catalogue, self.start, self.end = facts, catalogue, start, end
+        self.is_estimated = is_estimated
+        self._contracts: dict[tuple[datetime | None, datetime | None], Contract | str] = {}
+
+    def contract_by(self, known: Corrected) -> Contract | str:
+        """What rules the session as corrected, or the reason why it waits."""
+        times = (known.started_at, known.ended_at)
+        if times not in self._contracts:
+            start, end = known.start(self.start), known.end(self.end)
+            self._contracts[times] = contract_for(start, end, self.catalogue)
+        return self._contracts[times]
+
+
 def _rate_over_time(
-    facts: MeterFacts, contract: Contract, counted: tuple[Metering, ...], estimated_from: datetime | None
+    story: _Story, contract: Contract, counted: tuple[Metering, ...], estimated_from: datetime | None
 ) -> Assessment:
     """Rate at the end with what was true by then, and again at each later correction or order to rate anew."""
     changes: list[BillChange] = []
     reason, rateable_from = "", None
-    for truth in _truths(facts, contract):
+    for truth in _truths(story, contract):
         try:
-            bill: Bill | None = _bill(facts, contract, truth)
+            bill: Bill | None = _bill(story, truth)
             reason = ""
         except ImplausibleSession as doubt:
             bill, reason = None, doubt.reason
         if bill is not None and rateable_from is None:
             # What a correction first makes rateable is rated at its end and released from the correction.
             rateable_from = truth.at if estimated_from is None else max(truth.at, estimated_from)
-            changes.append(BillChange(contract.end.at, contract.end.source, contract.end.id, bill))
+            changes.append(BillChange(truth.ended_at, story.end.source, story.end.id, bill))
         elif rateable_from is not None and bill != changes[-1].bill:
-            changes.append(BillChange(truth.at, truth.source, truth.id, bill))
+            changes.append(BillChange(max(truth.at, changes[-1].at), truth.source, truth.id, bill))
     state = SessionState.SUSPENSE if reason else SessionState.RATED
     if state == SessionState.RATED and estimated_from is not None:
         reason = ESTIMATED
     return Assessment(state, reason, contract, tuple(changes), rateable_from, counted)
 
 
+_Change: TypeAlias = MeterCorrected | OrderedTariff | Reviewed
+
+
 class _Truth(NamedTuple):
-    """What a session is rated by from a moment on: its first and last register in Wh, and its tariff."""
+    """What a session is rated by from a moment on: its end, what was corrected, ordered, and said by a review."""
 
     at: datetime
     source: str
     id: str
-    start_wh: Exact
-    stop_wh: Exact
-    published: PublishedTariff
+    ended_at: datetime
+    known: Corrected
+    ordered: PublishedTariff | None
+    verdict: Verdict | None
 
 
-def _truths(facts: MeterFacts, contract: Contract) -> Iterator[_Truth]:
-    """The truth at the end of the session, then at each later correction of a register or order of a tariff."""
-    end = contract.end
-    truth = _Truth(end.at, end.source, end.id, contract.start.register_wh, end.register_wh, contract.published)
+def _truths(story: _Story, contract: Contract) -> Iterator[_Truth]:
+    """The truth at the end of the session, then at each later correction, order of a tariff or review."""
+    end = story.end
+    truth = _Truth(end.at, end.source, end.id, end.at, NOTHING_CORRECTED, None, None)
     # A reservation that nobody used took no energy, whatever its meter says.
-    corrections = () if contract.start.no_show else facts.corrections
-    changes: list[MeterCorrected | OrderedTariff] = [*corrections, *contract.orders]
+    corrections = () if contract.start.no_show else story.facts.corrections
+    changes: list[_Change] = [*corrections, *contract.orders, *story.facts.reviews]
     changes.sort(key=in_order)
-    early = [change for change in changes if change.at <= end.at]
-    for change in early:
+    later = 0
+    for later, change in enumerate(changes, 1):
+        if change.at > truth.ended_at:
+            later -= 1
+            break
         # It counts from the end, which stays what caused the rating.
-        truth = _changed(truth, change)._replace(at=end.at, source=end.source, id=end.id)
+        truth = _changed(truth, change, end)
+        truth = truth._replace(at=truth.ended_at, source=end.source, id=end.id)
     yield truth
-    for change in changes[len(early) :]:
-        truth = _changed(truth, change)
+    for change in changes[later:]:
+        truth = _changed(truth, change, end)
         yield truth
 
 
-def _changed(truth: _Truth, change: MeterCorrected | OrderedTariff) -> _Truth:
-    head = (change.at, change.source, change.id)
+def _changed(truth: _Truth, change: _Change, end: Ended) -> _Truth:
+    truth = truth._replace(at=change.at, source=change.source, id=change.id)
     if isinstance(change, OrderedTariff):
-        return _Truth(*head, truth.start_wh, truth.stop_wh, change.published)
-    return _Truth(*head, *corrected(change, truth.start_wh, truth.stop_wh), truth.published)
+        return truth._replace(ordered=change.published)
+    if isinstance(change, Reviewed):
+        return truth._replace(verdict=change.verdict)
+    known = truth.known.by(change)
+    return truth._replace(ended_at=known.ended_at or end.at, known=known)
 
 
-def _bill(facts: MeterFacts, contract: Contract, truth: _Truth) -> Bill:
-    started_at, ended_at = contract.start.at, contract.end.at
-    if ended_at < started_at:
+def _bill(story: _Story, truth: _Truth) -> Bill:
+    """The bill by a truth; raises ImplausibleSession, with the reason, where there can be none."""
+    contract, published = _ruling(story, truth)
+    start, end = truth.known.start(story.start), truth.known.end(story.end)
+    if end.at < start.at:
         raise ImplausibleSession("ENDS_BEFORE_START", "the session ends before it starts")
-    counted = () if contract.start.no_show else facts.readings
-    inside = [fact for fact in counted if started_at <= fact.at <= ended_at]
-    inside.sort(key=in_order)
-    readings = [(fact.at, fact.register_wh) for fact in inside]
-    registers = tuple(stated([(started_at, truth.start_wh), *readings, (ended_at, truth.stop_wh)]))
-    _check_registers(registers)
-    _check_power(inside, contract, truth.stop_wh - truth.start_wh)
-    tariff = truth.published.tariff
-    rating = price(tariff, _periods(facts, contract, tariff, registers, inside), contract.time_zone)
-    bill = bill_of(rating, contract.operator, truth.published, registers)
+    counted = () if start.no_show else story.facts.readings
+    inside = [fact for fact in counted if start.at <= fact.at <= end.at]
+    inside.sort(key=in_reading_order)
+    told = _registers(truth, start, end, inside)
+    if truth.verdict is not Verdict.BILL:
+        # An estimated end is as of the last reading; energy that a correction adds to it came at no known time.
+        check_power(told[:-1] if story.is_estimated else told, _power_limit_w(contract, story.catalogue))
+        check_units(told[0], inside, told[-1])
+    registers = tuple(stated(told))
+    tariff, zone = published.tariff, contract.time_zone
+    rating = price(tariff, _periods(story.facts, start, end, zone, tariff, registers, inside), zone)
+    bill = bill_of(rating, contract.operator, published, registers)
     if max(bill.net, bill.gross) > MAX_AMOUNT_MINOR:
         raise ImplausibleSession("AMOUNT_IMPLAUSIBLE", "the session would cost more than any session can")
     return bill
 
 
-def _check_registers(registers: Sequence[Reading]) -> None:
-    if registers[-1][1] < registers[0][1]:
-        raise ImplausibleSession("END_BELOW_START", "the register at the end is below the one at the start")
-    if not rises([register_wh for _, register_wh in registers]):
-        raise ImplausibleSession("REGISTER_FALLS", "a cumulative register fell during the session")
+def _ruling(story: _Story, truth: _Truth) -> tuple[Contract, PublishedTariff]:
+    """What rules the session by a truth; raises ImplausibleSession, with the reason, where nothing does."""
+    if truth.verdict is Verdict.VOID:
+        raise ImplausibleSession(VOIDED, "a person found that it was none")
+    contract = story.contract_by(truth.known)
+    if isinstance(contract, str):
+        raise ImplausibleSession(contract, "nothing rules the session as it was known by then")
+    contradicted = contradiction(story.facts, truth.known, truth.verdict)
+    if contradicted:
+        raise ImplausibleSession(contradicted, "what was reported by then contradicts itself")
+    published = truth.ordered or contract.published
+    if published is None:
+        raise ImplausibleSession(contract.lacks, "no tariff was ordered by then")
+    return contract, published
 
 
-def _check_power(inside: list[Metered], contract: Contract, energy_wh: Exact) -> None:
-    """Judge power against the connector, where one was published with its maximum (OCPI Connector)."""
-    limit_w = _connector_power_w(contract)
-    if limit_w is None:
-        return
-    if any(fact.power_w is not None and fact.power_w > limit_w for fact in inside):
-        raise ImplausibleSession("POWER_ABOVE_CONNECTOR", "a reading shows more power than the connector can give")
-    if energy_wh * US_PER_HOUR > limit_w * microseconds(contract.end.at - contract.start.at):
-        raise ImplausibleSession("POWER_ABOVE_CONNECTOR", "the energy needs more power than the connector can give")
+def _registers(truth: _Truth, start: Started, end: Ended, inside: Sequence[Metered]) -> Sequence[Reading]:
+    """The registers to be billed; raises ImplausibleSession where they fall and nobody said how it was."""
+    known, stop_wh = truth.known, end.register_wh
+    readings = [(fact.at, fact.register_wh) for fact in inside]
+    if truth.verdict is Verdict.BILL:
+        # What looked implausible is billed as start and end say; what is below zero says nothing and counts as none.
+        stop_wh = max(start.register_wh, stop_wh)
+        readings = fitting(readings, start.register_wh, stop_wh)
+    elif known is not NOTHING_CORRECTED:
+        readings = fitting(readings, known.start_wh, known.stop_wh)
+    return billed_registers((start.at, start.register_wh), readings, (end.at, stop_wh))
 
 
-def _connector_power_w(contract: Contract) -> Exact | None:
-    if contract.location is None:
-        return None
-    start = contract.start
-    return contract.location.connector_power_w.get((start.evse_uid.casefold(), start.connector_id.casefold()))
+def _power_limit_w(contract: Contract, catalogue: Catalogue) -> Exact:
+    """What the connector can give as published, else what no connector gives."""
+    start, limit_w = contract.start, None
+    if contract.location is not None:
+        key = (start.evse_uid.casefold(), start.connector_id.casefold())
+        limit_w = contract.location.connector_power_w.get(key)
+    return catalogue.power_max_w if limit_w is None else limit_w
 
 
 def _periods(
-    facts: MeterFacts, contract: Contract, tariff: Tariff, registers: Sequence[Reading], inside: list[Metered]
+    facts: MeterFacts,
+    start: Started,
+    end: Ended,
+    time_zone: ZoneInfo,
+    tariff: Tariff,
+    registers: Sequence[Reading],
+    inside: list[Metered],
 ) -> tuple[ChargingPeriod, ...]:
-    started_at, ended_at = contract.start.at, contract.end.at
-    if contract.start.no_show:
-        return split_no_show(started_at, ended_at, tariff, contract.time_zone)
-    states = sorted((fact for fact in facts.states if fact.at <= ended_at), key=in_order)
+    if start.no_show:
+        return split_no_show(start.at, end.at, tariff, time_zone)
+    states = sorted((fact for fact in facts.states if fact.at <= end.at), key=in_order)
     return split(
         tariff=tariff,
-        started_at=started_at,
-        ended_at=ended_at,
+        started_at=start.at,
+        ended_at=end.at,
         registers=registers,
         states=[(fact.at, Phase(fact.state)) for fact in states],
-        time_zone=contract.time_zone,
+        time_zone=time_zone,
         powers=[(fact.at, fact.power_w) for fact in inside if fact.power_w is not None],
         currents=[(fact.at, fact.current_a) for fact in inside if fact.current_a is not None],
-        reserved_from=contract.start.reserved_from,
+        reserved_from=start.reserved_from,
     )
 
 
@@ -265,7 +339,7 @@ def bill_of(
 
 def session_currency(facts: MeterFacts, catalogue: Catalogue) -> str | None:
     """The currency of a session's operator, None while start or operator is not known or contradictory."""
-    start = facts.first_start()
+    start = facts.start_as_corrected()
     if start is None or len({each.operator_id for each in facts.starts}) > 1:
         return None
     operator = catalogue.operator_at(start.operator_id, start.at)

@@ -61,7 +61,7 @@ def wanted_chain(
     if contract is None or rateable_from is None:
         return []
     delay = timedelta(minutes=contract.operator.cdr_delay_minutes)
-    issue_at = max(contract.end.at + delay, rateable_from)
+    issue_at = max(assessment.changes[0].at + delay, rateable_from)
     chain = _Chain(session_id, rejections_after_acceptance(answers))
     for at, bill in _bills_from(billed, issue_at):
         chain.credit_if_rejected(before=at)

@@ -24,15 +24,19 @@ class OrderedTariff:
 
 @value
 class Contract:
-    """Everything that rules one session, as in effect at its start, and the orders to rate it by another tariff."""
+    """Everything that rules one session, as in effect at its start, and the orders to rate it by another tariff.
+
+    Without a tariff that can be priced `published` is None and `lacks` says why: it waits for the first order then.
+    """
 
     start: Started
     end: Ended
     operator: Operator
-    published: PublishedTariff
+    published: PublishedTariff | None
     location: Location | None
     partner: Partner | None
     orders: tuple[OrderedTariff, ...] = ()
+    lacks: str = ""
 
     @property
     def time_zone(self) -> ZoneInfo:
@@ -48,6 +52,22 @@ def contract_for(start: Started, end: Ended, catalogue: Catalogue) -> Contract |
     if operator is None:
         return "OPERATOR_NOT_IN_EFFECT"
     partner = catalogue.partner_at(start.partner, start.at) if start.partner else None
+    found = _tariff(start, operator, partner, catalogue)
+    orders = _orders(start, operator, catalogue)
+    if isinstance(found, str) and not orders:
+        return found
+    if partner is not None and partner.currency != operator.currency:
+        return "PARTNER_CURRENCY"
+    location = catalogue.location_at(start.operator_id, start.location_id, start.at)
+    if isinstance(found, str):
+        return Contract(start, end, operator, None, location, partner, orders, lacks=found)
+    return Contract(start, end, operator, found, location, partner, orders)
+
+
+def _tariff(
+    start: Started, operator: Operator, partner: Partner | None, catalogue: Catalogue
+) -> PublishedTariff | str:
+    """The tariff that rules the session, or the reason why none does that the engine can price."""
     given = catalogue.tariffs_given_to(start.operator_id, partner.partner) if partner else {}
     published = tariff_for(start, given, catalogue)
     if published is None:
@@ -56,13 +76,7 @@ def contract_for(start: Started, end: Ended, catalogue: Catalogue) -> Contract |
         return "TARIFF_NOT_IN_EFFECT" if is_known else "TARIFF_UNKNOWN"
     if published.currency != operator.currency:
         return "TARIFF_CURRENCY"
-    if partner is not None and partner.currency != operator.currency:
-        return "PARTNER_CURRENCY"
-    refusal = _refusal(published, start.at)
-    if refusal:
-        return refusal
-    location = catalogue.location_at(start.operator_id, start.location_id, start.at)
-    return Contract(start, end, operator, published, location, partner, _orders(start, operator, catalogue))
+    return _refusal(published, start.at) or published
 
 
 def tariff_for(start: Started, given: PartnerTariffs, catalogue: Catalogue) -> PublishedTariff | None:

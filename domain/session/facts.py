@@ -22,6 +22,13 @@ class RefundBearer(StrEnum):
     SHARED = "SHARED"
 
 
+class Verdict(StrEnum):
+    """What a person who looked at a session says: bill what its registers say, or it was none."""
+
+    BILL = "BILL"
+    VOID = "VOID"
+
+
 class DisputeOutcome(StrEnum):
     """How a dispute ended, as the operator sees it."""
 
@@ -83,10 +90,19 @@ class ReservationExpired(Fact):
 
 @named_value
 class MeterCorrected(Fact):
-    """`charging.session.meter_corrected`: the later truth about one or both registers."""
+    """`charging.session.meter_corrected`: the later truth about registers and times; None where it says nothing."""
 
-    start_wh: Exact | None
-    stop_wh: Exact | None
+    start_wh: Exact | None = None
+    stop_wh: Exact | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+@named_value
+class Reviewed(Fact):
+    """`charging.session.reviewed`."""
+
+    verdict: Verdict
 
 
 @named_value
@@ -169,7 +185,6 @@ class CdrPaid(Fact):
 
 def _started(data: Mapping[str, Any], source: str, id_: str) -> Started:
     token = data.get("token")
-    reserved = data.get("reserved_from")
     return Started(
         at=instant(data["started_at"]),
         source=source,
@@ -183,12 +198,16 @@ def _started(data: Mapping[str, Any], source: str, id_: str) -> Started:
         auth_method=data["auth_method"],
         token=token,
         partner=partner_key(token["country_code"], token["party_id"]) if token else None,
-        reserved_from=instant(reserved) if reserved else None,
+        reserved_from=_moment(data.get("reserved_from")),
     )
 
 
 def _optional(value: Any) -> Exact | None:
     return None if value is None else exact(value)
+
+
+def _moment(value: Any) -> datetime | None:
+    return None if value is None else instant(value)
 
 
 def _metered(data: Mapping[str, Any], source: str, id_: str) -> Metered:
@@ -236,7 +255,13 @@ def _corrected(data: Mapping[str, Any], source: str, id_: str) -> MeterCorrected
         id=id_,
         start_wh=_optional(data.get("meter_start_wh")),
         stop_wh=_optional(data.get("meter_stop_wh")),
+        started_at=_moment(data.get("started_at")),
+        ended_at=_moment(data.get("ended_at")),
     )
+
+
+def _reviewed(data: Mapping[str, Any], source: str, id_: str) -> Reviewed:
+    return Reviewed(at=instant(data["at"]), source=source, id=id_, verdict=Verdict(data["verdict"]))
 
 
 def _minor(money: Mapping[str, str]) -> int:
@@ -342,6 +367,7 @@ FACT_PARSERS: dict[str, Callable[[Mapping[str, Any], str, str], Fact]] = {
     "charging.session.state_changed": _state_changed,
     "charging.session.ended": _ended,
     "charging.session.meter_corrected": _corrected,
+    "charging.session.reviewed": _reviewed,
     "charging.reservation.expired": _reservation_expired,
     "payment.captured": _captured,
     "payment.failed": _failed,

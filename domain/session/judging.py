@@ -90,9 +90,11 @@ class _Verdict:
         session = self.session
         due_at = min(self.moments, default=None)
         times = [fact.at for fact in (*session.meter.starts, *session.meter.ends)]
+        for fact in session.meter.corrections:
+            times += [moment for moment in (fact.started_at, fact.ended_at) if moment is not None]
         times += [booking.effective_at for booking in session.standing.bookings()]
         times += [release.matures_at for release in session.releases.values() if release.matures_at]
-        start = session.meter.first_start()
+        start = session.meter.start_as_corrected()
         partner = start.partner if start else None
         known = assessment.contract is not None and assessment.contract.location is not None
         return Judgement(
@@ -199,7 +201,7 @@ class _Verdict:
             return
         self.session.reported = (assessment, billed, shortfall)
         state, reason = assessment.state, assessment.reason
-        bill = billed[-1].bill if billed and state != SessionState.SUSPENSE else None
+        bill = billed[-1].bill if billed and state == SessionState.RATED else None
         if state == SessionState.RATED and bill is None:
             # Its bill was withdrawn and paid back; now it could be billed again, and nothing can be captured for it.
             state, reason = SessionState.SUSPENSE, NOT_CHARGEABLE

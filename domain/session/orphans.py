@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 
 from domain.catalogue.catalogue import Catalogue
-from domain.fact import in_order
-from domain.session.facts import Ended
-from domain.session.meter_facts import MeterFacts, contradiction
+from domain.session.facts import Ended, Verdict
+from domain.session.meter_facts import MeterFacts, contradiction, latest
+from domain.session.registers import falls, in_reading_order
 
 ESTIMATED = "ESTIMATED"
 ESTIMATED_END = "estimated-end"
@@ -14,11 +14,13 @@ ESTIMATED_END = "estimated-end"
 def orphan_deadline(facts: MeterFacts, catalogue: Catalogue) -> datetime | None:
     """When a session without an end closes: `orphan_hours` of its contract after the last that was heard of it.
 
-    None for a session that has an end, no start or contradictory ones, or whose contract (that in effect at its
-    start) does not ask for it.
+    None for a session that has an end, no start or contradictory ones, or was none, and where its contract (that in
+    effect at its start) does not ask for it.
     """
     start = facts.first_start()
-    if facts.ends or start is None or contradiction(facts):
+    if facts.ends or start is None or facts.verdict() is Verdict.VOID:
+        return None
+    if contradiction(facts, latest(facts), facts.verdict()):
         return None
     operator = catalogue.operator_at(start.operator_id, start.at)
     if operator is None or operator.orphan_hours is None:
@@ -40,10 +42,10 @@ def estimated_end(facts: MeterFacts) -> Ended | None:
     if start is None:
         return None
     at, register_wh = start.at, start.register_wh
-    for fact in sorted(facts.readings, key=in_order):
+    for fact in sorted(facts.readings, key=in_reading_order):
         if fact.at < start.at:
             continue
-        if fact.register_wh < register_wh:
+        if falls(register_wh, fact.register_wh):
             break
-        at, register_wh = fact.at, fact.register_wh
+        at, register_wh = fact.at, max(register_wh, fact.register_wh)
     return Ended(at=at, source=start.source, id=f"{start.id}#{ESTIMATED_END}", register_wh=register_wh)

@@ -39,6 +39,7 @@ SENTENCES: dict[str, str] = {
     "causes": "Every entry names a stored event as its cause.",
     "states": "The state of each session follows from its facts, and its amounts add up.",
     "terms": "Commission and its VAT are those of the contract in effect when the session started.",
+    "meters": "What no meter can have shown is not billed, and nothing else waits for its meter.",
     "prices": "Energy is the difference of the corrected registers, and flat tariffs give the same price again.",
     "earnings": "What stands on the book for a session is what it was rated at.",
     "captures": "Every accepted capture, failure and fee is on the book as it was reported.",
@@ -112,16 +113,17 @@ class _Run:
             self.report(stage, done)
 
 
-def verify(dsn: str, on_progress: Progress | None = None) -> AuditReport:
+def verify(dsn: str, on_progress: Progress | None = None, *, power_max_kw: int = 1_000) -> AuditReport:
     """Recompute the book from the stored events and check every invariant; changes nothing.
 
+    `power_max_kw` is what no connector gives, for those that were not published.
     `on_progress` is told a stage (`streams`, `entries`, `checks`) and how many of it were done since the last call.
     Memory stays flat but for the catalogue and the sessions that wait for something. Raises
     MachineryFault when the database cannot be reached.
     """
     with open_snapshot(dsn) as snapshot, Spool() as expected, Spool() as event_ids:
         run = _Run(snapshot, on_progress or _silent)
-        run.guard("streams", lambda: _examine_streams(run, expected, event_ids))
+        run.guard("streams", lambda: _examine_streams(run, power_max_kw, expected, event_ids))
         run.guard("journal", lambda: _examine_journal(run, expected))
         run.guard("causes", lambda: check_causes(snapshot, event_ids.sorted(), run.tallies["causes"]))
         for name, check in SNAPSHOT_CHECKS.items():
@@ -135,8 +137,8 @@ def _finished(name: str, tally: Tally) -> Check:
     return Check(name, SENTENCES[name], tally.examined, tuple(tally.findings), tally.found, severity)
 
 
-def _examine_streams(run: _Run, expected: Spool, event_ids: Spool) -> None:
-    around = Surroundings(read_catalogue(run.snapshot, run.tallies["streams"]))
+def _examine_streams(run: _Run, power_max_kw: int, expected: Spool, event_ids: Spool) -> None:
+    around = Surroundings(read_catalogue(run.snapshot, run.tallies["streams"]), power_max_w=power_max_kw * 1000)
     waiting = list(run.snapshot.rows(_WAITING))
     around.stale = frozenset(session_id for session_id, stale in waiting if stale)
     around.due = frozenset(session_id for session_id, _ in waiting)

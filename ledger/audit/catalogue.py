@@ -116,6 +116,7 @@ class Ruled:
     partner: str | None
 
 
+Powers: TypeAlias = Mapping[tuple[str, str], Fraction]
 _Tariffs: TypeAlias = defaultdict[str, Timeline[Published]]
 
 
@@ -128,18 +129,25 @@ class Catalogue:
     """Everything published that the audit computes with.
 
     `tariffs` by (operator, the partner they were given to or "" for everybody), then by id in lower case; `pins` are
-    the hashes of all versions, of ordered ones too.
+    the hashes of all versions, of ordered ones too; `powers` of each location are those of its connectors.
     """
 
     operators: defaultdict[str, Timeline[Terms]] = field(default_factory=lambda: defaultdict(Timeline))
     tariffs: defaultdict[tuple[str, str], _Tariffs] = field(default_factory=lambda: defaultdict(_tariffs))
     partners: defaultdict[str, Timeline[str]] = field(default_factory=lambda: defaultdict(Timeline))
     orders: defaultdict[str, list[Order]] = field(default_factory=lambda: defaultdict(list))
+    powers: defaultdict[tuple[str, str], Timeline[Powers]] = field(default_factory=lambda: defaultdict(Timeline))
     pins: set[str] = field(default_factory=set)
 
     def terms_at(self, operator_id: str, moment: datetime) -> Terms | None:
         """The operator's terms in effect."""
         return self.operators[operator_id].at(moment) if operator_id in self.operators else None
+
+    def power_of(self, operator_id: str, start: Mapping[str, Any], moment: datetime) -> Fraction | None:
+        """The power in W of the connector that a start names, None where it was not published by then."""
+        key = (operator_id, str(start["location_id"]).casefold())
+        powers = self.powers[key].at(moment) if key in self.powers else None
+        return powers.get(_plug(start["evse_uid"], start["connector_id"])) if powers else None
 
     def knows_tariff(self, ruled: Ruled) -> bool:
         """Whether any version of a tariff of that id was published for who pays; ids are without case (CiString)."""
@@ -152,9 +160,17 @@ class Catalogue:
         That of the last order about it whose tariff is in the operator's `currency` and can be priced, else the
         published one.
         """
-        published = [order.published for order in self._orders_about(ruled)]
-        orders = [each for each in published if each.currency == currency and not each.misleading]
-        return orders[-1] if orders else self._published_for(ruled)
+        orders = self._orders_in(ruled, currency)
+        return orders[-1].published if orders else self._published_for(ruled)
+
+    def can_rate(self, ruled: Ruled, currency: str) -> bool:
+        """Whether a tariff was published that rules the session, or one was ordered for it in that currency."""
+        return self.has_valid_tariff(ruled) or bool(self._orders_in(ruled, currency))
+
+    def _orders_in(self, ruled: Ruled, currency: str) -> list[Order]:
+        """The orders about it that can be followed: in the operator's currency, by a tariff that can be priced."""
+        found = self._orders_about(ruled)
+        return [each for each in found if each.published.currency == currency and not each.published.misleading]
 
     def _orders_about(self, ruled: Ruled) -> list[Order]:
         """In the order in which they take effect; of several with one id, the first."""
@@ -261,11 +277,40 @@ def _read_partner(catalogue: Catalogue, head: tuple[datetime, str, str], data: M
     catalogue.partners[partner].versions.append((*head, head[0], partner))
 
 
-# Every type of message that is published in the catalogue, but for locations: nothing that is checked needs them.
+def _read_location(catalogue: Catalogue, head: tuple[datetime, str, str], data: Mapping[str, Any]) -> None:
+    location = data["location"]
+    powers: dict[tuple[str, str], Fraction] = {}
+    for evse in location.get("evses") or ():
+        for connector in evse.get("connectors") or ():
+            power_w = _power_of(connector)
+            if power_w:
+                powers.setdefault(_plug(evse.get("uid", ""), connector.get("id", "")), power_w)
+    key = (data["operator_id"], str(location["id"]).casefold())
+    # A place is as it was first described from the beginning.
+    catalogue.powers[key].versions.append((*head, datetime.min.replace(tzinfo=UTC), powers))
+
+
+def _power_of(connector: Mapping[str, Any]) -> Fraction | None:
+    """Its power in W, by voltage and amperage where that is all that was published."""
+    if connector.get("max_electric_power"):
+        return exact(connector["max_electric_power"])
+    wires = {"AC_1_PHASE": 1, "DC": 1, "AC_2_PHASE": 2, "AC_2_PHASE_SPLIT": 2, "AC_3_PHASE": 3}
+    wire = wires.get(str(connector.get("power_type")))
+    if not (wire and connector.get("max_voltage") and connector.get("max_amperage")):
+        return None
+    return wire * exact(connector["max_voltage"]) * exact(connector["max_amperage"])
+
+
+def _plug(evse_uid: object, connector_id: object) -> tuple[str, str]:
+    return str(evse_uid).casefold(), str(connector_id).casefold()
+
+
+# Every type of message that is published in the catalogue.
 READERS = {
     "operator.registered": _read_operator,
     "operator.changed": _read_operator,
     "tariff.published": _read_tariff,
     "tariff.rerating_ordered": _read_order,
     "partner.registered": _read_partner,
+    "location.published": _read_location,
 }

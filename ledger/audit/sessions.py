@@ -7,12 +7,25 @@ from typing import Any
 
 from ledger.audit.amounts import Money, exact
 from ledger.audit.catalogue import Catalogue, Ruled, Terms
-from ledger.audit.meter import ends_of, estimated_end, is_no_show, starts_of
+from ledger.audit.meter import (
+    METERED,
+    as_corrected,
+    corrections_of,
+    counted,
+    ends_of,
+    estimated_end,
+    implausible,
+    is_no_show,
+    starts_of,
+    verdict_of,
+)
 from ledger.audit.report import Tally
 from ledger.audit.streams import Body, Fact, Stream
 
 RATED, SUSPENSE, OPEN, INVALID = "RATED", "SUSPENSE", "OPEN", "INVALID"
 _AMOUNTS = ("net", "vat", "gross", "commission", "commission_vat", "operator_share")
+_TOKEN = ("country_code", "party_id", "type", "uid", "contract_id")
+METER_REASONS = ("END_BELOW_START", "REGISTER_FALLS", "POWER_ABOVE_CONNECTOR", "UNIT_MISMATCH")
 _UNKNOWN_OPERATOR = ("OPERATOR_UNKNOWN", "OPERATOR_NOT_IN_EFFECT")
 
 
@@ -20,10 +33,12 @@ _UNKNOWN_OPERATOR = ("OPERATOR_UNKNOWN", "OPERATOR_NOT_IN_EFFECT")
 class Surroundings:
     """What judging a session takes besides its stream.
 
-    `stale` sessions wait to be judged again after a publication, `due` ones for the clock.
+    `stale` sessions wait to be judged again after a publication, `due` ones for the clock. `power_max_w` is what no
+    connector gives.
     """
 
     catalogue: Catalogue
+    power_max_w: int
     stale: frozenset[str] = field(default_factory=frozenset)
     due: frozenset[str] = field(default_factory=frozenset)
 
@@ -46,6 +61,7 @@ class Session:
     @classmethod
     def of(cls, stream: Stream, around: Surroundings) -> "Session":
         """The session of a stream; raises KeyError when facts or decisions lack what they should have."""
+        says = corrections_of(stream)
         start, end = _first(starts_of(stream)), _first(ends_of(stream))
         operators = {fact.data["operator_id"] for fact in starts_of(stream)}
         operator_id = operators.pop() if len(operators) == 1 else ""
@@ -53,6 +69,9 @@ class Session:
         catalogue = around.catalogue
         if start is not None and end is None:
             end = estimated_end(stream, start, operator_id, catalogue)
+        if not is_no_show(stream):
+            start = as_corrected(start, says, "started_at") if start else None
+            end = as_corrected(end, says, "ended_at") if end else None
         return cls(
             stream=stream,
             around=around,
@@ -109,13 +128,21 @@ def check_states(session: Session, tally: Tally) -> None:
         if starts or ends:
             tally.note(where, "an outcome", "none", f"{where} was reported and never judged")
         return
-    started = {(fact.at, exact(fact.data["meter_start_wh"]), fact.data["operator_id"]) for fact in starts}
-    ended = {(fact.at, exact(fact.data["meter_stop_wh"])) for fact in ends}
-    state = outcome["state"]
+    says = {} if is_no_show(session.stream) else corrections_of(session.stream)
+    started = {_start(as_corrected(fact, says, "started_at")) for fact in starts}
+    ended = {_end(as_corrected(fact, says, "ended_at")) for fact in ends}
+    state, verdict = outcome["state"], verdict_of(session.stream)
+    if verdict == "BILL":
+        # Whatever tariffs and tokens were told: the first start's.
+        started = {told[:3] for told in started}
     if not ended and session.end is not None:
         tally.compare(where, "ESTIMATED", outcome["reason"] if state == RATED else "ESTIMATED", "the reason")
-        ended = {(session.end.at, exact(session.end.data["meter_stop_wh"]))}
-    if len(started) > 1 or len(ended) > 1:
+        ended = {_end(session.end)}
+    if verdict == "VOID":
+        tally.compare(
+            where, (INVALID, "VOIDED"), (state, outcome["reason"]), "the state and reason of one that was none"
+        )
+    elif len(started) > 1 or len(ended) > 1:
         tally.compare(where, INVALID, state, "the state, with two different starts or ends,")
     elif not started or not ended:
         tally.compare(where, OPEN, state, "the state, with start or end missing,")
@@ -124,6 +151,17 @@ def check_states(session: Session, tally: Tally) -> None:
     tally.compare(where, session.operator_id, outcome["operator_id"], "the operator")
     for each in session.stream.decided("SessionAssessed"):
         _check_sums(where, each, session.money, tally)
+
+
+def _start(fact: Fact) -> tuple[Any, ...]:
+    """All in which two reports of one start agree; ids are without case."""
+    data, token = fact.data, fact.data.get("token") or {}
+    ids = [data["tariff_id"], *(token.get(name, "") for name in _TOKEN)]
+    return fact.at, exact(data["meter_start_wh"]), data["operator_id"], *map(str.casefold, ids)
+
+
+def _end(fact: Fact) -> tuple[Any, ...]:
+    return fact.at, exact(fact.data["meter_stop_wh"])
 
 
 def _check_sums(where: str, outcome: Body, money: Callable[[int], Money], tally: Tally) -> None:
@@ -146,7 +184,7 @@ def check_terms(session: Session, tally: Tally) -> None:
     if not session.is_rated:
         _check_wait(session, ruled, outcome["reason"], tally)
         return
-    if not session.around.catalogue.has_valid_tariff(ruled):
+    if not session.around.catalogue.can_rate(ruled, outcome["currency"]):
         tally.note(where, SUSPENSE, RATED, f"{where} is rated and no tariff was in effect for it")
     if session.terms is None:
         tally.note(where, SUSPENSE, RATED, f"{where} is rated and its operator had no contract in effect")
@@ -169,6 +207,24 @@ def _check_wait(session: Session, ruled: Ruled, reason: str, tally: Tally) -> No
         tally.note(session.where, "not " + reason, reason, sentence)
 
 
+def check_meter(session: Session, tally: Tally) -> None:
+    """What no meter can have shown is not billed, and nothing else waits for its meter."""
+    outcome, start, end = session.outcome, session.start, session.end
+    if outcome is None or start is None or end is None or is_no_show(session.stream):
+        return
+    told = outcome["reason"] if outcome["reason"] in METER_REASONS else ""
+    if not session.is_settled or (not session.is_rated and not told):
+        return
+    if verdict_of(session.stream) == "BILL":
+        if told:
+            tally.note(session.where, "billed", told, f"{session.where} waits with {told} though a person said BILL")
+        return
+    power_w = session.around.catalogue.power_of(session.operator_id, start.data, start.at)
+    readings, says = session.stream.facts.get(METERED, ()), corrections_of(session.stream)
+    found = implausible(start, end, readings, says, power_w or Fraction(session.around.power_max_w))
+    tally.compare(session.where, found or "plausible", told or "plausible", "what its meter showed")
+
+
 def check_prices(session: Session, tally: Tally) -> None:
     """Energy is the difference of the registers as last corrected; flat tariffs are priced again, exactly.
 
@@ -178,7 +234,9 @@ def check_prices(session: Session, tally: Tally) -> None:
     if outcome is None or start is None or end is None or not session.is_rated or is_no_show(session.stream):
         return
     where, shortfall = session.where, outcome["shortfall"]
-    energy_wh = _register(session, end, "meter_stop_wh") - _register(session, start, "meter_start_wh")
+    energy_wh = counted(exact(start.data["meter_start_wh"]), exact(end.data["meter_stop_wh"]))
+    if verdict_of(session.stream) == "BILL":
+        energy_wh = max(energy_wh, Fraction(0))
     if not shortfall:
         tally.compare(where, energy_wh, exact(outcome["energy_wh"]), "the energy in Wh")
     tariff = session.around.catalogue.tariff_of(_ruled(session, start), outcome["currency"])
@@ -198,17 +256,6 @@ def check_prices(session: Session, tally: Tally) -> None:
 
 def _ruled(session: Session, start: Fact) -> Ruled:
     return Ruled(session.operator_id, start.data["tariff_id"], start.at, session.partner)
-
-
-def _register(session: Session, reported: Fact, name: str) -> Fraction:
-    """A register by its latest correction, as reported where none corrects it."""
-    corrections = [f for f in session.stream.facts.get("charging.session.meter_corrected", ()) if _says(f, name)]
-    latest = max(corrections, key=lambda fact: fact.sort_key, default=reported)
-    return exact(latest.data[name])
-
-
-def _says(fact: Fact, name: str) -> bool:
-    return fact.data.get(name) is not None
 
 
 def check_book(session: Session, tally: Tally) -> None:
@@ -261,6 +308,7 @@ def _accepted_cdr(session: Session) -> dict[str, Any] | None:
 SESSION_CHECKS: dict[str, Callable[[Session, Tally], None]] = {
     "states": check_states,
     "terms": check_terms,
+    "meters": check_meter,
     "prices": check_prices,
     "earnings": check_book,
 }

@@ -35,6 +35,7 @@ FACT_TYPES: Mapping[str, FactType] = {
     "charging.session.state_changed": FactType("at"),
     "charging.reservation.expired": FactType("expired_at", SESSION),
     "charging.session.meter_corrected": FactType("corrected_at", SESSION),
+    "charging.session.reviewed": FactType("at", SESSION),
     "payment.captured": FactType("captured_at", SESSION),
     "payment.failed": FactType("failed_at", SESSION),
     "payment.refunded": FactType("refunded_at", SESSION),
@@ -52,12 +53,11 @@ FACT_TYPES: Mapping[str, FactType] = {
     "payout.returned": FactType("at", PAYOUT),
 }
 
-# These move no money, and nothing that is checked follows from them.
-NOT_READ = ("charging.charger.status_changed", "location.published")
+# These move no money, and nothing that is checked follows from them; the catalogue is read apart.
+NOT_READ = ("charging.charger.status_changed",)
 
-# Readings and states are the larger part of the store and move no money by themselves, unless an orphan's end is
-# estimated by them.
-_QUIET = ("charging.session.metered", "charging.session.state_changed")
+# States move no money by themselves, unless an orphan's end is estimated by them.
+_QUIET = ("charging.session.state_changed",)
 _EVENTS = """
 SELECT originator_id, originator_version, topic, state
 FROM event_store.stored_events
@@ -120,7 +120,9 @@ class Stream:
 
 def read_streams(snapshot: Snapshot) -> Iterator[Stream]:
     """Every stream that can have moved money, one at a time."""
-    for stream_id, rows in groupby(snapshot.rows(_EVENTS, ([*NOT_READ, *_QUIET],)), key=itemgetter(0)):
+    for stream_id, rows in groupby(
+        snapshot.rows(_EVENTS, ([*NOT_READ, *_QUIET, "location.published"],)), key=itemgetter(0)
+    ):
         stream = Stream(stream_id)
         for _, version, topic, state in rows:
             stream.events += 1

@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow
 
 from contracts.holiday_calendars import holiday_calendar
 from domain.calendar import BankCalendar
-from domain.catalogue.catalogue import Catalogue, Publication, Scope
+from domain.catalogue.catalogue import POWER_MAX_KW, Catalogue, Publication, Scope
 from ledger import locks
 
 # Whoever rates takes the lock shared, whoever publishes takes it alone: so no session can miss a version that is
@@ -72,16 +72,16 @@ def bank_calendar(name: str) -> BankCalendar | None:
     return BankCalendar(found.name, found.version, found.weekend, found.closed_in) if found else None
 
 
-def _empty() -> Catalogue:
-    return Catalogue(calendars=bank_calendar)
-
-
 @dataclass(slots=True)
 class KnownCatalogue:
     """The catalogue up to a sequence number, brought up to date at the start of each transaction that rates."""
 
-    catalogue: Catalogue = field(default_factory=_empty)
-    seq: int = 0
+    power_max_kw: int = POWER_MAX_KW
+    catalogue: Catalogue = field(init=False)
+    seq: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.forget()
 
     def lock(self, cursor: Cursor[TupleRow], *, to_publish: bool) -> None:
         """Take the catalogue's lock for this transaction and load what other processes published."""
@@ -97,7 +97,8 @@ class KnownCatalogue:
 
     def forget(self) -> None:
         """Start over after a rollback: what this transaction published is not there."""
-        self.catalogue, self.seq = _empty(), 0
+        self.catalogue = Catalogue(calendars=bank_calendar, power_max_w=self.power_max_kw * 1000)
+        self.seq = 0
 
     def publish(
         self, cursor: Cursor[TupleRow], type_: str, source: str, id_: str, time: datetime, data: Mapping[str, Any]

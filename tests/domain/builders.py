@@ -122,7 +122,7 @@ def catalogue(
 # Facts ---------------------------------------------------------------------------------------------------------
 
 
-def started(when: str = "02 10:00", register_wh: int = 0, roams: bool = False, source: str = "g") -> Started:
+def started(when: str = "02 10:00", register_wh: int | str = 0, roams: bool = False, source: str = "g") -> Started:
     """The session starts on Monday 2 March; a roaming one with a token of the partner."""
     token = {"country_code": "DE", "party_id": "ABC", "uid": "U", "type": "RFID", "contract_id": "C"}
     return Started(
@@ -142,7 +142,7 @@ def started(when: str = "02 10:00", register_wh: int = 0, roams: bool = False, s
     )
 
 
-def ended(when: str = "02 11:00", register_wh: int = 20_000, id_: str = "end") -> Ended:
+def ended(when: str = "02 11:00", register_wh: int | str = 20_000, id_: str = "end") -> Ended:
     return Ended(at=at(when), source="g", id=id_, register_wh=Fraction(register_wh))
 
 
@@ -151,24 +151,32 @@ def charged(roams: bool = False) -> list[Fact]:
     return [started(roams=roams), ended()]
 
 
-def corrected(when: str, stop_wh: int | None = None, start_wh: int | None = None) -> MeterCorrected:
+def corrected(
+    when: str,
+    stop_wh: int | None = None,
+    start_wh: int | None = None,
+    started_at: str | None = None,
+    ended_at: str | None = None,
+) -> MeterCorrected:
     return MeterCorrected(
         at=at(when),
         source="g",
         id=f"corrected {when}",
         start_wh=None if start_wh is None else Fraction(start_wh),
         stop_wh=None if stop_wh is None else Fraction(stop_wh),
+        started_at=at(started_at) if started_at else None,
+        ended_at=at(ended_at) if ended_at else None,
     )
 
 
-def read(when: str, register_wh: int) -> Metered:
-    """A reading of the register during the session."""
+def read(when: str, register_wh: int | str, id_: str | None = None, power_w: int | None = None) -> Metered:
+    """A reading of the register, and perhaps of the power, during the session."""
     return Metered(
         at=at(when),
         source="g",
-        id=f"read {when}",
+        id=id_ or f"read {when}",
         register_wh=Fraction(register_wh),
-        power_w=None,
+        power_w=power_w,
         current_a=None,
         signed_value=None,
     )

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
-from itertools import pairwise
+from itertools import combinations
 from typing import Any
 
 from tests.oracle import pricing
@@ -61,12 +61,20 @@ def judge(facts: Facts, session_id: str) -> Judged:
     """The state of a session by all facts, and its ratings in the order in which corrections brought them."""
     known = facts.sessions[session_id]
     starts, ends = known.get("charging.session.started", []), known.get("charging.session.ended", [])
-    if _differ(starts, "operator_id", "started_at", "meter_start_wh") or _differ(ends, "ended_at", "meter_stop_wh"):
+    said = {name for event in known.get("charging.session.meter_corrected", []) for name in event["data"]}
+    if _contradicted(known, said):
         operators = {start["data"]["operator_id"] for start in starts}
         return Judged(session_id, "INVALID", "different reports", operators.pop() if len(operators) == 1 else "")
     if not starts or not ends:
         return Judged(session_id, "OPEN", "", starts[0]["data"]["operator_id"] if starts else "")
     return _rated_or_suspended(facts, session_id, starts[0]["data"], ends[0])
+
+
+def _contradicted(known: Mapping[str, list[Event]], said: set[str]) -> bool:
+    """Whether starts or ends differ in anything that no correction `said` otherwise."""
+    starts, ends = known.get("charging.session.started", []), known.get("charging.session.ended", [])
+    told = {"operator_id", "started_at", "meter_start_wh", "tariff_id"} - said
+    return _differ(starts, *told) or _differ(ends, *({"ended_at", "meter_stop_wh"} - said))
 
 
 def _differ(events: list[Event], *names: str) -> bool:
@@ -126,12 +134,15 @@ def _steps(
     corrections = known.get("charging.session.meter_corrected", [])
     early = [event for event in corrections if acts_at(event)[0] <= judged.ended_at]
     for index in range(len(early), len(corrections) + 1):
+        said = set[str]()
         for event in corrections[:index]:
+            said |= set(event["data"])
             first = number(event["data"].get("meter_start_wh", first))
             last = number(event["data"].get("meter_stop_wh", last))
         acts = acts_at(ended) if index == len(early) else acts_at(corrections[index - 1])
         times = parse_time(start["started_at"]), judged.ended_at
-        yield Step(acts, _rating(known, (first, last), times, judged, tariff))
+        agree = not _contradicted(known, said)
+        yield Step(acts, _rating(known, (first, last), times, judged, tariff, said) if agree else None)
 
 
 def _rating(
@@ -140,14 +151,24 @@ def _rating(
     times: tuple[datetime, datetime],
     judged: Judged,
     tariff: Mapping[str, Any],
+    said: set[str],
 ) -> Rating | None:
     assert judged.terms is not None
-    read = [(acts_at(event)[0], number(event["data"]["register_wh"])) for event in known.get(SESSION_METERED, [])]
-    series = [registers[0], *(value for at, value in read if times[0] <= at <= times[1]), registers[1]]
-    if times[1] < times[0] or any(later < earlier for earlier, later in pairwise(series)):
+    read = sorted(
+        (acts_at(event)[0], number(event["data"]["register_wh"])) for event in known.get(SESSION_METERED, [])
+    )
+    shown = [(at, value) for at, value in read if times[0] <= at <= times[1]]
+    if "meter_start_wh" in said:
+        shown = [each for each in shown if each[1] > registers[0] - 1]
+    if "meter_stop_wh" in said:
+        shown = [each for each in shown if each[1] < registers[1] + 1]
+    if {"meter_start_wh", "meter_stop_wh"} <= said:
+        shown = [each for index, each in enumerate(shown) if all(each[1] > before[1] - 1 for before in shown[:index])]
+    series = [(times[0], registers[0]), *shown, (times[1], registers[1])]
+    if times[1] < times[0] or any(_cannot_be(*pair) for pair in combinations(series, 2)):
         return None
     charging_s, idle_s = _seconds(known.get("charging.session.state_changed", []), times)
-    energy = registers[1] - registers[0]
+    energy = max(registers[1] - registers[0], Fraction(0))
     exact = pricing.price(tariff, energy, charging_s, idle_s)
     net, gross = pricing.rounded(tariff, exact, decimals(judged.currency))
     terms = judged.terms["commission"]
@@ -156,6 +177,15 @@ def _rating(
     )
     commission = min(commission, net)
     return Rating(energy, net, gross, commission, half_up(commission * number(terms["vat_percent"]) / 100))
+
+
+def _cannot_be(earlier: tuple[datetime, Fraction], later: tuple[datetime, Fraction]) -> bool:
+    """A fall of 1 Wh or more, or more energy than 1,000 kW give in that time, a tenth more and 1 kWh."""
+    energy, hours = (
+        later[1] - earlier[1],
+        Fraction((later[0] - earlier[0]) // timedelta(microseconds=1), 3_600_000_000),
+    )
+    return energy <= -1 or energy > 1_100_000 * hours + 1_000
 
 
 SESSION_METERED = "charging.session.metered"

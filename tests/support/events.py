@@ -98,13 +98,15 @@ def started(session_id: str = "S-1", at: str = "2026-03-02T10:00:00Z", **fields:
     return event("charging.session.started", session_id, at, data | fields)
 
 
-def metered(session_id: str, at: str, register_wh: int) -> dict[str, Any]:
+def metered(session_id: str, at: str, register_wh: int | str) -> dict[str, Any]:
     """A register reading."""
     data = {"session_id": session_id, "read_at": at, "register_wh": register_wh}
     return event("charging.session.metered", session_id, at, data)
 
 
-def ended(session_id: str = "S-1", at: str = "2026-03-02T11:00:00Z", register_wh: int = 20_000) -> dict[str, Any]:
+def ended(
+    session_id: str = "S-1", at: str = "2026-03-02T11:00:00Z", register_wh: int | str = 20_000
+) -> dict[str, Any]:
     """The end of a session; 20 kWh when a test does not say."""
     data = {"session_id": session_id, "ended_at": at, "meter_stop_wh": register_wh, "reason": "Local"}
     return event("charging.session.ended", session_id, at, data)

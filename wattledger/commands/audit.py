@@ -20,7 +20,7 @@ def verify(data_dir: DataDir = None, json: Json = False, debug: Debug = False) -
     from wattledger.views.audit import show_report
 
     with the_store(data_dir, debug=debug, needs_kafka=False) as store, database_faults():
-        report = audit(store.dsn)
+        report = audit(store.dsn, power_max_kw=store.settings.power_max_kw)
     if json:
         print_json(report_document(report))
     else:

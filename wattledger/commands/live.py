@@ -35,7 +35,7 @@ def consume(data_dir: DataDir = None, debug: Debug = False) -> None:
         settings = store.settings
         run_forever(
             store.kafka,
-            lambda: Intake(store.dsn),
+            lambda: Intake(store.working_set()),
             group_id=settings.group_id,
             max_records=settings.batch_max_records,
         )
@@ -131,7 +131,7 @@ def watch_clock(store: "Store") -> None:
     from ledger.patience import Stopping
     from wattledger.patience import patiently
 
-    clock = Clock(store.dsn)
+    clock = Clock(store.working_set())
     with _stop_on_signals() as stop, suppress(Stopping):
         while not stop.wait(_CLOCK_S):
             try:

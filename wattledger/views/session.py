@@ -20,11 +20,14 @@ _AMOUNTS = ("net", "vat", "gross", "commission", "commission_vat", "operator_sha
 
 # The few fields of a message that a reader wants to see.
 _TOLD = (
+    "started_at",
+    "ended_at",
     "meter_start_wh",
     "register_wh",
     "meter_stop_wh",
     "state",
     "tariff_id",
+    "verdict",
     "reason",
     "provider",
     "settlement_id",
