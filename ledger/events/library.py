@@ -5,7 +5,7 @@ uses of the library, and why no more, is decision 36.
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Never
+from typing import Any, Never
 from uuid import UUID
 
 from eventsourcing.application import Application
@@ -120,11 +120,9 @@ class WattLedger(Application[UUID]):
     POSTGRES_PASSWORD, of a login that may read the events. POSTGRES_SCHEMA is left to the read model.
     """
 
-    env: ClassVar[dict[str, str]] = {"WATTLEDGER_POSTGRES_SCHEMA": SCHEMA}
-
     def construct_factory(self, env: Environment) -> InfrastructureFactory[Any]:
-        """Our events are in PostgreSQL, wherever the rest of the process keeps its own."""
-        return EventStoreFactory(env)
+        """Our events are in PostgreSQL and in one schema, whatever a subclass and the read model are called."""
+        return EventStoreFactory(Environment(env.name, {**env, f"{env.name}_POSTGRES_SCHEMA".upper(): SCHEMA}))
 
     def construct_mapper(self) -> Mapper[Any]:
         """Stored events have topics and JSON of ours."""

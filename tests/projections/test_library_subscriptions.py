@@ -71,6 +71,24 @@ def test_every_event_comes_as_what_it_is_with_its_position(store: str, recorder:
     assert {tracking.application_name for _, tracking in found} == {"WattLedger"}
 
 
+def test_an_application_of_another_name_reads_the_same_events(store: str, recorder: Recorder) -> None:
+    class Reports(WattLedger):
+        """What somebody may derive."""
+
+    recorder.record_all(payout_history())
+    with (
+        login(store, Role.PROJECTOR) as dsn,
+        Reports(variables(dsn, "unused")) as application,
+        ApplicationSubscription(application) as subscription,
+    ):
+        assert [encode(event) for event, _ in islice(subscription, 1)] == [encode(payout_history()[0][1])]
+
+
+def test_the_recorder_hands_out_the_subscription_that_looks_once_more(reading: PostgresDatastore) -> None:
+    with EventRecorder(reading).subscribe(gt=0) as subscription:
+        assert type(subscription) is EventSubscription
+
+
 def test_an_append_wakes_a_subscription_that_waits(reading: PostgresDatastore, recorder: Recorder) -> None:
     with EventRecorder(reading).subscribe(gt=0) as subscription:
         for number in range(1, 6):

@@ -57,6 +57,10 @@ class _Step(NamedTuple):
 
 _in_order = itemgetter(0, 1, 2, 3)
 
+# Looked up here once: to ask the class for a member takes longer than all that a step does with it.
+_ON_CAPTURE, _ON_SETTLEMENT = FundRelease.ON_CAPTURE, FundRelease.ON_SETTLEMENT
+_BY_OPERATOR = FeeBearer.OPERATOR
+
 
 class _Walk:
     """One pass over the facts of a session in the order of their own times."""
@@ -75,7 +79,7 @@ class _Walk:
         self._write_off = WriteOff(self._share)
         self._rating = Ratings(self._share, self._charged, self._received, self._write_off, self._due)
         bearer = self._terms.psp_fee_bearer if self._terms and assessment.changes else None
-        self._payment = Captures(self._share, self._received, self._write_off, recharges=bearer == FeeBearer.OPERATOR)
+        self._payment = Captures(self._share, self._received, self._write_off, recharges=bearer is _BY_OPERATOR)
 
     def run(self) -> SessionBook:
         for step in sorted(self._steps(), key=_in_order):
@@ -131,9 +135,9 @@ class _Walk:
         floor, bill, terms = self._assessment.rateable_from, self._charged.bill, self._terms
         if self._share.release is not None or bill is None or floor is None or terms is None:
             return
-        if terms.fund_release == FundRelease.ON_CAPTURE and not self._received.reaches(bill):
+        if terms.fund_release is _ON_CAPTURE and not self._received.reaches(bill):
             return
-        if terms.fund_release == FundRelease.ON_SETTLEMENT and not self._received.is_settled(bill):
+        if terms.fund_release is _ON_SETTLEMENT and not self._received.is_settled(bill):
             return
         self._share.release_at(max(now, floor))
 
