@@ -94,7 +94,8 @@ def test_an_order_may_come_before_its_sessions_operator_and_tariff(engine: Engin
 
 
 def test_an_order_that_cannot_be_priced_is_refused(engine: Engine) -> None:
-    order = ordered(-1, "2026-03-09T00:00:00Z", "2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z")
+    order = ordered(0.25, "2026-03-09T00:00:00Z", "2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z")
+    order["data"]["tariff"] |= {"min_price": {"excl_vat": 9}, "max_price": {"excl_vat": 5}}
     engine.feed([order])
     assert engine.tally() == (0, 0, 0, 1)
 
