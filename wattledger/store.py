@@ -1,9 +1,9 @@
 """Where the engine works: the database, the brokers and the settings, as every verb of it gets them."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from contracts.holiday_calendars import use_overrides
 from wattledger.errors import SettingsError
 from wattledger.settings import Settings
 
@@ -26,10 +26,8 @@ class Store:
 
         Raises SettingsError when the holiday file cannot be used.
         """
-        try:
-            use_overrides(settings.holiday_file)
-        except ValueError as error:
-            raise SettingsError(f"WATTLEDGER_HOLIDAY_FILE {error}") from None
+        if settings.holiday_file is not None:
+            _use_holiday_file(settings.holiday_file)
         return cls(dsn, {"bootstrap_servers": bootstrap, **settings.kafka_client_options()}, settings)
 
     def working_set(self) -> "WorkingSet":
@@ -50,3 +48,12 @@ class Store:
             for currency, own in s.platform_accounts.items()
         }
         return Platform(s.platform_name, account, accounts)
+
+
+def _use_holiday_file(path: Path) -> None:
+    from contracts.holiday_calendars import use_overrides  # Here: commands that name no file need no models.
+
+    try:
+        use_overrides(path)
+    except ValueError as error:
+        raise SettingsError(f"WATTLEDGER_HOLIDAY_FILE {error}") from None

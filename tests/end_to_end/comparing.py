@@ -1,5 +1,6 @@
 """Whether two settlements left the same files, and where they differ first."""
 
+import re
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from pathlib import Path
@@ -12,14 +13,17 @@ Reading: TypeAlias = Callable[[Path], list[bytes]]
 _SHOWN_CHARS = 700
 
 
-def difference(expected: Path, found: Path, readings: dict[str, Reading]) -> str:
-    """The first difference between two folders of files, by these readings of them; empty when there is none."""
+def difference(expected: Path, found: Path, readings: dict[str, Reading], *, made_later: bool = False) -> str:
+    """The first difference between two folders of files, by these readings of them; empty when there is none.
+
+    Bank files that are `made_later`, by a wall clock, say so, and ask for a later day than that of their run.
+    """
     for name, reading in readings.items():
         lines = zip_longest(reading(expected / name), reading(found / name), fillvalue=b"")
         for number, (one, other) in enumerate(lines, 1):
             if one != other:
                 return f"{name}, line {number}:\n  {_excerpt(one, other)}\n  {_excerpt(other, one)}"
-    return _file_difference(expected / "batches", found / "batches")
+    return _file_difference(expected / "batches", found / "batches", _WHEN_MADE if made_later else None)
 
 
 def _excerpt(line: bytes, other: bytes) -> str:
@@ -28,10 +32,17 @@ def _excerpt(line: bytes, other: bytes) -> str:
     return line[max(0, same - 300) : same + _SHOWN_CHARS].decode(errors="replace")
 
 
-def _file_difference(expected: Path, found: Path) -> str:
-    one, other = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in (expected, found))
+_WHEN_MADE = re.compile(rb"<(CreDtTm|ReqdExctnDt)>.*?</\1>", re.DOTALL)
+
+
+def _file_difference(expected: Path, found: Path, left_out: re.Pattern[bytes] | None) -> str:
+    one, other = ({path.name: _without(left_out, path) for path in folder.iterdir()} for folder in (expected, found))
     differing = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
     return f"batches: {len(differing)} files differ, {differing[0]} first" if differing else ""
+
+
+def _without(left_out: re.Pattern[bytes] | None, path: Path) -> bytes:
+    return left_out.sub(b"", path.read_bytes()) if left_out else path.read_bytes()
 
 
 def _as_it_is(path: Path) -> list[bytes]:
