@@ -91,7 +91,7 @@ class Delivery:
                 await self._patiently(self._intake.process, part, mine)
             except (PartitionLost, Stopping):
                 raise
-            except Exception as error:  # Whatever it does to us, its neighbours go on.
+            except Exception as error:  # Whatever is wrong with one record, its neighbours go on.
                 if len(part) > 1:
                     middle = len(part) // 2
                     parts += [part[middle:], part[:middle]]

@@ -79,7 +79,7 @@ def make_files(dsn: str, waiting: Sequence[tuple[object, ...]], platform: Platfo
     with connect(dsn, Role.PROJECTOR) as connection, connection.cursor() as cursor:
         cursor.execute(_LOCK)
         standing = {row[0] for row in cursor.execute(_STANDING, ([row[0] for row in waiting],)).fetchall()}
-        told = [(_key(row), _instruction(row, made_at)) for row in waiting if row[0] not in standing]
+        told = [_planned(row, made_at) for row in waiting if row[0] not in standing]
         told.sort(key=lambda each: each[0])
         for key, members in groupby(told, key=lambda each: each[0]):
             instructions = [instruction for _, instruction in members]
@@ -99,17 +99,17 @@ def _make(
     cursor.execute(_ADD_PAYOUTS, (name, [payout.payout_id for payout in payouts]))
 
 
-def _key(row: tuple[object, ...]) -> _Key:
-    instruction = _instruction(row, None)
-    form = "IBAN" if "iban" in instruction.bank_account else "NUMBER"
-    return instruction.fired_at.astimezone(UTC), instruction.execute_on.isoformat(), instruction.currency, form
-
-
-def _instruction(row: tuple[object, ...], made_at: datetime | None) -> Instruction:
+def _planned(row: tuple[object, ...], made_at: datetime | None) -> tuple[_Key, Instruction]:
+    """What a payout goes into the bank file of, by the day that was planned, and what it says there."""
     *told, time_zone, calendars = row
-    instruction = Instruction(*told)  # type: ignore[arg-type]
-    if made_at is None:
-        return instruction
+    instruction = Instruction(*told)  # type: ignore[arg-type]  # the columns are the fields in order
+    form = "IBAN" if "iban" in instruction.bank_account else "NUMBER"
+    key = (instruction.fired_at.astimezone(UTC), instruction.execute_on.isoformat(), instruction.currency, form)
+    return key, instruction if made_at is None else _not_before(instruction, made_at, time_zone, calendars)
+
+
+def _not_before(instruction: Instruction, made_at: datetime, time_zone: object, calendars: object) -> Instruction:
+    """The instruction for the first day, of those that banks work, on which it can still be carried out."""
     zone = ZoneInfo(str(time_zone)) if time_zone else UTC
     today = made_at.astimezone(zone).date()
     if today <= instruction.execute_on:
