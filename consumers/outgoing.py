@@ -9,6 +9,7 @@ import orjson
 
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing
 from contracts.outgoing import encode, raw_bytes
+from domain.book.findings import FindingEnded, FindingOpened
 from domain.money import format_minor
 from domain.payout.payout import PayoutCreated, PayoutStatusChanged
 from domain.session.decisions import SessionAssessed
@@ -108,6 +109,23 @@ def _tariff_notice(pending: PendingEvent) -> _Content:
     return _Content("settlement.notification.raised", event.tariff_id, event.published_at, data)
 
 
+def _finding_opened(pending: PendingEvent) -> _Content:
+    finding = _finding_change(pending).finding
+    data = _notice(finding.kind, finding.subject, finding.sentence, finding.operator_id)
+    return _Content("settlement.notification.raised", finding.subject, finding.since, data)
+
+
+def _finding_ended(pending: PendingEvent) -> _Content:
+    finding = _finding_change(pending).finding
+    data = _notice(f"{finding.kind}_ENDED", finding.subject, f"no longer: {finding.sentence}", finding.operator_id)
+    return _Content("settlement.notification.raised", finding.subject, _time_of_fact(pending.fact_state), data)
+
+
+def _finding_change(pending: PendingEvent) -> FindingOpened | FindingEnded:
+    event: FindingOpened | FindingEnded = decode(pending.event_topic, pending.state)
+    return event
+
+
 def _notice(kind: str, subject: str, sentence: str, operator_id: str) -> dict[str, Any]:
     return {"kind": kind, "subject": subject, "sentence": sentence[:1000], "operator_id": operator_id or None}
 
@@ -124,6 +142,8 @@ _CONTENTS: Mapping[str, Callable[[PendingEvent], _Content]] = {
     "PayoutStatusChanged": _payout_notice,
     "SessionAssessed": _session_notice,
     "TariffWarned": _tariff_notice,
+    "FindingOpened": _finding_opened,
+    "FindingEnded": _finding_ended,
 }
 
 

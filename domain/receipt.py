@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.book.bookings import Booking, InvoicePaid, SettlementReceived
+from domain.book.findings import FindingChange, FindingEnded, FindingOpened, OpenFindings
 from domain.book.standing import BookChange, Standing
 from domain.calendar import instant
 from domain.fact import RecordedFact
@@ -16,10 +17,11 @@ from domain.money import parse_minor
 
 @dataclass(slots=True)
 class Receipt:
-    """One settlement or one invoice: what was told of it, and what stands on the book."""
+    """One settlement or one invoice: what was told of it, what stands on the book, and what was found."""
 
     version: int = 0
     standing: Standing = field(default_factory=Standing)
+    findings: OpenFindings = field(default_factory=OpenFindings)
     _told: dict[tuple[datetime, str, str], Booking] = field(default_factory=dict)
 
     def learn(self, fact: RecordedFact) -> None:
@@ -27,13 +29,16 @@ class Receipt:
         booking = RECEIPT_BOOKINGS[fact.type](fact)
         self._told[booking.effective_at, fact.source, fact.id] = booking
 
-    def evolve(self, change: BookChange) -> None:
+    def evolve(self, change: BookChange | FindingChange) -> None:
         """Fold a decision into the state."""
-        self.standing.evolve(change)
+        if isinstance(change, FindingOpened | FindingEnded):
+            self.findings.evolve(change)
+        else:
+            self.standing.evolve(change)
 
-    def decide(self) -> list[BookChange]:
+    def decide(self) -> list[BookChange | FindingChange]:
         """Bring the book in step with what was told first, and fold that in."""
-        changes = self.standing.towards([self._told[min(self._told)]])
+        changes: list[BookChange | FindingChange] = [*self.standing.towards([self._told[min(self._told)]])]
         for change in changes:
             self.evolve(change)
         return changes

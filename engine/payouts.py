@@ -7,6 +7,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.book.bookings import Booking, ReserveReleased
+from domain.book.findings import FindingEnded, FindingOpened
 from domain.book.release import Release
 from domain.book.standing import Booked, Retracted
 from domain.catalogue.catalogue import Catalogue
@@ -134,6 +135,8 @@ def _write_decisions(
             stream.send("settlement.batches", decision.operator_id)
         elif isinstance(decision, PayoutStatusChanged):
             stream.send("settlement.notifications", decision.operator_id)
+        elif isinstance(decision, FindingOpened | FindingEnded):
+            stream.tell(decision)
     if created is not None and decisions:
         cursor.execute(_KEEP_OPEN, (payout.payout_id, created.operator_id, payout.holds_reserve, payout.failed))
 

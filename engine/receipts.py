@@ -6,6 +6,7 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from domain.book.findings import FindingEnded, FindingOpened
 from domain.fact import RecordedFact
 from domain.receipt import Receipt
 from engine.work import Work
@@ -26,7 +27,10 @@ def take_receipts(cursor: Cursor[TupleRow], work: Work, facts: Mapping[UUID, Seq
             receipt.learn(fact)
         for change in receipt.decide():
             stream.append(change)
-            stream.book(change)
+            if isinstance(change, FindingOpened | FindingEnded):
+                stream.tell(change)
+            else:
+                stream.book(change)
 
 
 def _replayed(stored: Iterable[StoredEvent]) -> Receipt:

@@ -8,6 +8,7 @@ from typing import Any
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from domain.book.findings import FindingChange, FindingEnded, FindingOpened
 from domain.book.standing import BookChange, Booked, Retracted
 from domain.catalogue.catalogue import Catalogue
 from domain.fact import RecordedFact
@@ -155,6 +156,10 @@ def _write_rejection(stream: Stream, session: Session, decision: FactRejected | 
     """Rejected facts are quarantined by the intake, which has the record."""
 
 
+def _write_finding(stream: Stream, session: Session, decision: FindingChange) -> None:
+    stream.tell(decision)
+
+
 def _write_nothing(stream: Stream, session: Session, decision: OrphanClosed) -> None:
     """What follows from it are decisions of their own."""
 
@@ -168,4 +173,6 @@ _WRITERS: dict[type[Decision], Any] = {
     CdrCredited: _write_cdr,
     FactRejected: _write_rejection,
     FactReadmitted: _write_rejection,
+    FindingOpened: _write_finding,
+    FindingEnded: _write_finding,
 }

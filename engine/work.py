@@ -9,6 +9,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.book.bookings import ReserveReleased
+from domain.book.findings import FindingChange
 from domain.book.journal import Entry
 from domain.book.posting import entries_of, mirrors_of, payable_effects
 from domain.book.release import Release
@@ -97,6 +98,11 @@ class Stream:
     def send(self, topic: str, key: str) -> None:
         """Have the relay send the event appended last."""
         self.work.outbox.append((topic, key, self.stream_id, self.aggregate.version, None))
+
+    def tell(self, change: FindingChange) -> None:
+        """Have the relay tell people of the finding appended last: the first time that it opens, and that it ends."""
+        if change.first:
+            self.send("settlement.notifications", change.finding.operator_id or change.finding.subject)
 
     def move(self, released: ShareReleased) -> None:
         """Bring the unpaid lines of a share in step with its release."""

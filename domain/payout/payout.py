@@ -17,6 +17,7 @@ from domain.book.bookings import (
     ReserveHeld,
     ReserveReleased,
 )
+from domain.book.findings import FindingChange, FindingEnded, FindingOpened, OpenFindings
 from domain.book.standing import BookChange, Booked, Retracted, Standing
 from domain.calendar import instant
 from domain.fact import Fact, in_order
@@ -81,9 +82,14 @@ class PayoutKey:
         return str(uuid5(NAMESPACE_URL, name))
 
 
+def stream_name(payout_id: str) -> str:
+    """The business name of a payout's event stream."""
+    return f"payout:{payout_id}"
+
+
 def payout_stream(payout_id: str) -> UUID:
     """The id of a payout's event stream."""
-    return uuid5(NAMESPACE_URL, f"wattledger:stream:payout:{payout_id}")
+    return uuid5(NAMESPACE_URL, f"wattledger:stream:{stream_name(payout_id)}")
 
 
 @named_value
@@ -147,12 +153,12 @@ class PayoutSuperseded:
     by: str
 
 
-PayoutDecision: TypeAlias = PayoutCreated | PayoutStatusChanged | PayoutSuperseded | BookChange
+PayoutDecision: TypeAlias = PayoutCreated | PayoutStatusChanged | PayoutSuperseded | BookChange | FindingChange
 
 
 @dataclass(slots=True)
 class Payout:
-    """The state of a payout: how it was created, what was answered, what stands on the book."""
+    """The state of a payout: how it was created, what was answered, what stands on the book, what was found."""
 
     payout_id: str
     version: int = 0
@@ -162,6 +168,7 @@ class Payout:
     status_at: datetime | None = None
     superseded: bool = False
     standing: Standing = field(default_factory=Standing)
+    findings: OpenFindings = field(default_factory=OpenFindings)
 
     def learn(self, fact: PayoutAnswered) -> None:
         """Take in an answer."""
@@ -198,12 +205,18 @@ def _on_book_change(payout: Payout, change: BookChange) -> None:
     payout.standing.evolve(change)
 
 
+def _on_finding(payout: Payout, change: FindingChange) -> None:
+    payout.findings.evolve(change)
+
+
 _EVOLVE: dict[type, Callable[[Payout, Any], None]] = {
     PayoutCreated: _on_created,
     PayoutStatusChanged: _on_status_changed,
     PayoutSuperseded: _on_superseded,
     Booked: _on_book_change,
     Retracted: _on_book_change,
+    FindingOpened: _on_finding,
+    FindingEnded: _on_finding,
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
+from domain.book.findings import FindingEnded, FindingOpened
 from domain.book.standing import Booked, Retracted
 from domain.session.assessment import BillKey, SessionState
 from domain.values import value
@@ -131,4 +132,6 @@ Decision: TypeAlias = (
     | Retracted
     | CdrIssued
     | CdrCredited
+    | FindingOpened
+    | FindingEnded
 )

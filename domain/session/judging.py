@@ -10,6 +10,7 @@ from operator import is_
 from typing import Any
 
 from domain.book.bookings import Booking, ShareMatured
+from domain.book.findings import Finding
 from domain.book.release import Release
 from domain.calendar import BEGINNING, utc_text
 from domain.catalogue.catalogue import Catalogue
@@ -37,7 +38,7 @@ from domain.session.payment_facts import PaymentFacts
 from domain.session.ratings import ratings
 from domain.session.roaming_book import RoamingCdrs, roaming_book
 from domain.session.scope import BookScope
-from domain.session.session import Judgement, Session
+from domain.session.session import Judgement, Session, stream_name
 
 CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
 NOT_CHARGEABLE = "NOT_CHARGEABLE_ANY_MORE"
@@ -66,6 +67,8 @@ class _Verdict:
         self.session, self.catalogue, self.clock = session, catalogue, clock
         self.decisions: list[Decision] = []
         self.moments: list[datetime] = []
+        # What should be open; whatever is judged here may add to it.
+        self.findings: list[Finding] = []
         operator_id, currency = single_operator(session.meter), session_currency(session.meter, catalogue)
         self.scope = BookScope(session.session_id, operator_id, currency, catalogue, clock)
 
@@ -84,6 +87,7 @@ class _Verdict:
         self._report(assessment, billed, shortfall)
         self._release(releases)
         self._book(bookings)
+        self._find()
         return self._judgement(assessment)
 
     def _judgement(self, assessment: Assessment) -> Judgement:
@@ -172,6 +176,7 @@ class _Verdict:
         roaming = assessment.contract is not None and assessment.contract.partner is not None
         seen = Assessment(assessment.state, assessment.reason) if roaming else assessment
         book = driver_book(self.scope, seen, self._accepted_payments())
+        self.findings += book.findings
         billed = assessment.changes if roaming else book.billed
         return billed, book.shortfall, list(book.bookings), book.releases
 
@@ -244,6 +249,12 @@ class _Verdict:
         """Have just what is wanted stand; maturing waits for the clock."""
         for change in self.session.standing.towards([booking for booking in wanted if self._may_stand(booking)]):
             self._decide(change)
+
+    def _find(self) -> None:
+        """Have just those findings open that were made; nothing to compare for a session without any."""
+        if self.findings or self.session.findings:
+            for change in self.session.findings.towards(self.findings, stream_name(self.session.session_id)):
+                self._decide(change)
 
     def _may_stand(self, booking: Booking) -> bool:
         if not isinstance(booking, ShareMatured) or booking.key in self.session.standing:

@@ -1,7 +1,8 @@
 """The session aggregate: it collects facts in any order, and folds in what was decided because of them.
 
     facts      what sources reported (see `domain.session.facts`)
-    decisions  SessionAssessed, FactRejected, FactReadmitted, ShareReleased, Booked, Retracted, CdrIssued, CdrCredited
+    decisions  SessionAssessed, FactRejected, FactReadmitted, ShareReleased, Booked, Retracted, CdrIssued,
+               CdrCredited, FindingOpened, FindingEnded
 
 What should stand, and the decisions that lead there, are `domain.session.judging`'s.
 """
@@ -13,6 +14,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from domain.book.findings import FindingChange, FindingEnded, FindingOpened, OpenFindings
 from domain.book.standing import BookChange, Booked, Retracted, Standing
 from domain.catalogue.catalogue import Catalogue
 from domain.fact import Fact
@@ -50,10 +52,15 @@ from domain.session.payment_facts import PaymentFacts
 from domain.values import value
 
 
+def stream_name(session_id: str) -> str:
+    """The business name of a session's event stream."""
+    return f"session:{session_id}"
+
+
 @lru_cache(maxsize=16_384)
 def session_stream(session_id: str) -> UUID:
     """The id of a session's event stream."""
-    return uuid5(NAMESPACE_URL, f"wattledger:stream:session:{session_id}")
+    return uuid5(NAMESPACE_URL, f"wattledger:stream:{stream_name(session_id)}")
 
 
 @value
@@ -78,7 +85,7 @@ class Judgement:
 
 @dataclass(slots=True)
 class Session:
-    """The state of a session: its facts, what stands on the book, what was released and which CDRs went out."""
+    """The state of a session: its facts, what stands on the book, what was released or found, which CDRs went out."""
 
     session_id: str
     version: int = 0
@@ -93,6 +100,7 @@ class Session:
     sent: dict[int, CdrIssued] = field(default_factory=dict)
     rejected: set[tuple[str, str]] = field(default_factory=set)
     closed_at: datetime | None = None
+    findings: OpenFindings = field(default_factory=OpenFindings)
     # The last assessment with the catalogue it rests on; not state, only saved work.
     assessed: tuple[Catalogue, int, Assessment] | None = field(default=None, compare=False, repr=False)
     # The same of the last judgement, while the session charges and nothing but readings came after it.
@@ -123,7 +131,7 @@ class Session:
     @property
     def has_consequences(self) -> bool:
         """Whether it may be worth something by now: an end, a payment, or anything that was decided before."""
-        decided = self.standing or self.releases or self.issued or self.rejected or self.closed_at
+        decided = self.standing or self.releases or self.issued or self.rejected or self.closed_at or self.findings
         return bool(self.meter.ends or self.payments or decided)
 
 
@@ -192,6 +200,10 @@ def _on_cdr_credited(session: Session, event: CdrCredited) -> None:
     session.issued[event.number - 1] = replace(session.issued[event.number - 1], credited_at=event.credited_at)
 
 
+def _on_finding(session: Session, change: FindingChange) -> None:
+    session.findings.evolve(change)
+
+
 _EVOLVE: dict[type, Callable[[Session, Any], None]] = {
     SessionAssessed: _on_assessed,
     OrphanClosed: _on_orphan_closed,
@@ -202,4 +214,6 @@ _EVOLVE: dict[type, Callable[[Session, Any], None]] = {
     Retracted: _on_book_change,
     CdrIssued: _on_cdr_issued,
     CdrCredited: _on_cdr_credited,
+    FindingOpened: _on_finding,
+    FindingEnded: _on_finding,
 }

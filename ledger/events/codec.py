@@ -18,6 +18,7 @@ from uuid import UUID
 import orjson
 
 from domain.book import bookings
+from domain.book.findings import Finding, FindingEnded, FindingOpened
 from domain.book.posting import POSTING_RULES
 from domain.book.standing import Booked, Retracted
 from domain.fact import RecordedFact
@@ -168,8 +169,14 @@ def _booking_reader(wrapper: type[Booked] | type[Retracted], kind: type[bookings
     return lambda body: wrapper(read_booking(body["booking"]), body["revision"])
 
 
+def _finding_reader(kind: type[FindingOpened] | type[FindingEnded]) -> Callable[..., Any]:
+    read_finding = _reader(Finding)
+    return lambda body: kind(body["stream"], read_finding(body["finding"]), body["first"])
+
+
 _READERS = {kind.__name__: _reader(kind) for kind in _PLAIN_EVENTS} | {
     f"{wrapper.__name__}.{kind.__name__}": _booking_reader(wrapper, kind)
     for wrapper in _WRAPPERS
     for kind in POSTING_RULES
 }
+_READERS |= {kind.__name__: _finding_reader(kind) for kind in (FindingOpened, FindingEnded)}

@@ -14,11 +14,12 @@ from ledger.intake.quarantine import DeadLetter
 # One relay at a time sends and deletes; the lock ends with the transaction, and so with the relay.
 _TAKE_TURN = f"SELECT pg_try_advisory_xact_lock{locks.RELAY}"
 
-# The next rows with their events. An assessment has no time of its own: the fact stored before it has.
+# The next rows with their events. An assessment has no time of its own, nor has the end of a finding: the fact stored
+# before it has.
 _READ = """
 SELECT o.outbox_id, o.topic, o.record_key, o.deadletter_id, o.stream_id, o.version, event.topic, event.state,
     (SELECT fact.state FROM event_store.stored_events AS fact
-     WHERE event.topic = 'SessionAssessed' AND fact.originator_id = o.stream_id
+     WHERE event.topic IN ('SessionAssessed', 'FindingEnded') AND fact.originator_id = o.stream_id
         AND fact.originator_version < o.version AND fact.topic ~ '^[a-z]'
      ORDER BY fact.originator_version DESC LIMIT 1)
 FROM intake.outbox AS o

@@ -131,6 +131,7 @@ def what_stands(session: Session) -> dict[str, Any]:
         "cdrs": session.issued,
         "documents": session.sent,
         "rejected": session.rejected,
+        "findings": {finding.key: finding for finding in session.findings},
     }
 
 

@@ -19,6 +19,7 @@ FACTS: Sequence[Fact] = (
     captured("02 11:06", 700, payment="P-2"),
     failed("02 11:10", payment="P-3"),
     refunded("03 10:00", 100, "SHARED", "1", "P-1"),
+    refunded("03 11:00", 100, "OPERATOR", "2", "P-2"),
     corrected("04 09:00", stop_wh=15_000),
     corrected("05 09:00", stop_wh=20_000),
 )

@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from domain.book.bookings import Booking
+from domain.book.findings import Finding, FindingKind
 from domain.book.release import Release
 from domain.catalogue.parties import FeeBearer, FundRelease
 from domain.fact import Fact
@@ -30,12 +31,13 @@ from domain.values import value
 
 @value
 class SessionBook:
-    """What is to stand on the book for a session, its releases by share, and the bills that were really charged."""
+    """What is to stand on the book for a session, its releases by share, the bills really charged, and findings."""
 
     bookings: tuple[Booking, ...]
     releases: dict[str, Release | None]
     billed: tuple[BillChange, ...]
     shortfall: int = 0
+    findings: tuple[Finding, ...] = ()
 
 
 def driver_book(scope: BookScope, assessment: Assessment, payments: PaymentFacts) -> SessionBook:
@@ -75,6 +77,8 @@ class _Walk:
         self._capture_of = {capture.payment_id: capture for capture in reversed(self._captures)}
         self._due: dict[str, int] = defaultdict(int)
         self._share, self._charged = Share(scope), Charged()
+        self._operator_id = scope.operator_id
+        self._findings: list[Finding] = []
         self._received = Received(self._captures[0].payment_id if self._captures else "")
         self._write_off = WriteOff(self._share)
         self._rating = Ratings(self._share, self._charged, self._received, self._write_off, self._due)
@@ -88,7 +92,11 @@ class _Walk:
         self._share.mature()
         charged = self._charged
         return SessionBook(
-            tuple(self._share.bookings), self._share.releases, tuple(charged.changes), charged.shortfall
+            tuple(self._share.bookings),
+            self._share.releases,
+            tuple(charged.changes),
+            charged.shortfall,
+            tuple(self._findings),
         )
 
     def _steps(self) -> Iterator[_Step]:
@@ -111,6 +119,8 @@ class _Walk:
         for refund in first_of_each(self._payments.refunds, lambda fact: fact.refund_id):
             if self._may_refund(refund):
                 yield _step(refund, refunds.refund)
+            elif refund.payment_id not in self._capture_of:
+                self._findings.append(self._without_capture(refund))
         closes: dict[str, DisputeClosed] = {
             close.dispute_id: close for close in first_of_each(self._payments.closes, lambda fact: fact.dispute_id)
         }
@@ -126,6 +136,18 @@ class _Walk:
         """What was captured may; and at the cost of an operator only once it is known which."""
         paid = refund.payment_id in self._capture_of
         return paid and (self._share.has_operator or refund.borne_by == RefundBearer.PLATFORM)
+
+    def _without_capture(self, refund: Refunded) -> Finding:
+        return Finding(
+            FindingKind.REFUND_WITHOUT_CAPTURE,
+            key=f"refund:{refund.source}:{refund.id}",
+            subject=refund.payment_id,
+            operator_id=self._operator_id,
+            since=refund.at,
+            sentence=f"refund {refund.refund_id} is of payment {refund.payment_id}, of which no capture is known",
+            currency=refund.currency,
+            amount=refund.amount,
+        )
 
     def _fail(self, failure: Failed) -> None:
         self._write_off.fail(self._charged.bill, failure.at)

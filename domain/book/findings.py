@@ -1,0 +1,119 @@
+"""Findings: what is kept and has no effect (yet), or does not match; who finds it, and when it is over.
+
+A finding is no booking and moves no money. As with bookings, each aggregate says which findings *should* be open, a
+function of the set of facts, and `OpenFindings.towards` closes the gap to those that are: so the order of arrival
+leaves nothing behind but the decisions themselves.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from domain.values import value
+
+
+class FindingKind(StrEnum):
+    """What is found, for programs; `CURES` says what cures it, and the page of findings what it means."""
+
+    REFUND_WITHOUT_CAPTURE = "REFUND_WITHOUT_CAPTURE"
+
+
+# One sentence for each kind: what has to happen so that the finding ends.
+CURES: Mapping[FindingKind, str] = {
+    FindingKind.REFUND_WITHOUT_CAPTURE: (
+        "Send the payment.captured of this payment; the refund acts as soon as it is there."
+    ),
+}
+
+
+@value
+class Finding:
+    """Something that is open; `key` names it within its stream, `subject` is what a person looks for.
+
+    `subject` is the id of a payment, session, payout or the like, `operator_id` is "" where none is known, `since` is
+    the fact's own time and `amount` is in minor units of `currency`; both None where no money is meant.
+    """
+
+    kind: FindingKind
+    key: str
+    subject: str
+    operator_id: str
+    since: datetime
+    sentence: str
+    currency: str | None = None
+    amount: int | None = None
+
+
+@value
+class FindingOpened:
+    """A finding is open, or what an open one says has changed; people are told if it is the `first` of its key.
+
+    `stream` is the business name of the stream that keeps it, such as `session:S-1001`; with the finding's key it is
+    unique.
+    """
+
+    stream: str
+    finding: Finding
+    first: bool
+
+
+@value
+class FindingEnded:
+    """A finding is over; people are told if it is the `first` end of its key."""
+
+    stream: str
+    finding: Finding
+    first: bool
+
+
+FindingChange: TypeAlias = FindingOpened | FindingEnded
+
+
+@dataclass(slots=True)
+class OpenFindings:
+    """The findings of one stream that are open, by key, and which keys have been told, and told to be over."""
+
+    _open: dict[str, Finding] = field(default_factory=dict)
+    _told: dict[str, bool] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __iter__(self) -> Iterator[Finding]:
+        """What is open, in the order in which it was opened."""
+        return iter(self._open.values())
+
+    def evolve(self, change: FindingChange) -> None:
+        """Fold a change in."""
+        key = change.finding.key
+        if type(change) is FindingOpened:
+            self._open[key] = change.finding
+            self._told.setdefault(key, False)
+        else:
+            del self._open[key]
+            self._told[key] = True
+
+    def towards(
+        self, wanted: Iterable[Finding], stream: str, among: Collection[FindingKind] | None = None
+    ) -> list[FindingChange]:
+        """The changes after which just `wanted` is open: first what ends, then what opens or says something else.
+
+        Of two with one key the first counts. With `among` only findings of those kinds are judged, for streams in
+        which several judges find things: what is open of other kinds stays.
+        """
+        wanted_by_key: dict[str, Finding] = {}
+        for finding in wanted:
+            wanted_by_key.setdefault(finding.key, finding)
+        changes: list[FindingChange] = [
+            FindingEnded(stream, finding, first=not self._told[key])
+            for key, finding in self._open.items()
+            if key not in wanted_by_key and (among is None or finding.kind in among)
+        ]
+        changes += [
+            FindingOpened(stream, finding, first=key not in self._told)
+            for key, finding in wanted_by_key.items()
+            if self._open.get(key) != finding
+        ]
+        return changes
