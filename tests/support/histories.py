@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from tests.support import aftermath
 from tests.support import events as builders
 from tests.support.events import money
+from tests.support.mishaps import mishaps
 
 Event: TypeAlias = dict[str, Any]
 
@@ -23,6 +24,7 @@ PROVIDER = "acme-psp"
 OPERATORS, TARIFFS = ("OP-1", "OP-2"), ("T-1", "T-2", "T-3")
 PARTNERS = {"DE-ABC": "PAY_WHEN_PAID", "NL-XYZ": "ADVANCE"}
 NEW_ACCOUNT = {"holder": "Grachtenlader BV", "iban": "NL20INGB0001234567"}
+BAD_ACCOUNT = NEW_ACCOUNT | {"iban": "NL21INGB0001234567"}  # Its check digits are wrong.
 
 
 def stamp(moment: datetime) -> str:
@@ -38,6 +40,7 @@ def history(random: Random, sessions: int) -> list[Event]:
         story.session(f"S-{number}")
     story.settlements()
     story.payouts()
+    story.events.extend(mishaps(random, story.events))
     # Two messages that came out alike in type, subject and time are one and the same: the first is kept.
     alone = {(event["source"], event["id"]): event for event in reversed(story.events)}
     return sorted(alone.values(), key=lambda event: (event["time"], event["id"]))
@@ -83,7 +86,10 @@ class _Story:
             "payout_reserve_percent": choose(("0", "0", "7.5")),
             "payout_reserve_days": choose((0, 2)),
             "payout_requires_approval": self.likely(10),
+            "hold_overlaps": self.likely(30),
         }
+        if self.likely(20):
+            terms["advance_limit"] = choose(("0.00", "15.00"))
         self.events.append(builders.operator(operator_id, time=since, **terms))
         if self.likely(40):
             changed = stamp(self.later(FIRST_DAY, minutes=DAYS * 1_440))
@@ -91,7 +97,7 @@ class _Story:
             self.events.append(builders.operator(operator_id, changed=True, time=changed, **again))
         if self.likely(60):
             changed = stamp(self.later(FIRST_DAY + timedelta(days=3), minutes=9 * 1_440))
-            again = terms | {"bank_account": NEW_ACCOUNT}
+            again = terms | {"bank_account": choose((NEW_ACCOUNT, NEW_ACCOUNT, BAD_ACCOUNT))}
             self.events.append(builders.operator(operator_id, changed=True, time=changed, **again))
 
     def _commission(self) -> dict[str, str]:
