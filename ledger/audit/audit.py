@@ -11,6 +11,7 @@ from ledger.audit import history, payouts, sums
 from ledger.audit.bank_files import check_bank_files
 from ledger.audit.catalogue import read_catalogue
 from ledger.audit.cdrs import check_chain
+from ledger.audit.conflicts import check_conflicts
 from ledger.audit.derivation import derive
 from ledger.audit.journal import check_causes, compare_journal
 from ledger.audit.payments import check_captures, check_disputes, check_receipt, check_refunds
@@ -52,6 +53,7 @@ SENTENCES: dict[str, str] = {
     "in_transit": "What was handed off to the bank is each payout's amount, and is in transit whole or not at all.",
     "payable_lines": "The lines that payouts pay are what entries changed, marked with the payout that names them.",
     "bank_files": "Every bank file pays exactly the payouts it was made of, to the accounts they were made for.",
+    "conflicts": "What was refused as a conflict says something else than what was accepted under its source and id.",
     "cover": "What is held for others covers what is owed to them.",
     "receivables": "Drivers paid what their sessions cost.",
 }
@@ -66,6 +68,7 @@ SNAPSHOT_CHECKS: dict[str, Callable[[Snapshot, Tally], None]] = {
     "in_transit": payouts.check_transit,
     "payable_lines": payouts.check_lines,
     "bank_files": check_bank_files,
+    "conflicts": check_conflicts,
     "cover": sums.check_cover,
     "receivables": sums.check_receivables,
 }

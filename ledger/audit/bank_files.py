@@ -1,5 +1,6 @@
 """Bank files against the payouts they hand off: amount, currency and account of each transfer, and their sums."""
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -28,6 +29,7 @@ LEFT JOIN created USING (payout_id)
 GROUP BY file.name, file.content
 ORDER BY file.name
 """
+_LATIN_NAME = re.compile(r"[A-Za-z0-9/\-?:().,'+ ]{1,70}")
 # What a transfer says: amount in minor units, currency, account.
 _Transfer = tuple[int | None, str | None, str | None]
 
@@ -41,6 +43,7 @@ def check_bank_files(snapshot: Snapshot, tally: Tally) -> None:
             root = ElementTree.fromstring(content)  # noqa: S314 - the store's own file, made by this program
             told = dict(_transfers(root))
             _check_sums(root, where, tally)
+            _check_names(root, where, tally)
         except (ElementTree.ParseError, LookupError, ValueError, ArithmeticError) as fault:
             tally.note(where, "a pain.001", type(fault).__name__, f"{where} cannot be read: {fault}")
             continue
@@ -69,6 +72,13 @@ def _transfers(root: Any) -> Iterator[tuple[str, _Transfer]]:
         )
         currency = amount.get("Ccy", "")
         yield _text(transfer, "PmtId/EndToEndId"), (minor(amount.text, currency), currency, account)
+
+
+def _check_names(root: Any, where: str, tally: Tally) -> None:
+    """Names are of the Latin set that every bank of the scheme takes, and of at most 70 characters (EPC217-08)."""
+    for name in root.iter(f"{_SPACE}Nm"):
+        if not _LATIN_NAME.fullmatch(name.text or ""):
+            tally.note(where, "1 to 70 characters of the Latin set", name.text, f"{where} names {name.text}")
 
 
 def _check_sums(root: Any, where: str, tally: Tally) -> None:

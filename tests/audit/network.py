@@ -298,7 +298,9 @@ def history(seed: int, sessions: int) -> list[Event]:
     for number in range(sessions):
         events += _session(random, number)
     random.shuffle(events)
-    return events
+    # One message is told again with other content.
+    (partner,) = (event for event in events if event["id"] == "partner.registered:DE-ABC")
+    return [*events, partner | {"data": partner["data"] | {"name": "Another name"}}]
 
 
 def settle(dsn: str, events: Sequence[Event], stages: int = 3, batch: int = 50, clock: bool = True) -> None:
