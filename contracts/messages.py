@@ -156,6 +156,7 @@ MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
         "payment.captured": MessageType(Kind.SESSION_FACT, _PAYMENTS, claims=PAYMENT),
         "payment.failed": _PAYMENT_FACT,
         "payment.refunded": _PAYMENT_FACT,
+        "payment.refund_failed": _PAYMENT_FACT,
         "payment.disputed": _PAYMENT_FACT,
         "payment.dispute_closed": _PAYMENT_FACT,
         "payment.settled": MessageType(

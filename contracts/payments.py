@@ -12,7 +12,10 @@ ReasonCode = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
 class PaymentCapturedData(Wire):
-    """A driver's card was charged: the gross amount and what the provider keeps of it."""
+    """A driver's card was charged: the gross amount and what the provider keeps of it.
+
+    `capture_id` tells captures of one payment apart.
+    """
 
     payment_id: Identifier
     session_id: Identifier
@@ -20,6 +23,7 @@ class PaymentCapturedData(Wire):
     fee: UnsignedMoney
     captured_at: Time
     provider: Identifier
+    capture_id: Identifier | None = None
 
     @model_validator(mode="after")
     def _is_in_one_currency(self) -> "PaymentCapturedData":
@@ -47,6 +51,16 @@ class PaymentRefundedData(Wire):
     borne_by: Literal["OPERATOR", "PLATFORM", "SHARED"]
 
 
+class PaymentRefundFailedData(Wire):
+    """A refund did not reach the driver."""
+
+    refund_id: Identifier
+    payment_id: Identifier
+    session_id: Identifier
+    failed_at: Time
+    reason: Text
+
+
 class PaymentDisputedData(Wire):
     """The driver's bank took the amount back until the dispute is closed; the provider charges a fee for it."""
 
@@ -64,7 +78,7 @@ class PaymentDisputedData(Wire):
 
 
 class PaymentDisputeClosedData(Wire):
-    """A dispute was won or lost."""
+    """A dispute was won or lost; it may be told again with another outcome, and the last one stands."""
 
     dispute_id: Identifier
     payment_id: Identifier
@@ -150,6 +164,13 @@ class PaymentRefunded(Event):
 
     type: Literal["payment.refunded"]
     data: PaymentRefundedData
+
+
+class PaymentRefundFailed(Event):
+    """`payment.refund_failed`."""
+
+    type: Literal["payment.refund_failed"]
+    data: PaymentRefundFailedData
 
 
 class PaymentDisputed(Event):

@@ -35,7 +35,7 @@ class SessionRated(Booking):
 
 @named_value
 class SessionReRated(Booking):
-    """A correction changed the price before the captures reached it: J01 and J02 mirrored and posted anew.
+    """Another price before the captures reached the old one, or a raised one that they reach: J01 and J02 anew.
 
     All old amounts zero: the session was not billed before. All new amounts zero: its bill was withdrawn.
     """
@@ -50,7 +50,10 @@ class SessionReRated(Booking):
 
 @named_value
 class CapturedSessionReRated(Booking):
-    """A correction lowered the price after it was captured: J59 against 2080 of the payment."""
+    """A correction lowered the price after it was captured: J59 against 2080 of the payment.
+
+    The new price above the old one: it rose again, out of what is due back.
+    """
 
     payment_id: str
     old_gross: int
@@ -97,7 +100,7 @@ class PaymentWrittenOff(Booking):
 
 @named_value
 class PaymentRefunded(Booking):
-    """A refund left the provider: J59r for what was due to the driver, then J25 (and J26), or 5060."""
+    """A refund left the provider: J25x of what was captured above the bill, J59r of what was due, then J25 (J26)."""
 
     refund_id: str
     payment_id: str
@@ -108,36 +111,66 @@ class PaymentRefunded(Booking):
     by_platform: int
     commission_back: int
     commission_vat_back: int
+    from_overpaid: int = 0
+
+
+@named_value
+class PaymentRefundFailed(Booking):
+    """A refund did not reach the driver: what it posted, once more with the signs turned; amounts as it had them."""
+
+    refund_id: str
+    payment_id: str
+    due_payment_id: str
+    provider: str
+    from_refunds_due: int
+    by_operator: int
+    by_platform: int
+    commission_back: int
+    commission_vat_back: int
+    from_overpaid: int = 0
 
 
 @named_value
 class DisputeOpened(Booking):
-    """A cardholder disputes a payment: J27 for the amount, J28 for the fee."""
+    """A cardholder disputes a payment: J27 for the amount, J28 for the fee.
+
+    `drivers_own` is the part of the amount that is the driver's money anyway: nothing of it is the operator's.
+    """
 
     dispute_id: str
     provider: str
     amount: int
     fee: int
+    drivers_own: int = 0
 
 
 @named_value
 class DisputeWon(Booking):
-    """The dispute was decided for the operator: J29."""
+    """The dispute was decided for the operator: J29 of what J27 moved."""
 
     dispute_id: str
     provider: str
     amount: int
+    drivers_own: int = 0
 
 
 @named_value
 class DisputeLost(Booking):
-    """The dispute was decided for the cardholder: J30, with the commission given back."""
+    """The dispute was decided for the cardholder: J30, with the commission given back.
+
+    `drivers_own` is as of J27; `from_overpaid` and `from_refunds_due` pay the cardholder first, and what they are
+    above it goes back to the operator. All amounts negative: it is won after all.
+    """
 
     dispute_id: str
     provider: str
     amount: int
     commission_back: int
     commission_vat_back: int
+    drivers_own: int = 0
+    from_overpaid: int = 0
+    due_payment_id: str = ""
+    from_refunds_due: int = 0
 
 
 @named_value

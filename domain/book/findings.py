@@ -18,6 +18,14 @@ class FindingKind(StrEnum):
     """What is found, for programs; `CURES` says what cures it, and the page of findings what it means."""
 
     REFUND_WITHOUT_CAPTURE = "REFUND_WITHOUT_CAPTURE"
+    REFUND_ABOVE_CAPTURE = "REFUND_ABOVE_CAPTURE"
+    REFUND_FAILURE_WITHOUT_REFUND = "REFUND_FAILURE_WITHOUT_REFUND"
+    DISPUTE_WITHOUT_CAPTURE = "DISPUTE_WITHOUT_CAPTURE"
+    DISPUTE_ABOVE_CAPTURE = "DISPUTE_ABOVE_CAPTURE"
+    CLOSING_WITHOUT_DISPUTE = "CLOSING_WITHOUT_DISPUTE"
+    OPERATOR_NOT_KNOWN = "OPERATOR_NOT_KNOWN"
+    FAILURE_AFTER_CAPTURE = "FAILURE_AFTER_CAPTURE"
+    SHORTFALL = "SHORTFALL"
 
 
 # One sentence for each kind: what has to happen so that the finding ends.
@@ -25,6 +33,30 @@ CURES: Mapping[FindingKind, str] = {
     FindingKind.REFUND_WITHOUT_CAPTURE: (
         "Send the payment.captured of this payment; the refund acts as soon as it is there."
     ),
+    FindingKind.REFUND_ABOVE_CAPTURE: (
+        "Ask the provider why more went back; send the payment.captured that is missing, "
+        "or the payment.refund_failed of a refund that did not happen."
+    ),
+    FindingKind.REFUND_FAILURE_WITHOUT_REFUND: (
+        "Send the payment.refunded of this refund; both act as soon as it is there."
+    ),
+    FindingKind.DISPUTE_WITHOUT_CAPTURE: (
+        "Send the payment.captured of this payment; the dispute acts as soon as it is there."
+    ),
+    FindingKind.DISPUTE_ABOVE_CAPTURE: (
+        "Ask the provider why more was taken back than is left of the payment; "
+        "a dispute that is won ends it, and so does a payment.captured that was missing."
+    ),
+    FindingKind.CLOSING_WITHOUT_DISPUTE: (
+        "Send the payment.disputed of this dispute; its outcome acts as soon as it is there."
+    ),
+    FindingKind.OPERATOR_NOT_KNOWN: (
+        "Send the charging.session.started of this session; what waits acts as soon as its operator is known."
+    ),
+    FindingKind.FAILURE_AFTER_CAPTURE: (
+        "Ask the provider whether the money was taken back, and send the payment.refunded or payment.disputed if so."
+    ),
+    FindingKind.SHORTFALL: "Ask the driver for the difference; the raised price stands once it is captured.",
 }
 
 

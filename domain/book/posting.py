@@ -19,6 +19,7 @@ from domain.book.bookings import (
     InvoicePaid,
     PaymentCaptured,
     PaymentRefunded,
+    PaymentRefundFailed,
     PaymentWrittenOff,
     PayoutFailed,
     PayoutInitiated,
@@ -128,7 +129,7 @@ def _written_off(b: PaymentWrittenOff) -> list[Draft]:
     return [("J01f", [(payable(b), b.gross), (driver_receivable(b), -b.gross)])]
 
 
-def _refunded(b: PaymentRefunded) -> list[Draft]:
+def _refunded(b: PaymentRefunded | PaymentRefundFailed) -> list[Draft]:
     psp = f"1110/{b.provider}"
     back = b.commission_back + b.commission_vat_back
     return [
@@ -136,29 +137,41 @@ def _refunded(b: PaymentRefunded) -> list[Draft]:
         ("J25", [(available(b), b.by_operator), (psp, -b.by_operator)]),
         ("J25", [(ADJUSTMENTS, b.by_platform), (psp, -b.by_platform)]),
         ("J26", [(COMMISSION_DIRECT, b.commission_back), (OUTPUT_VAT, b.commission_vat_back), (available(b), -back)]),
+        # The last, though it is used up first: places in this list are part of ids.
+        ("J25x", [(driver_receivable(b), b.from_overpaid), (psp, -b.from_overpaid)]),
     ]
+
+
+def _refund_failed(b: PaymentRefundFailed) -> list[Draft]:
+    return [(kind, [(account, -amount) for account, amount in legs]) for kind, legs in _refunded(b)]
 
 
 def _dispute_opened(b: DisputeOpened) -> list[Draft]:
     held, psp, hold = f"1250/{b.provider}", f"1110/{b.provider}", f"2030/{b.operator_id}"
+    of_operator = b.amount - b.drivers_own
     return [
-        ("J27", [(held, b.amount), (available(b), b.amount), (psp, -b.amount), (hold, -b.amount)]),
+        ("J27", [(held, b.amount), (available(b), of_operator), (psp, -b.amount), (hold, -of_operator)]),
         ("J28", [(DISPUTE_FEES, b.fee), (psp, -b.fee)]),
     ]
 
 
 def _dispute_won(b: DisputeWon) -> list[Draft]:
     held, psp, hold = f"1250/{b.provider}", f"1110/{b.provider}", f"2030/{b.operator_id}"
-    return [("J29", [(psp, b.amount), (hold, b.amount), (held, -b.amount), (available(b), -b.amount)])]
+    of_operator = b.amount - b.drivers_own
+    return [("J29", [(psp, b.amount), (hold, of_operator), (held, -b.amount), (available(b), -of_operator)])]
 
 
 def _dispute_lost(b: DisputeLost) -> list[Draft]:
+    back = b.commission_back + b.commission_vat_back
+    freed = b.from_overpaid + b.from_refunds_due - b.drivers_own
     legs = [
-        (f"2030/{b.operator_id}", b.amount),
+        (f"2030/{b.operator_id}", b.amount - b.drivers_own),
+        (driver_receivable(b), b.from_overpaid),
+        (f"2080/{b.due_payment_id}", b.from_refunds_due),
         (COMMISSION_DIRECT, b.commission_back),
         (OUTPUT_VAT, b.commission_vat_back),
         (f"1250/{b.provider}", -b.amount),
-        (available(b), -(b.commission_back + b.commission_vat_back)),
+        (available(b), -(back + freed)),
     ]
     return [("J30", legs)]
 
@@ -243,6 +256,7 @@ POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
     PspFeeRecharged: _fee_recharged,
     PaymentWrittenOff: _written_off,
     PaymentRefunded: _refunded,
+    PaymentRefundFailed: _refund_failed,
     DisputeOpened: _dispute_opened,
     DisputeWon: _dispute_won,
     DisputeLost: _dispute_lost,

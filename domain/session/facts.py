@@ -114,6 +114,7 @@ class Captured(Fact):
     currency: str
     amount: int
     fee: int
+    capture_id: str | None = None
 
 
 @named_value
@@ -135,6 +136,14 @@ class Refunded(Fact):
 
 
 @named_value
+class RefundFailed(Fact):
+    """`payment.refund_failed`: the refund did not reach the driver."""
+
+    refund_id: str
+    payment_id: str
+
+
+@named_value
 class Disputed(Fact):
     """`payment.disputed`."""
 
@@ -147,9 +156,10 @@ class Disputed(Fact):
 
 @named_value
 class DisputeClosed(Fact):
-    """`payment.dispute_closed`: WON or LOST."""
+    """`payment.dispute_closed`: WON or LOST, the last word so far."""
 
     dispute_id: str
+    payment_id: str
     outcome: DisputeOutcome
 
 
@@ -278,6 +288,7 @@ def _captured(data: Mapping[str, Any], source: str, id_: str) -> Captured:
         currency=data["amount"]["currency"],
         amount=_minor(data["amount"]),
         fee=_minor(data["fee"]),
+        capture_id=data.get("capture_id"),
     )
 
 
@@ -295,6 +306,16 @@ def _refunded(data: Mapping[str, Any], source: str, id_: str) -> Refunded:
         currency=data["amount"]["currency"],
         amount=_minor(data["amount"]),
         borne_by=RefundBearer(data["borne_by"]),
+    )
+
+
+def _refund_failed(data: Mapping[str, Any], source: str, id_: str) -> RefundFailed:
+    return RefundFailed(
+        at=instant(data["failed_at"]),
+        source=source,
+        id=id_,
+        refund_id=data["refund_id"],
+        payment_id=data["payment_id"],
     )
 
 
@@ -317,6 +338,7 @@ def _dispute_closed(data: Mapping[str, Any], source: str, id_: str) -> DisputeCl
         source=source,
         id=id_,
         dispute_id=data["dispute_id"],
+        payment_id=data["payment_id"],
         outcome=DisputeOutcome(data["outcome"]),
     )
 
@@ -372,6 +394,7 @@ FACT_PARSERS: dict[str, Callable[[Mapping[str, Any], str, str], Fact]] = {
     "payment.captured": _captured,
     "payment.failed": _failed,
     "payment.refunded": _refunded,
+    "payment.refund_failed": _refund_failed,
     "payment.disputed": _disputed,
     "payment.dispute_closed": _dispute_closed,
     "payment.settled.item": _settled,

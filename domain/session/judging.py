@@ -165,6 +165,7 @@ class _Verdict:
             failures=payments.failures,
             settled=payments.settled,
             refunds=[fact for fact in payments.refunds if (fact.source, fact.id) not in rejected],
+            refund_failures=payments.refund_failures,
             disputes=[fact for fact in payments.disputes if (fact.source, fact.id) not in rejected],
             closes=payments.closes,
         )

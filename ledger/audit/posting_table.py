@@ -59,14 +59,29 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
             "2110 +commission_vat_back",
             "2010/operator_id -commission_back-commission_vat_back",
         ),
+        ("J25x", "1105/session_id +from_overpaid", "1110/provider -from_overpaid"),
     ),
+    # The same with the sides changed.
+    "PaymentRefundFailed": (
+        ("J59r", "1110/provider +from_refunds_due", "2080/due_payment_id -from_refunds_due"),
+        ("J25", "1110/provider +by_operator", "2010/operator_id -by_operator"),
+        ("J25", "1110/provider +by_platform", "5060 -by_platform"),
+        (
+            "J26",
+            "2010/operator_id +commission_back+commission_vat_back",
+            "4010 -commission_back",
+            "2110 -commission_vat_back",
+        ),
+        ("J25x", "1110/provider +from_overpaid", "1105/session_id -from_overpaid"),
+    ),
+    # Of the operator's, J27 to J30 move what is not the driver's own money anyway.
     "DisputeOpened": (
         (
             "J27",
             "1250/provider +amount",
-            "2010/operator_id +amount",
+            "2010/operator_id +amount-drivers_own",
             "1110/provider -amount",
-            "2030/operator_id -amount",
+            "2030/operator_id -amount+drivers_own",
         ),
         ("J28", "5040 +fee", "1110/provider -fee"),
     ),
@@ -74,19 +89,21 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
         (
             "J29",
             "1110/provider +amount",
-            "2030/operator_id +amount",
+            "2030/operator_id +amount-drivers_own",
             "1250/provider -amount",
-            "2010/operator_id -amount",
+            "2010/operator_id -amount+drivers_own",
         ),
     ),
     "DisputeLost": (
         (
             "J30",
-            "2030/operator_id +amount",
+            "2030/operator_id +amount-drivers_own",
+            "1105/session_id +from_overpaid",
+            "2080/due_payment_id +from_refunds_due",
             "4010 +commission_back",
             "2110 +commission_vat_back",
             "1250/provider -amount",
-            "2010/operator_id -commission_back-commission_vat_back",
+            "2010/operator_id -commission_back-commission_vat_back+drivers_own-from_overpaid-from_refunds_due",
         ),
     ),
     "CdrAccepted": (
@@ -119,6 +136,9 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
 # Codes that depend on a flag of the booking: the flag, the code when it is off, the code when it is on.
 _SWITCHES = {"201x": ("matured", "2011", "2010"), "12xx": ("invoiced", "1200", "1210")}
 
+# Amounts that bookings of before did not have: nothing.
+_LATER = frozenset({"from_overpaid", "drivers_own", "from_refunds_due"})
+
 Postings: TypeAlias = list[tuple[str, int]]
 
 
@@ -144,10 +164,12 @@ class Leg:
         """Account and minor units of this leg for a booking; TypeError when a field is no whole number."""
         amount = 0
         for factor, name in self.terms:
-            value = booking[name]
+            value = booking.get(name, 0) if name in _LATER else booking[name]
             if type(value) is not int:
                 raise TypeError(f"{name} is {value!r}, no whole number of minor units")
             amount += factor * value
+        if not amount:
+            return self.code, 0
         code = self.code
         if code in _SWITCHES:
             flag, off, on = _SWITCHES[code]

@@ -39,6 +39,7 @@ FACT_TYPES: Mapping[str, FactType] = {
     "payment.captured": FactType("captured_at", SESSION),
     "payment.failed": FactType("failed_at", SESSION),
     "payment.refunded": FactType("refunded_at", SESSION),
+    "payment.refund_failed": FactType("failed_at", SESSION),
     "payment.disputed": FactType("opened_at", SESSION),
     "payment.dispute_closed": FactType("closed_at", SESSION),
     "payment.settled": FactType("settled_at", SETTLEMENT),

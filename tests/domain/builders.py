@@ -30,6 +30,7 @@ from domain.session.facts import (
     Metered,
     RefundBearer,
     Refunded,
+    RefundFailed,
     Settled,
     Started,
 )
@@ -183,17 +184,23 @@ def read(when: str, register_wh: int | str, id_: str | None = None, power_w: int
 
 
 def captured(
-    when: str = "02 11:01", amount: int = 1200, fee: int = 0, payment: str = PAYMENT, currency: str = "EUR"
+    when: str = "02 11:01",
+    amount: int = 1200,
+    fee: int = 0,
+    payment: str = PAYMENT,
+    currency: str = "EUR",
+    capture_id: str | None = None,
 ) -> Captured:
     return Captured(
         at=at(when),
         source="p",
-        id=f"captured {payment} {when}",
+        id=f"captured {payment} {when} {capture_id or ''}".rstrip(),
         payment_id=payment,
         provider=PSP,
         currency=currency,
         amount=amount,
         fee=fee,
+        capture_id=capture_id,
     )
 
 
@@ -230,6 +237,12 @@ def refunded(
     )
 
 
+def refund_failed(when: str, refund: str = "R-1", payment: str = PAYMENT) -> RefundFailed:
+    return RefundFailed(
+        at=at(when), source="p", id=f"refund failed {refund} {when}", refund_id=refund, payment_id=payment
+    )
+
+
 def disputed(
     when: str, amount: int = 1200, fee: int = 1500, dispute: str = "D-1", payment: str = PAYMENT
 ) -> Disputed:
@@ -245,9 +258,14 @@ def disputed(
     )
 
 
-def closed(when: str, outcome: str, dispute: str = "D-1") -> DisputeClosed:
+def closed(when: str, outcome: str, dispute: str = "D-1", payment: str = PAYMENT) -> DisputeClosed:
     return DisputeClosed(
-        at=at(when), source="p", id=f"closed {dispute}", dispute_id=dispute, outcome=DisputeOutcome(outcome)
+        at=at(when),
+        source="p",
+        id=f"closed {dispute} {when}",
+        dispute_id=dispute,
+        payment_id=payment,
+        outcome=DisputeOutcome(outcome),
     )
 
 

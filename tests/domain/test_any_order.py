@@ -41,6 +41,7 @@ from tests.domain.builders import (
     operator,
     partner,
     read,
+    refund_failed,
     refunded,
     settled,
     started,
@@ -60,9 +61,11 @@ registers = st.sampled_from((None, 0, 5_000, 15_000, 20_000, 25_000, 30_000))
 payment_facts: st.SearchStrategy[Fact] = st.one_of(
     st.builds(captured, moments, amounts, fees, payments),
     st.builds(captured, moments, amounts, fees, payments, st.just("SEK")),
+    st.builds(captured, moments, amounts, fees, payments, st.just("EUR"), st.sampled_from(("1", "2"))),
     st.builds(failed, moments, payments),
     st.builds(settled, moments, fees, payments),
     st.builds(refunded, moments, amounts, bearers, names, payments),
+    st.builds(refund_failed, moments, names),
     st.builds(disputed, moments, amounts, fees, names, payments),
     st.builds(closed, moments, st.sampled_from(("WON", "LOST")), names),
 )

@@ -11,6 +11,7 @@ from domain.session.judging import decide
 from domain.session.session import Session
 from tests.domain.builders import (
     SESSION,
+    at,
     balance,
     captured,
     catalogue,
@@ -57,9 +58,27 @@ def test_a_capture_is_posted_at_its_own_time_whether_the_session_is_rated_or_not
     ]
 
 
-def test_the_same_capture_reported_twice_under_two_ids_is_posted_once() -> None:
-    session = decided([*charged(), captured(), replace(captured(), id="another id")])
+def test_the_same_capture_told_by_two_sources_is_posted_once() -> None:
+    session = decided([*charged(), captured(), replace(captured(), source="another source")])
     assert kinds_on_the_book(session).count("J01c") == 1
+
+
+def test_partial_captures_that_agree_in_time_and_amount_are_all_posted() -> None:
+    first, second, third = captured(amount=400), replace(captured(amount=400), id="2"), captured("02 11:03", 400)
+    session = decided([*charged(), first, second, third, replace(second, source="another source")])
+    assert kinds_on_the_book(session).count("J01c") == 3
+    assert balance(session, "1105/S-1") == 0
+
+
+def test_a_capture_id_tells_captures_apart_whoever_tells_them() -> None:
+    two = [captured(amount=400, capture_id="C-1"), captured(amount=400, capture_id="C-2")]
+    again = replace(two[0], source="another source", at=at("02 11:05"))
+    assert balance(decided([*charged(), *two, again]), "1105/S-1") == 400
+
+
+def test_payments_of_two_providers_may_have_one_id() -> None:
+    session = decided([*charged(), captured(amount=600), replace(captured(amount=600), id="2", provider="psp-2")])
+    assert (balance(session, "1110/psp"), balance(session, "1110/psp-2")) == (600, 600)
 
 
 def test_a_fee_is_recharged_to_an_operator_who_bears_it_at_the_capture() -> None:

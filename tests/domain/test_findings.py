@@ -98,7 +98,7 @@ def test_a_refund_whose_payment_was_not_captured_is_found_with_amount_and_time()
             subject="P-1",
             operator_id="",
             since=at("03 10:00"),
-            sentence="refund R-1 is of payment P-1, of which no capture is known",
+            sentence="refund R-1 is of payment P-1, of which session S-1 has no capture",
             currency="EUR",
             amount=400,
         )

@@ -153,6 +153,65 @@ EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
         [("J59r", {"2080/P-1": 300, "1110/psp": -300}), ("J25", {"2010/OP": 200, "1110/psp": -200})],
     ),
     (
+        "J25x: what was captured above the bill is the driver's own money",
+        of(b.PaymentRefunded, **(REFUND | {"from_overpaid": 300, "by_operator": 200})),
+        [("J25", {"2010/OP": 200, "1110/psp": -200}), ("J25x", {"1105/S-1": 300, "1110/psp": -300})],
+    ),
+    (
+        "a refund that did not reach the driver takes all of its entries back at its own time",
+        of(
+            b.PaymentRefundFailed,
+            **(
+                REFUND
+                | {"from_refunds_due": 100, "by_operator": 400, "commission_back": 33, "commission_vat_back": 7}
+                | {"from_overpaid": 60}
+            ),
+        ),
+        [
+            ("J59r", {"2080/P-1": -100, "1110/psp": 100}),
+            ("J25", {"2010/OP": -400, "1110/psp": 400}),
+            ("J26", {"4010": -33, "2110": -7, "2010/OP": 40}),
+            ("J25x", {"1105/S-1": -60, "1110/psp": 60}),
+        ],
+    ),
+    (
+        "J27 of more than the operator has to bear: the driver's own money moves at the provider only",
+        of(b.DisputeOpened, **DISPUTE, fee=0, drivers_own=300),
+        [("J27", {"1250/psp": 1200, "2010/OP": 900, "1110/psp": -1200, "2030/OP": -900})],
+    ),
+    (
+        "J29 of such a dispute",
+        of(b.DisputeWon, **DISPUTE, drivers_own=300),
+        [("J29", {"1110/psp": 1200, "2030/OP": 900, "1250/psp": -1200, "2010/OP": -900})],
+    ),
+    (
+        "J30 takes the driver's own money from where it is, and what became due since J27 goes back to the operator",
+        of(
+            b.DisputeLost,
+            **DISPUTE,
+            commission_back=75,
+            commission_vat_back=15,
+            drivers_own=200,
+            from_overpaid=200,
+            due_payment_id="P-1",
+            from_refunds_due=100,
+        ),
+        [
+            (
+                "J30",
+                {
+                    "2030/OP": 1000,
+                    "1105/S-1": 200,
+                    "2080/P-1": 100,
+                    "4010": 75,
+                    "2110": 15,
+                    "1250/psp": -1200,
+                    "2010/OP": -190,
+                },
+            )
+        ],
+    ),
+    (
         "J27 and J28: a dispute holds the money, the fee is the platform's",
         of(b.DisputeOpened, **DISPUTE, fee=1500),
         [

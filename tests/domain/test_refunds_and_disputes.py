@@ -213,13 +213,6 @@ def test_a_dispute_cannot_close_before_it_opened() -> None:
     assert [when for _, when, _ in on_the_book(session, "J27", "J29")] == ["05 10:00", "05 10:00"]
 
 
-def test_a_dispute_closes_once() -> None:
-    facts = [disputed("04 10:00"), closed("05 10:00", "WON"), closed("06 10:00", "LOST")]
-    first, second = facts[1:]
-    assert first.id == second.id  # One dispute, told twice; the first word stands.
-    assert [kind for kind in kinds_on_the_book(paid(*facts)) if kind in ("J29", "J30")] == ["J29"]
-
-
 def test_dispute_lines_count_at_once_without_delay() -> None:
     session = paid(disputed("04 10:00"))
     assert released(session, "dispute:p:disputed D-1") == ("04 10:00", "04")

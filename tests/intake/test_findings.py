@@ -60,7 +60,7 @@ def test_it_is_told_once_when_it_opens_and_once_when_it_ends(engine: Engine) -> 
     engine.feed([ended()])
     (opened,) = notices(engine)
     assert (opened["data"]["kind"], opened["subject"], opened["time"]) == (KIND, "P-S-1", "2026-03-03T10:00:00Z")
-    assert opened["data"]["sentence"] == "refund R-1 is of payment P-S-1, of which no capture is known"
+    assert opened["data"]["sentence"] == "refund R-1 is of payment P-S-1, of which session S-1 has no capture"
     engine.feed([captured()])
     _, over = notices(engine)
     # The fact that ended it is the capture.

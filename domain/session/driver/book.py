@@ -5,26 +5,35 @@ outcome is a function of the set of facts and not of the order in which they arr
 the operator's share is to be released.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from domain.book.bookings import Booking
-from domain.book.findings import Finding, FindingKind
+from domain.book.findings import Finding
 from domain.book.release import Release
 from domain.catalogue.parties import FeeBearer, FundRelease
 from domain.fact import Fact
-from domain.session.assessment import Assessment, BillChange
+from domain.session.assessment import Assessment, BillChange, SessionState
+from domain.session.driver.astray import Astray
 from domain.session.driver.captures import Captures, Received, WriteOff
+from domain.session.driver.disputes import Disputes, outcomes
+from domain.session.driver.due import DriversMoney
+from domain.session.driver.given_back import GivenBack
 from domain.session.driver.ratings import Charged, Ratings
-from domain.session.driver.refunds import GivenBack, Refunds
+from domain.session.driver.refunds import Refunds
 from domain.session.driver.share import Share
-from domain.session.facts import Captured, DisputeClosed, Disputed, Failed, RefundBearer, Refunded
-from domain.session.payment_facts import PaymentFacts, first_of_each, settled_captures
+from domain.session.facts import Disputed, Failed, RefundBearer, Refunded
+from domain.session.payment_facts import (
+    PaymentFacts,
+    closes_by_dispute,
+    distinct_captures,
+    first_of_each,
+    settled_captures,
+)
 from domain.session.scope import BookScope
 from domain.values import value
 
@@ -58,6 +67,7 @@ class _Step(NamedTuple):
 
 
 _in_order = itemgetter(0, 1, 2, 3)
+_refund_id, _dispute_id = attrgetter("refund_id"), attrgetter("dispute_id")
 
 # Looked up here once: to ask the class for a member takes longer than all that a step does with it.
 _ON_CAPTURE, _ON_SETTLEMENT = FundRelease.ON_CAPTURE, FundRelease.ON_SETTLEMENT
@@ -71,23 +81,21 @@ class _Walk:
         self._assessment, self._payments = assessment, payments
         contract = assessment.contract
         self._terms = contract.operator if contract else None
-        self._captures: list[Captured] = first_of_each(
-            payments.captures, lambda fact: (fact.payment_id, fact.at, fact.amount)
-        )
+        self._captures = distinct_captures(payments.captures)
         self._capture_of = {capture.payment_id: capture for capture in reversed(self._captures)}
-        self._due: dict[str, int] = defaultdict(int)
-        self._share, self._charged = Share(scope), Charged()
-        self._operator_id = scope.operator_id
-        self._findings: list[Finding] = []
-        self._received = Received(self._captures[0].payment_id if self._captures else "")
-        self._write_off = WriteOff(self._share)
-        self._rating = Ratings(self._share, self._charged, self._received, self._write_off, self._due)
+        self._scope, self._share, self._charged = scope, Share(scope), Charged()
+        self._money = DriversMoney(_to_bill(assessment))
+        self._received = Received(self._captures[0].payment_id if self._captures else "", self._money)
+        self._write_off = WriteOff(self._share, self._money)
+        self._rating = Ratings(self._share, self._charged, self._received, self._write_off, self._money)
         bearer = self._terms.psp_fee_bearer if self._terms and assessment.changes else None
         self._payment = Captures(self._share, self._received, self._write_off, recharges=bearer is _BY_OPERATOR)
 
     def run(self) -> SessionBook:
         for step in sorted(self._steps(), key=_in_order):
             step.take()
+            if self._charged.raised is not None:
+                self._rating.consider_raised(step.at)
             self._consider_release(step.at)
         self._share.mature()
         charged = self._charged
@@ -96,7 +104,7 @@ class _Walk:
             self._share.releases,
             tuple(charged.changes),
             charged.shortfall,
-            tuple(self._findings),
+            tuple(self._findings()),
         )
 
     def _steps(self) -> Iterator[_Step]:
@@ -108,46 +116,54 @@ class _Walk:
             yield _step(failure, self._fail)
         for at, item, captures in settled_captures(self._captures, self._payments.settled):
             yield _Step(at, 0, item.source, item.id, partial(self._payment.settle, item, captures, at))
-        if self._payments.refunds or self._payments.disputes:
+        if self._payments.goes_back:
             yield from self._steps_back()
 
     def _steps_back(self) -> Iterator[_Step]:
         """Of money that goes back to the driver."""
         changes = self._assessment.changes
         given_back = GivenBack(self._charged, changes[0].bill if changes else None)
-        refunds = Refunds(self._share, self._capture_of, given_back, self._due)
-        for refund in first_of_each(self._payments.refunds, lambda fact: fact.refund_id):
-            if self._may_refund(refund):
-                yield _step(refund, refunds.refund)
-            elif refund.payment_id not in self._capture_of:
-                self._findings.append(self._without_capture(refund))
-        closes: dict[str, DisputeClosed] = {
-            close.dispute_id: close for close in first_of_each(self._payments.closes, lambda fact: fact.dispute_id)
-        }
-        for dispute in first_of_each(self._payments.disputes, lambda fact: fact.dispute_id):
-            if dispute.payment_id not in self._capture_of or not self._share.has_operator:
-                continue
-            yield _step(dispute, refunds.open_dispute)
-            close = closes.get(dispute.dispute_id)
-            if close is not None:
-                yield _closing(dispute, close, refunds.close_dispute)
+        refunds = Refunds(self._share, self._capture_of, given_back, self._money)
+        failures = {fact.refund_id: fact for fact in first_of_each(self._payments.refund_failures, _refund_id)}
+        for refund in first_of_each(self._payments.refunds, _refund_id):
+            if self._may_act(refund):
+                step = self._after_capture(refund, refunds.refund)
+                yield step
+                failure = failures.get(refund.refund_id)
+                if failure is not None:
+                    failure = failure if failure.at >= refund.at else replace(failure, at=refund.at)
+                    yield _after(step, failure, 1, refunds.fail)
+        disputes = Disputes(self._share, self._capture_of, given_back, self._money)
+        closes = closes_by_dispute(self._payments.closes)
+        for dispute in first_of_each(self._payments.disputes, _dispute_id):
+            if self._may_act(dispute):
+                step = self._after_capture(dispute, disputes.open)
+                yield step
+                for number, close in enumerate(outcomes(dispute, closes.get(dispute.dispute_id, ())), 1):
+                    yield _after(step, close, number, disputes.close)
 
-    def _may_refund(self, refund: Refunded) -> bool:
-        """What was captured may; and at the cost of an operator only once it is known which."""
-        paid = refund.payment_id in self._capture_of
-        return paid and (self._share.has_operator or refund.borne_by == RefundBearer.PLATFORM)
+    def _after_capture(self, fact: Refunded | Disputed, take: Callable[..., None]) -> _Step:
+        """Nothing goes back before it was captured: what says so by another clock is taken in after the capture."""
+        capture = self._capture_of[fact.payment_id]
+        if fact.at > capture.at:
+            return _step(fact, take)
+        return _Step(capture.at, 1, fact.source, fact.id, partial(take, fact))
 
-    def _without_capture(self, refund: Refunded) -> Finding:
-        return Finding(
-            FindingKind.REFUND_WITHOUT_CAPTURE,
-            key=f"refund:{refund.source}:{refund.id}",
-            subject=refund.payment_id,
-            operator_id=self._operator_id,
-            since=refund.at,
-            sentence=f"refund {refund.refund_id} is of payment {refund.payment_id}, of which no capture is known",
-            currency=refund.currency,
-            amount=refund.amount,
-        )
+    def _may_act(self, fact: Refunded | Disputed) -> bool:
+        """What was captured may go back; and at the cost of an operator only once it is known which."""
+        if fact.payment_id not in self._capture_of:
+            return False
+        by_platform = isinstance(fact, Refunded) and fact.borne_by is RefundBearer.PLATFORM
+        return by_platform or self._share.has_operator
+
+    def _findings(self) -> Iterator[Finding]:
+        payments, raised = self._payments, self._charged.raised
+        if raised is None and not payments.failures and not payments.goes_back:
+            return
+        astray = Astray(self._scope.operator_id, self._scope.session_id, self._captures, payments)
+        yield from astray.findings(self._may_act)
+        if raised is not None:
+            yield astray.shortfall(raised.at, self._scope.currency or "", self._rating.missing())
 
     def _fail(self, failure: Failed) -> None:
         self._write_off.fail(self._charged.bill, failure.at)
@@ -164,10 +180,17 @@ class _Walk:
         self._share.release_at(max(now, floor))
 
 
-def _closing(dispute: Disputed, close: DisputeClosed, take: Callable[[DisputeClosed], None]) -> _Step:
-    """A dispute cannot close before it opened, whatever the sources' clocks say."""
-    close = replace(close, at=max(close.at, dispute.at))
-    return _Step(close.at, 1, close.source, close.id, partial(take, close))
+def _to_bill(assessment: Assessment) -> int | None:
+    """The gross of the first bill; nothing where it is another who pays, None where the session is never rated."""
+    if assessment.changes:
+        first = assessment.changes[0].bill
+        return first.gross if first is not None else 0
+    return 0 if assessment.state is SessionState.RATED else None
+
+
+def _after(step: _Step, fact: Fact, number: int, take: Callable[..., None]) -> _Step:
+    """What follows a step, and is taken in after it even where it is told to be of the same moment or before it."""
+    return _Step(max(step.at, fact.at), step.rank + number, fact.source, fact.id, partial(take, fact))
 
 
 def _step(fact: Fact | BillChange, take: Callable[..., None]) -> _Step:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from domain.book.bookings import PaymentCaptured, PaymentWrittenOff, PspFeeCorrected, PspFeeRecharged
 from domain.session.assessment import Bill, BillChange
+from domain.session.driver.due import DriversMoney
 from domain.session.driver.share import Share
 from domain.session.facts import Captured, Settled
 
@@ -18,13 +19,14 @@ class Received:
     """
 
     first_payment_id: str
+    money: DriversMoney
     captures: int = 0
     captured: int = 0
     settled: int = 0
 
     def reaches(self, bill: Bill) -> bool:
-        """Whether what was captured pays the bill; a bill of nothing wants a capture too."""
-        return self.captures > 0 and self.captured >= bill.gross
+        """Whether what was captured and not paid back pays the bill; a bill of nothing wants a capture too."""
+        return self.captures > 0 and self.captured - self.money.paid_back >= bill.gross
 
     def is_settled(self, bill: Bill) -> bool:
         """Whether what was settled pays the bill."""
@@ -34,8 +36,8 @@ class Received:
 class WriteOff:
     """The bill of a payment that failed for good, borne by the operator (J01f) until a capture makes it good."""
 
-    def __init__(self, share: Share) -> None:
-        self._share = share
+    def __init__(self, share: Share, money: DriversMoney) -> None:
+        self._share, self._money = share, money
         self._failed = self._made_good = False
         self._written_off: int | None = None
 
@@ -72,6 +74,7 @@ class WriteOff:
         self._written_off, self._made_good = None, True
 
     def _book(self, key: str, at: datetime, gross: int) -> None:
+        self._money.owed -= gross
         self._share.book(PaymentWrittenOff(**self._share.head(key, at), gross=gross), gain=-gross)
 
 
@@ -90,6 +93,7 @@ class Captures:
         self._share.book(booking)
         self._recharge(f"recharge:{fact.source}:{fact.id}", fact, fact.fee, fact.at)
         self._received.captured += fact.amount
+        self._received.money.owed -= fact.amount
         self._received.captures += 1
         self._write_off.make_good(fact)
 

@@ -1,11 +1,13 @@
 """Ratings of a session that its driver pays: the first bill, later ones before its capture, later ones after it."""
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import NamedTuple, TypedDict
 
 from domain.book.bookings import CapturedSessionReRated, SessionRated, SessionReRated
 from domain.session.assessment import Bill, BillChange
 from domain.session.driver.captures import Received, WriteOff
+from domain.session.driver.due import DriversMoney
 from domain.session.driver.share import Share
 
 
@@ -13,14 +15,21 @@ from domain.session.driver.share import Share
 class Charged:
     """What was charged so far: the bill that stands, and every change of it that was really made.
 
-    `withdrawn` is a captured bill that was taken back as a whole. `shortfall` is what a later price is above that
-    which was captured, in minor units: it cannot be charged any more.
+    `withdrawn` is a captured bill that was taken back as a whole. `raised` is a later price that the captures do not
+    reach: it is charged once they do.
     """
 
     bill: Bill | None = None
     changes: list[BillChange] = field(default_factory=list)
     withdrawn: Bill | None = None
-    shortfall: int = 0
+    raised: BillChange | None = None
+
+    @property
+    def shortfall(self) -> int:
+        """What a later price is above the one that is charged, in minor units."""
+        if self.raised is None or self.raised.bill is None:
+            return 0
+        return self.raised.bill.gross - (self.bill.gross if self.bill else 0)
 
     def turn_to(self, change: BillChange) -> None:
         """Charge this from now on."""
@@ -73,14 +82,15 @@ class Ratings:
     """Books each change of the bill as it comes; what was captured too much is due back to its payment (2080)."""
 
     def __init__(
-        self, share: Share, charged: Charged, received: Received, write_off: WriteOff, due: dict[str, int]
+        self, share: Share, charged: Charged, received: Received, write_off: WriteOff, money: DriversMoney
     ) -> None:
         self._share, self._charged, self._received, self._write_off = share, charged, received, write_off
-        self._refunds_due = due
+        self._money = money
 
     def change(self, change: BillChange) -> None:
         """Take in the next change of the bill."""
         charged = self._charged
+        charged.raised = None
         if not charged.changes:
             self._first_bill(change)
         elif charged.withdrawn is not None or (charged.bill is not None and self._received.reaches(charged.bill)):
@@ -88,8 +98,20 @@ class Ratings:
         else:
             self._re_rate(change)
 
+    def consider_raised(self, at: datetime, name: str = "re-rating") -> None:
+        """Charge a raised price from the moment at which the captures reach it; its bookings have keys by `name`."""
+        raised = self._charged.raised
+        if raised is not None and self.missing() <= 0:
+            self._charged.raised = None
+            self._raise(raised if raised.at == at else replace(raised, at=at), name)
+
+    def missing(self) -> int:
+        """What is to be captured yet until a raised price is charged, in minor units."""
+        return self._charged.shortfall - self._money.overpaid - self._money.due
+
     def _first_bill(self, change: BillChange) -> None:
         self._charged.turn_to(change)
+        self._money.to_bill = 0
         bill = change.bill
         if bill is not None and bill.gross:
             head = self._share.head("rating", change.at)
@@ -97,43 +119,70 @@ class Ratings:
                 **head, gross=bill.gross, commission=bill.commission, commission_vat=bill.commission_vat
             )
             self._share.book(booking, gain=bill.share)
+            self._money.owed += bill.gross
         self._write_off.of_first_bill(bill, change.at)
 
     def _re_rate(self, change: BillChange) -> None:
         old, new = _amounts(self._charged.bill), _amounts(change.bill)
         self._charged.turn_to(change)
-        if old != new:
-            booking = SessionReRated(**self._share.head(_key(change), change.at), **_from_to(old, new))
-            self._share.book(booking, gain=new.share - old.share)
+        self._post_anew(change, _key(change), old, new)
         self._write_off.follow(change, new.gross)
 
+    def _post_anew(self, change: BillChange, key: str, old: _Amounts, new: _Amounts) -> None:
+        if old != new:
+            booking = SessionReRated(**self._share.head(key, change.at), **_from_to(old, new))
+            self._share.book(booking, gain=new.share - old.share)
+            self._money.owed += new.gross - old.gross
+
     def _re_rate_captured(self, change: BillChange) -> None:
-        """What was captured cannot be raised without a new authorisation; a lower price is due back (J59).
+        """A lower price is due back (J59); a higher one is charged once the captures reach it.
 
-        A bill that is withdrawn is a price of nothing; it comes back, at most as it was, out of what is still due.
+        A bill that is withdrawn is a price of nothing. Where the captures do not reach the price that follows it,
+        they may still reach the one that was withdrawn.
         """
-        charged, payment_id = self._charged, self._received.first_payment_id
-        ceiling = charged.bill.gross if charged.bill is not None else self._refunds_due[payment_id]
-        new = change.bill
-        charged.shortfall = max(0, new.gross - ceiling) if new is not None else 0
-        billable = new
-        if new is not None and charged.withdrawn is not None and new.gross > charged.withdrawn.gross:
-            billable = charged.withdrawn
-        if billable is None or billable.gross <= ceiling:
-            self._lower_captured(replace(change, bill=billable), payment_id)
-
-    def _lower_captured(self, change: BillChange, payment_id: str) -> None:
         charged = self._charged
+        if change.bill is None or (charged.bill is not None and change.bill.gross <= charged.bill.gross):
+            self._lower(change)
+            return
+        charged.raised = change
+        if charged.withdrawn is not None and charged.withdrawn.gross < change.bill.gross and self.missing() > 0:
+            charged.raised = replace(change, bill=charged.withdrawn)
+            self.consider_raised(change.at, "restoring")
+            charged.raised = change
+        self.consider_raised(change.at)
+
+    def _lower(self, change: BillChange) -> None:
+        charged = self._charged
+        if charged.bill is None:
+            return
         old, new = _amounts(charged.bill), _amounts(change.bill)
         charged.withdrawn = charged.bill if change.bill is None else None
         charged.turn_to(change)
-        if old == new:
-            return
-        head = self._share.head(_key(change), change.at)
-        booking = CapturedSessionReRated(**head, payment_id=payment_id, **_from_to(old, new))
+        if old != new:
+            payment_id = self._received.first_payment_id
+            self._post_due(change, _key(change), payment_id, old, new)
+            self._money.lower(payment_id, old.gross - new.gross)
+
+    def _raise(self, change: BillChange, name: str) -> None:
+        """What was captured above the bill pays a raised price, then what was due back."""
+        charged, money = self._charged, self._money
+        old, new = _amounts(charged.bill), _amounts(change.bill)
+        charged.withdrawn = None
+        charged.turn_to(change)
+        from_due = new.gross - old.gross - min(new.gross - old.gross, money.overpaid)
+        if from_due:
+            paid = new if old.gross + from_due == new.gross else new._replace(gross=old.gross + from_due)
+            key = _key(change, f"{name}-of-due")
+            self._post_due(change, key, money.charge_from_due(from_due), old, paid)
+            old = paid
+        self._post_anew(change, _key(change, name), old, new)
+
+    def _post_due(self, change: BillChange, key: str, payment_id: str, old: _Amounts, new: _Amounts) -> None:
+        booking = CapturedSessionReRated(
+            **self._share.head(key, change.at), payment_id=payment_id, **_from_to(old, new)
+        )
         self._share.book(booking, gain=new.share - old.share)
-        self._refunds_due[payment_id] += old.gross - new.gross
 
 
-def _key(change: BillChange) -> str:
-    return f"re-rating:{change.source}:{change.id}"
+def _key(change: BillChange, name: str = "re-rating") -> str:
+    return f"{name}:{change.source}:{change.id}"
