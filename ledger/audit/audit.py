@@ -14,7 +14,7 @@ from ledger.audit.cdrs import check_chain
 from ledger.audit.conflicts import check_conflicts
 from ledger.audit.derivation import derive
 from ledger.audit.journal import check_causes, compare_journal
-from ledger.audit.payments import check_captures, check_disputes, check_receipt, check_refunds
+from ledger.audit.payments import check_captures, check_disputes, check_raised, check_receipt, check_refunds
 from ledger.audit.report import AuditReport, Check, Severity, Tally
 from ledger.audit.sessions import SESSION_CHECKS, Session, Surroundings
 from ledger.audit.snapshot import Snapshot, open_snapshot
@@ -44,8 +44,9 @@ SENTENCES: dict[str, str] = {
     "prices": "Energy is the difference of the corrected registers, and flat tariffs give the same price again.",
     "earnings": "What stands on the book for a session is what it was rated at.",
     "captures": "Every accepted capture, failure and fee is on the book as it was reported.",
-    "refunds": "Every accepted refund is on the book, at the cost of whom it names.",
-    "disputes": "Every accepted dispute is on the book, and closed as it was decided.",
+    "raised": "A price that rose after it was paid stands once it is captured, and not before.",
+    "refunds": "Every accepted refund is on the book, out of the driver's own money or at the cost of whom it names.",
+    "disputes": "Every accepted dispute is on the book but for the driver's own money, and closed as it was decided.",
     "receipts": "What came to the bank is on the book by the settlement or the invoice that reported it.",
     "cdrs": "CDRs are numbered from 1, one stands at a time, and the last says what the session cost.",
     "payouts": "Every payout has the ids of its key and the book that the bank's answers ask for.",
@@ -75,6 +76,7 @@ SNAPSHOT_CHECKS: dict[str, Callable[[Snapshot, Tally], None]] = {
 OF_SESSIONS: dict[str, Callable[[Session, Tally], None]] = {
     **SESSION_CHECKS,
     "captures": check_captures,
+    "raised": check_raised,
     "refunds": check_refunds,
     "disputes": check_disputes,
     "cdrs": check_chain,

@@ -1,14 +1,13 @@
 """Payments: every accepted capture, failure, refund, dispute and settlement has its bookings, and those alone."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ledger.audit.amounts import Money, instant, microseconds, minor_of, money_of
+from ledger.audit.drivers_money import Row, Told, dispute_row, refund_row, tell
 from ledger.audit.report import Tally
 from ledger.audit.sessions import Session
 from ledger.audit.streams import Body, Fact, Stream, first_of_each
-
-Row = tuple[object, ...]
 
 
 def check_captures(session: Session, tally: Tally) -> None:
@@ -62,33 +61,23 @@ def _check_fees(session: Session, captures: list[Fact], tally: Tally) -> None:
 
 
 def check_refunds(session: Session, tally: Tally) -> None:
-    """J59r, J25 and J26 together pay each accepted refund, at the cost of whom it names."""
-    paid = {fact.data["payment_id"] for fact in _captures(session)}
-    wanted = [
-        (fact.data["refund_id"], fact.data["payment_id"], microseconds(fact.at), _money(fact))
-        for fact in first_of_each(session.accepted("payment.refunded"), "refund_id")
-        if fact.data["payment_id"] in paid and (session.operator_id or fact.data["borne_by"] == "PLATFORM")
-    ]
-    refunds = session.stream.bookings("PaymentRefunded")
+    """Refunds use up the driver's own money (J25x, J59r), then that of whom they name; one that failed comes back."""
     booked = [
-        (
+        refund_row(
+            kind,
             b["refund_id"],
             b["payment_id"],
-            _at(b),
-            _booked(b, b["from_refunds_due"] + b["by_operator"] + b["by_platform"]),
+            instant(b["effective_at"]),
+            b["currency"],
+            (b.get("from_overpaid", 0), b["from_refunds_due"], b["by_operator"], b["by_platform"]),
         )
-        for b in refunds
+        for kind, b in session.stream.standing.values()
+        if kind in ("PaymentRefunded", "PaymentRefundFailed")
     ]
-    _compare_rows(session, wanted, booked, "refund", tally)
-    bearers = {
-        fact.data["refund_id"]: fact.data["borne_by"] for fact in session.stream.facts.get("payment.refunded", ())
-    }
-    for refund in refunds:
-        bearer = bearers.get(refund["refund_id"])
-        wrong = refund["by_operator"] if bearer == "PLATFORM" else refund["by_platform"]
-        what = f"what the other side bears of refund {refund['refund_id']}"
-        tally.compare(session.where, _booked(refund, 0), _booked(refund, wrong), what)
-    due = session.stream.sum("J59", "2080") + session.stream.sum("J59r", "2080")
+    if booked or session.stream.facts.get("payment.refunded"):
+        told = _told(session, lambda told: Counter(told.refunds) == Counter(booked))
+        _compare_rows(session, told.refunds, booked, "refund", tally)
+    due = session.stream.sum("J59", "2080") + session.stream.sum("J59r", "2080") + session.stream.sum("J30", "2080")
     if due > 0:
         more = session.money(due)
         tally.note(
@@ -97,31 +86,55 @@ def check_refunds(session: Session, tally: Tally) -> None:
 
 
 def check_disputes(session: Session, tally: Tally) -> None:
-    """J27 and J28 open each accepted dispute, J29 or J30 close it for the amount that was disputed."""
-    paid = {fact.data["payment_id"] for fact in _captures(session)}
-    opened = {
-        fact.data["dispute_id"]: fact
-        for fact in first_of_each(session.accepted("payment.disputed"), "dispute_id")
-        if fact.data["payment_id"] in paid and session.operator_id
-    }
-    wanted: list[Row] = [
-        ("DisputeOpened", dispute_id, microseconds(fact.at), _money(fact)) for dispute_id, fact in opened.items()
-    ]
-    for close in first_of_each(session.stream.facts.get("payment.dispute_closed", ()), "dispute_id"):
-        dispute = opened.get(close.data["dispute_id"])
-        if dispute is not None:
-            name = "DisputeWon" if close.data["outcome"] == "WON" else "DisputeLost"
-            at = microseconds(max(close.at, dispute.at))
-            wanted.append((name, close.data["dispute_id"], at, _money(dispute)))
+    """J27 and J28 open each dispute, J29 or J30 close it each time it is decided, but for the driver's own money."""
     booked = [
-        (kind, b["dispute_id"], _at(b), _booked(b, b["amount"]))
+        dispute_row(kind, b["dispute_id"], instant(b["effective_at"]), b["currency"], b["amount"], _parts(kind, b))
         for kind, b in session.stream.standing.values()
         if kind in ("DisputeOpened", "DisputeWon", "DisputeLost")
     ]
-    _compare_rows(session, wanted, booked, "dispute", tally)
-    fees = sum(minor_of(fact.data["fee"]) for fact in opened.values())
-    booked_fees = session.money(session.stream.sum("J28", "5040"))
-    tally.compare(session.where, session.money(fees), booked_fees, "the dispute fees (J28)")
+    if booked or session.stream.facts.get("payment.disputed"):
+        told = _told(session, lambda told: Counter(told.disputes) == Counter(booked))
+        _compare_rows(session, told.disputes, booked, "dispute", tally)
+
+
+def _parts(kind: str, booking: Body) -> tuple[int, ...]:
+    own = booking.get("drivers_own", 0)
+    if kind == "DisputeOpened":
+        return own, booking["fee"]
+    if kind == "DisputeLost":
+        return own, booking.get("from_overpaid", 0), booking.get("from_refunds_due", 0)
+    return (own,)
+
+
+def check_raised(session: Session, tally: Tally) -> None:
+    """A price that rose after it was paid waits until the captures reach it, and no longer."""
+    if session.partner is not None or not session.is_settled or not session.stream.facts.get("payment.captured"):
+        return
+    shortfall = session.outcome["shortfall"] if session.outcome and session.is_rated else 0
+    if not shortfall and not session.stream.bookings("SessionReRated"):
+        return
+    told = _told(session, lambda told: not told.early)
+    for old, new in told.early:
+        raised = session.money(new)
+        sentence = (
+            f"{session.where} was raised to {raised} after {session.money(old)} was paid, and nothing covers it"
+        )
+        tally.note(session.where, session.money(old), raised, sentence)
+    own = session.money(told.overpaid + told.due)
+    if shortfall and own.minor >= shortfall:
+        short = session.money(shortfall)
+        sentence = f"{session.where} is not charged {short} for which {own} was captured"
+        tally.note(session.where, "the raised price", "the old one", sentence)
+
+
+def _told(session: Session, fits: Callable[[Told], bool]) -> Told:
+    """What the facts ask for, by that order of what happened at one moment which fits the book."""
+    captures = _captures(session)
+    first = tell(session, captures, prices_first=True)
+    if fits(first):
+        return first
+    other = tell(session, captures, prices_first=False)
+    return other if fits(other) else first
 
 
 # What came to the bank: topic of the fact, field and kind of its booking, account, and the field with the money.
@@ -145,10 +158,23 @@ def check_receipt(stream: Stream, tally: Tally) -> None:
 
 
 def _captures(session: Session) -> list[Fact]:
-    """The accepted captures; the same payment, time and amount is the same capture."""
+    """The accepted captures, each once.
+
+    A capture is known by its id. Without one, all that a source says are captures of their own, and what two sources
+    say of one payment, moment and amount is the same.
+    """
     found: dict[Row, Fact] = {}
+    heard: Counter[Row] = Counter()
     for fact in session.accepted("payment.captured"):
-        found.setdefault((fact.data["payment_id"], fact.at, minor_of(fact.data["amount"])), fact)
+        data = fact.data
+        name: Row = (data["provider"], data["payment_id"])
+        if data.get("capture_id") is not None:
+            name = (*name, data["capture_id"])
+        else:
+            name = (*name, fact.at, data["amount"]["currency"], minor_of(data["amount"]))
+            heard[fact.source, *name] += 1
+            name = (*name, heard[fact.source, *name])
+        found.setdefault(name, fact)
     return list(found.values())
 
 
