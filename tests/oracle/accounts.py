@@ -44,7 +44,25 @@ class Account:
     given_back: tuple[int, int] = (0, 0)
     given_by_disputes: tuple[int, int] = (0, 0)
     withdrawn: Rating | None = None
+    raised: Rating | None = None
+    receivable: int = 0
+    paid_back: int = 0
+    set_aside: int = 0
     cdrs: list["IssuedCdr"] = field(default_factory=list)
+
+    @property
+    def overpaid(self) -> int:
+        """What was captured above the bill, before the rating above the first one; nothing while none is known."""
+        if not self.judged.steps or (self.judged.partner is not None and self.judged.steps[-1].rating is None):
+            return 0
+        first = self.judged.steps[0].rating
+        to_bill = 0 if self.was_rated or self.judged.partner is not None or first is None else first.gross
+        return max(0, -self.receivable - to_bill - self.set_aside)
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether what was captured and not paid back reaches what is billed."""
+        return self.captures > 0 and self.captured - self.paid_back >= self.billed.gross
 
     @property
     def split(self) -> Rating:
@@ -73,6 +91,18 @@ class Payment:
     currency: str
     amount: int
     fee: int
+
+
+@dataclass(slots=True)
+class Dispute:
+    """A dispute: what of it is the driver's own, first captured above the bill, then due; and what a loss took."""
+
+    payment: Payment
+    amount: int
+    own: tuple[int, int] = (0, 0)
+    outcome: str = ""
+    taken: tuple[int, int] = (0, 0)
+    given: tuple[int, int] = (0, 0)
 
 
 @dataclass(slots=True)

@@ -128,6 +128,10 @@ def _dispute(network: "Network", captures: list[Capture]) -> None:
         at += timedelta(hours=random.choice((2, 60)))
         closed = {**named, "outcome": random.choice(("WON", "LOST", "LOST")), "closed_at": iso(at)}
         network.add("payment.dispute_closed", session_id, at, closed, named["dispute_id"])
+        if random.random() < 0.3:
+            at += timedelta(hours=random.choice((5, 90)))
+            again = {**closed, "outcome": random.choice(("WON", "LOST")), "closed_at": iso(at)}
+            network.add("payment.dispute_closed", session_id, at, again, f"{named['dispute_id']}-again")
 
 
 def _minor(data: Json) -> int:

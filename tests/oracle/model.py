@@ -6,7 +6,7 @@ from functools import partial
 from heapq import heappop
 from typing import Any
 
-from tests.oracle.accounts import NOTHING, Account, IssuedCdr, Payment, Share, cdr_id
+from tests.oracle.accounts import NOTHING, Account, Dispute, IssuedCdr, Payment, Share, cdr_id
 from tests.oracle.business_days import business_date, plus_days, start_of
 from tests.oracle.exact import largest_remainder, minor
 from tests.oracle.facts import Event, Facts, acts_at, gather
@@ -29,7 +29,7 @@ class Settlement(PayoutRuns):
         super().__init__(facts, until)
         self.accounts: dict[str, Account] = {}
         self.payments: dict[str, Payment] = {}
-        self.disputes: dict[str, tuple[Payment, int]] = {}
+        self.disputes: dict[str, Dispute] = {}
         self.cdrs: dict[str, IssuedCdr] = {}
         self.notes: list[str] = []
 
@@ -87,6 +87,7 @@ class Settlement(PayoutRuns):
         gross, commission = rating.gross - before.gross, rating.commission - before.commission
         vat = rating.commission_vat - before.commission_vat
         currency = account.judged.currency
+        account.receivable += 0 if against else gross
         self.book.post(
             at, kind, currency, (against or _receivable(account), gross), ("4010", -commission), ("2110", -vat),
             (self._owed(account.share, rating.share - before.share, at), before.share - rating.share),
@@ -109,6 +110,7 @@ class Settlement(PayoutRuns):
             self._unrate(account, at)
             return
         rating, known_again = step.rating, not account.rated
+        account.raised = None
         if rating == account.billed and not known_again:
             return
         account.rated = True
@@ -117,17 +119,17 @@ class Settlement(PayoutRuns):
             self._credit_and_replace(account, at)
             return
         if known_again and account.withdrawn is not None:
-            # A captured bill that was undone comes back at most as it was, out of what is still owed to the driver.
-            rating = min(rating, account.withdrawn, key=lambda each: each.gross)
-            if rating.gross <= account.owed_back:
-                account.withdrawn = None
-                account.owed_back -= rating.gross
-                self._bill(account, rating, at, "J59", "2080")
-                self._credit_and_replace(account, at)
+            # A captured bill that was undone comes back as it was where the captures do not reach the later one.
+            account.raised = rating
+            if not self._charge_raised(account, at) and account.withdrawn.gross < rating.gross:
+                account.raised = account.withdrawn
+                self._charge_raised(account, at)
+                account.raised = rating
             return
-        paid = account.captures > 0 and account.captured >= account.billed.gross and not known_again
+        paid = account.is_paid and not known_again
         if paid and rating.gross > account.billed.gross:
-            self.notes.append(f"{account.judged.session_id} stays as billed")
+            account.raised = rating
+            self._charge_raised(account, at)
             return
         if paid:
             account.owed_back += account.billed.gross - rating.gross
@@ -139,11 +141,29 @@ class Settlement(PayoutRuns):
         self._credit_and_replace(account, at)
         self._release_if_due(account, at)
 
+    def _charge_raised(self, account: Account, at: datetime) -> bool:
+        """A raised price is charged once what was captured above the old one, or is due back, covers it."""
+        raised = account.raised
+        if raised is None or raised.gross - account.billed.gross > account.overpaid + account.owed_back:
+            return False
+        account.raised = account.withdrawn = None
+        rise = raised.gross - account.billed.gross
+        from_due = rise - min(rise, account.overpaid)
+        account.owed_back -= from_due
+        sides = ("2080", from_due), (_receivable(account), -from_due)
+        self.book.post(at, "due", account.judged.currency, *sides)
+        account.receivable -= from_due
+        self._bill(account, raised, at, "J01")
+        self._credit_and_replace(account, at)
+        self._release_if_due(account, at)
+        return True
+
     def _unrate(self, account: Account, at: datetime) -> None:
         """A correction made the session implausible: what was posted for it is mirrored, what was paid stays."""
         was_billed, account.rated = account.rated, False
+        account.raised = None
         if account.judged.partner is None:
-            if was_billed and account.captures > 0 and account.captured >= account.billed.gross:
+            if was_billed and account.is_paid:
                 account.withdrawn = account.billed
                 account.owed_back += account.billed.gross
                 self._bill(account, NOTHING, at, "J59", "2080")
@@ -162,7 +182,7 @@ class Settlement(PayoutRuns):
         assert judged.known_at is not None
         reached = {
             "ON_SESSION": True,
-            "ON_CAPTURE": account.captures > 0 and account.captured >= account.billed.gross,
+            "ON_CAPTURE": account.is_paid,
             "ON_SETTLEMENT": account.settled > 0 and account.settled >= account.billed.gross,
         }
         if at >= judged.known_at and reached[judged.terms["fund_release"]]:
@@ -202,9 +222,11 @@ class Settlement(PayoutRuns):
         self._set_failed(account, 0, at)
         account.captures += 1
         account.captured += payment.amount
+        account.receivable -= payment.amount
         clearing = f"1110/{payment.provider}"
         self.book.post(at, "J01c", currency, (clearing, payment.amount), (_receivable(account), -payment.amount))
         self._fee(payment, payment.fee, at)
+        self._charge_raised(account, at)
         self._release_if_due(account, at)
 
     def _fee(self, payment: Payment, fee: int, at: datetime) -> None:
@@ -235,6 +257,7 @@ class Settlement(PayoutRuns):
         change, account.failed_amount = amount - account.failed_amount, amount
         if change:
             owed = self._owed(account.share, -change, at)
+            account.receivable -= change
             self.book.post(at, "J01f", account.judged.currency, (owed, change), (_receivable(account), -change))
 
     def _refunded(self, at: datetime, data: Mapping[str, Any]) -> None:
@@ -244,10 +267,10 @@ class Settlement(PayoutRuns):
             return
         account, amount = payment.account, minor(data["amount"])
         clearing, currency, operator_id = f"1110/{payment.provider}", payment.currency, account.judged.operator_id
-        back = min(account.owed_back, amount)
-        account.owed_back -= back
-        self.book.post(at, "J59r", currency, ("2080", back), (clearing, -back))
-        rest = amount - back
+        own = self._take_own(account, amount)
+        self.book.post(at, "J25x", currency, (_receivable(account), own[0]), (clearing, -own[0]))
+        self.book.post(at, "J59r", currency, ("2080", own[1]), (clearing, -own[1]))
+        rest = amount - sum(own)
         if data["borne_by"] == "PLATFORM":
             self.book.post(at, "refund", currency, ("5060", rest), (clearing, -rest))
             return
@@ -263,6 +286,18 @@ class Settlement(PayoutRuns):
             account.given_back = commission, vat
             self._give_back(account, "J26", given, at)
 
+    def _take_own(self, account: Account, amount: int) -> tuple[int, int]:
+        """What of an amount is the driver's own: captured above the bill, then due back."""
+        overpaid = min(amount, account.overpaid)
+        due = min(amount - overpaid, account.owed_back)
+        self._put_back(account, (-overpaid, -due))
+        return overpaid, due
+
+    def _put_back(self, account: Account, own: tuple[int, int]) -> None:
+        account.receivable -= own[0]
+        account.paid_back -= own[0]
+        account.owed_back += own[1]
+
     def _give_back(self, account: Account, kind: str, given: tuple[int, int], at: datetime) -> None:
         if account.judged.partner is not None:
             return  # Commission of a roaming session goes back with its credit CDR.
@@ -275,33 +310,77 @@ class Settlement(PayoutRuns):
         if payment is None:
             self.notes.append(f"dispute {data['dispute_id']} of an unknown payment")
             return
-        amount, fee, operator_id = minor(data["amount"]), minor(data["fee"]), payment.account.judged.operator_id
-        clearing = f"1110/{payment.provider}"
-        self.disputes[data["dispute_id"]] = payment, amount
-        owed, held = self._at_once(operator_id, payment.currency, -amount, at), f"2030/{operator_id}"
-        sides = ("1250", amount), (owed, amount), (clearing, -amount), (held, -amount)
+        dispute = self.disputes[data["dispute_id"]] = Dispute(payment, minor(data["amount"]))
+        self._hold(dispute, at)
+        fee = minor(data["fee"])
+        self.book.post(at, "J28", payment.currency, ("5040", fee), (f"1110/{payment.provider}", -fee))
+
+    def _hold(self, dispute: Dispute, at: datetime) -> None:
+        payment, amount = dispute.payment, dispute.amount
+        account, operator_id = payment.account, payment.account.judged.operator_id
+        dispute.own = min(amount, account.overpaid), 0
+        dispute.own = dispute.own[0], min(amount - dispute.own[0], account.owed_back)
+        account.set_aside += dispute.own[0]
+        account.owed_back -= dispute.own[1]
+        rest = amount - sum(dispute.own)
+        owed = self._at_once(operator_id, payment.currency, -rest, at)
+        sides = ("1250", amount), (owed, rest), (f"1110/{payment.provider}", -amount), (f"2030/{operator_id}", -rest)
         self.book.post(at, "J27", payment.currency, *sides)
-        self.book.post(at, "J28", payment.currency, ("5040", fee), (clearing, -fee))
 
     def _dispute_closed(self, at: datetime, data: Mapping[str, Any]) -> None:
-        if data["dispute_id"] not in self.disputes:
+        dispute = self.disputes.get(data["dispute_id"])
+        if dispute is None:
             self.notes.append(f"an answer to the unknown dispute {data['dispute_id']}")
             return
-        payment, amount = self.disputes.pop(data["dispute_id"])
-        account, held = payment.account, f"2030/{payment.account.judged.operator_id}"
-        if data["outcome"] == "WON":
-            owed = self._at_once(account.judged.operator_id, payment.currency, amount, at)
-            sides = (f"1110/{payment.provider}", amount), (held, amount), ("1250", -amount), (owed, -amount)
-            self.book.post(at, "J29", payment.currency, *sides)
+        before, dispute.outcome = dispute.outcome, data["outcome"]
+        if before == dispute.outcome:
             return
-        self.book.post(at, "J30", payment.currency, (held, amount), ("1250", -amount))
+        if dispute.outcome == "WON":
+            if before:
+                self._put_back(dispute.payment.account, dispute.taken)
+                self._book_lost(dispute, at, -1)
+            else:
+                self._free(dispute)
+            self._book_won(dispute, at)
+            return
+        if before:
+            self._hold(dispute, at)
+        self._free(dispute)
+        account = dispute.payment.account
+        dispute.taken = self._take_own(account, dispute.amount)
         billed, by_refunds, by_disputes = account.split, account.given_back, account.given_by_disputes
-        _, commission, vat = largest_remainder(amount, billed.weights) if billed.gross else (0, 0, 0)
-        given = (
+        rest = dispute.amount - sum(dispute.taken)
+        _, commission, vat = largest_remainder(rest, billed.weights) if billed.gross else (0, 0, 0)
+        dispute.given = (
             max(min(commission, billed.commission - by_refunds[0] - by_disputes[0]), 0),
             max(min(vat, billed.commission_vat - by_refunds[1] - by_disputes[1]), 0),
         )
-        account.given_by_disputes = by_disputes[0] + given[0], by_disputes[1] + given[1]
+        self._book_lost(dispute, at, 1)
+
+    def _free(self, dispute: Dispute) -> None:
+        dispute.payment.account.set_aside -= dispute.own[0]
+        dispute.payment.account.owed_back += dispute.own[1]
+
+    def _book_won(self, dispute: Dispute, at: datetime) -> None:
+        payment, amount, rest = dispute.payment, dispute.amount, dispute.amount - sum(dispute.own)
+        operator_id = payment.account.judged.operator_id
+        owed = self._at_once(operator_id, payment.currency, rest, at)
+        sides = (f"1110/{payment.provider}", amount), (f"2030/{operator_id}", rest), ("1250", -amount), (owed, -rest)
+        self.book.post(at, "J29", payment.currency, *sides)
+
+    def _book_lost(self, dispute: Dispute, at: datetime, sign: int) -> None:
+        payment, account, taken = dispute.payment, dispute.payment.account, dispute.taken
+        held, freed = sign * (dispute.amount - sum(dispute.own)), sign * (sum(taken) - sum(dispute.own))
+        operator_id, given = account.judged.operator_id, (sign * dispute.given[0], sign * dispute.given[1])
+        owed = self._at_once(operator_id, payment.currency, freed, at)
+        self.book.post(
+            at, "J30", payment.currency, (f"2030/{operator_id}", held), ("1250", -sign * dispute.amount),
+            (_receivable(account), sign * taken[0]), ("2080", sign * taken[1]), (owed, -freed),
+        )  # fmt: skip
+        account.given_by_disputes = (
+            account.given_by_disputes[0] + given[0],
+            account.given_by_disputes[1] + given[1],
+        )
         self._give_back(account, "J30", given, at)
 
     def _settled(self, at: datetime, data: Mapping[str, Any]) -> None:
