@@ -274,6 +274,25 @@ def _dispute(random: Random, head: Event, session_id: str, captured: datetime, a
         yield _event("payment.dispute_closed", dispute["dispute_id"], closed, close)
 
 
+def _second_thoughts(random: Random, events: Sequence[Event]) -> list[Event]:
+    """Refunds that did not reach the driver, disputes that are decided again, and a capture of what was missing."""
+    found: list[Event] = []
+    for event in events:
+        data, later = event["data"], timedelta(minutes=random.choice([0, 1, 2_000]))
+        at = datetime.fromisoformat(event["time"]) + later
+        head = {name: data.get(name) for name in ("payment_id", "session_id")}
+        if event["type"] == "payment.refunded" and random.random() < 0.3:
+            failure = head | {"refund_id": data["refund_id"], "failed_at": _iso(at), "reason": "account closed"}
+            found.append(_event("payment.refund_failed", data["refund_id"], at, failure))
+        if event["type"] == "payment.dispute_closed" and random.random() < 0.4:
+            again = data | {"outcome": random.choice(["WON", "LOST"]), "closed_at": _iso(at)}
+            found.append(_event("payment.dispute_closed", f"{data['dispute_id']}-2", at, again))
+        if event["type"] == "payment.captured" and random.random() < 0.2:
+            again = data | {"captured_at": _iso(at), "capture_id": "2"}
+            found.append(_event("payment.captured", f"{data['payment_id']}-2", at, again))
+    return found
+
+
 def _payout_answers(random: Random) -> Iterator[Event]:
     for operator_id, currency in CURRENCY.items():
         for day in range(DAYS):
@@ -297,6 +316,7 @@ def history(seed: int, sessions: int) -> list[Event]:
     events = [*catalogue(), *_payout_answers(random)]
     for number in range(sessions):
         events += _session(random, number)
+    events += _second_thoughts(Random(f"second thoughts {seed}"), events)
     random.shuffle(events)
     # One message is told again with other content.
     (partner,) = (event for event in events if event["id"] == "partner.registered:DE-ABC")
