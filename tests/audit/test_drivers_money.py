@@ -13,7 +13,18 @@ from domain.session.payment_facts import first_of_each
 from ledger.audit import verify
 from tests.support import aftermath
 from tests.support.engine import Engine
-from tests.support.events import captured, corrected, ended, event, money, operator, partner, started, tariff
+from tests.support.events import (
+    TOKEN,
+    captured,
+    corrected,
+    ended,
+    event,
+    money,
+    operator,
+    partner,
+    started,
+    tariff,
+)
 
 Event = dict[str, Any]
 
@@ -129,8 +140,7 @@ AMOUNTS = ("1.00", "3.03", "6.05", "12.10", "15.13")
 
 def _any(random: Random, session_id: str) -> Iterator[Event]:
     """A session with much that happens to its payments, often at one moment."""
-    roams = {"token": _TOKEN} if random.random() < 0.15 else {}
-    yield started(session_id, **roams)
+    yield started(session_id, token=TOKEN) if random.random() < 0.15 else started(session_id)
     if random.random() < 0.95:
         yield ended(session_id)
     for number in range(random.randrange(3, 12)):
@@ -155,9 +165,6 @@ def _any(random: Random, session_id: str) -> Iterator[Event]:
         if "refund_id" in data:
             data |= {"refund_id": name}
         yield made | {"id": f"{random.randrange(1_000)}:{number}:{session_id}", "subject": session_id, "data": data}
-
-
-_TOKEN = {"country_code": "DE", "party_id": "ABC", "uid": "U", "type": "RFID", "contract_id": "C"}
 
 
 @pytest.mark.parametrize("seed", [1, 2])

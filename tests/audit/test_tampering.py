@@ -72,6 +72,13 @@ _UNCORRECTED = """originator_id IN (
     AND convert_from(state, 'UTF8')::jsonb #>> '{data,tariff_id}' IN ('T-A', 'T-B', 'T-D')
 )"""
 
+# A booking whose key was not taken back.
+_STANDS = """NOT EXISTS (
+    SELECT FROM event_store.stored_events AS other
+    WHERE other.originator_id = stored_events.originator_id AND other.topic LIKE 'Retracted.%'
+      AND convert_from(other.state, 'UTF8')::jsonb #>> '{booking,key}' = body #>> '{booking,key}'
+)"""
+
 TAMPERING: dict[str, tuple[str, set[str]]] = {
     "an amount is doubled on both sides": (
         f"UPDATE book.posting SET amount_minor = amount_minor * 2 WHERE {_J01}",
@@ -226,6 +233,37 @@ TAMPERING: dict[str, tuple[str, set[str]]] = {
     "a refund is at somebody else's cost": (
         _event("payment.refunded", "data.borne_by", "'\"PLATFORM\"'", "body #>> '{data,borne_by}' = 'OPERATOR'"),
         {"refunds"},
+    ),
+    "a refund takes less of the driver's own money": (
+        _event(
+            "Booked.PaymentRefunded",
+            "booking",
+            """(body -> 'booking') || jsonb_build_object('from_overpaid', 0, 'by_platform',
+            (body #>> '{booking,by_platform}')::bigint + (body #>> '{booking,from_overpaid}')::bigint)""",
+            f"(body #>> '{{booking,from_overpaid}}')::bigint > 0 AND {_STANDS}",
+        ),
+        {"journal", "refunds"},
+    ),
+    "a refund that failed is said to have arrived": (
+        (
+            "UPDATE event_store.stored_events SET topic = 'payment.forgotten' WHERE "
+            + _one(
+                "event_store.stored_events",
+                "topic = 'payment.refund_failed' AND originator_id IN (SELECT originator_id "
+                "FROM event_store.stored_events WHERE topic = 'Booked.PaymentRefundFailed')",
+                "notification_id",
+            )
+        ),
+        {"refunds"},
+    ),
+    "a dispute holds what is the driver's own": (
+        _event(
+            "Booked.DisputeOpened",
+            "booking.drivers_own",
+            "'0'",
+            f"(body #>> '{{booking,drivers_own}}')::bigint > 0 AND {_STANDS}",
+        ),
+        {"journal", "disputes"},
     ),
     "a dispute was decided otherwise": (
         _event(

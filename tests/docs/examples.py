@@ -30,6 +30,7 @@ _TIME_FIELD = {
     "payment.captured": "captured_at",
     "payment.failed": "failed_at",
     "payment.refunded": "refunded_at",
+    "payment.refund_failed": "failed_at",
     "payment.disputed": "opened_at",
     "payment.dispute_closed": "closed_at",
     "payment.settled": "settled_at",

@@ -23,6 +23,7 @@ _MEANING = {
     "J16": "CDR invoiced",
     "J21": "CDR taken back",
     "J25": "refund",
+    "J25x": "overpayment refunded",
     "J26": "commission given back",
     "J27": "dispute opened",
     "J28": "dispute fee",

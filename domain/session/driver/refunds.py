@@ -1,12 +1,30 @@
 """Refunds: what went back to the driver, whose money it was, and what of it came back."""
 
 from collections.abc import Mapping
+from datetime import datetime
+from typing import TypedDict
 
 from domain.book.bookings import PaymentRefunded, PaymentRefundFailed
 from domain.session.driver.due import DriversMoney, Part
 from domain.session.driver.given_back import Commission, GivenBack
 from domain.session.driver.share import Share
 from domain.session.facts import Captured, RefundBearer, Refunded, RefundFailed
+from domain.session.scope import BookingHead
+
+
+class _RefundSays(TypedDict):
+    """What a refund says, and its failure, as the arguments of a booking."""
+
+    refund_id: str
+    payment_id: str
+    due_payment_id: str
+    provider: str
+    from_refunds_due: int
+    by_operator: int
+    by_platform: int
+    commission_back: int
+    commission_vat_back: int
+    from_overpaid: int
 
 
 class Refunds:
@@ -25,7 +43,8 @@ class Refunds:
         if fact.borne_by is RefundBearer.SHARED:
             back = self._given_back.for_refund(fact.amount - part.total)
         self._booked[fact.refund_id] = fact, part, back
-        self._book(PaymentRefunded, f"refund:{fact.source}:{fact.id}", fact, fact.refund_id)
+        head = self._head(f"refund:{fact.source}:{fact.id}", fact.at, fact)
+        self._share.book(PaymentRefunded(**head, **self._says(fact, part, back)))
 
     def fail(self, failure: RefundFailed) -> None:
         """Take in that a refund did not reach the driver: all that it moved goes back."""
@@ -33,31 +52,25 @@ class Refunds:
         self._money.put_back(part)
         if fact.borne_by is RefundBearer.SHARED:
             self._given_back.refund_failed(fact.amount - part.total, back)
-        self._book(PaymentRefundFailed, f"refund-failed:{failure.source}:{failure.id}", failure, fact.refund_id)
+        head = self._head(f"refund-failed:{failure.source}:{failure.id}", failure.at, fact)
+        self._share.book(PaymentRefundFailed(**head, **self._says(fact, part, back)))
 
-    def _book(
-        self,
-        booking: type[PaymentRefunded] | type[PaymentRefundFailed],
-        key: str,
-        at_time_of: Refunded | RefundFailed,
-        refund_id: str,
-    ) -> None:
-        fact, part, back = self._booked[refund_id]
+    def _head(self, key: str, at: datetime, fact: Refunded) -> BookingHead:
         by_platform = fact.borne_by is RefundBearer.PLATFORM
-        rest = fact.amount - part.total
         make_head = self._share.head_apart if by_platform else self._share.head_at_once
-        self._share.book(
-            booking(
-                **make_head(key, at_time_of.at, fact.currency),
-                refund_id=refund_id,
-                payment_id=fact.payment_id,
-                due_payment_id=part.due_payment_id,
-                provider=self._captures[fact.payment_id].provider,
-                from_refunds_due=part.due,
-                by_operator=0 if by_platform else rest,
-                by_platform=rest if by_platform else 0,
-                commission_back=back.net,
-                commission_vat_back=back.vat,
-                from_overpaid=part.overpaid,
-            )
-        )
+        return make_head(key, at, fact.currency)
+
+    def _says(self, fact: Refunded, part: Part, back: Commission) -> _RefundSays:
+        by_platform, rest = fact.borne_by is RefundBearer.PLATFORM, fact.amount - part.total
+        return {
+            "refund_id": fact.refund_id,
+            "payment_id": fact.payment_id,
+            "due_payment_id": part.due_payment_id,
+            "provider": self._captures[fact.payment_id].provider,
+            "from_refunds_due": part.due,
+            "by_operator": 0 if by_platform else rest,
+            "by_platform": rest if by_platform else 0,
+            "commission_back": back.net,
+            "commission_vat_back": back.vat,
+            "from_overpaid": part.overpaid,
+        }
