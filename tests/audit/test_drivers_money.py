@@ -18,7 +18,6 @@ from tests.support.events import (
     captured,
     corrected,
     ended,
-    event,
     money,
     operator,
     partner,
@@ -59,8 +58,7 @@ def _refund(amount: str, day: int = 3) -> Event:
 
 
 def _failed(day: int) -> Event:
-    data = {"refund_id": "R-1", "payment_id": "P-S-1", "session_id": "S-1", "failed_at": _at(day), "reason": "closed"}
-    return event("payment.refund_failed", "S-1", _at(day), data)
+    return aftermath.refund_failed("R-1", "S-1", _at(day))
 
 
 def _closed(day: int, outcome: str) -> Event:

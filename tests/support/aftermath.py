@@ -42,6 +42,12 @@ def refunded(refund_id: str, session_id: str, at: str, amount: dict[str, str], b
     return event("payment.refunded", session_id, at, data | {"refunded_at": at, "borne_by": borne_by}, refund_id)
 
 
+def refund_failed(refund_id: str, session_id: str, at: str) -> dict[str, Any]:
+    """A refund did not reach the driver."""
+    data = {"refund_id": refund_id, "payment_id": f"P-{session_id}", "session_id": session_id, "failed_at": at}
+    return event("payment.refund_failed", session_id, at, data | {"reason": "account closed"}, f"{refund_id}:failed")
+
+
 def disputed(
     dispute_id: str, session_id: str, at: str, amount: dict[str, str], fee: dict[str, str]
 ) -> dict[str, Any]:
