@@ -25,6 +25,7 @@ class FindingKind(StrEnum):
     CLOSING_WITHOUT_DISPUTE = "CLOSING_WITHOUT_DISPUTE"
     OPERATOR_NOT_KNOWN = "OPERATOR_NOT_KNOWN"
     FAILURE_AFTER_CAPTURE = "FAILURE_AFTER_CAPTURE"
+    PAYMENT_TOLD_OTHERWISE = "PAYMENT_TOLD_OTHERWISE"
     SHORTFALL = "SHORTFALL"
 
 
@@ -55,6 +56,9 @@ CURES: Mapping[FindingKind, str] = {
     ),
     FindingKind.FAILURE_AFTER_CAPTURE: (
         "Ask the provider whether the money was taken back, and send the payment.refunded or payment.disputed if so."
+    ),
+    FindingKind.PAYMENT_TOLD_OTHERWISE: (
+        "Ask the provider which is right; what happened besides the first needs an id of its own."
     ),
     FindingKind.SHORTFALL: "Ask the driver for the difference; the raised price stands once it is captured.",
 }

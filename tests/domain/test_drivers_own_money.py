@@ -4,6 +4,7 @@ The charge is 1200, split 1080 : 100 : 20 between share, commission and its VAT;
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -434,3 +435,14 @@ def test_what_an_operator_would_bear_is_found_while_none_is_known() -> None:
     facts: list[Fact] = [captured(), refunded("03 10:00", 400), disputed("04 10:00", 300)]
     assert found(decided(facts)) == [("OPERATOR_NOT_KNOWN", "P-1", 400), ("OPERATOR_NOT_KNOWN", "P-1", 300)]
     assert found(decided([*facts, *charged()])) == []
+
+
+def test_what_has_the_id_of_another_and_says_something_else_is_found() -> None:
+    refund, dispute = refunded("03 10:00", 400), disputed("04 10:00", 300)
+    first, part = captured("02 11:30", 100, capture_id="C-1"), captured("02 11:40", 100, capture_id="C-1")
+    refund_again, dispute_again = replace(refund, source="s"), replace(dispute, source="s")
+    assert found(paid(refund, dispute, first, refund_again, dispute_again, part)) == []
+    other = [replace(part, amount=70), replace(refund_again, amount=60), replace(dispute_again, amount=50)]
+    kind = "PAYMENT_TOLD_OTHERWISE"
+    assert found(paid(refund, dispute, first, *other)) == [(kind, "P-1", 70), (kind, "P-1", 60), (kind, "P-1", 50)]
+    assert found(paid(first, replace(part, amount=70))) == [(kind, "P-1", 70)]

@@ -43,6 +43,7 @@ class Astray:
         if self._payments.goes_back:
             yield from self._going_back(captured, may_act)
             yield from self._unknown()
+        yield from self._told_otherwise()
 
     def shortfall(self, since: datetime, currency: str, missing: int) -> Finding:
         """A price that was raised after the captures, of which something is missing."""
@@ -121,7 +122,23 @@ class Astray:
                 kind = FindingKind.CLOSING_WITHOUT_DISPUTE
                 yield self._of(kind, key, close, close.payment_id, f"{sentence}, and no such dispute is known")
 
-    def _money(self, kind: FindingKind, key: str, fact: Refunded | Disputed, sentence: str, amount: int) -> Finding:
+    def _told_otherwise(self) -> Iterator[Finding]:
+        """What has the id of something before it, and other content."""
+        first: dict[tuple[str, ...], tuple[object, ...]] = {}
+        payments = self._payments
+        told: list[Captured | Refunded | Disputed] = [*payments.captures, *payments.refunds, *payments.disputes]
+        for fact in sorted(told, key=in_order):
+            name, content = _said(fact)
+            if name and first.setdefault(name, content) != content:
+                key, sentence = (
+                    f"otherwise:{fact.source}:{fact.id}",
+                    f"{' '.join(name)} was told before, and otherwise",
+                )
+                yield self._money(FindingKind.PAYMENT_TOLD_OTHERWISE, key, fact, sentence, fact.amount)
+
+    def _money(
+        self, kind: FindingKind, key: str, fact: Captured | Refunded | Disputed, sentence: str, amount: int
+    ) -> Finding:
         return self._of(kind, key, fact, fact.payment_id, sentence, fact.currency, amount)
 
     def _of(
@@ -139,3 +156,14 @@ class Astray:
 
 def _last_of_each(closes: Iterable[DisputeClosed]) -> list[DisputeClosed]:
     return list({close.dispute_id: close for close in sorted(closes, key=in_order)}.values())
+
+
+def _said(fact: Captured | Refunded | Disputed) -> tuple[tuple[str, ...], tuple[object, ...]]:
+    """By which id a fact is known, () for none, and what it says that has to be the same each time."""
+    money = (fact.payment_id, fact.currency, fact.amount)
+    if isinstance(fact, Captured):
+        known = fact.capture_id is not None
+        return ("capture", fact.capture_id or "", fact.payment_id, fact.provider) if known else (), money
+    if isinstance(fact, Refunded):
+        return ("refund", fact.refund_id), (*money, fact.borne_by)
+    return ("dispute", fact.dispute_id), (*money, fact.fee)

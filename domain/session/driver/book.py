@@ -158,7 +158,8 @@ class _Walk:
 
     def _findings(self) -> Iterator[Finding]:
         payments, raised = self._payments, self._charged.raised
-        if raised is None and not payments.failures and not payments.goes_back:
+        told_once = len(payments.captures) == len(self._captures)
+        if told_once and raised is None and not payments.failures and not payments.goes_back:
             return
         astray = Astray(self._scope.operator_id, self._scope.session_id, self._captures, payments)
         yield from astray.findings(self._may_act)
