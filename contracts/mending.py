@@ -1,17 +1,17 @@
-"""Forms that other systems write and that are kept in one: RFC 3339 times of every form, IBANs with spaces.
+"""Forms that other systems write and that are kept in one: RFC 3339 times, IBANs with spaces, payout ids of banks.
 
 Only what was refused is looked at, so that the usual forms cost nothing. What is stored is the form that all read.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
 
 from contracts.refusal import UNION_FORMS
-from contracts.values import format_time
+from contracts.values import canonical_uuid, format_time
 
 # RFC 3339, section 5.6, with its note: small letters, and a space for the T. A second may be 60.
 _TIME = re.compile(
@@ -27,7 +27,7 @@ def mended(document: dict[str, Any], error: ValidationError) -> dict[str, Any] |
         value, location = each["input"], [step for step in each["loc"] if step not in UNION_FORMS]
         if not isinstance(value, str) or not location or len(value) > _MOST_CHARS:
             continue
-        better = _iban(value) if location[-1] == "iban" else _time(value)
+        better = _BY_NAME.get(location[-1], _time)(value)
         if better is not None and better != value:
             found = _replaced(found, location, better)
     return None if found is document else found
@@ -62,3 +62,7 @@ def _time(text: str) -> str | None:
 def _iban(text: str) -> str:
     """An IBAN as ISO 13616 has it electronically: without spaces, in capitals."""
     return "".join(text.split()).upper()
+
+
+# How fields of these names are put into the form that is kept; what else is text may be a time.
+_BY_NAME: dict[int | str, Callable[[str], str | None]] = {"iban": _iban, "payout_id": canonical_uuid}

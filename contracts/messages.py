@@ -22,7 +22,7 @@ class Kind(Enum):
     CATALOGUE = "a version of something published, or an order: what sessions are judged by"
     RECEIPT = "money that came to the bank; each of its items is a fact of the session it belongs to"
     CDR_ANSWER = "a fact of the session whose CDR its `cdr_id` names"
-    PAYOUT_ANSWER = "a fact of the payout that its `payout_id` names"
+    PAYOUT_FACT = "a fact of the payout that its `payout_id` names"
     STATUS = "the state of a charger: kept, and nothing follows from it"
 
     # A member is one object for ever; hashed as such it is found in a third of the time.
@@ -123,12 +123,13 @@ _CATALOGUE = Topic(
 _PAYMENTS = Topic("payments", _field("session_id"), "the session id; the provider for payment.settled")
 _ROAMING = Topic("roaming", _field("partner"), "the partner, as COUNTRY-PARTY")
 _PAYOUT_RESULTS = Topic("payout.results", _field("payout_id"), "the payout id")
+_DECISIONS = Topic("decisions", _field("payout_id"), "what is decided about: the payout id")
 
 _SESSION_FACT = MessageType(Kind.SESSION_FACT, _SESSIONS)
 _PAYMENT_FACT = MessageType(Kind.SESSION_FACT, _PAYMENTS)
 _OPERATOR = MessageType(Kind.CATALOGUE, _CATALOGUE, stream=_operator_stream)
 _CDR_ANSWER = MessageType(Kind.CDR_ANSWER, _ROAMING)
-_PAYOUT_ANSWER = MessageType(Kind.PAYOUT_ANSWER, _PAYOUT_RESULTS)
+_PAYOUT_ANSWER = MessageType(Kind.PAYOUT_FACT, _PAYOUT_RESULTS)
 
 # The names of streams are part of what is stored: they never change.
 MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
@@ -180,6 +181,7 @@ MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
         "payout.paid": _PAYOUT_ANSWER,
         "payout.failed": _PAYOUT_ANSWER,
         "payout.returned": _PAYOUT_ANSWER,
+        "payout.retried": MessageType(Kind.PAYOUT_FACT, _DECISIONS),
     }
 )
 

@@ -1,14 +1,15 @@
-"""Events of payments, roaming partners' answers and the payout processor's results."""
+"""Events of payments, roaming partners' answers, the payout processor's results and what people decide of payouts."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import StringConstraints, model_validator
+from pydantic import model_validator
 
 from contracts.amounts import Money, PositiveMoney, UnsignedMoney, check_same_currency
 from contracts.envelope import Event
-from contracts.values import AtLeastOne, Identifier, Partner, Text, Time, Wire
+from contracts.values import AtLeastOne, Identifier, Partner, PayoutId, Reason, Text, Time, Wire
 
-ReasonCode = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+# An ISO 20022 external reason code; what else a bank writes is kept, and told.
+ReasonCode = Reason
 
 
 class PaymentCapturedData(Wire):
@@ -134,15 +135,25 @@ class InvoicePaidData(Wire):
 class PayoutProgressData(Wire):
     """The payout processor took or executed a payout."""
 
-    payout_id: Identifier
+    payout_id: PayoutId
     at: Time
     bank_reference: Text | None = None
 
 
 class PayoutRefusedData(PayoutProgressData):
-    """A payout failed or came back, with the ISO 20022 external reason code."""
+    """A payout failed or came back, with the ISO 20022 external reason code; `amount` is what came back, if less."""
 
     reason: ReasonCode
+    amount: PositiveMoney | None = None
+
+
+class PayoutRetriedData(Wire):
+    """A person has a payout that came to nothing go out again."""
+
+    payout_id: PayoutId
+    at: Time
+    reason: Reason
+    by: Reason
 
 
 class PaymentCaptured(Event):
@@ -220,3 +231,10 @@ class PayoutRefused(Event):
 
     type: Literal["payout.failed", "payout.returned"]
     data: PayoutRefusedData
+
+
+class PayoutRetried(Event):
+    """`payout.retried`."""
+
+    type: Literal["payout.retried"]
+    data: PayoutRetriedData

@@ -182,11 +182,38 @@ def _known_zone(name: str) -> str:
     return name
 
 
+# A UUID without hyphens or with capitals, as banks hand it back. What is kept has hyphens and small letters.
+_OTHER_UUID = re.compile(
+    r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
+)
+
+
+def canonical_uuid(text: str) -> str:
+    """A UUID with hyphens and in small letters; any other text as it is."""
+    if _OTHER_UUID.fullmatch(text) is None:
+        return text
+    digits = text.replace("-", "").lower()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def _kept_uuid(text: str) -> str:
+    if canonical_uuid(text) != text:
+        raise bad_value("must be a UUID with hyphens and in small letters")
+    return text
+
+
 # Sequences arrive as JSON arrays, which strict mode would not take for a tuple.
 Many = Annotated[tuple[T, ...], Field(strict=False)]
 AtLeastOne = Annotated[tuple[T, ...], Field(strict=False, min_length=1)]
 
 Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER_PATTERN)]
+# In whichever form it comes (`contracts.mending`), the one that we gave it is kept.
+PayoutId = Annotated[
+    str,
+    StringConstraints(pattern=IDENTIFIER_PATTERN),
+    AfterValidator(_kept_uuid),
+    WithJsonSchema({"type": "string", "pattern": IDENTIFIER_PATTERN}),
+]
 Attribute = Annotated[str, StringConstraints(pattern=ATTRIBUTE_PATTERN)]
 Country = Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN)]
 OcpiCountry = Annotated[str, StringConstraints(pattern=OCPI_COUNTRY_PATTERN)]

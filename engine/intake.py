@@ -22,7 +22,7 @@ from domain.tariff.events import warned
 from engine.errors import PartitionLost
 from engine.follow_up import FollowUp
 from engine.judging import judge_and_refuse
-from engine.payouts import take_payout_answers
+from engine.payouts import take_payout_facts
 from engine.ports import Claim, Record
 from engine.receipts import take_receipts
 from engine.said_again import Doubt, said_again
@@ -57,7 +57,7 @@ class Batch:
     sessions: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
     receipts: list[Message] = field(default_factory=list)
     cdr_answers: list[Message] = field(default_factory=list)
-    payout_answers: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
+    payout_facts: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
     statuses: list[Message] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     tallies: dict[Partition, Tally] = field(default_factory=lambda: defaultdict(Tally))
@@ -74,7 +74,7 @@ PLACES: dict[Kind, Callable[[Batch, Message], None]] = {
     Kind.CATALOGUE: lambda batch, message: batch.catalogue.append(message),
     Kind.RECEIPT: lambda batch, message: batch.receipts.append(message),
     Kind.CDR_ANSWER: lambda batch, message: batch.cdr_answers.append(message),
-    Kind.PAYOUT_ANSWER: lambda batch, message: batch.payout_answers[message.data["payout_id"]].append(message),
+    Kind.PAYOUT_FACT: lambda batch, message: batch.payout_facts[message.data["payout_id"]].append(message),
     Kind.STATUS: lambda batch, message: batch.statuses.append(message),
 }
 
@@ -205,7 +205,8 @@ class Intake:
         again = self._publish(cursor, batch, work)
         again |= self._take_receipts(cursor, batch, work)
         again |= self._take_sessions(cursor, batch, work)
-        take_payout_answers(cursor, work, {key: _facts(found) for key, found in batch.payout_answers.items()})
+        told = {payout_id: _facts(found) for payout_id, found in batch.payout_facts.items()}
+        take_payout_facts(cursor, work, told, self._known.catalogue)
         return again
 
     def _publish(self, cursor: Any, batch: Batch, work: Work) -> bool:

@@ -1,4 +1,4 @@
-"""Payouts as stored: answers of the payout processor taken in, and the runs of operators fired and written."""
+"""Payouts as stored: what is said of them is taken in, and the runs of operators are fired and written."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -6,7 +6,7 @@ from datetime import date, datetime
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.book.bookings import Booking, ReserveReleased
+from domain.book.bookings import Booking, PaidTwice, ReserveReleased
 from domain.book.findings import FindingEnded, FindingOpened
 from domain.book.release import Release
 from domain.book.standing import Booked, Retracted
@@ -14,17 +14,19 @@ from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.parties import Operator
 from domain.catalogue.versions import Versions
 from domain.fact import RecordedFact
+from domain.payout.answers import parse_payout_fact
 from domain.payout.payout import (
     Payout,
     PayoutCreated,
     PayoutDecision,
+    PayoutKey,
     PayoutStatus,
     PayoutStatusChanged,
-    parse_answer,
+    count_twice,
     payout_stream,
     take_answers,
 )
-from domain.payout.run import OperatorDesk, fire_runs, last_closed, reserve_release
+from domain.payout.run import OperatorDesk, fire_runs, last_closed, owed_at_once, reserve_release
 from engine.work import Stream, Work
 from ledger.book.lines import payable_lines
 from ledger.events.codec import decode
@@ -72,22 +74,59 @@ def load_payouts(cursor: Cursor[TupleRow], payout_ids: Iterable[str]) -> dict[st
         for each in events:
             event = decode(each.topic, each.state)
             if isinstance(event, RecordedFact):
-                payout.learn(parse_answer(event.type, event.data, event.source, event.id))
+                payout.learn(parse_payout_fact(event.type, event.data, event.source, event.id))
             else:
                 payout.evolve(event)
             payout.version = each.version
     return payouts
 
 
-def take_payout_answers(cursor: Cursor[TupleRow], work: Work, answers: Mapping[str, Sequence[RecordedFact]]) -> None:
-    """Store answers in their payouts' streams and book what they mean; those to a payout not yet made wait there."""
-    payouts = load_payouts(cursor, answers)
+def take_payout_facts(
+    cursor: Cursor[TupleRow], work: Work, facts: Mapping[str, Sequence[RecordedFact]], catalogue: Catalogue
+) -> None:
+    """Store facts in their payouts' streams and book what they mean; those of a payout not yet made wait there."""
+    payouts = load_payouts(cursor, facts)
+    decided: list[tuple[Payout, list[PayoutDecision]]] = []
     for payout_id, payout in payouts.items():
         stream = work.stream(payout_stream(payout_id), payout)
-        for fact in answers[payout_id]:
+        for fact in facts[payout_id]:
             stream.append(fact)
-            payout.learn(parse_answer(fact.type, fact.data, fact.source, fact.id))
-        _write_decisions(cursor, stream, payout, take_answers(payout), None)
+            payout.learn(parse_payout_fact(fact.type, fact.data, fact.source, fact.id))
+        decided.append((payout, take_answers(payout)))
+    for attempts in _attempts(cursor, payouts):
+        decided += count_twice(attempts)
+    for payout, decisions in decided:
+        versions = catalogue.operators.get(payout.created.operator_id) if payout.created else None
+        _write_decisions(cursor, work.stream(payout_stream(payout.payout_id), payout), payout, decisions, versions)
+
+
+def _attempts(cursor: Cursor[TupleRow], payouts: dict[str, Payout]) -> list[list[Payout]]:
+    """All attempts of those payouts of which there are several, the first one first; what is not there is loaded.
+
+    Two transactions that come to the attempts of one payout from both ends are told apart by the database, and one of
+    them tries again.
+    """
+    _load_missing(cursor, payouts, (key for payout in payouts.values() for key in _earlier(payout)))
+    while _load_missing(cursor, payouts, (each.superseded_by for each in payouts.values() if each.superseded_by)):
+        pass
+    ends = [each for each in payouts.values() if each.created and each.created.attempt > 1 and not each.superseded_by]
+    return [[*(payouts[key] for key in _earlier(last)), last] for last in ends]
+
+
+def _load_missing(cursor: Cursor[TupleRow], payouts: dict[str, Payout], wanted: Iterable[str]) -> bool:
+    """Load payouts that are not there yet; whether there were any."""
+    missing = set(wanted) - payouts.keys()
+    payouts |= load_payouts(cursor, missing)
+    return bool(missing)
+
+
+def _earlier(payout: Payout) -> list[str]:
+    """The ids of the attempts before a payout, the first one first."""
+    made = payout.created
+    if made is None:
+        return []
+    keys = (PayoutKey(made.operator_id, made.currency, made.business_date, n) for n in range(1, made.attempt))
+    return [key.payout_id for key in keys]
 
 
 def fire_operator_runs(
@@ -97,13 +136,17 @@ def fire_operator_runs(
     row = cursor.execute(_LOCK_RUN, (operator_id,)).fetchone()
     closed = row[0] if row and row[0] != _NEVER else None
     open_ids = [found[0] for found in cursor.execute(_OPEN_PAYOUTS, (operator_id,)).fetchall()]
-    opened = load_payouts(cursor, open_ids).values()
+    opened = load_payouts(cursor, open_ids)
+    # Those that an older engine left otherwise than their answers have it.
+    for payout in opened.values():
+        if changed := take_answers(payout):
+            _write_decisions(cursor, work.stream(payout_stream(payout.payout_id), payout), payout, changed, versions)
     desk = OperatorDesk(
         operator_id,
         closed,
         payable_lines(cursor, operator_id),
-        held=[payout for payout in opened if payout.holds_reserve],
-        failed=[payout for payout in opened if payout.failed],
+        held=[payout for payout in opened.values() if payout.holds_reserve],
+        failed=_to_be_paid_again(cursor, opened),
     )
 
     def known(payout_id: str) -> Payout:
@@ -116,6 +159,14 @@ def fire_operator_runs(
     if made.closed_through is not None and made.closed_through != closed:
         cursor.execute(_CLOSE_RUN, (made.closed_through, operator_id))
     return len(made.paid_lines)
+
+
+def _to_be_paid_again(cursor: Cursor[TupleRow], opened: Mapping[str, Payout]) -> list[Payout]:
+    """The payouts that came to nothing, without those of which an earlier attempt turned out to be paid."""
+    failed = [payout for payout in opened.values() if payout.failed]
+    known = dict(opened)
+    _load_missing(cursor, known, (key for payout in failed for key in _earlier(payout)))
+    return [payout for payout in failed if not any(known[key].is_out for key in _earlier(payout))]
 
 
 def _write_decisions(
@@ -142,7 +193,15 @@ def _write_decisions(
 
 
 def _release(booking: Booking, created: PayoutCreated | None, versions: Versions[Operator] | None) -> Release | None:
-    """A reserve that is given back is a payable line again, on the day its run comes round (J32)."""
-    if not isinstance(booking, ReserveReleased) or created is None or versions is None:
+    """When a payable line of a payout's own is released, and the business date from which a run takes it.
+
+    A reserve that is given back (J32) is payable on the day its run comes round, what was paid twice (J40x) is owed
+    at once; what a run booked is paid with it.
+    """
+    if created is None or versions is None:
         return None
-    return reserve_release(created, versions, booking.effective_at)
+    if isinstance(booking, ReserveReleased):
+        return reserve_release(created, versions, booking.effective_at)
+    if isinstance(booking, PaidTwice):
+        return owed_at_once(created, versions, booking.effective_at)
+    return None

@@ -44,6 +44,6 @@ def _stream(message: Message) -> UUID | None:
     kind = _kind(message)
     if kind is Kind.SESSION_FACT:
         return session_stream(message.data["session_id"])
-    if kind is Kind.PAYOUT_ANSWER:
+    if kind is Kind.PAYOUT_FACT:
         return payout_stream(message.data["payout_id"])
     return None if kind is Kind.CDR_ANSWER else stream_of(message.type, message.data)

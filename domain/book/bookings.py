@@ -254,7 +254,7 @@ class PayoutInitiated(Booking):
 
 @named_value
 class PayoutReissued(Booking):
-    """A failed or returned payout was handed off again to another account: J40."""
+    """A failed or returned payout was handed off again: J40."""
 
     amount: int
 
@@ -276,5 +276,19 @@ class PayoutFailed(Booking):
 @named_value
 class PayoutReturned(Booking):
     """A payout came back after execution: J39."""
+
+    amount: int
+
+
+@named_value
+class ReturnCharged(Booking):
+    """Less came back than was sent: J37b for what banks kept of it."""
+
+    amount: int
+
+
+@named_value
+class PaidTwice(Booking):
+    """An earlier attempt turned out to be paid beside a later one: J40x, the operator owes it."""
 
     amount: int

@@ -17,6 +17,7 @@ from domain.book.bookings import (
     DisputeOpened,
     DisputeWon,
     InvoicePaid,
+    PaidTwice,
     PaymentCaptured,
     PaymentRefunded,
     PaymentRefundFailed,
@@ -30,6 +31,7 @@ from domain.book.bookings import (
     PspFeeRecharged,
     ReserveHeld,
     ReserveReleased,
+    ReturnCharged,
     SessionRated,
     SessionReRated,
     SettlementReceived,
@@ -46,6 +48,7 @@ PSP_FEE_RECHARGE = "4050"
 PSP_FEES = "5010"
 DISPUTE_FEES = "5040"
 ADJUSTMENTS = "5060"
+BANK_CHARGES = "5090"
 
 Leg: TypeAlias = tuple[str, int]
 Draft: TypeAlias = tuple[str, list[Leg]]
@@ -247,6 +250,14 @@ def _payout_returned(b: PayoutReturned) -> list[Draft]:
     return [("J39", [(BANK, b.amount), (_to_be_fixed(b), -b.amount)])]
 
 
+def _return_charged(b: ReturnCharged) -> list[Draft]:
+    return [("J37b", [(BANK_CHARGES, b.amount), (BANK, -b.amount)])]
+
+
+def _paid_twice(b: PaidTwice) -> list[Draft]:
+    return [("J40x", [(available(b), b.amount), (_to_be_fixed(b), -b.amount)])]
+
+
 POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
     SessionRated: _rated,
     SessionReRated: _re_rated,
@@ -273,6 +284,8 @@ POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
     PayoutSettled: _payout_settled,
     PayoutFailed: _payout_failed,
     PayoutReturned: _payout_returned,
+    ReturnCharged: _return_charged,
+    PaidTwice: _paid_twice,
 }
 
 

@@ -1,6 +1,6 @@
 """The payout aggregate: handed off to the bank once, then answered; a failed one is paid again as a new attempt."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -9,6 +9,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from domain.book.bookings import (
     Booking,
+    PaidTwice,
     PayoutFailed,
     PayoutInitiated,
     PayoutReissued,
@@ -16,16 +17,25 @@ from domain.book.bookings import (
     PayoutSettled,
     ReserveHeld,
     ReserveReleased,
+    ReturnCharged,
 )
 from domain.book.findings import FindingChange, FindingEnded, FindingOpened, OpenFindings
 from domain.book.standing import BookChange, Booked, Retracted, Standing
-from domain.calendar import instant
-from domain.fact import Fact, in_order
-from domain.values import named_value, value
+from domain.payout.answers import (
+    BankWord,
+    PayoutAnswered,
+    PayoutFact,
+    PayoutRetried,
+    is_of_the_account,
+    word_of,
+)
+from domain.values import value
 
-RESERVE_KEY, RESERVE_RELEASE_KEY = "reserve", "reserve-release"
+RESERVE_KEY, RESERVE_RELEASE_KEY, PAID_TWICE_KEY = "reserve", "reserve-release", "paid-twice"
 # The bookings that the bank's answers decide; what the run booked stands whatever the bank says.
-BANK_KEYS = ("settled", "failed", "returned")
+BANK_KEYS = ("settled", "failed", "returned", "return-charge")
+# So many attempts are made by themselves where the account is not to blame; then somebody has to look.
+AUTOMATIC_ATTEMPTS = 3
 
 
 class PayoutStatus(StrEnum):
@@ -36,26 +46,6 @@ class PayoutStatus(StrEnum):
     PAID = "PAID"
     FAILED = "FAILED"
     RETURNED = "RETURNED"
-
-
-class PayoutAnswer(StrEnum):
-    """What a payout processor says of a payout: the last word of the type of its message."""
-
-    ACCEPTED = "accepted"
-    PAID = "paid"
-    FAILED = "failed"
-    RETURNED = "returned"
-
-
-# The status after an answer; where there is none, the answer is no news. A return implies that the payout was paid
-# before it, a failure after it was paid is a return, and of what came back nothing more is taken.
-_NEXT_STATUS = {
-    (PayoutStatus.IN_TRANSIT, PayoutAnswer.PAID): PayoutStatus.PAID,
-    (PayoutStatus.IN_TRANSIT, PayoutAnswer.FAILED): PayoutStatus.FAILED,
-    (PayoutStatus.IN_TRANSIT, PayoutAnswer.RETURNED): PayoutStatus.RETURNED,
-    (PayoutStatus.PAID, PayoutAnswer.FAILED): PayoutStatus.RETURNED,
-    (PayoutStatus.PAID, PayoutAnswer.RETURNED): PayoutStatus.RETURNED,
-}
 
 
 @value
@@ -90,20 +80,6 @@ def stream_name(payout_id: str) -> str:
 def payout_stream(payout_id: str) -> UUID:
     """The id of a payout's event stream."""
     return uuid5(NAMESPACE_URL, f"wattledger:stream:{stream_name(payout_id)}")
-
-
-@named_value
-class PayoutAnswered(Fact):
-    """`payout.accepted`, `payout.paid`, `payout.failed` or `payout.returned`."""
-
-    answer: PayoutAnswer
-    reason: str | None
-
-
-def parse_answer(type_: str, data: Mapping[str, Any], source: str, id_: str) -> PayoutAnswered:
-    """The answer a payout processor's message states."""
-    answer = PayoutAnswer(type_.rpartition(".")[2])
-    return PayoutAnswered(at=instant(data["at"]), source=source, id=id_, answer=answer, reason=data.get("reason"))
 
 
 @value
@@ -146,11 +122,15 @@ class PayoutStatusChanged:
 
 @value
 class PayoutSuperseded:
-    """A failed or returned payout was paid again by another attempt; at most one attempt is alive (P18)."""
+    """A failed or returned payout was paid again by another attempt; at most one attempt is alive (P18).
+
+    `at` is when the run fired that made it; None in what was stored before that was kept.
+    """
 
     payout_id: str
     operator_id: str
     by: str
+    at: datetime | None = None
 
 
 PayoutDecision: TypeAlias = PayoutCreated | PayoutStatusChanged | PayoutSuperseded | BookChange | FindingChange
@@ -158,21 +138,29 @@ PayoutDecision: TypeAlias = PayoutCreated | PayoutStatusChanged | PayoutSupersed
 
 @dataclass(slots=True)
 class Payout:
-    """The state of a payout: how it was created, what was answered, what stands on the book, what was found."""
+    """The state of a payout: how it was created, what was said of it, what stands on the book, what was found.
+
+    `superseded_by` is the next attempt, once there is one.
+    """
 
     payout_id: str
     version: int = 0
     created: PayoutCreated | None = None
     answers: list[PayoutAnswered] = field(default_factory=list)
+    retries: list[PayoutRetried] = field(default_factory=list)
     status: PayoutStatus | None = None
     status_at: datetime | None = None
-    superseded: bool = False
+    reason: str | None = None
+    superseded_by: str = ""
     standing: Standing = field(default_factory=Standing)
     findings: OpenFindings = field(default_factory=OpenFindings)
 
-    def learn(self, fact: PayoutAnswered) -> None:
-        """Take in an answer."""
-        self.answers.append(fact)
+    def learn(self, fact: PayoutFact) -> None:
+        """Take in an answer, or a person's decision."""
+        if isinstance(fact, PayoutRetried):
+            self.retries.append(fact)
+        else:
+            self.answers.append(fact)
 
     def evolve(self, decision: PayoutDecision) -> None:
         """Fold a decision into the state."""
@@ -180,13 +168,32 @@ class Payout:
 
     @property
     def failed(self) -> bool:
-        """Whether the money is back and waits for another account (2060)."""
-        return self.status in (PayoutStatus.FAILED, PayoutStatus.RETURNED) and not self.superseded
+        """Whether the money is back and waits to be paid again (2060)."""
+        return self.status in (PayoutStatus.FAILED, PayoutStatus.RETURNED) and not self.superseded_by
+
+    @property
+    def is_out(self) -> bool:
+        """Whether the money left, or is on its way."""
+        return self.status in (PayoutStatus.IN_TRANSIT, PayoutStatus.PAID)
 
     @property
     def holds_reserve(self) -> bool:
         """Whether the reserve it took is still to be given back."""
         return RESERVE_KEY in self.standing and RESERVE_RELEASE_KEY not in self.standing
+
+    def goes_again(self, at: datetime, account: Mapping[str, str]) -> bool:
+        """Whether a run that fires at a moment pays it again, to the account that its operator has by then.
+
+        One that came back, or failed for its account, waits for another account; one that failed for another reason
+        is tried again, three attempts at most. A person may have either tried again.
+        """
+        if not self.failed or self.created is None or self.status_at is None or self.status_at >= at:
+            return False
+        if any(self.status_at <= retried.at < at for retried in self.retries):
+            return True
+        if self.status is PayoutStatus.RETURNED or is_of_the_account(self.reason):
+            return account != self.created.bank_account
+        return self.created.attempt < AUTOMATIC_ATTEMPTS
 
 
 def _on_created(payout: Payout, event: PayoutCreated) -> None:
@@ -194,11 +201,11 @@ def _on_created(payout: Payout, event: PayoutCreated) -> None:
 
 
 def _on_status_changed(payout: Payout, event: PayoutStatusChanged) -> None:
-    payout.status, payout.status_at = event.status, event.at
+    payout.status, payout.status_at, payout.reason = event.status, event.at, event.reason
 
 
-def _on_superseded(payout: Payout, _: PayoutSuperseded) -> None:
-    payout.superseded = True
+def _on_superseded(payout: Payout, event: PayoutSuperseded) -> None:
+    payout.superseded_by = event.by
 
 
 def _on_book_change(payout: Payout, change: BookChange) -> None:
@@ -269,38 +276,71 @@ def take_answers(payout: Payout) -> list[PayoutDecision]:
     created = payout.created
     if created is None or created.status == PayoutStatus.AWAITING_APPROVAL:
         return []
-    status, at, reason, wanted = _outcome(created, payout.answers)
-    decisions: list[PayoutDecision] = [*payout.standing.towards(wanted, among=BANK_KEYS)]
-    if (status, at) != (payout.status, payout.status_at):
+    word = word_of(payout.answers, created.fired_at)
+    status, at = _status(created, word)
+    decisions: list[PayoutDecision] = [*payout.standing.towards(_booked_by_bank(created, word), among=BANK_KEYS)]
+    reason = None if status is PayoutStatus.PAID else word.reason
+    if (status, at, reason) != (payout.status, payout.status_at, payout.reason):
         decisions.append(PayoutStatusChanged(payout.payout_id, created.operator_id, status, at, reason))
     return _folded(payout, decisions)
 
 
-def _outcome(
-    created: PayoutCreated, answers: list[PayoutAnswered]
-) -> tuple[PayoutStatus, datetime, str | None, list[Booking]]:
-    """Status, since when and why, and what the bank's answers should have on the book."""
-    status, at = PayoutStatus.IN_TRANSIT, created.fired_at
-    reason: str | None = None
+def _status(created: PayoutCreated, word: BankWord) -> tuple[PayoutStatus, datetime]:
+    """Where the bank's word leaves a payout, and since when."""
+    if word.returned_at is not None:
+        return PayoutStatus.RETURNED, word.returned_at
+    if word.settled_at is not None:
+        return PayoutStatus.PAID, word.settled_at
+    if word.failed_at is not None:
+        return PayoutStatus.FAILED, word.failed_at
+    return PayoutStatus.IN_TRANSIT, created.fired_at
+
+
+def _booked_by_bank(created: PayoutCreated, word: BankWord) -> list[Booking]:
+    """What the bank's word should have on the book: J36, J38, J39, and J37b for what did not come back."""
     wanted: list[Booking] = []
-    for answer in sorted(answers, key=in_order):
-        following = _NEXT_STATUS.get((status, answer.answer))
-        if following is None:
-            continue
-        if status == PayoutStatus.IN_TRANSIT and following != PayoutStatus.FAILED:
-            wanted.append(PayoutSettled(**_head(created, "settled", answer.at), amount=created.amount))
-        if following == PayoutStatus.RETURNED:
-            wanted.append(PayoutReturned(**_head(created, "returned", answer.at), amount=created.amount))
-        elif following == PayoutStatus.FAILED:
-            wanted.append(PayoutFailed(**_head(created, "failed", answer.at), amount=created.amount))
-        status, at, reason = following, answer.at, answer.reason
-    return status, at, reason, wanted
+    if word.settled_at is not None:
+        wanted.append(PayoutSettled(**_head(created, "settled", word.settled_at), amount=created.amount))
+    elif word.failed_at is not None:
+        wanted.append(PayoutFailed(**_head(created, "failed", word.failed_at), amount=created.amount))
+    if word.returned_at is not None:
+        wanted.append(PayoutReturned(**_head(created, "returned", word.returned_at), amount=created.amount))
+        charges = _kept_by_banks(created, word)
+        if charges:
+            wanted.append(ReturnCharged(**_head(created, "return-charge", word.returned_at), amount=charges))
+    return wanted
 
 
-def supersede(payout: Payout, by: str) -> list[PayoutDecision]:
+def _kept_by_banks(created: PayoutCreated, word: BankWord) -> int:
+    """What banks kept of a return, in minor units; nothing where more is said to be back than was sent."""
+    amount, currency = word.came_back or (created.amount, created.currency)
+    return max(0, created.amount - amount) if currency == created.currency else 0
+
+
+def count_twice(attempts: Sequence[Payout]) -> list[tuple[Payout, list[PayoutDecision]]]:
+    """What the attempts of one payout, the first one first, decide about each other once answers changed any.
+
+    An attempt that was paid, while the money of a later one is on its way or arrived as well, is owed by the operator
+    (J40x), from the moment at which both were out.
+    """
+    decided = []
+    for number, attempt in enumerate(attempts):
+        later = [each.created.fired_at for each in attempts[number + 1 :] if each.is_out and each.created]
+        wanted: list[Booking] = []
+        if later and attempt.status is PayoutStatus.PAID and attempt.created and attempt.status_at:
+            head = _head(attempt.created, PAID_TWICE_KEY, max(attempt.status_at, min(later)))
+            amount = attempt.created.amount
+            wanted.append(PaidTwice(**head, share=PAID_TWICE_KEY, matured=True, amount=amount))
+        changes = [*attempt.standing.towards(wanted, among=(PAID_TWICE_KEY,))]
+        if changes:
+            decided.append((attempt, _folded(attempt, [*changes])))
+    return decided
+
+
+def supersede(payout: Payout, by: str, at: datetime) -> list[PayoutDecision]:
     """Note that another attempt pays this payout's lines."""
     created = payout.created
-    return _folded(payout, [PayoutSuperseded(payout.payout_id, created.operator_id if created else "", by)])
+    return _folded(payout, [PayoutSuperseded(payout.payout_id, created.operator_id if created else "", by, at)])
 
 
 def release_reserve(payout: Payout, at: datetime) -> list[PayoutDecision]:

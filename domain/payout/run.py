@@ -175,13 +175,13 @@ class _Runs:
             )
 
     def _pay_again(self, payout: Payout, at: datetime, operator: Operator) -> None:
-        """Repeat a failed payout at the first run after the operator has another bank account (P18)."""
+        """Repeat a payout that came to nothing, at the first run after what it waits for (P18)."""
         created = _created(payout)
-        if payout.status_at is None or payout.status_at >= at or operator.bank_account == created.bank_account:
+        if not payout.goes_again(at, operator.bank_account):
             return
         self.failed.remove(payout)
         key = PayoutKey(created.operator_id, created.currency, created.business_date, created.attempt + 1)
-        self._note(payout, supersede(payout, key.payout_id))
+        self._note(payout, supersede(payout, key.payout_id, at))
         self._create(key, created.amount, 0, at, operator, created.entry_ids, reissue_of=created.payout_id)
 
     def _pay(self, lines: list[Line], currency: str, day: date, at: datetime, operator: Operator) -> None:
@@ -251,6 +251,13 @@ def _created(payout: Payout) -> PayoutCreated:
 def reserve_release(created: PayoutCreated, versions: Versions[Operator], at: datetime) -> Release:
     """The release of a reserve that was given back at a moment: payable on the day its run comes round (P8)."""
     return Release(at, release_day(created, versions), at)
+
+
+def owed_at_once(created: PayoutCreated, versions: Versions[Operator], at: datetime) -> Release:
+    """The release of what an operator owes from a moment on: the run of that business date takes it off (J40x)."""
+    operator = versions.at(at)
+    day = business_date(at, operator.time_zone, operator.payout.cutoff) if operator else created.business_date
+    return Release(at, day, at)
 
 
 def release_day(created: PayoutCreated, versions: Versions[Operator]) -> date:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import psycopg
 
-from ledger.audit import history, payouts, sums
+from ledger.audit import history, payout_answers, payouts, sums
 from ledger.audit.bank_files import check_bank_files
 from ledger.audit.catalogue import read_catalogue
 from ledger.audit.cdrs import check_chain
@@ -51,6 +51,8 @@ SENTENCES: dict[str, str] = {
     "cdrs": "CDRs are numbered from 1, one stands at a time, and the last says what the session cost.",
     "payouts": "Every payout has the ids of its key and the book that the bank's answers ask for.",
     "payout_sums": "Every payout is the sum of the entries it pays, and no entry is paid by two.",
+    "attempts": "Only what came to nothing was paid again: to another account, three times by itself, or as decided.",
+    "paid_twice": "What several attempts of one payout paid is owed by its operator.",
     "in_transit": "What was handed off to the bank is each payout's amount, and is in transit whole or not at all.",
     "payable_lines": "The lines that payouts pay are what entries changed, marked with the payout that names them.",
     "bank_files": "Every bank file pays exactly the payouts it was made of, to the accounts they were made for.",
@@ -66,6 +68,8 @@ SNAPSHOT_CHECKS: dict[str, Callable[[Snapshot, Tally], None]] = {
     "trial_balance": sums.check_trial_balance,
     "streams": sums.check_versions,
     "payout_sums": payouts.check_sums,
+    "attempts": payout_answers.check_tried_again,
+    "paid_twice": payout_answers.check_paid_twice,
     "in_transit": payouts.check_transit,
     "payable_lines": payouts.check_lines,
     "bank_files": check_bank_files,

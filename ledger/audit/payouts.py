@@ -6,15 +6,14 @@ from zoneinfo import ZoneInfo
 
 from ledger.audit.amounts import Money, instant
 from ledger.audit.bank_days import first_clearing_day
+from ledger.audit.payout_answers import check_answers
 from ledger.audit.report import Tally
 from ledger.audit.snapshot import Snapshot
-from ledger.audit.streams import Body, Fact, Stream
+from ledger.audit.streams import Body, Stream
 
 # No bank is closed for longer at a stretch, by any calendar: China's longest holidays are nine days.
 _LONGEST_CLOSURE = timedelta(days=14)
 _AWAITING = "AWAITING_APPROVAL"
-# The bank's last word, and the entries that stand for it: settled (J36), rejected (J38), returned (J39).
-_BANK_ENTRIES = {"": (0, 0, 0), "PAID": (1, 0, 0), "FAILED": (0, 1, 0), "RETURNED": (1, 0, 1)}
 
 # The head of the queries below: payouts as they were created, and what each entry adds to each operator's payable
 # (2010 and 2011).
@@ -132,7 +131,7 @@ def check_payout(stream: Stream, tally: Tally) -> None:
         tally.note(where, "more than 0", amount, f"{where} is of {amount}")
     _check_execution(where, body, tally)
     _check_reserve(stream, where, body, tally)
-    _check_answers(stream, where, body, tally)
+    check_answers(stream, where, body, tally)
 
 
 def _check_execution(where: str, body: Body, tally: Tally) -> None:
@@ -164,40 +163,6 @@ def _check_reserve(stream: Stream, where: str, body: Body, tally: Tally) -> None
     if released not in (0, held):
         kept, freed = Money(held, body["currency"]), Money(released, body["currency"])
         tally.note(where, f"0 or {kept}", freed, f"{where} held {kept} as reserve and released {freed}")
-
-
-def _check_answers(stream: Stream, where: str, body: Body, tally: Tally) -> None:
-    account = f"2050/{body['payout_id']}"
-    handed_off = body["status"] != _AWAITING or bool(stream.bookings("PayoutInitiated", "PayoutReissued"))
-    word = _last_word(stream) if handed_off else ""
-    sums = (stream.sum("J36", account), stream.sum("J38", account), stream.sum("J39", "1010"))
-    found = tuple(Money(amount, body["currency"]) for amount in sums)
-    wanted = tuple(Money(times * body["amount"], body["currency"]) for times in _BANK_ENTRIES[word])
-    tally.compare(
-        where, wanted, found, f"settled, rejected and returned (J36, J38, J39), {word or 'without answer'},"
-    )
-    changes = stream.decided("PayoutStatusChanged")
-    status = changes[-1]["status"] if changes else body["status"]
-    if word:
-        tally.compare(where, word, status, "its status")
-
-
-def _last_word(stream: Stream) -> str:
-    """What the answers come to, by their own times: a failure after payment is a return, and both are final."""
-    answers: list[tuple[Fact, str]] = [
-        (fact, topic) for topic, facts in stream.facts.items() for fact in facts if topic.startswith("payout.")
-    ]
-    word = ""
-    for _, topic in sorted(answers, key=lambda answer: answer[0].sort_key):
-        if word in ("FAILED", "RETURNED"):
-            break
-        if topic == "payout.paid":
-            word = "PAID"
-        elif topic == "payout.returned" or (topic == "payout.failed" and word == "PAID"):
-            word = "RETURNED"
-        elif topic == "payout.failed":
-            word = "FAILED"
-    return word
 
 
 def check_sums(snapshot: Snapshot, tally: Tally) -> None:

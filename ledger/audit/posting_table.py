@@ -131,6 +131,8 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "PayoutSettled": (("J36", "2050/payout_id +amount", "1010 -amount"),),
     "PayoutFailed": (("J38", "2050/payout_id +amount", "2060/operator_id -amount"),),
     "PayoutReturned": (("J39", "1010 +amount", "2060/operator_id -amount"),),
+    "ReturnCharged": (("J37b", "5090 +amount", "1010 -amount"),),
+    "PaidTwice": (("J40x", "2010/operator_id +amount", "2060/operator_id -amount"),),
 }
 
 # Codes that depend on a flag of the booking: the flag, the code when it is off, the code when it is on.

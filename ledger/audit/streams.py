@@ -52,6 +52,7 @@ FACT_TYPES: Mapping[str, FactType] = {
     "payout.paid": FactType("at", PAYOUT),
     "payout.failed": FactType("at", PAYOUT),
     "payout.returned": FactType("at", PAYOUT),
+    "payout.retried": FactType("at", PAYOUT),
 }
 
 # These move no money, and nothing that is checked follows from them; the catalogue is read apart.
@@ -67,6 +68,11 @@ WHERE topic <> ALL (%s::text[])
 ORDER BY originator_id, originator_version
 """
 
+_EVENTS_OF = """
+SELECT originator_id, originator_version, topic, state FROM event_store.stored_events
+WHERE originator_id = %s ORDER BY originator_version
+"""
+
 # What a stream is about shows in the first of its events that has one of these topics.
 _KINDS = {
     "SessionAssessed": SESSION,
@@ -77,12 +83,13 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A message as it was accepted, with the moment at which it acts."""
+    """A message as it was accepted, with the moment at which it acts and its place in its stream."""
 
     at: datetime
     source: str
     id: str
     data: Body
+    version: int = 0
 
     @property
     def sort_key(self) -> tuple[datetime, str, str]:
@@ -124,14 +131,23 @@ def read_streams(snapshot: Snapshot) -> Iterator[Stream]:
     for stream_id, rows in groupby(
         snapshot.rows(_EVENTS, ([*NOT_READ, *_QUIET, "location.published"],)), key=itemgetter(0)
     ):
-        stream = Stream(stream_id)
-        for _, version, topic, state in rows:
-            stream.events += 1
-            try:
-                _take(stream, version, topic, orjson.loads(state))
-            except (ValueError, LookupError, TypeError, AttributeError) as fault:
-                stream.unreadable.append(f"version {version}, {topic}: {type(fault).__name__}: {fault}")
-        yield stream
+        yield _read(stream_id, rows)
+
+
+def read_stream(snapshot: Snapshot, stream_id: UUID) -> Stream:
+    """One stream, by its id."""
+    return _read(stream_id, snapshot.rows(_EVENTS_OF, (stream_id,)))
+
+
+def _read(stream_id: UUID, rows: Iterable[tuple[Any, ...]]) -> Stream:
+    stream = Stream(stream_id)
+    for _, version, topic, state in rows:
+        stream.events += 1
+        try:
+            _take(stream, version, topic, orjson.loads(state))
+        except (ValueError, LookupError, TypeError, AttributeError) as fault:
+            stream.unreadable.append(f"version {version}, {topic}: {type(fault).__name__}: {fault}")
+    return stream
 
 
 def _take(stream: Stream, version: int, topic: str, body: Body) -> None:
@@ -141,7 +157,7 @@ def _take(stream: Stream, version: int, topic: str, body: Body) -> None:
     fact_type = FACT_TYPES.get(topic)
     if fact_type is not None:
         data = body["data"]
-        stream.facts[topic].append(Fact(instant(data[fact_type.acts_at]), body["source"], body["id"], data))
+        stream.facts[topic].append(Fact(instant(data[fact_type.acts_at]), body["source"], body["id"], data, version))
     elif topic[0].isupper():
         stream.decisions.append((version, topic, body))
 

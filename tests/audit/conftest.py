@@ -8,7 +8,7 @@ import pytest
 
 from projections.export import export
 from projections.schema import migrate
-from tests.audit.network import history, settle
+from tests.audit.network import history, settle, settle_last_words
 from tests.projections.builders import PLATFORM
 
 # This history has every posting the engine knows: `test_the_network_uses_every_posting` says so.
@@ -29,6 +29,7 @@ def settled_network(postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory)
         dsn = _beside(postgres_dsn, name)
         migrate(dsn)
         settle(dsn, history(SEED, SESSIONS))
+        settle_last_words(dsn)
         export(dsn, tmp_path_factory.mktemp("settled"), PLATFORM)
         yield dsn
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

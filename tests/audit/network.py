@@ -8,6 +8,8 @@ from random import Random
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+import psycopg
+
 from engine.clock import Clock
 from engine.intake import Intake
 from engine.ports import Record
@@ -323,19 +325,69 @@ def history(seed: int, sessions: int) -> list[Event]:
     return [*events, partner | {"data": partner["data"] | {"name": "Another name"}}]
 
 
-def settle(dsn: str, events: Sequence[Event], stages: int = 3, batch: int = 50, clock: bool = True) -> None:
+# The first payout that stands as it failed, and the first in EUR that came back.
+_FAILED_AND_BACK = """
+WITH last AS (
+    SELECT DISTINCT ON (originator_id) originator_id, convert_from(state, 'UTF8')::jsonb AS body
+    FROM event_store.stored_events WHERE topic = 'PayoutStatusChanged'
+    ORDER BY originator_id, originator_version DESC
+), made AS (
+    SELECT originator_id, convert_from(state, 'UTF8')::jsonb ->> 'currency' AS currency
+    FROM event_store.stored_events WHERE topic = 'PayoutCreated'
+)
+SELECT min(body ->> 'payout_id') FILTER (WHERE body ->> 'status' = 'FAILED' AND originator_id NOT IN (
+           SELECT originator_id FROM event_store.stored_events WHERE topic = 'PayoutSuperseded')),
+       min(body ->> 'payout_id') FILTER (WHERE body ->> 'status' = 'RETURNED' AND currency = 'EUR')
+FROM last JOIN made USING (originator_id)
+"""
+
+
+def settle_last_words(dsn: str) -> None:
+    """What is said after all: a payout was paid that somebody had paid again, and of another less came back."""
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute(_FAILED_AND_BACK).fetchone()
+    assert row is not None
+    assert None not in row, "nothing failed or nothing came back in this history"
+    failed, back = row
+    end = BEGINNING + timedelta(days=DAYS)
+    retried = {"payout_id": failed, "at": _iso(end), "reason": "the bank was at fault", "by": "m.ortega"}
+    less = {"payout_id": back, "at": _iso(end), "reason": "AC04", "amount": _money("0.50", "EUR")}
+    settle(
+        dsn,
+        [
+            _event("payout.retried", f"{failed}:after all", end, retried),
+            _event("payout.returned", f"{back}:less", end, less),
+        ],
+        stages=1,
+        partition=1,
+        days=DAYS + 1,
+    )
+    later = end + timedelta(days=1, hours=6)
+    paid = {"payout_id": failed, "at": _iso(later)}
+    settle(dsn, [_event("payout.paid", f"{failed}:after all", later, paid)], clock=False, partition=2)
+
+
+def settle(
+    dsn: str,
+    events: Sequence[Event],
+    stages: int = 3,
+    batch: int = 50,
+    clock: bool = True,
+    partition: int = 0,
+    days: int = DAYS,
+) -> None:
     """Take the events in, in batches, and let the clock run after each stage of them."""
-    intake, hands = Intake(dsn), Clock(dsn)
+    intake, hands, home = Intake(dsn), Clock(dsn), (PARTITION[0], partition)
     try:
-        epoch = {PARTITION: intake.claim([PARTITION])[PARTITION].epoch}
+        epoch = {home: intake.claim([home])[home].epoch}
         size = -(-len(events) // stages)
         for stage in range(stages):
             for first in range(stage * size, min((stage + 1) * size, len(events)), batch):
                 chosen = list(enumerate(events))[first : min(first + batch, (stage + 1) * size)]
-                records = [Record(*PARTITION, offset, None, json.dumps(event).encode()) for offset, event in chosen]
+                records = [Record(*home, offset, None, json.dumps(event).encode()) for offset, event in chosen]
                 intake.process(records, epoch)
             if clock:
-                hands.advance(BEGINNING + timedelta(days=DAYS * (stage + 1) / stages))
+                hands.advance(BEGINNING + timedelta(days=days * (stage + 1) / stages))
     finally:
         intake.close()
         hands.close()

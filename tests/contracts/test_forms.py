@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from contracts.decode import decode_event
+from contracts.messages import partition_key
 from contracts.refusal import Refusal, RefusalCode
 from contracts.tariff_check import event_faults
 from tests.contracts.builders import accepted, as_binary, as_value, changed, golden_event, inbound_golden, refused
@@ -104,3 +105,26 @@ def test_what_nobody_can_be_paid_in_is_refused(currency: str) -> None:
     event = golden_event(first_of("payment.captured"))
     event["data"]["amount"]["currency"] = currency
     assert refused(as_value(event)).path == "data.amount.currency"
+
+
+PAYOUT_ID = "5a7a9bd2-7a7c-5c0e-8e5e-2f6f1a2b3c4d"
+
+
+@pytest.mark.parametrize(
+    "type_", ["payout.accepted", "payout.paid", "payout.failed", "payout.returned", "payout.retried"]
+)
+@pytest.mark.parametrize(
+    "written", [PAYOUT_ID, PAYOUT_ID.replace("-", ""), PAYOUT_ID.upper(), PAYOUT_ID.replace("-", "").upper()]
+)
+def test_a_payout_is_known_by_its_id_in_every_form(type_: str, written: str) -> None:
+    event = changed(first_of(type_), "data.payout_id", written)
+    message = accepted(as_value(event))
+    assert message.data["payout_id"] == partition_key(message) == PAYOUT_ID
+    assert accepted(*as_binary(event)).data["payout_id"] == PAYOUT_ID
+
+
+@pytest.mark.parametrize("written", ["PO-7", "5A7A9BD2-7A7C", "5a7a9bd27a7c-5c0e-8e5e-2f6f1a2b3c4d", "X" * 32])
+def test_what_is_no_uuid_is_kept_as_the_id_it_is(written: str) -> None:
+    assert (
+        accepted(as_value(changed(first_of("payout.paid"), "data.payout_id", written))).data["payout_id"] == written
+    )

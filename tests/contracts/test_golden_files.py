@@ -80,6 +80,7 @@ def test_every_type_of_the_contract_has_a_topic() -> None:
         "payments",
         "roaming",
         "payout.results",
+        "decisions",
     }
 
 
@@ -98,6 +99,7 @@ KEYS = {
     "payment.settled/v1-two-payments": "acme-psp",
     "roaming.invoice_paid/v1-one-cdr": "DE-ABC",
     "payout.paid/v1-booked": "5a7a9bd2-7a7c-5c0e-8e5e-2f6f1a2b3c4d",
+    "payout.retried/v1-own-account": "5a7a9bd2-7a7c-5c0e-8e5e-2f6f1a2b3c4d",
 }
 
 

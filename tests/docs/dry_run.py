@@ -9,14 +9,15 @@ from uuid import UUID, uuid5
 
 from contracts.decode import Message, decode_event
 from contracts.messages import CDR, MESSAGE_TYPES, Kind, items_of, stream_of
-from domain.book.bookings import Booking, ReserveReleased
+from domain.book.bookings import Booking, PaidTwice, ReserveReleased
 from domain.book.journal import Entry
 from domain.book.posting import entries_of, mirrors_of, payable_effects
 from domain.book.standing import Booked, Retracted
 from domain.catalogue.catalogue import Catalogue
 from domain.fact import Fact, RecordedFact
-from domain.payout.payout import Payout, parse_answer, payout_stream, take_answers
-from domain.payout.run import Line, OperatorDesk, fire_runs, release_day
+from domain.payout.answers import parse_payout_fact
+from domain.payout.payout import Payout, count_twice, payout_stream, take_answers
+from domain.payout.run import Line, OperatorDesk, fire_runs, owed_at_once, reserve_release
 from domain.receipt import RECEIPT_BOOKINGS
 from domain.session.decisions import CdrIssued
 from domain.session.facts import parse_fact
@@ -88,10 +89,25 @@ class DryRun:
     def _take_cdr_answer(self, message: Message) -> None:
         self._park(message.data[CDR.field], _parsed(message))
 
-    def _take_payout_answer(self, message: Message) -> None:
+    def _take_payout_fact(self, message: Message) -> None:
         payout = self._payout(message.data["payout_id"])
-        payout.learn(parse_answer(message.type, message.data, message.source, message.id))
+        payout.learn(parse_payout_fact(message.type, message.data, message.source, message.id))
         self._note(payout_stream(payout.payout_id), take_answers(payout))
+        for attempt, decisions in count_twice(self._attempts_of(payout)):
+            self._note(payout_stream(attempt.payout_id), decisions)
+
+    def _attempts_of(self, payout: Payout) -> list[Payout]:
+        """All attempts of a payout that was made, the first one first."""
+        if payout.created is None:
+            return []
+        key = (payout.created.operator_id, payout.created.currency, payout.created.business_date)
+        made = [(each.created, each) for each in self.payouts.values() if each.created is not None]
+        found = [
+            (created.attempt, each)
+            for created, each in made
+            if (created.operator_id, created.currency, created.business_date) == key
+        ]
+        return [each for _, each in sorted(found, key=lambda one: one[0])]
 
     def _take_receipt(self, message: Message) -> None:
         fact = RecordedFact(message.type, message.source, message.id, message.time, message.data)
@@ -143,9 +159,12 @@ class DryRun:
         """When the lines of a booking were released, and the business date from which they may be paid."""
         if booking.session_id is None:
             created = self.payouts[booking.payout_id or ""].created
-            if not isinstance(booking, ReserveReleased) or created is None:
+            releases = {ReserveReleased: reserve_release, PaidTwice: owed_at_once}
+            if type(booking) not in releases or created is None:
                 return None
-            return booking.effective_at, release_day(created, self.catalogue.operators[booking.operator_id])
+            versions = self.catalogue.operators[booking.operator_id]
+            release = releases[type(booking)](created, versions, booking.effective_at)
+            return release.released_at, release.available_on
         found = self.sessions[booking.session_id].releases.get(booking.share)
         if found is None or found.released_at is None or found.available_on is None:
             return None
@@ -161,6 +180,6 @@ _TAKE_IN: dict[Kind, Callable[[DryRun, Message], None]] = {
     Kind.CATALOGUE: DryRun._publish,
     Kind.RECEIPT: DryRun._take_receipt,
     Kind.CDR_ANSWER: DryRun._take_cdr_answer,
-    Kind.PAYOUT_ANSWER: DryRun._take_payout_answer,
+    Kind.PAYOUT_FACT: DryRun._take_payout_fact,
     Kind.STATUS: DryRun._ignore,
 }

@@ -16,10 +16,9 @@ from domain.book.standing import Booked
 from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.parties import Operator
 from domain.catalogue.versions import Versions
+from domain.payout.answers import PayoutAnswer, PayoutAnswered, PayoutRetried
 from domain.payout.payout import (
     Payout,
-    PayoutAnswer,
-    PayoutAnswered,
     PayoutCreated,
     PayoutDecision,
     PayoutStatus,
@@ -48,9 +47,15 @@ def line(number: int, amount: int, available: str, released: str = "", currency:
     return Line(UUID(int=number), currency, amount, moment, date(2026, 3, int(available)))
 
 
-def answer(word: str, when: str) -> PayoutAnswered:
-    reason = "AC04" if word in ("failed", "returned") else None
-    return PayoutAnswered(at=at(when), source="bank", id=f"{word} {when}", answer=PayoutAnswer(word), reason=reason)
+def answer(word: str, when: str, reason: str = "AC04") -> PayoutAnswered:
+    told = reason if word in ("failed", "returned") else None
+    return PayoutAnswered(at=at(when), source="bank", id=f"{word} {when}", answer=PayoutAnswer(word), reason=told)
+
+
+def retried(when: str) -> PayoutRetried:
+    return PayoutRetried(
+        at=at(when), source="office", id=when, reason="the bank says that it was its own fault", by="p"
+    )
 
 
 def payout_id(day: str, attempt: int = 1, currency: str = "EUR") -> str:
@@ -383,6 +388,91 @@ def test_other_lines_are_paid_while_a_payout_waits_for_an_account() -> None:
     desk = failing("failed")
     desk.lines.append(line(2, 500, "04"))
     assert desk.until("05 00:00").made == [("02", 1080, PayoutStatus.FAILED), ("04", 500, PayoutStatus.IN_TRANSIT)]
+
+
+# Tried again ---------------------------------------------------------------------------------------------------
+
+
+def tried_again(desk: Runs) -> list[tuple[int, str]]:
+    """(attempt, when it was handed off) of each payout for the 2nd, but the first."""
+    found = [decision for _, decision in desk.decisions if isinstance(decision, PayoutCreated)]
+    return [(each.attempt, f"{each.fired_at:%d %H:%M}") for each in found if each.attempt > 1]
+
+
+def refused(*reasons: str, word: str = "failed") -> Runs:
+    """A payout of 1080 for the 2nd, each attempt of which the bank refuses at nine after its run, for a reason."""
+    desk = Runs(contract(), [line(1, 1080, "02")])
+    for number, reason in enumerate(reasons):
+        desk.answers[payout_id("02", number + 1)] = [answer(word, f"{number + 3:02d} 09:00", reason)]
+    return desk
+
+
+@pytest.mark.parametrize("reason", ["AM04", "MS03", "NARR", "no cover", "ac4"])
+def test_what_failed_for_another_reason_goes_again_at_the_next_run(reason: str) -> None:
+    desk = refused(reason).until("20 00:00")
+    assert tried_again(desk) == [(2, "04 00:00")]
+    assert desk.created(payout_id("02", 2)).bank_account == desk.created(payout_id("02")).bank_account
+
+
+ACCOUNT_REASONS = ["AC01", "AC03", "AC04", "AC06", "AC13", "AC14", "AG01", "RC01", "BE04", "BE05", "MD07", "ac04 "]
+
+
+@pytest.mark.parametrize("reason", ACCOUNT_REASONS)
+def test_what_failed_for_its_account_does_not(reason: str) -> None:
+    assert tried_again(refused(reason).until("20 00:00")) == []
+
+
+@pytest.mark.parametrize("reason", ["AM04", "MS03", "NARR"])
+def test_what_came_back_waits_for_another_account_whatever_the_reason(reason: str) -> None:
+    assert tried_again(refused(reason, word="returned").until("20 00:00")) == []
+
+
+def test_three_attempts_are_made_and_then_somebody_has_to_look() -> None:
+    desk = refused("AM04", "AM04", "AM04", "AM04", "AM04").until("20 00:00")
+    assert tried_again(desk) == [(2, "04 00:00"), (3, "05 00:00")]
+    assert desk.payouts[payout_id("02", 3)].failed
+
+
+def test_a_person_has_it_go_again_at_the_next_run() -> None:
+    desk = refused("AM04", "AM04", "AM04", "AM04").until("09 00:00")
+    desk.payouts[payout_id("02", 3)].learn(retried("09 12:00"))
+    assert tried_again(desk.until("20 00:00"))[2:] == [(4, "10 00:00")]
+
+
+def test_a_decision_is_about_the_attempt_that_had_failed_by_then() -> None:
+    desk = refused("AM04", "AM04", "AM04").until("09 00:00")
+    desk.payouts[payout_id("02", 3)].learn(retried("05 08:59"))
+    assert len(tried_again(desk.until("20 00:00"))) == 2
+
+
+def test_a_person_may_have_it_go_to_the_same_account_again() -> None:
+    desk = refused("AC04").until("09 00:00")
+    desk.payouts[payout_id("02")].learn(retried("09 12:00"))
+    assert tried_again(desk.until("20 00:00")) == [(2, "10 00:00")]
+
+
+def test_each_refusal_of_the_account_is_answered_by_another_one_however_many_there_are() -> None:
+    desk = refused("AC04", "AC04", "AC04", "AC04")
+    changes: list[tuple[str, dict[str, Any]]] = []
+    for number in range(4):
+        iban = "NL02ABNA0123456789" if number % 2 == 0 else "NL91ABNA0417164300"
+        changes.append((f"{number + 3:02d} 12:00", {"bank_account": {"holder": "Operator", "iban": iban}}))
+    desk.versions = contract(None, *changes)
+    assert [attempt for attempt, _ in tried_again(desk.until("20 00:00"))] == [2, 3, 4, 5]
+
+
+def test_an_account_that_was_changed_before_the_failure_is_another_one() -> None:
+    desk = failing("failed", ("03 08:00", {"bank_account": NEW_ACCOUNT})).until("20 00:00")
+    assert tried_again(desk) == [(2, "04 00:00")]
+
+
+def test_a_payout_that_was_paid_after_all_is_not_tried_again() -> None:
+    desk = refused("AM04")
+    desk.answers[payout_id("02")].append(answer("paid", "03 08:00"))
+    assert desk.until("20 00:00").made == [("02", 1080, PayoutStatus.RETURNED)]
+    desk = refused("AM04")
+    desk.answers[payout_id("02")].append(answer("paid", "03 10:00"))
+    assert desk.until("20 00:00").made == [("02", 1080, PayoutStatus.PAID)]
 
 
 # When runs fire ------------------------------------------------------------------------------------------------

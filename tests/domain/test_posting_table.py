@@ -287,9 +287,19 @@ EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
     ("J38: the bank refused it", of(b.PayoutFailed, **PAYOUT), [("J38", {"2050/PO-1": 1080, "2060/OP": -1080})]),
     ("J39: it came back", of(b.PayoutReturned, **PAYOUT), [("J39", {"1010": 1080, "2060/OP": -1080})]),
     (
-        "J40: it is paid again to another account",
+        "J40: it is paid again",
         of(b.PayoutReissued, **PAYOUT),
         [("J40", {"2060/OP": 1080, "2050/PO-1": -1080})],
+    ),
+    (
+        "J37b: banks kept some of what came back, at the platform's cost",
+        of(b.ReturnCharged, **PAYOUT | {"amount": 150}),
+        [("J37b", {"5090": 150, "1010": -150})],
+    ),
+    (
+        "J40x: an earlier attempt was paid as well, the operator owes it",
+        of(b.PaidTwice, **PAYOUT),
+        [("J40x", {"2010/OP": 1080, "2060/OP": -1080})],
     ),
 ]
 

@@ -29,7 +29,7 @@ READ_IN = {
     Kind.CATALOGUE: files.CATALOGUE,
     Kind.RECEIPT: files.RECEIPTS,
     Kind.CDR_ANSWER: files.FACTS,
-    Kind.PAYOUT_ANSWER: files.PAYOUT,
+    Kind.PAYOUT_FACT: files.PAYOUT,
 }
 STREAMS_OF_THEIR_OWN = (Kind.CATALOGUE, Kind.RECEIPT, Kind.STATUS)
 

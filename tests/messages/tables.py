@@ -13,7 +13,7 @@ from contracts.outgoing import OUTBOUND_MODEL_OF
 from contracts.schemas import event_schemas, schema_file
 from contracts.upcasters import CURRENT_VERSION
 from domain.catalogue.catalogue import PUBLISHERS
-from domain.payout.payout import PayoutAnswer
+from domain.payout.answers import PAYOUT_PARSERS
 from domain.receipt import RECEIPT_BOOKINGS
 from domain.session.facts import FACT_PARSERS
 from domain.session.session import LEARN as LEARNED_BY_SESSIONS
@@ -28,7 +28,7 @@ MESSAGES = "contracts/messages.py"
 GOLDEN = "contracts/golden"
 SCHEMAS, ASYNCAPI = "contracts/schemas.py", "contracts/asyncapi.py"
 FACTS, SESSION = "domain/session/facts.py", "domain/session/session.py"
-CATALOGUE, RECEIPTS, PAYOUT = "domain/catalogue/catalogue.py", "domain/receipt.py", "domain/payout/payout.py"
+CATALOGUE, RECEIPTS, PAYOUT = "domain/catalogue/catalogue.py", "domain/receipt.py", "domain/payout/answers.py"
 INTAKE, FORESIGHT = "engine/intake.py", "wattledger/demo/foresight.py"
 AUDITED_STREAMS, AUDITED_CATALOGUE = "ledger/audit/streams.py", "ledger/audit/catalogue.py"
 
@@ -73,7 +73,7 @@ def real_tables() -> Tables:
             FACTS: set(FACT_PARSERS),
             CATALOGUE: set(PUBLISHERS),
             RECEIPTS: set(RECEIPT_BOOKINGS),
-            PAYOUT: {f"payout.{answer}" for answer in PayoutAnswer},
+            PAYOUT: set(PAYOUT_PARSERS),
         },
         facts={type_: get_type_hints(parse)["return"] for type_, parse in FACT_PARSERS.items()},
         learned=set(LEARNED_BY_SESSIONS),

@@ -5,7 +5,7 @@ import pytest
 from contracts.messages import MESSAGE_TYPES, Kind, items_of
 from domain.calendar import instant
 from domain.fact import Fact
-from domain.payout.payout import parse_answer
+from domain.payout.answers import parse_payout_fact
 from domain.session.facts import FACT_PARSERS, parse_fact
 from ledger.audit.streams import FACT_TYPES, NOT_READ
 from tests.contracts.builders import Golden, accepted, inbound_golden
@@ -49,9 +49,9 @@ def facts(golden: Golden) -> list[tuple[str, object, Fact]]:
     ]
     if message.type in FACT_PARSERS:
         found.append((message.type, message.data, parse_fact(message.type, message.data, message.source, message.id)))
-    if MESSAGE_TYPES[message.type].kind is Kind.PAYOUT_ANSWER:
+    if MESSAGE_TYPES[message.type].kind is Kind.PAYOUT_FACT:
         found.append(
-            (message.type, message.data, parse_answer(message.type, message.data, message.source, message.id))
+            (message.type, message.data, parse_payout_fact(message.type, message.data, message.source, message.id))
         )
     return found
 

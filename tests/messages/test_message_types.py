@@ -145,7 +145,7 @@ def test_a_row_that_asks_for_what_the_data_has_not_is_named(kind: Kind, changed:
     assert found == [f"{TYPE} has a row that its data does not fit (KeyError: 'plug'): mend {files.MESSAGES}"]
 
 
-@pytest.mark.parametrize(("kind", "field"), [(Kind.SESSION_FACT, "session_id"), (Kind.PAYOUT_ANSWER, "payout_id")])
+@pytest.mark.parametrize(("kind", "field"), [(Kind.SESSION_FACT, "session_id"), (Kind.PAYOUT_FACT, "payout_id")])
 def test_a_kind_that_looks_up_what_the_data_has_not_is_named(kind: Kind, field: str) -> None:
     without_field = message()
     del without_field.data[field]

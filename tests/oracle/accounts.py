@@ -6,6 +6,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from tests.oracle.exact import number
+from tests.oracle.facts import BEGINNING
 from tests.oracle.judging import Judged, Rating
 
 NOTHING = Rating(number(0), 0, 0, 0, 0)
@@ -117,6 +118,8 @@ class Payout:
     bank_account: Any
     fired_at: datetime
     reissued: bool = False
+    reason: str = ""
+    since: datetime = BEGINNING
 
 
 def payout_id(operator_id: str, currency: str, day: date, attempt: int) -> str:

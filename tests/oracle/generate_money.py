@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from tests.oracle.business_days import parse_time
 from tests.oracle.cast import Json, bank_account, iso, money
+from tests.oracle.exact import text_of
 from tests.oracle.facts import Facts
 from tests.oracle.judging import Judged, judge
 from tests.oracle.model import settle
@@ -210,7 +211,10 @@ def add_payout_answers(network: "Network") -> None:
                     at -= timedelta(hours=60)
                 answer: Json = {"payout_id": payout.payout_id, "at": iso(at), "bank_reference": "B-1"}
                 if kind in ("failed", "returned"):
-                    answer["reason"] = "AC04"
+                    answer["reason"] = "AM04" if payout.payout_id[0] in "0123456" else "AC04"
+                if kind == "returned" and payout.payout_id[1] in "0123456" and payout.amount > 50:
+                    back = text_of(payout.amount - 45, payout.currency)
+                    answer["amount"] = {"amount": back, "currency": payout.currency}
                 network.add(f"payout.{kind}", payout.payout_id, at, answer, payout.payout_id)
             if kind in ("failed", "returned") and random.random() < 0.6:
                 _new_account(network, payout.operator_id, at + timedelta(hours=random.choice((3, 30))))

@@ -12,7 +12,7 @@ from tests.oracle.exact import largest_remainder, minor
 from tests.oracle.facts import Event, Facts, acts_at, gather
 from tests.oracle.judging import Judged, Rating, Step, judge
 from tests.oracle.ledger_of_record import Line
-from tests.oracle.runs import CDR, FACT, MATURING, PayoutRuns
+from tests.oracle.runs import CDR, FACT, MATURING, PayoutRuns, without_withdrawn
 
 
 def _receivable(account: Account) -> str:
@@ -37,7 +37,7 @@ class Settlement(PayoutRuns):
         """Everything in the order in which it acts; at one instant facts, CDRs, maturing, reserves, runs."""
         for session_id in sorted(self.facts.sessions):
             self._expect_session(judge(self.facts, session_id))
-        for event in self.facts.others:
+        for event in without_withdrawn(self.facts.others):
             handler = HANDLERS.get(event["type"])
             if handler is not None:
                 self._at(acts_at(event), partial(self._handle, handler, event["data"]))

@@ -11,7 +11,8 @@ from contracts.messages import CDR, MESSAGE_TYPES, Kind, items_of
 from domain.book.posting import entries_of, payable_effects
 from domain.calendar import instant
 from domain.catalogue.catalogue import Catalogue
-from domain.payout.payout import Payout, PayoutAnswered, PayoutCreated, parse_answer
+from domain.payout.answers import PayoutFact, parse_payout_fact
+from domain.payout.payout import Payout, PayoutCreated
 from domain.payout.run import Line, OperatorDesk, fire_runs
 from domain.session.assessment import Bill, assess
 from domain.session.facts import parse_fact
@@ -27,7 +28,7 @@ class Foresight:
         self.catalogue = Catalogue()
         self._sessions: dict[str, Session] = {}
         self._session_of: dict[str, str] = {}
-        self._answers: dict[str, list[PayoutAnswered]] = defaultdict(list)
+        self._of_payouts: dict[str, list[PayoutFact]] = defaultdict(list)
 
     def learn(self, events: Iterable[Event]) -> None:
         """Take in messages of any type."""
@@ -52,9 +53,9 @@ class Foresight:
             fact = parse_fact(item.type, item.data, each["source"], item.id)
             self._session(self._session_of[item.ref]).learn(fact)
 
-    def _learn_payout_answer(self, each: Event) -> None:
-        answer = parse_answer(each["type"], each["data"], each["source"], each["id"])
-        self._answers[each["data"]["payout_id"]].append(answer)
+    def _learn_of_payout(self, each: Event) -> None:
+        fact = parse_payout_fact(each["type"], each["data"], each["source"], each["id"])
+        self._of_payouts[each["data"]["payout_id"]].append(fact)
 
     def _ignore(self, each: Event) -> None:
         """A charger's state changes no price."""
@@ -82,7 +83,10 @@ class Foresight:
         return sorted(made, key=lambda payout: (payout.fired_at, payout.payout_id))
 
     def _payout_to_be(self, payout_id: str) -> Payout:
-        return Payout(payout_id, answers=list(self._answers.get(payout_id, ())))
+        payout = Payout(payout_id)
+        for fact in self._of_payouts.get(payout_id, ()):
+            payout.learn(fact)
+        return payout
 
     def _lines(self, until: datetime) -> dict[str, list[Line]]:
         lines: dict[str, list[Line]] = defaultdict(list)
@@ -109,6 +113,6 @@ LEARN: dict[Kind, Callable[[Foresight, Event], None]] = {
     Kind.CATALOGUE: Foresight._publish,
     Kind.RECEIPT: Foresight._learn_items,
     Kind.CDR_ANSWER: Foresight._learn_cdr_answer,
-    Kind.PAYOUT_ANSWER: Foresight._learn_payout_answer,
+    Kind.PAYOUT_FACT: Foresight._learn_of_payout,
     Kind.STATUS: Foresight._ignore,
 }
