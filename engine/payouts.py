@@ -15,6 +15,7 @@ from domain.catalogue.parties import Operator
 from domain.catalogue.versions import Versions
 from domain.fact import RecordedFact
 from domain.payout.answers import parse_payout_fact
+from domain.payout.findings import find_in_attempts, find_in_facts
 from domain.payout.payout import (
     Payout,
     PayoutCreated,
@@ -26,7 +27,7 @@ from domain.payout.payout import (
     payout_stream,
     take_answers,
 )
-from domain.payout.run import OperatorDesk, fire_runs, last_closed, owed_at_once, reserve_release
+from domain.payout.run import OperatorDesk, RunsMade, fire_runs, last_closed, owed_at_once, reserve_release
 from engine.work import Stream, Work
 from ledger.book.lines import payable_lines
 from ledger.events.codec import decode
@@ -94,7 +95,7 @@ def take_payout_facts(
             payout.learn(parse_payout_fact(fact.type, fact.data, fact.source, fact.id))
         decided.append((payout, take_answers(payout)))
     for attempts in _attempts(cursor, payouts):
-        decided += count_twice(attempts)
+        decided += count_twice(attempts) + find_in_attempts(attempts)
     for payout, decisions in decided:
         versions = catalogue.operators.get(payout.created.operator_id) if payout.created else None
         _write_decisions(cursor, work.stream(payout_stream(payout.payout_id), payout), payout, decisions, versions)
@@ -153,12 +154,24 @@ def fire_operator_runs(
         return load_payouts(cursor, [payout_id])[payout_id]
 
     made = fire_runs(desk, versions, until, known)
-    for payout, decisions in made.decisions:
+    for payout, decisions in (*made.decisions, *_found_in_attempts(cursor, opened, made)):
         _write_decisions(cursor, work.stream(payout_stream(payout.payout_id), payout), payout, decisions, versions)
     work.paid += [(entry, payout_id) for payout_id, entries in made.paid_lines.items() for entry in entries]
     if made.closed_through is not None and made.closed_through != closed:
         cursor.execute(_CLOSE_RUN, (made.closed_through, operator_id))
     return len(made.paid_lines)
+
+
+def _found_in_attempts(
+    cursor: Cursor[TupleRow], opened: Mapping[str, Payout], made: RunsMade
+) -> list[tuple[Payout, list[PayoutDecision]]]:
+    """What is to be found among the attempts of payouts that runs paid again."""
+    again = [payout for payout, _ in made.decisions if payout.created and payout.created.attempt > 1]
+    known = dict(opened) | {payout.payout_id: payout for payout, _ in made.decisions}
+    wanted = {payout.payout_id: payout for payout in again}
+    _load_missing(cursor, known, (key for payout in again for key in _earlier(payout)))
+    wanted |= {key: known[key] for payout in again for key in _earlier(payout)}
+    return [each for attempts in _attempts(cursor, wanted) for each in find_in_attempts(attempts)]
 
 
 def _to_be_paid_again(cursor: Cursor[TupleRow], opened: Mapping[str, Payout]) -> list[Payout]:
@@ -177,7 +190,7 @@ def _write_decisions(
     versions: Versions[Operator] | None,
 ) -> None:
     created = payout.created
-    for decision in decisions:
+    for decision in (*decisions, *find_in_facts(payout)):
         stream.append(decision)
         if isinstance(decision, Booked | Retracted):
             release = _release(decision.booking, created, versions)

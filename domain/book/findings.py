@@ -27,6 +27,14 @@ class FindingKind(StrEnum):
     FAILURE_AFTER_CAPTURE = "FAILURE_AFTER_CAPTURE"
     PAYMENT_TOLD_OTHERWISE = "PAYMENT_TOLD_OTHERWISE"
     SHORTFALL = "SHORTFALL"
+    PAYOUT_UNKNOWN = "PAYOUT_UNKNOWN"
+    PAYOUT_NOT_HANDED_OFF = "PAYOUT_NOT_HANDED_OFF"
+    PAYOUT_ANSWER_WITHOUT_EFFECT = "PAYOUT_ANSWER_WITHOUT_EFFECT"
+    PAYOUT_RETRY_WITHOUT_EFFECT = "PAYOUT_RETRY_WITHOUT_EFFECT"
+    PAYOUT_REASON_UNKNOWN = "PAYOUT_REASON_UNKNOWN"
+    PAYOUT_RETURN_AMOUNT = "PAYOUT_RETURN_AMOUNT"
+    PAYOUT_PAID_TWICE = "PAYOUT_PAID_TWICE"
+    PAYOUT_WAITS_FOR_PERSON = "PAYOUT_WAITS_FOR_PERSON"
 
 
 # One sentence for each kind: what has to happen so that the finding ends.
@@ -61,6 +69,28 @@ CURES: Mapping[FindingKind, str] = {
         "Ask the provider which is right; what happened besides the first needs an id of its own."
     ),
     FindingKind.SHORTFALL: "Ask the driver for the difference; the raised price stands once it is captured.",
+    FindingKind.PAYOUT_UNKNOWN: "It acts when the payout is made; else ask the payout processor which one it means.",
+    FindingKind.PAYOUT_NOT_HANDED_OFF: (
+        "Ask the payout processor what it paid; the answer acts once the payout is approved and handed off."
+    ),
+    FindingKind.PAYOUT_ANSWER_WITHOUT_EFFECT: (
+        "Look into the bank's statement: if the money left again, it has to be booked by a person."
+    ),
+    FindingKind.PAYOUT_RETRY_WITHOUT_EFFECT: (
+        "Send payout.retried of the attempt that failed, with a time after its failure."
+    ),
+    FindingKind.PAYOUT_REASON_UNKNOWN: (
+        "Have the payout processor send ISO 20022 codes; until then it counts as no fault of the account."
+    ),
+    FindingKind.PAYOUT_RETURN_AMOUNT: (
+        "Look into the bank's statement and ask the payout processor; the return is booked whole."
+    ),
+    FindingKind.PAYOUT_PAID_TWICE: (
+        "The operator's next payouts are less by it; it ends when one of the two payments comes back."
+    ),
+    FindingKind.PAYOUT_WAITS_FOR_PERSON: (
+        "Mend what made it fail, then send payout.retried; it goes out again at the next run."
+    ),
 }
 
 

@@ -152,6 +152,7 @@ class Payout:
     status_at: datetime | None = None
     reason: str | None = None
     superseded_by: str = ""
+    superseded_at: datetime | None = None
     standing: Standing = field(default_factory=Standing)
     findings: OpenFindings = field(default_factory=OpenFindings)
 
@@ -205,7 +206,7 @@ def _on_status_changed(payout: Payout, event: PayoutStatusChanged) -> None:
 
 
 def _on_superseded(payout: Payout, event: PayoutSuperseded) -> None:
-    payout.superseded_by = event.by
+    payout.superseded_by, payout.superseded_at = event.by, event.at
 
 
 def _on_book_change(payout: Payout, change: BookChange) -> None:

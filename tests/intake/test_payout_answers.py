@@ -1,17 +1,22 @@
 """Answers about payouts and their attempts as the engine takes them in: what runs make of them, what comes twice."""
 
+import json
 from datetime import datetime
 from itertools import permutations
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+import psycopg
 import pytest
 
 import domain.payout.payout as payouts
 import engine.payouts as engine_payouts
+from consumers.outgoing import outgoing
 from domain.calendar import instant
 from domain.payout.answers import BankWord, PayoutAnswered, answers_in_turn, word_of
 from ledger.audit import verify
+from ledger.events.codec import decode
+from ledger.intake.outbox import PendingEvent, pending
 from tests.support.engine import Engine
 from tests.support.events import captured, ended, event, money, operator, started, tariff
 
@@ -188,6 +193,106 @@ def test_what_is_told_after_a_run_comes_to_one_book_in_any_order(engine: Engine,
     assert findings(engine) == {}
 
 
+# What is found, and told ---------------------------------------------------------------------------------------
+
+
+def open_findings(engine: Engine) -> list[tuple[str, str, int | None]]:
+    """(kind, subject, amount) of what is open by the stored decisions."""
+    found: dict[tuple[str, str], tuple[str, str, int | None] | None] = {}
+    for topic, state in engine.rows(
+        "SELECT topic, state FROM event_store.stored_events WHERE topic IN ('FindingOpened', 'FindingEnded') "
+        "ORDER BY notification_id"
+    ):
+        change = decode(topic, state)
+        told = (str(change.finding.kind), change.finding.subject, change.finding.amount)
+        found[change.stream, change.finding.key] = told if topic == "FindingOpened" else None
+    return sorted(each for each in found.values() if each is not None)
+
+
+def notices(engine: Engine) -> list[str]:
+    """The kinds of what is sent to people about findings."""
+    with psycopg.connect(engine.dsn) as connection, connection.cursor() as cursor:
+        rows = [row for row in pending(cursor, 1_000) if isinstance(row, PendingEvent)]
+    sent = [json.loads(each.value or b"") for row in rows for each in [outgoing(row)]]
+    return [each["data"]["kind"] for each in sent if each["type"] == "settlement.notification.raised"]
+
+
+def test_an_answer_about_an_unknown_payout_is_found_until_it_is_made(engine: Engine) -> None:
+    engine.feed([answer("paid", "03 09:00")])
+    assert open_findings(engine) == [("PAYOUT_UNKNOWN", payout_id(), None)]
+    engine.feed(BEGINNING)
+    engine.advance("2026-03-03T00:00:00Z")
+    assert open_findings(engine) == []
+    assert made(engine) == [("02", 1, "PAID", SHARE)]
+    assert [kind for kind in notices(engine) if "UNKNOWN" in kind] == ["PAYOUT_UNKNOWN", "PAYOUT_UNKNOWN_ENDED"]
+    assert findings(engine) == {}
+
+
+def test_what_was_paid_twice_is_told_and_ends_when_one_of_them_comes_back(engine: Engine) -> None:
+    paid_twice(engine)
+    assert open_findings(engine) == [("PAYOUT_PAID_TWICE", payout_id(), SHARE)]
+    engine.feed([answer("returned", "08 09:00", 2, reason="FOCR")])
+    assert open_findings(engine) == []
+    assert [kind for kind in notices(engine) if "TWICE" in kind] == ["PAYOUT_PAID_TWICE", "PAYOUT_PAID_TWICE_ENDED"]
+
+
+def test_a_payout_that_failed_three_times_is_found_until_somebody_decides(engine: Engine) -> None:
+    engine.feed([*BEGINNING, *(answer("failed", f"0{attempt + 2} 09:00", attempt) for attempt in (1, 2, 3))])
+    engine.advance("2026-03-09T00:00:00Z")
+    assert open_findings(engine) == [("PAYOUT_WAITS_FOR_PERSON", payout_id(3), SHARE)]
+    engine.feed([answer("retried", "09 08:00", 3)])
+    assert open_findings(engine) == []
+    engine.feed([answer("failed", "10 09:00", 4)])
+    engine.advance("2026-03-10T00:00:00Z")
+    assert open_findings(engine) == [("PAYOUT_WAITS_FOR_PERSON", payout_id(4), SHARE)]
+
+
+@pytest.mark.parametrize(
+    ("told", "kind"),
+    [
+        ([answer("failed", "03 09:00", reason="account is closed")], "PAYOUT_REASON_UNKNOWN"),
+        ([answer("returned", "03 09:00", amount=money("99.00"))], "PAYOUT_RETURN_AMOUNT"),
+        ([answer("returned", "03 09:00", amount=money("9.00", "SEK"))], "PAYOUT_RETURN_AMOUNT"),
+        ([answer("returned", "03 09:00"), answer("paid", "04 09:00")], "PAYOUT_ANSWER_WITHOUT_EFFECT"),
+        ([answer("retried", "03 09:00")], "PAYOUT_RETRY_WITHOUT_EFFECT"),
+        ([answer("failed", "03 09:00"), answer("retried", "03 08:00")], "PAYOUT_RETRY_WITHOUT_EFFECT"),
+    ],
+)
+def test_what_has_no_effect_is_found(engine: Engine, told: list[dict[str, Any]], kind: str) -> None:
+    engine.feed(BEGINNING)
+    engine.advance("2026-03-03T00:00:00Z")
+    engine.feed(told)
+    (found,) = open_findings(engine)
+    assert found[:2] == (kind, payout_id())
+    assert findings(engine) == {}
+
+
+def test_an_answer_about_a_payout_that_awaits_approval_is_found(engine: Engine) -> None:
+    engine.feed([operator(time_zone="UTC", payout_requires_approval=True), *BEGINNING[1:]])
+    engine.advance("2026-03-03T00:00:00Z")
+    engine.feed([answer("paid", "03 09:00")])
+    assert open_findings(engine) == [("PAYOUT_NOT_HANDED_OFF", payout_id(), SHARE)]
+
+
+def test_a_run_mends_first_what_an_older_engine_left_as_failed(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(payouts, "word_of", first_word_stands)
+        engine.feed(BEGINNING)
+        engine.advance("2026-03-03T00:00:00Z")
+        engine.feed([answer("failed", "03 09:00"), answer("paid", "03 10:00")])
+        assert made(engine) == [("02", 1, "FAILED", SHARE)]
+    engine.advance("2026-03-04T00:00:00Z")
+    assert made(engine) == [("02", 1, "PAID", SHARE)]
+    assert findings(engine) == {}
+
+
+def first_word_stands(answers: list[PayoutAnswered], handed_off_at: datetime) -> BankWord:
+    """Answers as an engine read them for which the first one was the last."""
+    return word_of(answers_in_turn(answers)[:1], handed_off_at)
+
+
 # Faults that the audit sees ------------------------------------------------------------------------------------
 
 
@@ -228,9 +333,6 @@ def test_the_audit_sees_an_account_that_was_tried_again_though_it_was_wrong(
 def test_the_audit_sees_a_failure_that_was_kept_though_it_was_paid(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def first_word_stands(answers: list[PayoutAnswered], handed_off_at: datetime) -> BankWord:
-        return word_of(answers_in_turn(answers)[:1], handed_off_at)
-
     monkeypatch.setattr(payouts, "word_of", first_word_stands)
     engine.feed([*BEGINNING])
     engine.advance("2026-03-03T00:00:00Z")

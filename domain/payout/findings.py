@@ -1,0 +1,146 @@
+"""What is said of a payout and has no effect, or does not match: the findings of its stream."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from domain.book.findings import Finding, FindingChange, FindingKind
+from domain.money import format_minor
+from domain.payout.answers import PayoutAnswer, PayoutAnswered, PayoutRetried, answers_in_turn, is_of_the_account
+from domain.payout.payout import (
+    AUTOMATIC_ATTEMPTS,
+    PAID_TWICE_KEY,
+    Payout,
+    PayoutCreated,
+    PayoutDecision,
+    PayoutStatus,
+    stream_name,
+)
+
+# The form of an ISO 20022 external reason code.
+_CODE = re.compile(r"[A-Z0-9]{4}")
+OF_FACTS = (
+    FindingKind.PAYOUT_UNKNOWN,
+    FindingKind.PAYOUT_NOT_HANDED_OFF,
+    FindingKind.PAYOUT_ANSWER_WITHOUT_EFFECT,
+    FindingKind.PAYOUT_RETRY_WITHOUT_EFFECT,
+    FindingKind.PAYOUT_REASON_UNKNOWN,
+    FindingKind.PAYOUT_RETURN_AMOUNT,
+)
+OF_ATTEMPTS = (FindingKind.PAYOUT_PAID_TWICE, FindingKind.PAYOUT_WAITS_FOR_PERSON)
+
+
+def find_in_facts(payout: Payout) -> list[FindingChange]:
+    """Have open what is to be found in the facts of one payout, and note it."""
+    if not (payout.answers or payout.retries or payout.findings):
+        return []
+    return _noted(payout, list(_in_facts(payout)), OF_FACTS)
+
+
+def find_in_attempts(attempts: Sequence[Payout]) -> list[tuple[Payout, list[PayoutDecision]]]:
+    """Have open what is to be found among the attempts of one payout, the first one first, and note it."""
+    found: list[tuple[Payout, list[PayoutDecision]]] = []
+    for number, attempt in enumerate(attempts):
+        others_out = [each for each in attempts if each is not attempt and each.is_out]
+        wanted = list(_among_attempts(attempt, attempts[number + 1 :], waits=not others_out))
+        changes = _noted(attempt, wanted, OF_ATTEMPTS)
+        if changes:
+            found.append((attempt, [*changes]))
+    return found
+
+
+def _noted(payout: Payout, wanted: list[Finding], among: Sequence[FindingKind]) -> list[FindingChange]:
+    changes = payout.findings.towards(wanted, stream_name(payout.payout_id), among)
+    for change in changes:
+        payout.evolve(change)
+    return changes
+
+
+def _finding(
+    payout: Payout, kind: FindingKind, key: str, since: datetime, sentence: str, amount: int | None = None
+) -> Finding:
+    created = payout.created
+    return Finding(
+        kind,
+        key=key,
+        subject=payout.payout_id,
+        operator_id=created.operator_id if created else "",
+        since=since,
+        sentence=sentence,
+        currency=created.currency if created and amount is not None else None,
+        amount=amount,
+    )
+
+
+def _in_facts(payout: Payout) -> Iterator[Finding]:
+    created, told = payout.created, answers_in_turn(payout.answers)
+    if created is None:
+        first = min([*payout.answers, *payout.retries], key=lambda fact: (fact.at, fact.source, fact.id))
+        sentence = f"{first.source} speaks of payout {payout.payout_id}, and none of this id was made"
+        yield _finding(payout, FindingKind.PAYOUT_UNKNOWN, "unknown", first.at, sentence)
+        return
+    if created.status is PayoutStatus.AWAITING_APPROVAL:
+        if told:
+            sentence = f"payout {payout.payout_id} awaits approval and is said to be {told[0].answer}"
+            kind = FindingKind.PAYOUT_NOT_HANDED_OFF
+            yield _finding(payout, kind, "not-handed-off", told[0].at, sentence, created.amount)
+        return
+    for answer in told:
+        yield from _in_answer(payout, created, answer)
+    for retried in payout.retries:
+        if not _may_act(payout, retried):
+            sentence = f"{retried.by} has payout {payout.payout_id} go again, which had not come to nothing by then"
+            kind, key = FindingKind.PAYOUT_RETRY_WITHOUT_EFFECT, f"retried:{retried.source}:{retried.id}"
+            yield _finding(payout, kind, key, retried.at, sentence, created.amount)
+
+
+def _in_answer(payout: Payout, created: PayoutCreated, answer: PayoutAnswered) -> Iterator[Finding]:
+    key = f"{answer.source}:{answer.id}"
+    came_back = payout.status is PayoutStatus.RETURNED and payout.status_at is not None
+    if answer.answer is PayoutAnswer.PAID and came_back and payout.status_at and answer.at > payout.status_at:
+        sentence = f"payout {payout.payout_id} came back, and is said to be paid after that"
+        kind = FindingKind.PAYOUT_ANSWER_WITHOUT_EFFECT
+        yield _finding(payout, kind, f"paid:{key}", answer.at, sentence, created.amount)
+    if answer.reason is not None and _CODE.fullmatch(answer.reason.strip().upper()) is None:
+        sentence = f"payout {payout.payout_id} is {answer.answer} for {answer.reason!r}, no ISO 20022 reason code"
+        yield _finding(payout, FindingKind.PAYOUT_REASON_UNKNOWN, f"reason:{key}", answer.at, sentence)
+    if answer.amount is not None and answer.currency is not None and _is_no_return(created, answer):
+        back = f"{format_minor(answer.amount, answer.currency)} {answer.currency}"
+        sent = f"{format_minor(created.amount, created.currency)} {created.currency}"
+        sentence = f"of payout {payout.payout_id} of {sent}, {back} are said to have come back"
+        yield _finding(payout, FindingKind.PAYOUT_RETURN_AMOUNT, f"amount:{key}", answer.at, sentence, created.amount)
+
+
+def _is_no_return(created: PayoutCreated, answer: PayoutAnswered) -> bool:
+    return answer.currency != created.currency or (answer.amount or 0) > created.amount
+
+
+def _may_act(payout: Payout, retried: PayoutRetried) -> bool:
+    """Whether somebody's decision is about a payout that had come to nothing, and was not paid again yet."""
+    if payout.status not in (PayoutStatus.FAILED, PayoutStatus.RETURNED) or payout.status_at is None:
+        return False
+    too_late = payout.superseded_at is not None and retried.at >= payout.superseded_at
+    return payout.status_at <= retried.at and not too_late
+
+
+def _among_attempts(attempt: Payout, later: Sequence[Payout], *, waits: bool) -> Iterator[Finding]:
+    """`waits`: no other attempt is out, so that this one may have to go again."""
+    created = attempt.created
+    if created is None or attempt.status_at is None:
+        return
+    owed = next((each for each in attempt.standing.bookings() if each.key == PAID_TWICE_KEY), None)
+    if owed is not None:
+        beside = next(each.payout_id for each in later if each.is_out)
+        amount = f"{format_minor(created.amount, created.currency)} {created.currency}"
+        sentence = (
+            f"payout {attempt.payout_id} was paid after all, beside {beside} that repeats it: operator "
+            f"{created.operator_id} has {amount} too much"
+        )
+        kind = FindingKind.PAYOUT_PAID_TWICE
+        yield _finding(attempt, kind, PAID_TWICE_KEY, owed.effective_at, sentence, created.amount)
+    is_tried_out = attempt.status is PayoutStatus.FAILED and not is_of_the_account(attempt.reason)
+    decided = any(retried.at >= attempt.status_at for retried in attempt.retries)
+    if waits and is_tried_out and attempt.failed and created.attempt >= AUTOMATIC_ATTEMPTS and not decided:
+        sentence = f"payout {attempt.payout_id} failed as attempt {created.attempt} ({attempt.reason}) and waits"
+        kind = FindingKind.PAYOUT_WAITS_FOR_PERSON
+        yield _finding(attempt, kind, "waits-for-person", attempt.status_at, sentence, created.amount)
