@@ -1,16 +1,19 @@
 """Outgoing CloudEvents made of stored events and dead letters; the same one on every emission, `id` and all."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing
-from contracts.outgoing import encode, raw_bytes
+from contracts.outgoing import ENTRY_IDS_MAX, ENTRY_IDS_OF_PART, encode, raw_bytes
 from domain.book.findings import FindingEnded, FindingOpened
 from domain.money import format_minor
+from domain.named_ids import named_id
+from domain.payout.content import bank_file_name, content_hash, creditor, end_to_end_id, execution_day
 from domain.payout.payout import PayoutCreated, PayoutStatusChanged
 from domain.session.decisions import SessionAssessed
 from domain.tariff.events import TariffWarned
@@ -40,13 +43,29 @@ class _Content:
 
 
 def outgoing(pending: PendingEvent | PendingLetter) -> Outgoing:
-    """The record of an outbox row. Raises ContractError or KeyError for a row that nothing can be made of."""
-    key = pending.record_key.encode() or None
+    """The record of an outbox row, the first where there are several.
+
+    Raises ContractError or KeyError for a row that nothing can be made of.
+    """
     if isinstance(pending, PendingLetter):
-        return _letter_record(pending.topic, key, pending.letter)
+        return _letter_record(pending.topic, pending.record_key.encode() or None, pending.letter)
     content = _CONTENTS[pending.event_topic](pending)
-    id_ = str(event_id(pending.stream_id, pending.version))
-    return Outgoing(pending.topic, key, encode(content.type, id_, content.subject, content.time, content.data))
+    return _record(pending, event_id(pending.stream_id, pending.version), content)
+
+
+def all_outgoing(pending: PendingEvent | PendingLetter) -> list[Outgoing]:
+    """All records of an outbox row, in the order in which they are sent; raises as `outgoing` does."""
+    records = [outgoing(pending)]
+    if isinstance(pending, PendingEvent) and pending.event_topic == PayoutCreated.__name__:
+        whole = event_id(pending.stream_id, pending.version)
+        for number, content in enumerate(_batch_lines(pending), 1):
+            records.append(_record(pending, named_id(whole, f"part:{number}"), content))
+    return records
+
+
+def _record(pending: PendingEvent, id_: UUID, content: _Content) -> Outgoing:
+    value = encode(content.type, str(id_), content.subject, content.time, content.data)
+    return Outgoing(pending.topic, pending.record_key.encode() or None, value)
 
 
 def _cdr_issued(pending: PendingEvent) -> _Content:
@@ -67,18 +86,43 @@ def _cdr(pending: PendingEvent, type_: str, at: str) -> _Content:
 
 def _batch_created(pending: PendingEvent) -> _Content:
     event: PayoutCreated = decode(pending.event_topic, pending.state)
+    count = len(event.entry_ids)
     data = {
-        "batch_id": event.batch_id,
-        "payout_id": event.payout_id,
-        "operator_id": event.operator_id,
-        "currency": event.currency,
+        **_batch(event),
         "business_date": event.business_date.isoformat(),
+        "currency": event.currency,
         "amount": {"amount": format_minor(event.amount, event.currency), "currency": event.currency},
         "attempt": event.attempt,
-        "entry_ids": list(event.entry_ids),
-        "lines": len(event.entry_ids),
+        "end_to_end_id": end_to_end_id(event),
+        "execution_date": execution_day(event).isoformat(),
+        "creditor": creditor(event),
+        "bank_file": bank_file_name(event),
+        "content_hash": content_hash(event),
+        "entry_count": count,
+        "lines": count,
     }
+    if count <= ENTRY_IDS_MAX:
+        data["entry_ids"] = list(event.entry_ids)
+    if event.reissue_of is not None:
+        data["reissue_of"] = event.reissue_of
     return _Content("settlement.batch.created", event.payout_id, event.fired_at, data)
+
+
+def _batch_lines(pending: PendingEvent) -> Iterator[_Content]:
+    """The entries of a payout that has too many to be named in its message, in parts."""
+    event: PayoutCreated = decode(pending.event_topic, pending.state)
+    count = len(event.entry_ids)
+    if count <= ENTRY_IDS_MAX:
+        return
+    parts = -(-count // ENTRY_IDS_OF_PART)
+    for part in range(1, parts + 1):
+        some = event.entry_ids[(part - 1) * ENTRY_IDS_OF_PART : part * ENTRY_IDS_OF_PART]
+        data = {**_batch(event), "part": part, "parts": parts, "entry_ids": list(some)}
+        yield _Content("settlement.batch.lines", event.payout_id, event.fired_at, data)
+
+
+def _batch(event: PayoutCreated) -> dict[str, Any]:
+    return {"payout_id": event.payout_id, "batch_id": event.batch_id, "operator_id": event.operator_id}
 
 
 def _payout_notice(pending: PendingEvent) -> _Content:

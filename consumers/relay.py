@@ -13,7 +13,7 @@ from typing import Any
 
 from tenacity import stop_after_delay, wait_fixed
 
-from consumers.outgoing import outgoing
+from consumers.outgoing import all_outgoing
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing, Publisher
 from ledger.errors import MachineryFault
 from ledger.gateway import Gateway
@@ -39,7 +39,7 @@ class Relay:
         self._set_aside: set[int] = set()
 
     async def send_batch(self) -> int:
-        """Sends the next rows, if it is our turn, and deletes them; answers how many that were.
+        """Sends the next rows, if it is our turn, and deletes them; answers how many records that were.
 
         Raises MachineryFault; what was sent by then is sent again later.
         """
@@ -47,29 +47,29 @@ class Relay:
             if not outbox.take_turn(cursor):
                 return 0
             rows = outbox.pending(cursor, BATCH_ROWS, self._set_aside)
-            records = {row.outbox_id: record for row in rows if (record := self._record(row)) is not None}
-            await self._publisher.send_all(records.values())
+            records = {row.outbox_id: made for row in rows if (made := self._records(row))}
+            await self._publisher.send_all(record for made in records.values() for record in made)
             await self._publisher.flush()
             outbox.delete(cursor, list(records))
-        return len(records)
+        return sum(map(len, records.values()))
 
     def is_done(self) -> bool:
         """Whether nothing is left that can be sent, by us or by another relay."""
         with self._gateway.transaction() as cursor:
             return outbox.is_empty(cursor, self._set_aside)
 
-    def _record(self, row: PendingEvent | PendingLetter) -> Outgoing | None:
-        """The record of a row. One that nothing can be made of stays where it is and holds up no other."""
+    def _records(self, row: PendingEvent | PendingLetter) -> list[Outgoing]:
+        """The records of a row. One that nothing can be made of stays where it is and holds up no other."""
         try:
-            record = outgoing(row)
+            records = all_outgoing(row)
         except Exception:
             _log.exception("outbox row %d cannot be sent and is left in the outbox", row.outbox_id)
         else:
-            if record.size_bytes <= RECORD_MAX_BYTES:
-                return record
+            if all(record.size_bytes <= RECORD_MAX_BYTES for record in records):
+                return records
             _log.error("outbox row %d is larger than a broker takes and is left in the outbox", row.outbox_id)
         self._set_aside.add(row.outbox_id)
-        return None
+        return []
 
 
 async def run_relay(client_options: Mapping[str, Any], dsn: str, stop: threading.Event) -> None:

@@ -11,7 +11,7 @@ KAFKA_BINDING_VERSION = "0.5.0"
 
 KEY_OF_TOPIC: Mapping[str, str] = {
     **INBOUND_KEYS,
-    "settlement.batches": "the operator id",
+    "settlement.batches": "the operator id; the lines of a batch follow it in their order",
     "settlement.cdrs": "the session id",
     "settlement.notifications": "the subject of the notification",
     "settlement.deadletter": "the subject: where the record came from",

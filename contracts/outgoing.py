@@ -15,17 +15,41 @@ from contracts.errors import NotEncodableError, UnknownTypeError
 from contracts.ocpi.cdr import Cdr, CdrId
 from contracts.ocpi.values import Date
 from contracts.refusal import MAX_PATH_CHARS, MAX_SENTENCE_CHARS, RefusalCode
-from contracts.values import Attribute, Identifier, Many, Wire, format_time
+from contracts.values import AtLeastOne, Attribute, Identifier, Many, Name, Wire, format_time
 
 SOURCE = "urn:wattledger"
 OUTBOUND_VERSION = 1
 # A raw record goes out inside another record, so it has to stay below what a broker takes, quoted as JSON.
 MAX_RAW_TEXT_BYTES = 900_000
 MAX_RAW_BYTES = 600_000
+# The entries of a payout that are named in its message; those of larger ones go out in parts of so many. An id is 36
+# characters, two quotes and a comma: a part stays far below 512 KiB.
+ENTRY_IDS_MAX, ENTRY_IDS_OF_PART = 5_000, 10_000
+
+
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+EndToEndId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Creditor(Wire):
+    """Who is paid: the holder, and the account in one of the forms in which operators register theirs."""
+
+    holder: Name
+    iban: Identifier | None = None
+    bic: Identifier | None = None
+    account_number: Identifier | None = None
+    routing_code: Identifier | None = None
+    scheme: Identifier | None = None
 
 
 class BatchCreatedData(Wire):
-    """A payout was made: `entry_ids` are the journal entries it pays, `lines` their number (payout rule P19)."""
+    """A payout was handed off: all that is needed to pay it, and the journal entries it pays (payout rule P19).
+
+    `entry_count` is their number (`lines` too, as it was called first). `entry_ids` are here where they are at most
+    ENTRY_IDS_MAX, and else in the `settlement.batch.lines` that follow. `end_to_end_id` and what is behind it is in
+    every message of today, and not in those of old.
+    """
 
     batch_id: Identifier
     payout_id: Identifier
@@ -34,9 +58,26 @@ class BatchCreatedData(Wire):
     business_date: Date
     amount: PositiveMoney
     attempt: Annotated[int, Field(ge=1)]
-    entry_ids: Many[Identifier]
-    lines: Annotated[int, Field(ge=0)]
+    entry_ids: Many[Identifier] | None = None
+    lines: Count
     bank_file: Annotated[str, StringConstraints(max_length=255)] | None = None
+    end_to_end_id: EndToEndId | None = None
+    execution_date: Date | None = None
+    creditor: Creditor | None = None
+    content_hash: Digest | None = None
+    entry_count: Count | None = None
+    reissue_of: Identifier | None = None
+
+
+class BatchLinesData(Wire):
+    """Some of the journal entries that a payout pays: `part` of `parts`, in their order."""
+
+    batch_id: Identifier
+    payout_id: Identifier
+    operator_id: Identifier
+    part: Annotated[int, Field(ge=1)]
+    parts: Annotated[int, Field(ge=1)]
+    entry_ids: Annotated[AtLeastOne[Identifier], Field(max_length=ENTRY_IDS_OF_PART)]
 
 
 class CdrData(Wire):
@@ -100,6 +141,13 @@ class BatchCreated(Event):
     data: BatchCreatedData
 
 
+class BatchLines(Event):
+    """`settlement.batch.lines`."""
+
+    type: Literal["settlement.batch.lines"]
+    data: BatchLinesData
+
+
 class CdrEmitted(Event):
     """`settlement.cdr.issued` and `settlement.cdr.credited`."""
 
@@ -121,11 +169,12 @@ class DeadLetterRecorded(Event):
     data: DeadLetterData
 
 
-OUTBOUND_MODEL_OF = models_by_type((BatchCreated, CdrEmitted, NotificationRaised, DeadLetterRecorded))
+OUTBOUND_MODEL_OF = models_by_type((BatchCreated, BatchLines, CdrEmitted, NotificationRaised, DeadLetterRecorded))
 
 OUTBOUND_TOPIC_OF: Mapping[str, str] = MappingProxyType(
     {
         "settlement.batch.created": "settlement.batches",
+        "settlement.batch.lines": "settlement.batches",
         "settlement.cdr.issued": "settlement.cdrs",
         "settlement.cdr.credited": "settlement.cdrs",
         "settlement.notification.raised": "settlement.notifications",
@@ -136,7 +185,7 @@ OUTBOUND_TOPIC_OF: Mapping[str, str] = MappingProxyType(
 
 def outbound_key(type_: str, subject: str, data: Mapping[str, Any]) -> str:
     """The Kafka key: the operator for payout batches, else the event's subject (a session for its CDRs)."""
-    return str(data["operator_id"]) if type_ == "settlement.batch.created" else subject
+    return str(data["operator_id"]) if OUTBOUND_TOPIC_OF[type_] == "settlement.batches" else subject
 
 
 def encode(type_: str, id_: str, subject: str, time: datetime, data: Mapping[str, Any]) -> bytes:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count, groupby
 from typing import TypeAlias
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.calendar import MONDAY_TO_FRIDAY, next_open, utc_text
+from domain.calendar import MONDAY_TO_FRIDAY, next_open
+from domain.payout.content import file_id
 from ledger import locks
 from ledger.database import Role, connect
 from ledger.intake.catalogue import bank_calendar
@@ -57,12 +58,6 @@ class MadeFile:
 
     name: str
     content: bytes
-
-
-def file_id(fired_at: datetime, execution_date: str, currency: str, form: str, number: int = 1) -> UUID:
-    """The id of the file of a run: `form` is IBAN or NUMBER; `number` counts what was made of that run later on."""
-    key = f"{utc_text(fired_at)}:{execution_date}:{currency}:{form}:{number}"
-    return uuid5(NAMESPACE_URL, f"wattledger:bank-file:{key}")
 
 
 def waiting_for_files(cursor: Cursor[TupleRow]) -> list[tuple[object, ...]]:

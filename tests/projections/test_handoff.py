@@ -9,11 +9,12 @@ from xml.etree import ElementTree
 
 import pytest
 
+from domain.payout.content import file_id
 from domain.payout.payout import PayoutCreated, PayoutKey, PayoutStatus, payout_stream
 from ledger.database import Role, connect
 from projections.bank_file import NAMESPACE, OwnAccount, Platform
 from projections.export import export
-from projections.handoff import file_id, file_of
+from projections.handoff import file_of
 from tests.projections.builders import ACH_ACCOUNT, OWN_ACCOUNT, PLATFORM, Recorder, created, payout_key
 
 FIRED_AT = datetime(2026, 3, 3, 4, tzinfo=UTC)
