@@ -28,7 +28,7 @@ def asyncapi_document(schema_files: Mapping[str, str]) -> dict[str, Any]:
         "info": {
             "title": "WattLedger",
             "version": "1.0.0",
-            "description": "Charging, catalogue, payment, roaming and payout events in; batches, CDRs,"
+            "description": "Charging, catalogue, payment, roaming and payout events and decisions in; batches, CDRs,"
             " notifications and dead letters out. Every message is a CloudEvents 1.0 event.",
         },
         "defaultContentType": "application/cloudevents+json",

@@ -163,13 +163,6 @@ def plan(inputs: Inputs, costs: Costs, charge_points: int) -> Plan:
     )
 
 
-def announced_charge_points(inputs: Inputs, costs: Costs) -> int:
-    """Charge points of an operator whose daily payout still fits, with all its lines, into one record."""
-    lines_max = inputs.record_bytes_max / inputs.entry_id_bytes
-    per_charge_point = _lines(costs, inputs) * inputs.sessions_per_charge_point_day * inputs.peak_day
-    return floor(lines_max / per_charge_point)
-
-
 def payout_runs_s(inputs: Inputs, costs: Costs, charge_points: float) -> float:
     """Seconds of all operators' runs after the busiest day, one after the other as the clock fires them."""
     operators = ceil(charge_points / inputs.operator_charge_points)

@@ -5,7 +5,6 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from consumers.app import BATCH_MAX_RECORDS
-from consumers.publisher import RECORD_MAX_BYTES
 from consumers.relay import BATCH_ROWS
 from consumers.topics import DEFAULT_PARTITIONS
 from engine.sessions import DEFAULT_KEPT_SESSIONS
@@ -57,8 +56,6 @@ class Inputs:
         7_000, "of memory for a warm session", "resident memory, 4,000 of 26 messages each"
     )
     relay_rows: int = given(BATCH_ROWS, "rows the relay sends in one round", OUR_CODE)
-    record_bytes_max: int = given(RECORD_MAX_BYTES, "bytes of a record at most", OUR_CODE)
-    entry_id_bytes: int = given(39, "bytes of an entry's id in a payout's message", "a UUID, quotes and a comma")
 
     utilisation_max: float = given(0.7, "of a consumer's time is planned for at the peak", OUR_CHOICE)
     lock_utilisation_max: float = given(0.5, "of the append lock's time is planned for", OUR_CHOICE)

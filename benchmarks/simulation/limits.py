@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from benchmarks.simulation.arithmetic import (
     Plan,
-    announced_charge_points,
     consumer_load,
     lock_load,
     payout_runs_s,
@@ -90,13 +89,7 @@ def _of_intake(inputs: Inputs, costs: Costs, reference: Plan) -> list[Limit]:
 
 
 def _of_what_follows(inputs: Inputs, costs: Costs, reference: Plan) -> list[Limit]:
-    share = inputs.largest_operator_share
     return [
-        Limit(
-            announced_charge_points(inputs, costs) / share,
-            f"the largest operator's payout ({percent(share)} of the network) names more entries than a record holds",
-            "announce large payouts in numbered pages, or by a digest and a look-up",
-        ),
         _limit(
             (reference.peak.sessions_s * costs.clock_session_s, inputs.utilisation_max),
             f"one process of the clock is busy {percent(inputs.utilisation_max)} of the peak hour",

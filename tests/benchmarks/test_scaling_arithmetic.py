@@ -9,7 +9,6 @@ import pytest
 from benchmarks.simulation.arithmetic import (
     SIZES,
     Rates,
-    announced_charge_points,
     consumer_load,
     largest_rates,
     least_consumers,
@@ -122,13 +121,6 @@ def test_an_hour_of_outage_is_made_up_with_the_time_that_is_to_spare() -> None:
     load = consumer_load(INPUTS, costs(), planned.peak.part(planned.books))
 
     assert planned.outage_s == pytest.approx(3_600 * load / (planned.consumers - load))
-
-
-def test_a_payout_is_announced_as_long_as_its_entries_fit_a_record() -> None:
-    inputs = replace(INPUTS, record_bytes_max=60_000, entry_id_bytes=40)
-
-    # 1,500 entries; 2 lines a session, 3 sessions on the busiest day.
-    assert announced_charge_points(inputs, costs()) == 250
 
 
 def test_limits_come_in_the_order_in_which_a_growing_network_meets_them() -> None:
