@@ -86,6 +86,8 @@ def take_payout_facts(
     cursor: Cursor[TupleRow], work: Work, facts: Mapping[str, Sequence[RecordedFact]], catalogue: Catalogue
 ) -> None:
     """Store facts in their payouts' streams and book what they mean; those of a payout not yet made wait there."""
+    if not facts:
+        return
     payouts = load_payouts(cursor, facts)
     decided: list[tuple[Payout, list[PayoutDecision]]] = []
     for payout_id, payout in payouts.items():
@@ -117,7 +119,8 @@ def _attempts(cursor: Cursor[TupleRow], payouts: dict[str, Payout]) -> list[list
 def _load_missing(cursor: Cursor[TupleRow], payouts: dict[str, Payout], wanted: Iterable[str]) -> bool:
     """Load payouts that are not there yet; whether there were any."""
     missing = set(wanted) - payouts.keys()
-    payouts |= load_payouts(cursor, missing)
+    if missing:
+        payouts |= load_payouts(cursor, missing)
     return bool(missing)
 
 
