@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from domain.book.posting import entries_of
 from domain.payout.answers import PayoutAnswer, PayoutAnswered, parse_payout_fact
+from domain.payout.findings import find_in_attempts, find_in_facts
 from domain.payout.payout import (
     Payout,
     PayoutCreated,
@@ -71,6 +72,7 @@ def payout(*answers: PayoutAnswered, status: PayoutStatus = PayoutStatus.IN_TRAN
     for each in answers:
         found.learn(each)
         take_answers(found)
+        find_in_facts(found)
     return found
 
 
@@ -243,6 +245,7 @@ def test_answers_come_to_the_same_in_any_order(told: list[PayoutAnswered]) -> No
     outcomes = [payout(*order) for order in permutations(told)]
     assert len({(each.status, each.status_at, each.reason) for each in outcomes}) == 1
     assert all(booked(each) == booked(outcomes[0]) for each in outcomes)
+    assert len({tuple(sorted(finding.key for finding in each.findings)) for each in outcomes}) == 1
 
 
 @settings(deadline=None)
@@ -283,6 +286,7 @@ def attempts(*told: tuple[int, PayoutAnswered], made_of: int = 2) -> list[Payout
         found[number - 1].learn(fact)
         take_answers(found[number - 1])
         count_twice(found)
+        find_in_attempts(found)
     return found
 
 
@@ -342,6 +346,7 @@ def test_attempts_come_to_the_same_in_any_order_and_one_payment_is_paid_for(
     again = attempts(*other, made_of=3)
     assert [(each.status, each.status_at) for each in found] == [(each.status, each.status_at) for each in again]
     assert [booked(each) for each in found] == [booked(each) for each in again]
+    assert [sorted(each.findings, key=str) for each in found] == [sorted(each.findings, key=str) for each in again]
     entries = [posted for each in found for _, _, posted in booked(each)]
     # Here attempts are all booked as first ones; each but the first takes what is to be fixed (J40).
     to_be_fixed = sum(each.get(TO_BE_FIXED, 0) for each in entries) + 1080 * (len(found) - 1)
