@@ -17,6 +17,8 @@ from domain.values import value
 class FindingKind(StrEnum):
     """What is found, for programs; `CURES` says what cures it, and the page of findings what it means."""
 
+    BAD_ACCOUNT = "BAD_ACCOUNT"
+    COVER_SHORT = "COVER_SHORT"
     REFUND_WITHOUT_CAPTURE = "REFUND_WITHOUT_CAPTURE"
     REFUND_ABOVE_CAPTURE = "REFUND_ABOVE_CAPTURE"
     REFUND_FAILURE_WITHOUT_REFUND = "REFUND_FAILURE_WITHOUT_REFUND"
@@ -27,10 +29,17 @@ class FindingKind(StrEnum):
     FAILURE_AFTER_CAPTURE = "FAILURE_AFTER_CAPTURE"
     PAYMENT_TOLD_OTHERWISE = "PAYMENT_TOLD_OTHERWISE"
     SHORTFALL = "SHORTFALL"
+    SHARED_ACCOUNT = "SHARED_ACCOUNT"
 
 
 # One sentence for each kind: what has to happen so that the finding ends.
 CURES: Mapping[FindingKind, str] = {
+    FindingKind.BAD_ACCOUNT: (
+        "Ask the operator for its account and publish it with operator.changed; the next run pays what waits."
+    ),
+    FindingKind.COVER_SHORT: (
+        "Put money on the account of client money, or wait for settlements; it ends once all payouts are covered."
+    ),
     FindingKind.REFUND_WITHOUT_CAPTURE: (
         "Send the payment.captured of this payment; the refund acts as soon as it is there."
     ),
@@ -61,6 +70,9 @@ CURES: Mapping[FindingKind, str] = {
         "Ask the provider which is right; what happened besides the first needs an id of its own."
     ),
     FindingKind.SHORTFALL: "Ask the driver for the difference; the raised price stands once it is captured.",
+    FindingKind.SHARED_ACCOUNT: (
+        "Ask both operators; publish another account with operator.changed where one is wrong, else leave it."
+    ),
 }
 
 

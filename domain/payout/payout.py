@@ -23,7 +23,7 @@ from domain.calendar import instant
 from domain.fact import Fact, in_order
 from domain.values import named_value, value
 
-RESERVE_KEY, RESERVE_RELEASE_KEY = "reserve", "reserve-release"
+RESERVE_KEY, RESERVE_RELEASE_KEY, INITIATED_KEY = "reserve", "reserve-release", "initiated"
 # The bookings that the bank's answers decide; what the run booked stands whatever the bank says.
 BANK_KEYS = ("settled", "failed", "returned")
 
@@ -183,6 +183,12 @@ class Payout:
         """Whether the money is back and waits for another account (2060)."""
         return self.status in (PayoutStatus.FAILED, PayoutStatus.RETURNED) and not self.superseded
 
+    def on_its_way(self) -> tuple[datetime | None, datetime | None]:
+        """When it was handed off, and when the bank booked it or said no; None for what did not happen (yet)."""
+        at = {booking.key: booking.effective_at for booking in self.standing.bookings()}
+        answers = [moment for key, moment in at.items() if key in BANK_KEYS]
+        return at.get(INITIATED_KEY), min(answers, default=None)
+
     @property
     def holds_reserve(self) -> bool:
         """Whether the reserve it took is still to be given back."""
@@ -251,7 +257,7 @@ def _booked_by_run(created: PayoutCreated) -> list[Booking]:
     if created.status == PayoutStatus.AWAITING_APPROVAL:
         return []
     at = created.fired_at
-    initiated = _head(created, "initiated", at)
+    initiated = _head(created, INITIATED_KEY, at)
     if created.reissue_of:
         return [PayoutReissued(**initiated, amount=created.amount)]
     made: list[Booking] = [PayoutInitiated(**initiated, amount=created.amount)]

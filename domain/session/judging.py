@@ -69,6 +69,7 @@ class _Verdict:
         self.moments: list[datetime] = []
         # What should be open; whatever is judged here may add to it.
         self.findings: list[Finding] = []
+        self.ahead_until: datetime | None = None
         operator_id, currency = single_operator(session.meter), session_currency(session.meter, catalogue)
         self.scope = BookScope(session.session_id, operator_id, currency, catalogue, clock)
 
@@ -111,6 +112,7 @@ class _Verdict:
             awaits_location=start.location_id.casefold() if start is not None and not known else None,
             presumed_at=self._presumed_at(),
             started_at=start.at if start is not None else None,
+            ahead_until=self.ahead_until,
         )
 
     def _presumed_at(self) -> datetime | None:
@@ -178,6 +180,7 @@ class _Verdict:
         seen = Assessment(assessment.state, assessment.reason) if roaming else assessment
         book = driver_book(self.scope, seen, self._accepted_payments())
         self.findings += book.findings
+        self.ahead_until = book.ahead_until
         billed = assessment.changes if roaming else book.billed
         return billed, book.shortfall, list(book.bookings), book.releases
 

@@ -70,7 +70,8 @@ class Judgement:
 
     It depends on versions in effect up to `latest_at`; one that is not rated waits for something, and one that
     `awaits_location` was judged without knowing its location. `presumed_at` is a maturing that some booking takes for
-    granted though no clock has reached it: a clock that stops before it has to look again.
+    granted though no clock has reached it: a clock that stops before it has to look again. Until `ahead_until` a
+    payout could pay its share ahead of the driver; None where none could.
     """
 
     decisions: tuple[Decision, ...]
@@ -82,6 +83,7 @@ class Judgement:
     awaits_location: str | None
     presumed_at: datetime | None
     started_at: datetime | None
+    ahead_until: datetime | None = None
 
 
 @dataclass(slots=True)
