@@ -7,11 +7,12 @@ from typing import TypeAlias
 
 import psycopg
 
-from ledger.audit import history, payouts, sums
+from ledger.audit import advances, history, payouts, sums
 from ledger.audit.bank_files import check_bank_files
 from ledger.audit.catalogue import read_catalogue
 from ledger.audit.cdrs import check_chain
 from ledger.audit.conflicts import check_conflicts
+from ledger.audit.cover import check_covered
 from ledger.audit.derivation import derive
 from ledger.audit.journal import check_causes, compare_journal
 from ledger.audit.payments import check_captures, check_disputes, check_raised, check_receipt, check_refunds
@@ -56,9 +57,13 @@ SENTENCES: dict[str, str] = {
     "bank_files": "Every bank file pays exactly the payouts it was made of, to the accounts they were made for.",
     "conflicts": "What was refused as a conflict says something else than what was accepted under its source and id.",
     "cover": "What is held for others covers what is owed to them.",
+    "covered_payouts": "People were told of every payout that client money did not pay for.",
+    "advance_limits": "No payout took what an operator is paid ahead of drivers above the limit of its terms.",
+    "cover": "Client money that is there covers what is owed out of it.",
     "receivables": "Drivers paid what their sessions cost.",
+    "advances": "Operators were paid nothing that drivers have not paid.",
 }
-NOTICES = ("cover", "receivables")
+NOTICES = ("cover", "receivables", "advances")
 
 SNAPSHOT_CHECKS: dict[str, Callable[[Snapshot, Tally], None]] = {
     "balances": sums.check_balances,
@@ -70,8 +75,11 @@ SNAPSHOT_CHECKS: dict[str, Callable[[Snapshot, Tally], None]] = {
     "payable_lines": payouts.check_lines,
     "bank_files": check_bank_files,
     "conflicts": check_conflicts,
+    "covered_payouts": check_covered,
+    "advance_limits": advances.check_limits,
     "cover": sums.check_cover,
     "receivables": sums.check_receivables,
+    "advances": advances.check_advances,
 }
 OF_SESSIONS: dict[str, Callable[[Session, Tally], None]] = {
     **SESSION_CHECKS,

@@ -131,6 +131,7 @@ def check_payout(stream: Stream, tally: Tally) -> None:
         amount = Money(body["amount"], body["currency"])
         tally.note(where, "more than 0", amount, f"{where} is of {amount}")
     _check_execution(where, body, tally)
+    _check_account(stream, where, body, tally)
     _check_reserve(stream, where, body, tally)
     _check_answers(stream, where, body, tally)
 
@@ -153,6 +154,22 @@ def _check_execution(where: str, body: Body, tally: Tally) -> None:
         tally.note(where, f"{fired} or a few days later", asked, sentence)
     if body["currency"] == "EUR" and "TARGET" not in body["calendars"]:
         tally.note(where, "TARGET", body["calendars"], f"{where} is of EUR and does not go by TARGET")
+
+
+def _check_account(stream: Stream, where: str, body: Body, tally: Tally) -> None:
+    """No money is on its way to an account that no bank can know (ISO 13616); what came back is where it belongs."""
+    iban = body["bank_account"].get("iban")
+    if iban is None or _last_word(stream) in ("FAILED", "RETURNED"):
+        return
+    digits = "".join(
+        character if character.isdigit() else str(ord(character) - 55) for character in iban[4:] + iban[:4]
+    )
+    remainder = 0
+    for digit in digits:
+        remainder = (remainder * 10 + int(digit)) % 97
+    if remainder != 1:
+        sentence = f"{where} goes to {iban}, whose check digits are wrong"
+        tally.note(where, "an account that a bank can know", iban, sentence)
 
 
 def _check_reserve(stream: Stream, where: str, body: Body, tally: Tally) -> None:
