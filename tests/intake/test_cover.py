@@ -12,9 +12,7 @@ from consumers.outgoing import outgoing
 from contracts.outgoing import OUTBOUND_MODEL_OF
 from domain.calendar import instant
 from domain.payout.cover import CoverRule
-from engine.clock import Clock
 from engine.cover import money_left
-from engine.working_set import WorkingSet
 from ledger.audit import verify
 from ledger.events.codec import decode
 from ledger.intake.outbox import PendingEvent, pending
@@ -85,9 +83,7 @@ def told(engine: Engine) -> list[str]:
 @pytest.fixture
 def stopping(database_url: str) -> Iterator[Engine]:
     """An engine whose runs wait for cover."""
-    engine = Engine(database_url)
-    engine.clock.close()
-    engine.clock = Clock(WorkingSet.of(database_url, cover_rule=CoverRule.STOP))
+    engine = Engine(database_url, cover_rule=CoverRule.STOP)
     yield engine
     engine.close()
 
