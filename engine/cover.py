@@ -14,7 +14,7 @@ from domain.book.findings import Finding, FindingKind
 from domain.book.posting import BANK
 from domain.payout.cover import HandedOff, is_of_payout, short_payouts, waiting_runs
 from domain.payout.run import Waiting
-from engine.operator_findings import operator_streams, operators_with_findings
+from engine.operator_findings import operator_streams, operators_with_findings, save_open
 from engine.work import Work
 
 KINDS = (FindingKind.COVER_SHORT,)
@@ -69,8 +69,9 @@ def weigh(cursor: Cursor[TupleRow], work: Work, waiting: Mapping[str, Waiting], 
         kept = [*known[operator_id], *opened]
         runs = waiting_runs(operator_id, waiting[operator_id]) if operator_id in waiting else []
         # What was short is told also where it is covered by now.
-        stream.change(cursor, kept, KINDS)
-        stream.change(cursor, [*runs, *(each for each in kept if _is_short(each, left, until))], KINDS)
+        stream.change(kept, KINDS)
+        stream.change([*runs, *(each for each in kept if _is_short(each, left, until))], KINDS)
+    save_open(cursor, streams.values())
 
 
 def _is_short(finding: Finding, left: Mapping[tuple[str, datetime], int], until: datetime) -> bool:

@@ -78,10 +78,14 @@ class Withheld:
 
 @value
 class Waiting:
-    """A run that waits for cover: of a business date, due at `at`, with what is missing by currency (minor units)."""
+    """A run that waits for cover: of a business date, due at `at`; by currency what it wants, and what is missing.
+
+    Minor units; `missing` has only the currencies in which something is.
+    """
 
     business_date: date
     at: datetime
+    wanted: Mapping[str, int]
     missing: Mapping[str, int]
 
 
@@ -93,7 +97,7 @@ Cover: TypeAlias = Callable[[str, datetime], int]
 class RunsMade:
     """What firing the runs decided, by payout, the lines each payout pays, and the last business date closed.
 
-    `withheld` and `waiting` are of the last run that was tried.
+    `withheld` and `waiting` are of the last run that was tried; `handed_off` is the sum of what leaves, by currency.
     """
 
     closed_through: date | None
@@ -101,6 +105,7 @@ class RunsMade:
     waiting: Waiting | None = None
     decisions: list[tuple[Payout, list[PayoutDecision]]] = field(default_factory=list)
     paid_lines: dict[str, list[UUID]] = field(default_factory=dict)
+    handed_off: Mapping[str, int] = field(default_factory=dict)
 
 
 def fires_at(versions: Versions[Operator], day: date) -> tuple[datetime, Operator] | None:
@@ -158,7 +163,8 @@ def fire_runs(
         day += ONE_DAY
     runs.release_reserves(until)
     closed = max(last, desk.closed_through) if desk.closed_through else last
-    return RunsMade(closed, runs.withheld, runs.waiting, list(runs.decisions.values()), runs.paid_lines)
+    decisions = list(runs.decisions.values())
+    return RunsMade(closed, runs.withheld, runs.waiting, decisions, runs.paid_lines, runs.handed_off)
 
 
 def first_day(desk: OperatorDesk) -> date | None:
@@ -227,7 +233,7 @@ class _Runs:
             for currency, sum_ in sorted(wanted.items())
         }
         missing = {currency: sum_ for currency, sum_ in missing.items() if sum_ > 0}
-        return Waiting(day, at, missing) if missing else None
+        return Waiting(day, at, dict(wanted), missing) if missing else None
 
     def _withhold(self, due: Sequence[Line], at: datetime, operator: Operator) -> Withheld | None:
         """What cannot be paid to an account that no bank can know; None where the account may be one.

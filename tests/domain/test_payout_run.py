@@ -527,7 +527,7 @@ def there_is(amount: int, since: str = "01 00:00") -> Cover:
 def test_a_run_without_cover_waits_and_is_made_when_there_is_with_its_own_business_date() -> None:
     desk = runs(None, line(1, 1080, "02")).until("03 00:00", there_is(1080, "04 10:00"))
     assert desk.made == []
-    assert desk.waiting == Waiting(date(2026, 3, 2), at("03 00:00"), {"EUR": 1080})
+    assert desk.waiting == Waiting(date(2026, 3, 2), at("03 00:00"), {"EUR": 1080}, {"EUR": 1080})
     assert desk.closed_through == date(2026, 3, 1)
     desk.until("04 12:00", there_is(1080, "04 10:00"))
     assert desk.made == [("02", 1080, PayoutStatus.IN_TRANSIT)]
@@ -541,14 +541,14 @@ def test_of_runs_that_wait_the_oldest_comes_first_and_holds_up_the_others() -> N
     assert desk.made == []
     desk.until("05 06:00", there_is(5150))
     assert desk.made == [("02", 5000, PayoutStatus.IN_TRANSIT), ("03", 100, PayoutStatus.IN_TRANSIT)]
-    assert desk.waiting == Waiting(date(2026, 3, 4), at("05 00:00"), {"EUR": 50})
+    assert desk.waiting == Waiting(date(2026, 3, 4), at("05 00:00"), {"EUR": 100}, {"EUR": 50})
 
 
 def test_a_run_waits_for_cover_in_each_of_its_currencies() -> None:
     lines = (line(1, 1080, "02"), line(2, 700, "02", currency="SEK"))
     desk = runs(None, *lines).until("03 00:00", lambda currency, _: 5000 if currency == "EUR" else 0)
     assert desk.made == []
-    assert desk.waiting == Waiting(date(2026, 3, 2), at("03 00:00"), {"SEK": 700})
+    assert desk.waiting == Waiting(date(2026, 3, 2), at("03 00:00"), {"EUR": 1080, "SEK": 700}, {"SEK": 700})
 
 
 def test_a_payout_that_is_repeated_needs_cover_too() -> None:
