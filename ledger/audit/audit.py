@@ -56,7 +56,6 @@ SENTENCES: dict[str, str] = {
     "payable_lines": "The lines that payouts pay are what entries changed, marked with the payout that names them.",
     "bank_files": "Every bank file pays exactly the payouts it was made of, to the accounts they were made for.",
     "conflicts": "What was refused as a conflict says something else than what was accepted under its source and id.",
-    "cover": "What is held for others covers what is owed to them.",
     "covered_payouts": "People were told of every payout that client money did not pay for.",
     "advance_limits": "No payout took what an operator is paid ahead of drivers above the limit of its terms.",
     "cover": "Client money that is there covers what is owed out of it.",

@@ -193,7 +193,8 @@ class _Walk:
     def _consider_money(self, now: datetime) -> None:
         """Note since when the driver has paid the bill, or the operator bears it."""
         bill = self._charged.bill
-        if bill is not None and self._received.captured < bill.gross and not self._write_off.stands:
+        is_owed = bill is not None and bill.gross > 0 and not self._received.reaches(bill)
+        if is_owed and not self._write_off.stands:
             self._paid_since = None
         elif self._paid_since is None:
             self._paid_since = now
