@@ -177,6 +177,7 @@ class OperatorData(Wire):
     payout: PayoutTerms
     cdr_delay_minutes: Minutes | None = None
     orphan_hours: OrphanHours | None = None
+    hold_overlaps: bool | None = None
     bank_account: BankAccount
 
     @model_validator(mode="after")

@@ -27,6 +27,8 @@ class FindingKind(StrEnum):
     FAILURE_AFTER_CAPTURE = "FAILURE_AFTER_CAPTURE"
     PAYMENT_TOLD_OTHERWISE = "PAYMENT_TOLD_OTHERWISE"
     SHORTFALL = "SHORTFALL"
+    OVERLAP = "OVERLAP"
+    REGISTER_OVERLAP = "REGISTER_OVERLAP"
 
 
 # One sentence for each kind: what has to happen so that the finding ends.
@@ -61,6 +63,12 @@ CURES: Mapping[FindingKind, str] = {
         "Ask the provider which is right; what happened besides the first needs an id of its own."
     ),
     FindingKind.SHORTFALL: "Ask the driver for the difference; the raised price stands once it is captured.",
+    FindingKind.OVERLAP: (
+        "Correct the times of one of the two sessions, or review this one (BILL), or the one that was none (VOID)."
+    ),
+    FindingKind.REGISTER_OVERLAP: (
+        "Correct registers of one of the two sessions, or review this one (BILL), or the one that was none (VOID)."
+    ),
 }
 
 

@@ -75,6 +75,8 @@ class Operator:
     bank_account: Mapping[str, str]
     # After so many hours without an end a session is closed by estimate; None: never.
     orphan_hours: int | None = None
+    # Whether a session that overlaps an earlier one at its plug waits until somebody has looked at it.
+    hold_overlaps: bool = False
     calendars: Calendars = no_calendars
 
     @classmethod
@@ -107,6 +109,7 @@ class Operator:
             cdr_delay_minutes=15 if data.get("cdr_delay_minutes") is None else data["cdr_delay_minutes"],
             bank_account=_account(data["bank_account"]),
             orphan_hours=data.get("orphan_hours"),
+            hold_overlaps=data.get("hold_overlaps") or False,
             calendars=calendars,
         )
 

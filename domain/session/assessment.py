@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
+from domain.book.findings import FindingKind
 from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.parties import Operator
 from domain.charging import ChargingPeriod, Phase
@@ -112,18 +113,23 @@ class Assessment:
     metered: tuple[Metering, ...] = ()
 
 
-def assess(facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None = None) -> Assessment:
+def assess(
+    facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None = None, overlap: FindingKind | None = None
+) -> Assessment:
     """Judge a session: INVALID, OPEN, SUSPENSE or RATED, in that order, each with its reason.
 
     `closed_at` is the moment at which the clock closed an orphan; its end is estimated then while none is reported.
+    `overlap` is what is wrong with it beside the one before at its plug; it holds it where its contract says so.
     """
-    found = _assess(facts, catalogue, closed_at)
+    found = _assess(facts, catalogue, closed_at, overlap)
     if facts.verdict() is Verdict.VOID:
         return replace(found, state=SessionState.INVALID, reason=VOIDED)
     return found
 
 
-def _assess(facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None) -> Assessment:
+def _assess(
+    facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None, overlap: FindingKind | None
+) -> Assessment:
     known = latest(facts)
     contradicted = contradiction(facts, known, facts.verdict())
     start, end = facts.first_start(), facts.first_end()
@@ -137,7 +143,7 @@ def _assess(facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None)
     if start is None or end is None:
         return Assessment(SessionState.OPEN, "START_MISSING" if start is None else "END_MISSING")
     counted = _metered(facts, start, end)
-    story = _Story(facts, catalogue, start, end, is_estimated=estimated_from is not None)
+    story = _Story(facts, catalogue, start, end, is_estimated=estimated_from is not None, overlap=overlap)
     found = story.contract_by(known)
     if isinstance(found, str):
         return Assessment(SessionState.SUSPENSE, found, metered=counted)
@@ -154,10 +160,17 @@ class _Story:
     """A session as it was reported and corrected, and what rules it by each of its corrected starts and ends."""
 
     def __init__(
-        self, facts: MeterFacts, catalogue: Catalogue, start: Started, end: Ended, *, is_estimated: bool
+        self,
+        facts: MeterFacts,
+        catalogue: Catalogue,
+        start: Started,
+        end: Ended,
+        *,
+        is_estimated: bool,
+        overlap: FindingKind | None,
     ) -> None:
         self.facts, self.catalogue, self.start, self.end = facts, catalogue, start, end
-        self.is_estimated = is_estimated
+        self.is_estimated, self.overlap = is_estimated, overlap
         self._contracts: dict[tuple[datetime | None, datetime | None], Contract | str] = {}
 
     def contract_by(self, known: Corrected) -> Contract | str:
@@ -254,6 +267,8 @@ def _bill(story: _Story, truth: _Truth) -> Bill:
         # An estimated end is as of the last reading; energy that a correction adds to it came at no known time.
         check_power(told[:-1] if story.is_estimated else told, _power_limit_w(contract, story.catalogue))
         check_units(told[0], inside, told[-1])
+        if story.overlap is not None and contract.operator.hold_overlaps:
+            raise ImplausibleSession(story.overlap.value, "it cannot be true beside the one before at its plug")
     registers = tuple(stated(told))
     tariff, zone = published.tariff, contract.time_zone
     rating = price(tariff, _periods(story.facts, start, end, zone, tariff, registers, inside), zone)
