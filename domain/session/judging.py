@@ -88,8 +88,8 @@ class _Verdict:
         self._report(assessment, billed, shortfall)
         self._release(releases)
         self._book(bookings)
-        if session.overlap is not None:
-            self._find_overlap(session.overlap)
+        if self.session.overlap is not None:
+            self._find_overlap(self.session.overlap)
         self._find()
         return self._judgement(assessment)
 
