@@ -97,7 +97,7 @@ def _wrong(before: Reach, stay: Stay) -> Overlap | None:
     return None
 
 
-_SENTENCES = {
+SENTENCES = {
     FindingKind.OVERLAP: "session {} was at its plug (EVSE {}, connector {}) while session {} was there",
     FindingKind.REGISTER_OVERLAP: (
         "session {} starts at its plug (EVSE {}, connector {}) below the register at which session {} stopped"
@@ -113,5 +113,5 @@ def overlap_finding(session_id: str, facts: MeterFacts, overlap: Overlap) -> Fin
     start = facts.start_as_corrected()
     if start is None or facts.verdict() is Verdict.BILL:
         return None
-    sentence = _SENTENCES[overlap.kind].format(session_id, start.evse_uid, start.connector_id, overlap.other_id)
+    sentence = SENTENCES[overlap.kind].format(session_id, start.evse_uid, start.connector_id, overlap.other_id)
     return Finding(overlap.kind, overlap.kind.lower(), session_id, start.operator_id, start.at, sentence)

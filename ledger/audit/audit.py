@@ -15,7 +15,6 @@ from ledger.audit.conflicts import check_conflicts
 from ledger.audit.derivation import derive
 from ledger.audit.journal import check_causes, compare_journal
 from ledger.audit.payments import check_captures, check_disputes, check_raised, check_receipt, check_refunds
-from ledger.audit.payments import check_captures, check_disputes, check_receipt, check_refunds
 from ledger.audit.plugs import check_plugs, keep_visit, sessions_to_be_told
 from ledger.audit.report import AuditReport, Check, Severity, Tally
 from ledger.audit.sessions import SESSION_CHECKS, Session, Surroundings
