@@ -143,10 +143,12 @@ def _assess(
     if start is None or end is None:
         return Assessment(SessionState.OPEN, "START_MISSING" if start is None else "END_MISSING")
     counted = _metered(facts, start, end)
-    story = _Story(facts, catalogue, start, end, is_estimated=estimated_from is not None, overlap=overlap)
+    story = _Story(facts, catalogue, start, end, is_estimated=estimated_from is not None)
     found = story.contract_by(known)
     if isinstance(found, str):
         return Assessment(SessionState.SUSPENSE, found, metered=counted)
+    if found.operator.hold_overlaps:
+        story.held_for = overlap
     return _rate_over_time(story, found, counted, estimated_from)
 
 
@@ -160,17 +162,12 @@ class _Story:
     """A session as it was reported and corrected, and what rules it by each of its corrected starts and ends."""
 
     def __init__(
-        self,
-        facts: MeterFacts,
-        catalogue: Catalogue,
-        start: Started,
-        end: Ended,
-        *,
-        is_estimated: bool,
-        overlap: FindingKind | None,
+        self, facts: MeterFacts, catalogue: Catalogue, start: Started, end: Ended, *, is_estimated: bool
     ) -> None:
         self.facts, self.catalogue, self.start, self.end = facts, catalogue, start, end
-        self.is_estimated, self.overlap = is_estimated, overlap
+        self.is_estimated = is_estimated
+        # What is wrong with it beside others at its plug, where its contract holds it until somebody has looked.
+        self.held_for: FindingKind | None = None
         self._contracts: dict[tuple[datetime | None, datetime | None], Contract | str] = {}
 
     def contract_by(self, known: Corrected) -> Contract | str:
@@ -267,8 +264,8 @@ def _bill(story: _Story, truth: _Truth) -> Bill:
         # An estimated end is as of the last reading; energy that a correction adds to it came at no known time.
         check_power(told[:-1] if story.is_estimated else told, _power_limit_w(contract, story.catalogue))
         check_units(told[0], inside, told[-1])
-        if story.overlap is not None and contract.operator.hold_overlaps:
-            raise ImplausibleSession(story.overlap.value, "it cannot be true beside the one before at its plug")
+        if story.held_for is not None:
+            raise ImplausibleSession(story.held_for.value, "it cannot be true beside the one before at its plug")
     registers = tuple(stated(told))
     tariff, zone = published.tariff, contract.time_zone
     rating = price(tariff, _periods(story.facts, start, end, zone, tariff, registers, inside), zone)

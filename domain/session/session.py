@@ -204,7 +204,9 @@ def _on_orphan_closed(session: Session, event: OrphanClosed) -> None:
 
 def _on_overlap_noted(session: Session, event: OverlapNoted) -> None:
     session.overlap = Overlap(event.kind, event.other_id) if event.kind and event.other_id is not None else None
-    session.assessed = None
+    contract = session.assessed[2].contract if session.assessed is not None else None
+    if contract is not None and contract.operator.hold_overlaps:
+        session.assessed = None
 
 
 def _on_fact_rejected(session: Session, event: FactRejected) -> None:
