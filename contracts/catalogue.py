@@ -178,6 +178,7 @@ class OperatorData(Wire):
     cdr_delay_minutes: Minutes | None = None
     orphan_hours: OrphanHours | None = None
     advance_limit: UnsignedText | None = None
+    hold_overlaps: bool | None = None
     bank_account: BankAccount
 
     @model_validator(mode="after")

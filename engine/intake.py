@@ -158,8 +158,7 @@ class Intake:
                 cursor, {e.partition: (e.record.offset + 1, batch.latest.get(e.partition)) for e in fresh}
             )
             positions.count(cursor, batch.tallies)
-            work.write(cursor)
-            return again
+            return work.write(cursor) or again
 
     # Duplicates, conflicts and refusals ------------------------------------------------------------------------
 

@@ -30,6 +30,8 @@ class FindingKind(StrEnum):
     PAYMENT_TOLD_OTHERWISE = "PAYMENT_TOLD_OTHERWISE"
     SHORTFALL = "SHORTFALL"
     SHARED_ACCOUNT = "SHARED_ACCOUNT"
+    OVERLAP = "OVERLAP"
+    REGISTER_OVERLAP = "REGISTER_OVERLAP"
 
 
 # One sentence for each kind: what has to happen so that the finding ends.
@@ -72,6 +74,12 @@ CURES: Mapping[FindingKind, str] = {
     FindingKind.SHORTFALL: "Ask the driver for the difference; the raised price stands once it is captured.",
     FindingKind.SHARED_ACCOUNT: (
         "Ask both operators; publish another account with operator.changed where one is wrong, else leave it."
+    ),
+    FindingKind.OVERLAP: (
+        "Correct the times of one of the two sessions, or review this one (BILL), or the one that was none (VOID)."
+    ),
+    FindingKind.REGISTER_OVERLAP: (
+        "Correct registers of one of the two sessions, or review this one (BILL), or the one that was none (VOID)."
     ),
 }
 

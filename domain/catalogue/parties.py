@@ -78,6 +78,8 @@ class Operator:
     orphan_hours: int | None = None
     # How much may be paid ahead of what drivers have paid, in minor units of `currency`; None: without a limit.
     advance_limit_minor: int | None = None
+    # Whether a session that overlaps an earlier one at its plug waits until somebody has looked at it.
+    hold_overlaps: bool = False
     calendars: Calendars = no_calendars
 
     @classmethod
@@ -112,6 +114,7 @@ class Operator:
             bank_account={name: told for name, told in data["bank_account"].items() if told is not None},
             orphan_hours=data.get("orphan_hours"),
             advance_limit_minor=None if limit is None else parse_minor(str(limit), currency),
+            hold_overlaps=data.get("hold_overlaps") or False,
             calendars=calendars,
         )
 

@@ -35,6 +35,7 @@ from domain.session.decisions import (
 from domain.session.driver.book import driver_book
 from domain.session.orphans import orphan_deadline
 from domain.session.payment_facts import PaymentFacts
+from domain.session.plug import Overlap, overlap_finding
 from domain.session.ratings import ratings
 from domain.session.roaming_book import RoamingCdrs, roaming_book
 from domain.session.scope import BookScope
@@ -88,6 +89,8 @@ class _Verdict:
         self._report(assessment, billed, shortfall)
         self._release(releases)
         self._book(bookings)
+        if self.session.overlap is not None:
+            self._find_overlap(self.session.overlap)
         self._find()
         return self._judgement(assessment)
 
@@ -253,6 +256,10 @@ class _Verdict:
         """Have just what is wanted stand; maturing waits for the clock."""
         for change in self.session.standing.towards([booking for booking in wanted if self._may_stand(booking)]):
             self._decide(change)
+
+    def _find_overlap(self, overlap: Overlap) -> None:
+        found = overlap_finding(self.session.session_id, self.session.meter, overlap)
+        self.findings += [found] if found is not None else []
 
     def _find(self) -> None:
         """Have just those findings open that were made; nothing to compare for a session without any."""

@@ -16,6 +16,7 @@ from ledger.audit.cover import check_covered
 from ledger.audit.derivation import derive
 from ledger.audit.journal import check_causes, compare_journal
 from ledger.audit.payments import check_captures, check_disputes, check_raised, check_receipt, check_refunds
+from ledger.audit.plugs import check_plugs, keep_visit, sessions_to_be_told
 from ledger.audit.report import AuditReport, Check, Severity, Tally
 from ledger.audit.sessions import SESSION_CHECKS, Session, Surroundings
 from ledger.audit.snapshot import Snapshot, open_snapshot
@@ -42,6 +43,7 @@ SENTENCES: dict[str, str] = {
     "states": "The state of each session follows from its facts, and its amounts add up.",
     "terms": "Commission and its VAT are those of the contract in effect when the session started.",
     "meters": "What no meter can have shown is not billed, and nothing else waits for its meter.",
+    "plugs": "What overlaps at a plug, or starts below a register billed there, is found, and held if so agreed.",
     "prices": "Energy is the difference of the corrected registers, and flat tariffs give the same price again.",
     "earnings": "What stands on the book for a session is what it was rated at.",
     "captures": "Every accepted capture, failure and fee is on the book as it was reported.",
@@ -97,10 +99,12 @@ OF_STREAMS: dict[str, tuple[str, Callable[[Stream, Tally], None]]] = {
 
 @dataclass(slots=True)
 class _Run:
-    """The tallies of an audit while it runs, and where it reports how far it is."""
+    """The tallies of an audit while it runs, where it reports how far it is, and the sessions by their plugs."""
 
     snapshot: Snapshot
     report: Progress
+    visits: Spool
+    to_be_told: frozenset[str] = frozenset()
     tallies: dict[str, Tally] = field(default_factory=lambda: {name: Tally() for name in SENTENCES})
 
     def guard(self, name: str, act: Callable[[], None]) -> None:
@@ -133,9 +137,10 @@ def verify(dsn: str, on_progress: Progress | None = None, *, power_max_kw: int =
     Memory stays flat but for the catalogue and the sessions that wait for something. Raises
     MachineryFault when the database cannot be reached.
     """
-    with open_snapshot(dsn) as snapshot, Spool() as expected, Spool() as event_ids:
-        run = _Run(snapshot, on_progress or _silent)
+    with open_snapshot(dsn) as snapshot, Spool() as expected, Spool() as event_ids, Spool() as visits:
+        run = _Run(snapshot, on_progress or _silent, visits)
         run.guard("streams", lambda: _examine_streams(run, power_max_kw, expected, event_ids))
+        run.guard("plugs", lambda: check_plugs(visits, run.tallies["plugs"]))
         run.guard("journal", lambda: _examine_journal(run, expected))
         run.guard("causes", lambda: check_causes(snapshot, event_ids.sorted(), run.tallies["causes"]))
         for name, check in SNAPSHOT_CHECKS.items():
@@ -154,6 +159,7 @@ def _examine_streams(run: _Run, power_max_kw: int, expected: Spool, event_ids: S
     waiting = list(run.snapshot.rows(_WAITING))
     around.stale = frozenset(session_id for session_id, stale in waiting if stale)
     around.due = frozenset(session_id for session_id, _ in waiting)
+    run.to_be_told = sessions_to_be_told(run.snapshot)
     for stream in run.counted("streams", read_streams(run.snapshot)):
         if isinstance(stream, Stream):
             _examine_stream(run, stream, around, expected, event_ids)
@@ -186,6 +192,7 @@ def _examine_session(run: _Run, stream: Stream, around: Surroundings) -> None:
         for name, check in OF_SESSIONS.items():
             run.tallies[name].examined += 1
             _attempt(stream, name, partial(check, session, run.tallies[name]))
+        _attempt(stream, "plugs", partial(keep_visit, session, run.to_be_told, run.visits))
 
 
 def _attempt(stream: Stream, name: str, act: Callable[[], None]) -> None:

@@ -36,6 +36,7 @@ class Terms:
     vat_percent: Fraction
     bears_psp_fees: bool
     orphan_hours: int | None = None
+    holds_overlaps: bool = False
 
     def commission(self, net: int) -> tuple[int, int]:
         """Commission and its VAT on a session's net: a rounded percentage and a fixed part, at most the net."""
@@ -263,6 +264,7 @@ def _read_operator(catalogue: Catalogue, head: tuple[datetime, str, str], data: 
         vat_percent=exact(commission["vat_percent"]),
         bears_psp_fees=data["psp_fee_bearer"] == "OPERATOR",
         orphan_hours=data.get("orphan_hours"),
+        holds_overlaps=bool(data.get("hold_overlaps")),
     )
     catalogue.operators[data["operator_id"]].versions.append((*head, instant(data["effective_from"]), terms))
 
