@@ -30,6 +30,7 @@ from benchmarks.stage import MESSAGES_PER_SESSION, Stage
 from domain.book.journal import Entry, Posting
 from domain.book.posting import entry_id
 from domain.session.cdr_chain import cdr_id
+from domain.session.plug import plug_id
 from domain.session.session import session_stream
 from engine.work import event_id
 from ledger.book.journal import write_entries
@@ -195,7 +196,12 @@ class _Copy:
                 )
                 for old_id, new_id in self._entry_ids:
                     text = text.replace(old_id, new_id)
+            elif table == "intake.plug_session":
+                text = text.replace(self._plug(self._template.session_id), self._plug(self._name))
             rows[table].append(text)
+
+    def _plug(self, evse_uid: str) -> bytes:
+        return str(plug_id(self._template.operator_id, evse_uid, "1")).encode()
 
     def _renamed(self, text: bytes) -> bytes:
         text = text.replace(self._old, self._new)

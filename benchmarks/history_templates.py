@@ -4,6 +4,7 @@ A history is many copies of them under other names. Days, operators and energy d
 that a copy differs from its template in its name alone and in what is derived from that.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -46,11 +47,13 @@ _RECORDS_PER_BATCH = 2_000
 # What a session has beside its events and entries, each row with the session's name or its stream in it.
 _TABLES = {
     "intake.session_head": "session_id = %(session_id)s",
+    "intake.plug_session": "session_id = %(session_id)s",
     "intake.reference": "session_id = %(session_id)s",
     "intake.line": "stream_id = %(stream_id)s",
     "projection.session_row": "session_id = %(session_id)s",
     "projection.cdr_row": "session_id = %(session_id)s",
 }
+_EVSE = re.compile(rb'"evse_uid":"[^"]*"')
 _BALANCES = "SELECT * FROM projection.operator_balance_row"
 
 
@@ -70,10 +73,11 @@ class NamedEntry:
 class Template:
     """A settled session: its events, its entries, its rows of other tables as lines of COPY, its CDRs' ids.
 
-    `messages` are the (source, id) pairs that its deduplication keys are made of.
+    `messages` are the (source, id) pairs that its deduplication keys are made of. Its EVSE has the session's name.
     """
 
     session_id: str
+    operator_id: str
     events: tuple[StoredEvent, ...]
     entries: tuple[NamedEntry, ...]
     rows: dict[str, bytes]
@@ -166,7 +170,8 @@ def _day_of(made: Iterable[tuple[str, bytes, bytes]], by: timedelta, first: int)
     for topic, key, value in made:
         if topic != CATALOGUE_TOPIC:
             name = _name(first + int(key[2:])).encode()
-            yield moved(value, by).replace(key, name)
+            # Each is at a plug of its own, and so are its copies.
+            yield _EVSE.sub(b'"evse_uid":"%s"' % name, moved(value, by).replace(key, name))
 
 
 def _read(connection: Connection[TupleRow], names: Sequence[str]) -> dict[str, Template]:
@@ -187,6 +192,7 @@ def _template(
     facts = [orjson.loads(event.state) for event in events if event.topic[0].islower()]
     return Template(
         name,
+        next(fact["data"]["operator_id"] for fact in facts if "operator_id" in fact["data"]),
         tuple(events),
         tuple(_named_entries(stream_id, events, entries)),
         {table: _copied(connection, table, where, parameters) for table, where in _TABLES.items()},

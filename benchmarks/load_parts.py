@@ -9,23 +9,23 @@ from wattledger.demo.load import load
 from wattledger.demo.messages import stamp
 
 # The load calls its sessions L-00000000 and so on, and a payment after its session.
-_NAME = b"L-0"
+_NAME, _PLUG = b"L-0", b'"evse_uid":"E-'
 _MOMENT = re.compile(rb"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 Made = tuple[str, bytes, bytes]
 
 
 def more_sessions(events: int, messages: int, operators: int, mark: str) -> Iterator[Made]:
-    """(topic, key, value) of about `events` messages of sessions named after `mark`; no catalogue.
+    """(topic, key, value) of about `events` messages of sessions named after `mark`, at plugs of theirs only.
 
     Raises ValueError for a mark that could not be told from the load's own names.
     """
     if not mark.isalnum() or mark.startswith("L"):
         raise ValueError(f"sessions cannot be marked {mark!r}: take letters and digits that do not begin with L")
-    name = f"{mark}-0".encode()
+    name, plug = f"{mark}-0".encode(), f'"evse_uid":"{mark}-'.encode()
     for topic, key, value in load(max(1, events // messages), messages, operators=operators):
         if topic != CATALOGUE_TOPIC:
-            yield topic, key.replace(_NAME, name), value.replace(_NAME, name)
+            yield topic, key.replace(_NAME, name), value.replace(_NAME, name).replace(_PLUG, plug)
 
 
 def catalogue(operators: int, effective_from: datetime) -> list[bytes]:

@@ -62,8 +62,8 @@ UnsignedText = Annotated[
     AfterValidator(_not_negative),
     WithJsonSchema({"type": "string", "pattern": UNSIGNED_PATTERN}),
 ]
-# The form only (ISO 13616), taken with spaces and small letters and kept without: an account that the bank does not
-# know fails its payout and waits for another one, while refusing the operator would hold up all of its sessions.
+# The form only (ISO 13616), taken with spaces and small letters and kept without (`contracts.mending`): refusing the
+# operator would hold up all of its sessions. Where the check digits are wrong nothing is paid to the account.
 Iban = Annotated[
     str,
     StringConstraints(pattern=IBAN_PATTERN),
@@ -177,12 +177,16 @@ class OperatorData(Wire):
     payout: PayoutTerms
     cdr_delay_minutes: Minutes | None = None
     orphan_hours: OrphanHours | None = None
+    advance_limit: UnsignedText | None = None
+    hold_overlaps: bool | None = None
     bank_account: BankAccount
 
     @model_validator(mode="after")
     def _sums_are_in_its_currency(self) -> "OperatorData":
         check_decimals(self.commission.per_session, self.currency, "commission.per_session")
         check_decimals(self.payout.minimum, self.currency, "payout.minimum")
+        if self.advance_limit is not None:
+            check_decimals(self.advance_limit, self.currency, "advance_limit")
         return self
 
 

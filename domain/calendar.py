@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from domain.wall_clock import offset_change
 
 ONE_DAY = timedelta(days=1)
-BEGINNING = datetime.min.replace(tzinfo=UTC)
+BEGINNING, END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 def instant(text: str) -> datetime:

@@ -1,6 +1,8 @@
 """What the clock drives: CDRs are issued, shares mature, reserves come back and payout runs fire, up to a moment."""
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import TypeAlias
@@ -8,12 +10,18 @@ from typing import TypeAlias
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from domain.book.findings import FindingKind
+from domain.payout.cover import CoverRule
+from domain.payout.run import RunsMade, Waiting
 from domain.session.decisions import CdrIssued
 from domain.session.session import Judgement, Session
+from engine.cover import has_work as has_cover_work
+from engine.cover import money_left, weigh
 from engine.errors import RunsFailed
 from engine.follow_up import FollowUp
 from engine.judging import judge_and_refuse
-from engine.payouts import fire_operator_runs, operators_with_due_runs
+from engine.operator_findings import find_withheld, operators_with_findings
+from engine.payouts import fire_operator_runs, operators_with_due_runs, run_moments
 from engine.session_sets import SESSIONS_PER_SET, Query, SessionSets
 from engine.work import Work
 from engine.working_set import WorkingSet
@@ -108,32 +116,120 @@ class Clock:
         add_references(cursor, issued)
 
     def _fire_runs(self, until: datetime, report: OnProgress) -> int:
-        made, failures = 0, []
+        """Fire what is due: an operator's runs in their order or, where runs wait for cover, all by their moments."""
+        stops = self._working_set.cover_rule is CoverRule.STOP
         with self._gateway.transaction() as cursor:
             self._known.lock(cursor, to_publish=False)
             due = operators_with_due_runs(cursor, self._known.catalogue, until)
-        for operator_id in due:
+            bad = frozenset(operators_with_findings(cursor, (FindingKind.BAD_ACCOUNT,)))
+            moments = run_moments(cursor, self._known.catalogue, due, until) if stops else []
+            has_work = has_cover_work(cursor)
+        fired = _Fired(bad, [moment for moment, _ in moments])
+        for moment, operator_ids in moments:
+            self._fire_all(
+                self._covered(fired, fired.in_turn(operator_ids, moment), moment), moment, fired, stops=True
+            )
+        self._fire_all(fired.in_turn(due, until), until, fired, report, stops=stops)
+        if fired.payouts or fired.waiting or has_work:
+            self._weigh_cover(fired.waiting, until)
+        if fired.failures:
+            told = ", ".join(fired.failures.values())
+            raise RunsFailed(f"payout runs broke for {told}; those of all other operators are made")
+        return fired.payouts
+
+    def _covered(self, fired: "_Fired", operator_ids: Sequence[str], moment: datetime) -> Iterator[str]:
+        """These in their turn, without those that wait for more than there is at a moment."""
+        for operator_id in operator_ids:
+            waiting = fired.waiting.get(operator_id)
+            for currency in waiting.wanted if waiting else ():
+                if (currency, moment) not in fired.left:
+                    with self._gateway.transaction() as cursor:
+                        fired.left |= money_left(cursor, ((currency, each) for each in fired.moments))
+                    fired.handed_off[currency] = 0
+            if waiting is None or fired.reaches(waiting, moment):
+                yield operator_id
+
+    def _fire_all(
+        self,
+        operator_ids: Iterable[str],
+        until: datetime,
+        fired: "_Fired",
+        report: OnProgress | None = None,
+        *,
+        stops: bool,
+    ) -> None:
+        """Fire the runs of operators that are due by a moment, one after the other."""
+        for operator_id in operator_ids:
             try:
-                made += self._fire_operator_runs(operator_id, until)
+                fired.take(operator_id, self._fire_operator_runs(operator_id, until, fired.bad, stops=stops))
             except (MachineryFault, ConcurrencyConflict):
                 raise
             except Exception as error:
                 self._known.forget()
-                failures.append(f"{operator_id} ({type(error).__name__}: {error})")
-            report("operators", 1)
-        if failures:
-            raise RunsFailed(f"payout runs broke for {', '.join(failures)}; those of all other operators are made")
-        return made
+                fired.failures[operator_id] = f"{operator_id} ({type(error).__name__}: {error})"
+            if report is not None:
+                report("operators", 1)
 
-    def _fire_operator_runs(self, operator_id: str, until: datetime) -> int:
+    def _fire_operator_runs(self, operator_id: str, until: datetime, bad: frozenset[str], *, stops: bool) -> RunsMade:
+        """Fire an operator's runs; of the `bad` it was found that nothing can be paid to their accounts."""
         with self._gateway.transaction() as cursor:
             cursor.execute(_LOCK)
             self._known.lock(cursor, to_publish=False)
             work = Work(self._gateway.shard)
             versions = self._known.catalogue.operators[operator_id]
-            made = fire_operator_runs(cursor, work, operator_id, versions, until)
+
+            def cover(currency: str, moment: datetime) -> int:
+                return money_left(cursor, [(currency, moment)])[currency, moment]
+
+            made = fire_operator_runs(cursor, work, operator_id, versions, until, cover if stops else None)
+            if operator_id in bad or made.withheld is not None:
+                find_withheld(cursor, work, self._known.catalogue, operator_id, made.withheld)
             work.write(cursor)
             return made
+
+    def _weigh_cover(self, waiting: Mapping[str, Waiting], until: datetime) -> None:
+        with self._gateway.transaction() as cursor:
+            cursor.execute(_LOCK)
+            self._known.lock(cursor, to_publish=False)
+            work = Work(self._gateway.shard)
+            weigh(cursor, work, waiting, until)
+            work.write(cursor)
+
+
+@dataclass(slots=True)
+class _Fired:
+    """What firing runs came to so far; nothing could be paid to the accounts of the `bad` before.
+
+    `left` is client money by currency and moment, as far as anybody asked; `handed_off` what was made since.
+    """
+
+    bad: frozenset[str]
+    moments: Sequence[datetime]
+    payouts: int = 0
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    left: dict[tuple[str, datetime], int] = field(default_factory=dict)
+    handed_off: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def in_turn(self, operator_ids: Sequence[str], until: datetime) -> list[str]:
+        """These and all that wait, by the moment of their run and their ids; none whose runs broke."""
+        at = dict.fromkeys(operator_ids, until)
+        at |= {operator_id: waiting.at for operator_id, waiting in self.waiting.items()}
+        return sorted(at.keys() - self.failures.keys(), key=lambda operator_id: (at[operator_id], operator_id))
+
+    def reaches(self, waiting: Waiting, moment: datetime) -> bool:
+        """Whether there is enough for a run that waits."""
+        left = {currency: self.left[currency, moment] - self.handed_off[currency] for currency in waiting.wanted}
+        return all(sum_ <= left[currency] for currency, sum_ in waiting.wanted.items())
+
+    def take(self, operator_id: str, made: RunsMade) -> None:
+        """Take in what an operator's runs made."""
+        self.payouts += len(made.paid_lines)
+        for currency, sum_ in made.handed_off.items():
+            self.handed_off[currency] += sum_
+        self.waiting.pop(operator_id, None)
+        if made.waiting is not None:
+            self.waiting[operator_id] = made.waiting
 
 
 def _references(session: Session, judgement: Judgement) -> list[tuple[str, str, str]]:

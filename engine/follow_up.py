@@ -1,4 +1,4 @@
-"""What one transaction makes possible for other sessions: parked facts that are claimed, outcomes that went stale.
+"""What one transaction means for other sessions: claims of parked facts, stale outcomes, overlaps at one plug.
 
 Each set is a transaction of its own, and all of it is found in the database again after a crash.
 """
@@ -11,14 +11,15 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.fact import RecordedFact
-from domain.session.session import Session
+from domain.session.session import Moved, Session
 from engine.judging import judge_and_refuse
 from engine.session_sets import SESSIONS_PER_SET, Query, SessionSets, Step
-from engine.sessions import record_facts
+from engine.sessions import record_facts, tell
 from engine.work import Work
 from engine.working_set import WorkingSet
 from ledger.events.heads import stale_sessions, take_back_set_aside
 from ledger.intake.parking import sessions_with_claims, take_claimed
+from ledger.intake.plugs import overlaps_of, untold_sessions
 
 
 class FollowUp:
@@ -43,6 +44,7 @@ class FollowUp:
         """Claims first: a fact that is brought may make a stale outcome right."""
         yield partial(sessions_with_claims, limit=SESSIONS_PER_SET), self._bring_claimed
         yield partial(stale_sessions, limit=SESSIONS_PER_SET, wait=wait), self._judge_again
+        yield partial(untold_sessions, limit=SESSIONS_PER_SET, wait=wait), self._tell_overlaps
 
     def _bring_claimed(self, cursor: Cursor[TupleRow], work: Work, session_ids: Sequence[str]) -> None:
         facts: dict[str, list[RecordedFact]] = defaultdict(list)
@@ -54,7 +56,19 @@ class FollowUp:
 
     def _judge_again(self, cursor: Cursor[TupleRow], work: Work, session_ids: Sequence[str]) -> None:
         for session in self._working_set.sessions.lock(cursor, session_ids).values():
+            # What an orphan's contract says of its end may be something else now.
+            session.moved = Moved.AGAIN
             self._judge(cursor, work, session)
+
+    def _tell_overlaps(self, cursor: Cursor[TupleRow], work: Work, session_ids: Sequence[str]) -> None:
+        """Sessions learn what is wrong with them beside others at their plugs, or is wrong no longer."""
+        sessions = self._working_set.sessions.lock(cursor, session_ids)
+        work.told = overlaps_of(cursor, session_ids)
+        for session_id, overlap in work.told.items():
+            session = sessions[session_id]
+            if overlap != session.overlap:
+                tell(work, session, overlap)
+                self._judge(cursor, work, session)
 
     def _judge(self, cursor: Cursor[TupleRow], work: Work, session: Session) -> None:
         judge_and_refuse(cursor, work, session, self._working_set.known.catalogue, clock=None)

@@ -22,6 +22,7 @@ from domain.tariff.events import warned
 from engine.errors import PartitionLost
 from engine.follow_up import FollowUp
 from engine.judging import judge_and_refuse
+from engine.operator_findings import find_about_accounts
 from engine.payouts import take_payout_facts
 from engine.ports import Claim, Record
 from engine.receipts import take_receipts
@@ -157,8 +158,7 @@ class Intake:
                 cursor, {e.partition: (e.record.offset + 1, batch.latest.get(e.partition)) for e in fresh}
             )
             positions.count(cursor, batch.tallies)
-            work.write(cursor)
-            return again
+            return work.write(cursor) or again
 
     # Duplicates, conflicts and refusals ------------------------------------------------------------------------
 
@@ -210,11 +210,13 @@ class Intake:
         return again
 
     def _publish(self, cursor: Any, batch: Batch, work: Work) -> bool:
-        marked = False
+        marked, accounts_of = False, set[str]()
         for message in batch.catalogue:
-            marked |= self._known.publish(
+            concerns, accounts = self._known.publish(
                 cursor, message.type, message.source, message.id, message.time, message.data
             )
+            marked |= concerns
+            accounts_of |= accounts
         by_stream: dict[UUID, list[RecordedFact]] = defaultdict(list)
         for message in (*batch.catalogue, *batch.statuses):
             by_stream[stream_of(message.type, message.data)].append(_fact(message))
@@ -225,6 +227,8 @@ class Intake:
                 stream.append(fact)
                 if MESSAGE_TYPES[fact.type].has_warnings:
                     _warn(stream, fact)
+        if accounts_of:
+            find_about_accounts(cursor, work, self._known.catalogue, accounts_of)
         return marked
 
     def _take_receipts(self, cursor: Any, batch: Batch, work: Work) -> bool:

@@ -13,7 +13,7 @@ from domain.fact import RecordedFact
 from domain.session.decisions import FactReadmitted, FactRejected
 from domain.session.judging import CURRENCY_MISMATCH
 from domain.session.session import Judgement, Session, session_stream
-from engine.sessions import judge
+from engine.sessions import judge, take_place
 from engine.work import Work
 from ledger.events.codec import decode, dump
 from ledger.events.store import StoredEvent, read_streams
@@ -31,6 +31,8 @@ def judge_and_refuse(
     """Let a session decide, and dead-letter what it refuses: the one way in which sessions are judged."""
     judgement = judge(work, session, catalogue, clock)
     _reject_facts(cursor, work, session.session_id, judgement)
+    if session.moved is not None and take_place(work, session, catalogue):
+        return judge_and_refuse(cursor, work, session, catalogue, clock)
     return judgement
 
 

@@ -1,5 +1,6 @@
 """Payouts as stored: what is said of them is taken in, and the runs of operators are fired and written."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
@@ -10,10 +11,12 @@ from domain.book.bookings import Booking, PaidTwice, ReserveReleased
 from domain.book.findings import FindingEnded, FindingOpened
 from domain.book.release import Release
 from domain.book.standing import Booked, Retracted
+from domain.calendar import END, ONE_DAY
 from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.parties import Operator
 from domain.catalogue.versions import Versions
 from domain.fact import RecordedFact
+from domain.payout.advances import Advances
 from domain.payout.answers import parse_payout_fact
 from domain.payout.findings import find_in_attempts, find_in_facts
 from domain.payout.payout import (
@@ -27,7 +30,18 @@ from domain.payout.payout import (
     payout_stream,
     take_answers,
 )
-from domain.payout.run import OperatorDesk, RunsMade, fire_runs, last_closed, owed_at_once, reserve_release
+from domain.payout.run import (
+    Cover,
+    Line,
+    OperatorDesk,
+    RunsMade,
+    fire_runs,
+    fires_at,
+    last_closed,
+    owed_at_once,
+    reserve_release,
+)
+from engine.advances import advances_of
 from engine.work import Stream, Work
 from ledger.book.lines import payable_lines
 from ledger.events.codec import decode
@@ -42,12 +56,20 @@ RETURNING closed_through
 """
 _CLOSED_RUNS = "SELECT operator_id, closed_through FROM intake.run"
 _CLOSE_RUN = "UPDATE intake.run SET closed_through = %s WHERE operator_id = %s"
+_FIRST_DAYS = """
+SELECT operator_id, min(available_on) FROM intake.line
+WHERE operator_id = ANY(%s) AND payout_id IS NULL AND released_at IS NOT NULL GROUP BY operator_id
+"""
 _OPEN_PAYOUTS = """
 SELECT payout_id FROM intake.open_payout WHERE operator_id = %s AND (reserve_held OR failed) ORDER BY payout_id
 """
 _KEEP_OPEN = """
-INSERT INTO intake.open_payout (payout_id, operator_id, reserve_held, failed) VALUES (%s, %s, %s, %s)
-ON CONFLICT (payout_id) DO UPDATE SET reserve_held = excluded.reserve_held, failed = excluded.failed
+INSERT INTO intake.open_payout AS known (payout_id, operator_id, reserve_held, failed, currency, amount, sent_at,
+                                         left_at, weighed)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (payout_id) DO UPDATE SET reserve_held = excluded.reserve_held, failed = excluded.failed,
+    currency = excluded.currency, amount = excluded.amount, sent_at = excluded.sent_at, left_at = excluded.left_at,
+    weighed = CASE WHEN known.sent_at IS NULL THEN excluded.weighed ELSE known.weighed END
 """
 _NEVER = date(1, 1, 1)
 
@@ -134,9 +156,14 @@ def _earlier(payout: Payout) -> list[str]:
 
 
 def fire_operator_runs(
-    cursor: Cursor[TupleRow], work: Work, operator_id: str, versions: Versions[Operator], until: datetime
-) -> int:
-    """Fire the runs of an operator that are due by `until`; how many payouts they made."""
+    cursor: Cursor[TupleRow],
+    work: Work,
+    operator_id: str,
+    versions: Versions[Operator],
+    until: datetime,
+    cover: Cover | None = None,
+) -> RunsMade:
+    """Fire the runs of an operator that are due by `until`, with `cover` only as far as it goes; what they made."""
     row = cursor.execute(_LOCK_RUN, (operator_id,)).fetchone()
     closed = row[0] if row and row[0] != _NEVER else None
     open_ids = [found[0] for found in cursor.execute(_OPEN_PAYOUTS, (operator_id,)).fetchall()]
@@ -145,24 +172,61 @@ def fire_operator_runs(
     for payout in opened.values():
         if changed := take_answers(payout):
             _write_decisions(cursor, work.stream(payout_stream(payout.payout_id), payout), payout, changed, versions)
+    lines = payable_lines(cursor, operator_id)
     desk = OperatorDesk(
         operator_id,
         closed,
-        payable_lines(cursor, operator_id),
+        lines,
         held=[payout for payout in opened.values() if payout.holds_reserve],
         failed=_to_be_paid_again(cursor, opened),
+        advances=_limited_advances(cursor, operator_id, versions, lines, closed),
     )
 
     def known(payout_id: str) -> Payout:
         return load_payouts(cursor, [payout_id])[payout_id]
 
-    made = fire_runs(desk, versions, until, known)
+    made = fire_runs(desk, versions, until, known, cover)
     for payout, decisions in (*made.decisions, *_found_in_attempts(cursor, opened, made)):
         _write_decisions(cursor, work.stream(payout_stream(payout.payout_id), payout), payout, decisions, versions)
     work.paid += [(entry, payout_id) for payout_id, entries in made.paid_lines.items() for entry in entries]
     if made.closed_through is not None and made.closed_through != closed:
         cursor.execute(_CLOSE_RUN, (made.closed_through, operator_id))
-    return len(made.paid_lines)
+    return made
+
+
+def run_moments(
+    cursor: Cursor[TupleRow], catalogue: Catalogue, operator_ids: Sequence[str], until: datetime
+) -> list[tuple[datetime, list[str]]]:
+    """When runs fire that were not yet, in the order of their moments, each with its operators by id."""
+    closed: dict[str, date] = dict(cursor.execute(_CLOSED_RUNS).fetchall())
+    first: dict[str, date] = dict(cursor.execute(_FIRST_DAYS, (list(operator_ids),)).fetchall())
+    moments: dict[datetime, list[str]] = defaultdict(list)
+    for operator_id in operator_ids:
+        versions = catalogue.operators[operator_id]
+        last, day = last_closed(versions, until), first.get(operator_id)
+        if operator_id in closed and closed[operator_id] != _NEVER:
+            day = closed[operator_id] + ONE_DAY
+        while day is not None and last is not None and day <= last:
+            fired = fires_at(versions, day)
+            if fired is not None:
+                moments[fired[0]].append(operator_id)
+            day += ONE_DAY
+    return [(moment, sorted(found)) for moment, found in sorted(moments.items())]
+
+
+def _limited_advances(
+    cursor: Cursor[TupleRow],
+    operator_id: str,
+    versions: Versions[Operator],
+    lines: Sequence[Line],
+    closed: date | None,
+) -> Advances:
+    """The sessions that may be paid ahead by runs not fired yet; nothing is read where nothing is limited."""
+    if not lines or all(version.value.advance_limit_minor is None for _, version in versions.timeline):
+        return Advances()
+    fired = fires_at(versions, closed) if closed is not None else None
+    since = min(line.released_at for line in lines)
+    return advances_of(cursor, operator_id, max(since, fired[0]) if fired else since)
 
 
 def _found_in_attempts(
@@ -205,7 +269,15 @@ def _write_decisions(
         elif isinstance(decision, FindingOpened | FindingEnded):
             stream.tell(decision)
     if created is not None and decisions:
-        cursor.execute(_KEEP_OPEN, (payout.payout_id, created.operator_id, payout.holds_reserve, payout.failed))
+        _keep_open(cursor, payout, created)
+
+
+def _keep_open(cursor: Cursor[TupleRow], payout: Payout, created: PayoutCreated) -> None:
+    """Keep what later runs look at, and since when and until when the payout is on its way."""
+    sent_at, left_at = payout.on_its_way()
+    transit = (created.currency, created.amount, sent_at, (left_at or END) if sent_at else None, sent_at is None)
+    head = (payout.payout_id, created.operator_id, payout.holds_reserve, payout.failed)
+    cursor.execute(_KEEP_OPEN, (*head, *transit))
 
 
 def _release(booking: Booking, created: PayoutCreated | None, versions: Versions[Operator] | None) -> Release | None:

@@ -20,20 +20,28 @@ from domain.session.decisions import (
     FactReadmitted,
     FactRejected,
     OrphanClosed,
+    OverlapNoted,
     SessionAssessed,
     ShareReleased,
 )
 from domain.session.facts import FACT_PARSERS, parse_fact
 from domain.session.judging import decide
 from domain.session.orphans import ESTIMATED
-from domain.session.session import Judgement, Session, session_stream
+from domain.session.plug import Overlap
+from domain.session.session import Judgement, Moved, Session, session_stream
 from engine.work import Stream, Work
 from ledger.events.codec import decode, read_body
 from ledger.events.heads import SessionHead, lock_sessions
 from ledger.events.store import StoredEvent, read_streams
+from ledger.intake.plugs import Arrival
 
 DEFAULT_KEPT_SESSIONS = 10_000
 _OUTCOME = SessionAssessed.__name__
+# Facts that may say when a session was at its plug.
+_OF_ITS_PLACE = frozenset(type_ for type_ in FACT_PARSERS if type_.startswith("charging.")) - {
+    "charging.session.metered",
+    "charging.session.state_changed",
+}
 NOTIFIED_STATES = (SessionState.SUSPENSE, SessionState.INVALID)
 
 
@@ -111,7 +119,10 @@ def stream_in(work: Work, session: Session) -> Stream:
 def record_facts(work: Work, session: Session, facts: Iterable[RecordedFact]) -> None:
     """Store facts in their session's stream and take them in."""
     stream = stream_in(work, session)
+    was_over = session.is_over
     for fact in facts:
+        if fact.type in _OF_ITS_PLACE:
+            session.moved = Moved.AGAIN if was_over else session.moved or Moved.FIRST
         stream.append(fact)
         session.learn(parse_fact(fact.type, fact.data, fact.source, fact.id))
 
@@ -129,6 +140,29 @@ def judge(work: Work, session: Session, catalogue: Catalogue, clock: datetime | 
             _WRITERS[type(decision)](stream, session, decision)
     work.heads[session.session_id] = SessionHead(session.session_id, session.version, judgement)
     return judgement
+
+
+def take_place(work: Work, session: Session, catalogue: Catalogue) -> bool:
+    """Have a session take its place at its plug, where that may be another now.
+
+    Whether it is to be judged again: what was wrong with it beside others is over, since it has no place any more.
+    """
+    moved, session.moved = session.moved, None
+    if moved is None or not session.is_over:
+        return False
+    stay = session.stay(catalogue)
+    is_free = stay is None and session.overlap is not None
+    if is_free:
+        tell(work, session, None)
+    work.arrivals.append(Arrival(session.session_id, stay, session.overlap, is_first=moved is Moved.FIRST))
+    return is_free
+
+
+def tell(work: Work, session: Session, overlap: Overlap | None) -> None:
+    """Have a session's stream say what is wrong with it beside the one before it at its plug, None for nothing."""
+    noted = OverlapNoted(session.session_id, overlap.kind if overlap else None, overlap.other_id if overlap else None)
+    stream_in(work, session).append(noted)
+    session.evolve(noted)
 
 
 def _write_booking(stream: Stream, session: Session, decision: BookChange) -> None:
@@ -160,12 +194,13 @@ def _write_finding(stream: Stream, session: Session, decision: FindingChange) ->
     stream.tell(decision)
 
 
-def _write_nothing(stream: Stream, session: Session, decision: OrphanClosed) -> None:
-    """What follows from it are decisions of their own."""
+def _write_orphan(stream: Stream, session: Session, decision: OrphanClosed) -> None:
+    """What follows from it are decisions of their own; it was at its plug until its estimated end."""
+    session.moved = Moved.AGAIN
 
 
 _WRITERS: dict[type[Decision], Any] = {
-    OrphanClosed: _write_nothing,
+    OrphanClosed: _write_orphan,
     Booked: _write_booking,
     Retracted: _write_booking,
     ShareReleased: _write_release,

@@ -16,12 +16,14 @@ from domain.book.release import Release
 from domain.book.standing import BookChange, Booked
 from domain.named_ids import named_id
 from domain.session.decisions import ShareReleased
+from domain.session.plug import Overlap
 from ledger.arrays import columns
 from ledger.book.journal import write_entries
 from ledger.book.lines import MovedRelease, NewLine, add_lines, move_releases, pay_lines
 from ledger.events.codec import encode
 from ledger.events.heads import SessionHead, save_sessions, save_streams
-from ledger.events.store import StoredEvent, append
+from ledger.events.store import LOCK, StoredEvent, append
+from ledger.intake.plugs import Arrival, arrive, note_told
 
 _ADD_TO_OUTBOX = """
 INSERT INTO intake.outbox (topic, record_key, stream_id, version, deadletter_id)
@@ -60,6 +62,8 @@ class Work:
     heads: dict[str, SessionHead] = field(default_factory=dict)
     streams: dict[UUID, Versioned] = field(default_factory=dict)
     outbox: list[tuple[str, str, UUID | None, int | None, UUID | None]] = field(default_factory=list)
+    arrivals: list[Arrival] = field(default_factory=list)
+    told: dict[str, Overlap | None] = field(default_factory=dict)
 
     def stream(self, stream_id: UUID, aggregate: Versioned) -> "Stream":
         """Where to append to a stream whose head this transaction has locked; the head is saved with the rest."""
@@ -70,8 +74,12 @@ class Work:
         """Have the relay send a dead letter."""
         self.outbox.append(("settlement.deadletter", key, None, None, deadletter_id))
 
-    def write(self, cursor: Cursor[TupleRow]) -> None:
-        """Write everything as sets; the events come last, since their lock lets one writer at a time commit."""
+    def write(self, cursor: Cursor[TupleRow]) -> bool:
+        """Write everything as sets; the events come last, since their lock lets one writer at a time commit.
+
+        Sessions take their places at plugs behind it, under that lock, so that no two of them can miss each other.
+        Whether sessions are to be judged again because of others at their plugs.
+        """
         move_releases(cursor, self.moved)
         add_lines(cursor, self.lines)
         pay_lines(cursor, self.paid)
@@ -80,6 +88,12 @@ class Work:
         _write_outbox(cursor, self.outbox)
         write_entries(cursor, self.entries, self.shard)
         append(cursor, self.events)
+        if not self.arrivals and not self.told:
+            return False
+        if not self.events:
+            cursor.execute(LOCK)
+        note_told(cursor, self.told)
+        return arrive(cursor, self.arrivals)
 
 
 @dataclass(slots=True)

@@ -153,6 +153,8 @@ class Settings(BaseModel):
     holiday_file: Path | None = None
     # What no connector gives, where none is published: more energy than that is not billed.
     power_max_kw: int = Field(default=1_000, ge=1, le=100_000)
+    # What becomes of a run that takes client money below zero: it is made and told, or it waits.
+    cover: Literal["WARN", "STOP"] = "WARN"
 
     platform_name: str = Field(default="WattLedger Demo Platform", min_length=1, max_length=70)
     platform_iban: Annotated[str, AfterValidator(_well_formed_iban)] = _EXAMPLE_IBAN

@@ -32,9 +32,10 @@ class Store:
 
     def working_set(self) -> "WorkingSet":
         """What a process holds to judge sessions, by the settings."""
-        from engine.working_set import WorkingSet  # Here: commands that judge nothing need no engine.
+        from domain.payout.cover import CoverRule  # Here: commands that judge nothing need no engine.
+        from engine.working_set import WorkingSet
 
-        return WorkingSet.of(self.dsn, self.settings.power_max_kw)
+        return WorkingSet.of(self.dsn, self.settings.power_max_kw, CoverRule(self.settings.cover))
 
     @property
     def platform(self) -> "Platform":

@@ -17,6 +17,8 @@ from domain.values import value
 class FindingKind(StrEnum):
     """What is found, for programs; `CURES` says what cures it, and the page of findings what it means."""
 
+    BAD_ACCOUNT = "BAD_ACCOUNT"
+    COVER_SHORT = "COVER_SHORT"
     REFUND_WITHOUT_CAPTURE = "REFUND_WITHOUT_CAPTURE"
     REFUND_ABOVE_CAPTURE = "REFUND_ABOVE_CAPTURE"
     REFUND_FAILURE_WITHOUT_REFUND = "REFUND_FAILURE_WITHOUT_REFUND"
@@ -35,10 +37,19 @@ class FindingKind(StrEnum):
     PAYOUT_RETURN_AMOUNT = "PAYOUT_RETURN_AMOUNT"
     PAYOUT_PAID_TWICE = "PAYOUT_PAID_TWICE"
     PAYOUT_WAITS_FOR_PERSON = "PAYOUT_WAITS_FOR_PERSON"
+    SHARED_ACCOUNT = "SHARED_ACCOUNT"
+    OVERLAP = "OVERLAP"
+    REGISTER_OVERLAP = "REGISTER_OVERLAP"
 
 
 # One sentence for each kind: what has to happen so that the finding ends.
 CURES: Mapping[FindingKind, str] = {
+    FindingKind.BAD_ACCOUNT: (
+        "Ask the operator for its account and publish it with operator.changed; the next run pays what waits."
+    ),
+    FindingKind.COVER_SHORT: (
+        "Put money on the account of client money, or wait for settlements; it ends once all payouts are covered."
+    ),
     FindingKind.REFUND_WITHOUT_CAPTURE: (
         "Send the payment.captured of this payment; the refund acts as soon as it is there."
     ),
@@ -90,6 +101,15 @@ CURES: Mapping[FindingKind, str] = {
     ),
     FindingKind.PAYOUT_WAITS_FOR_PERSON: (
         "Mend what made it fail, then send payout.retried; it goes out again at the next run."
+    ),
+    FindingKind.SHARED_ACCOUNT: (
+        "Ask both operators; publish another account with operator.changed where one is wrong, else leave it."
+    ),
+    FindingKind.OVERLAP: (
+        "Correct the times of one of the two sessions, or review this one (BILL), or the one that was none (VOID)."
+    ),
+    FindingKind.REGISTER_OVERLAP: (
+        "Correct registers of one of the two sessions, or review this one (BILL), or the one that was none (VOID)."
     ),
 }
 

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 from domain.calendar import BEGINNING, Calendars, instant, no_calendars
+from domain.catalogue.accounts import account_name
 from domain.catalogue.orders import OperatorOrders, RatingOrder
 from domain.catalogue.parties import Location, Operator, Partner
 from domain.catalogue.versions import Version, Versions
@@ -38,6 +39,8 @@ class Catalogue:
     revision: int = 0
     calendars: Calendars = no_calendars
     power_max_w: int = POWER_MAX_KW * 1000
+    # By account, which operators have it in the end, by all that was published of them.
+    paid_to: dict[str, set[str]] = field(default_factory=dict)
 
     def operator_at(self, operator_id: str, moment: datetime) -> Operator | None:
         """The operator's contract in effect at a moment."""
@@ -97,6 +100,8 @@ class Publication:
     partner: str | None = None
     location_id: str | None = None
     changed_before: datetime | None = None
+    # Operators of whose account something else may be found now.
+    accounts_of: frozenset[str] = frozenset()
 
 
 def _publish_operator(
@@ -104,8 +109,29 @@ def _publish_operator(
 ) -> Publication:
     value = Operator.from_data(data, catalogue.calendars)
     versions = catalogue.operators.setdefault(value.operator_id, Versions())
+    before = _last_account(versions)
     changed = versions.add(Version(time_, source, id_, instant(data["effective_from"]), value))
-    return Publication(Scope.WAITING if len(versions) == 1 else Scope.ON_BOOK, changed, value.operator_id)
+    scope = Scope.WAITING if len(versions) == 1 else Scope.ON_BOOK
+    moved = _move_account(catalogue, value.operator_id, before, _last_account(versions))
+    return Publication(scope, changed, value.operator_id, accounts_of=moved)
+
+
+def _last_account(versions: Versions[Operator]) -> str | None:
+    """The account that an operator has in the end, None before the first version."""
+    return account_name(versions.timeline[-1][1].value.bank_account) if versions else None
+
+
+def _move_account(catalogue: Catalogue, operator_id: str, before: str | None, after: str | None) -> frozenset[str]:
+    """Keep who is paid to which account; the operators that have, or had, one of the two."""
+    concerned = {operator_id}
+    for name in (before, after):
+        if name is not None:
+            concerned |= catalogue.paid_to.get(name, set())
+    if before is not None:
+        catalogue.paid_to[before].discard(operator_id)
+    if after is not None:
+        catalogue.paid_to.setdefault(after, set()).add(operator_id)
+    return frozenset(concerned)
 
 
 def _publish_tariff(

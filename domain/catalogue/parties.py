@@ -72,9 +72,14 @@ class Operator:
     fund_release: FundRelease
     payout: PayoutTerms
     cdr_delay_minutes: int
+    # Without what is not told; an IBAN in the form that contracts keep it in.
     bank_account: Mapping[str, str]
     # After so many hours without an end a session is closed by estimate; None: never.
     orphan_hours: int | None = None
+    # How much may be paid ahead of what drivers have paid, in minor units of `currency`; None: without a limit.
+    advance_limit_minor: int | None = None
+    # Whether a session that overlaps an earlier one at its plug waits until somebody has looked at it.
+    hold_overlaps: bool = False
     calendars: Calendars = no_calendars
 
     @classmethod
@@ -82,6 +87,7 @@ class Operator:
         """An operator version from the data of `operator.registered` or `operator.changed`."""
         currency, commission, payout = data["currency"], data["commission"], data["payout"]
         hours, minutes = payout["cutoff_time"].split(":")
+        limit = data.get("advance_limit")
         return cls(
             operator_id=data["operator_id"],
             name=data["name"],
@@ -105,8 +111,10 @@ class Operator:
                 requires_approval=payout["requires_approval"],
             ),
             cdr_delay_minutes=15 if data.get("cdr_delay_minutes") is None else data["cdr_delay_minutes"],
-            bank_account=_account(data["bank_account"]),
+            bank_account={name: told for name, told in data["bank_account"].items() if told is not None},
             orphan_hours=data.get("orphan_hours"),
+            advance_limit_minor=None if limit is None else parse_minor(str(limit), currency),
+            hold_overlaps=data.get("hold_overlaps") or False,
             calendars=calendars,
         )
 
@@ -119,14 +127,6 @@ class Operator:
         named = self.payout.calendar if self.payout.calendar is not MONDAY_TO_FRIDAY else None
         found = {each.name: each for each in (named, of_currency) if each is not None}
         return tuple(found[name] for name in sorted(found)) or (MONDAY_TO_FRIDAY,)
-
-
-def _account(given: Mapping[str, str | None]) -> Mapping[str, str]:
-    """A bank account without what is not told, its IBAN without spaces and in capitals: one account, one text."""
-    account = {key: value for key, value in given.items() if value is not None}
-    if "iban" in account:
-        account["iban"] = account["iban"].replace(" ", "").upper()
-    return account
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ from domain.payout.answers import (
 )
 from domain.values import value
 
-RESERVE_KEY, RESERVE_RELEASE_KEY, PAID_TWICE_KEY = "reserve", "reserve-release", "paid-twice"
+RESERVE_KEY, RESERVE_RELEASE_KEY = "reserve", "reserve-release"
+INITIATED_KEY, PAID_TWICE_KEY = "initiated", "paid-twice"
 # The bookings that the bank's answers decide; what the run booked stands whatever the bank says.
 BANK_KEYS = ("settled", "failed", "returned", "return-charge")
 # So many attempts are made by themselves where the account is not to blame; then somebody has to look.
@@ -177,6 +178,12 @@ class Payout:
         """Whether the money left, or is on its way."""
         return self.status in (PayoutStatus.IN_TRANSIT, PayoutStatus.PAID)
 
+    def on_its_way(self) -> tuple[datetime | None, datetime | None]:
+        """When it was handed off, and when the bank booked it or said no; None for what did not happen (yet)."""
+        at = {booking.key: booking.effective_at for booking in self.standing.bookings()}
+        answers = [moment for key, moment in at.items() if key in BANK_KEYS]
+        return at.get(INITIATED_KEY), min(answers, default=None)
+
     @property
     def holds_reserve(self) -> bool:
         """Whether the reserve it took is still to be given back."""
@@ -259,7 +266,7 @@ def _booked_by_run(created: PayoutCreated) -> list[Booking]:
     if created.status == PayoutStatus.AWAITING_APPROVAL:
         return []
     at = created.fired_at
-    initiated = _head(created, "initiated", at)
+    initiated = _head(created, INITIATED_KEY, at)
     if created.reissue_of:
         return [PayoutReissued(**initiated, amount=created.amount)]
     made: list[Booking] = [PayoutInitiated(**initiated, amount=created.amount)]

@@ -2,19 +2,24 @@
 
 The run of business date B fires at the operator's cut-off on B + 1. It pays every unpaid line released before it
 fires and available on or before B, negative ones included, once what is left after the reserve reaches the minimum.
+Lines above the operator's `advance_limit` are carried, and so are all while its bank account cannot be one.
 """
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import TypeAlias
 from uuid import UUID
 
 from domain.book.posting import entry_id
 from domain.book.release import Release
 from domain.calendar import ONE_DAY, business_date, next_open, opens_at
+from domain.catalogue.accounts import is_sound
 from domain.catalogue.parties import Operator
 from domain.catalogue.versions import Versions
 from domain.money import percent_of
+from domain.payout.advances import Advances
 from domain.payout.payout import (
     RESERVE_KEY,
     RESERVE_RELEASE_KEY,
@@ -33,7 +38,10 @@ from domain.values import value
 
 @value
 class Line:
-    """An entry's effect on an operator's payable that may be paid: minor units, positive in the operator's favour."""
+    """An entry's effect on an operator's payable that may be paid: minor units, positive in the operator's favour.
+
+    `stream_id` is that of what it comes from: a session, mostly.
+    """
 
     entry_id: UUID
     currency: str
@@ -41,26 +49,63 @@ class Line:
     released_at: datetime
     available_on: date
     reserve_release: bool = False
+    stream_id: UUID | None = None
 
 
 @dataclass(slots=True)
 class OperatorDesk:
-    """What the runs of one operator work on: unpaid lines, reserves still held, failed payouts not yet repeated."""
+    """What the runs of one operator work on: unpaid lines, reserves still held, failed payouts not yet repeated.
+
+    `advances` are the sessions that may be paid before their drivers pay, where the operator's terms limit that.
+    """
 
     operator_id: str
     closed_through: date | None = None
     lines: list[Line] = field(default_factory=list)
     held: list[Payout] = field(default_factory=list)
     failed: list[Payout] = field(default_factory=list)
+    advances: Advances = field(default_factory=Advances)
+
+
+@value
+class Withheld:
+    """What the last run did not pay, by currency, since the account in effect at `at` cannot be one."""
+
+    at: datetime
+    account: Mapping[str, str]
+    amounts: Mapping[str, int]
+
+
+@value
+class Waiting:
+    """A run that waits for cover: of a business date, due at `at`; by currency what it wants, and what is missing.
+
+    Minor units; `missing` has only the currencies in which something is.
+    """
+
+    business_date: date
+    at: datetime
+    wanted: Mapping[str, int]
+    missing: Mapping[str, int]
+
+
+# What is left of client money in a currency, as of a moment: minor units, what is on its way taken off.
+Cover: TypeAlias = Callable[[str, datetime], int]
 
 
 @dataclass(slots=True)
 class RunsMade:
-    """What firing the runs decided, by payout, the lines each payout pays, and the last business date closed."""
+    """What firing the runs decided, by payout, the lines each payout pays, and the last business date closed.
+
+    `withheld` and `waiting` are of the last run that was tried; `handed_off` is the sum of what leaves, by currency.
+    """
 
     closed_through: date | None
+    withheld: Withheld | None = None
+    waiting: Waiting | None = None
     decisions: list[tuple[Payout, list[PayoutDecision]]] = field(default_factory=list)
     paid_lines: dict[str, list[UUID]] = field(default_factory=dict)
+    handed_off: Mapping[str, int] = field(default_factory=dict)
 
 
 def fires_at(versions: Versions[Operator], day: date) -> tuple[datetime, Operator] | None:
@@ -98,26 +143,31 @@ def fire_runs(
     versions: Versions[Operator],
     until: datetime,
     known: Callable[[str], Payout],
+    cover: Cover | None = None,
 ) -> RunsMade:
     """Fire every run of an operator that is due by `until`, oldest first; a fired run is never made again.
 
     `known` gives a payout that is about to be made, with what was answered about its id already: so what the bank has
-    refused by then is repeated by a later run.
+    refused by then is repeated by a later run. With `cover` a run that would take client money below zero waits, and
+    those after it with it; one that waited is made at `until`, as far as there is cover then.
     """
     last = last_closed(versions, until)
     if last is None:
         return RunsMade(desk.closed_through)
-    runs = _Runs(desk, versions, until, known)
-    day = _first_day(desk)
+    runs = _Runs(desk, versions, until, known, cover)
+    day = first_day(desk)
     while day is not None and day <= last:
-        runs.fire(day)
+        if not runs.fire(day):
+            last = day - ONE_DAY
+            break
         day += ONE_DAY
     runs.release_reserves(until)
     closed = max(last, desk.closed_through) if desk.closed_through else last
-    return RunsMade(closed, list(runs.decisions.values()), runs.paid_lines)
+    decisions = list(runs.decisions.values())
+    return RunsMade(closed, runs.withheld, runs.waiting, decisions, runs.paid_lines, runs.handed_off)
 
 
-def _first_day(desk: OperatorDesk) -> date | None:
+def first_day(desk: OperatorDesk) -> date | None:
     """The first run that may have something to do: no line is paid before its date, and no run is made again."""
     days = [line.available_on for line in desk.lines]
     days += [_created(payout).business_date for payout in (*desk.held, *desk.failed)]
@@ -136,25 +186,68 @@ class _Runs:
         versions: Versions[Operator],
         until: datetime,
         known: Callable[[str], Payout],
+        cover: Cover | None,
     ) -> None:
-        self.desk, self.versions, self.until, self.known = desk, versions, until, known
+        self.desk, self.versions, self.until, self.known, self.cover = desk, versions, until, known, cover
         self.lines = sorted(desk.lines, key=lambda line: (line.available_on, line.entry_id))
         self.held, self.failed = list(desk.held), list(desk.failed)
         self.decisions: dict[str, tuple[Payout, list[PayoutDecision]]] = {}
         self.paid_lines: dict[str, list[UUID]] = {}
+        self.withheld: Withheld | None = None
+        self.waiting: Waiting | None = None
+        self.handed_off: dict[str, int] = defaultdict(int)
 
-    def fire(self, day: date) -> None:
-        """Fire the run of one business date."""
+    def fire(self, day: date) -> bool:
+        """Fire the run of one business date; False when it waits for cover."""
         fired = fires_at(self.versions, day)
         if fired is None:
-            return
+            return True
         at, operator = fired
         self.release_reserves(at)
-        for payout in list(self.failed):
-            self._pay_again(payout, at, operator)
         due = [line for line in self.lines if line.available_on <= day and line.released_at < at]
-        for currency in sorted({line.currency for line in due}):
-            self._pay([line for line in due if line.currency == currency], currency, day, at, operator)
+        self.withheld = self._withhold(due, at, operator)
+        if self.withheld is not None:
+            return True
+        sums = list(self._sums(due, at, operator))
+        self.waiting = self._wait(sums, day, at, operator)
+        if self.waiting is not None:
+            return False
+        made_at = at if self.cover is None else max(at, self.until)
+        for payout in list(self.failed):
+            self._pay_again(payout, made_at, operator)
+        for each in sums:
+            self._pay(each, day, made_at, operator)
+        return True
+
+    def _wait(self, sums: Sequence["_Sum"], day: date, at: datetime, operator: Operator) -> Waiting | None:
+        """What cover is missing for all that the run would hand off; None where there is enough, or nobody asks."""
+        if self.cover is None or operator.payout.requires_approval:
+            return None
+        wanted: dict[str, int] = defaultdict(int)
+        for each in sums:
+            wanted[each.currency] += each.amount
+        for created in [_created(payout) for payout in self.failed if payout.goes_again(at, operator.bank_account)]:
+            wanted[created.currency] += created.amount
+        missing = {
+            currency: sum_ + self.handed_off[currency] - self.cover(currency, self.until)
+            for currency, sum_ in sorted(wanted.items())
+        }
+        missing = {currency: sum_ for currency, sum_ in missing.items() if sum_ > 0}
+        return Waiting(day, at, dict(wanted), missing) if missing else None
+
+    def _withhold(self, due: Sequence[Line], at: datetime, operator: Operator) -> Withheld | None:
+        """What cannot be paid to an account that no bank can know; None where the account may be one.
+
+        Payouts that failed count too: they wait for another account in any case.
+        """
+        if is_sound(operator.bank_account):
+            return None
+        amounts: dict[str, int] = defaultdict(int)
+        for line in due:
+            amounts[line.currency] += line.amount
+        for created in map(_created, self.failed):
+            amounts[created.currency] += created.amount
+        return Withheld(at, operator.bank_account, {each: sum_ for each, sum_ in sorted(amounts.items()) if sum_ > 0})
 
     def _note(self, payout: Payout, made: list[PayoutDecision]) -> None:
         self.decisions.setdefault(payout.payout_id, (payout, []))[1].extend(made)
@@ -184,23 +277,35 @@ class _Runs:
         self._note(payout, supersede(payout, key.payout_id, at))
         self._create(key, created.amount, 0, at, operator, created.entry_ids, reissue_of=created.payout_id)
 
-    def _pay(self, lines: list[Line], currency: str, day: date, at: datetime, operator: Operator) -> None:
-        terms = operator.payout
+    def _sums(self, due: Sequence[Line], at: datetime, operator: Operator) -> Iterator["_Sum"]:
+        """What there is to pay of lines that are due, by currency."""
+        for currency in sorted({line.currency for line in due}):
+            sum_ = self._sum([line for line in due if line.currency == currency], currency, at, operator)
+            if sum_ is not None:
+                yield sum_
+
+    def _sum(self, lines: list[Line], currency: str, at: datetime, operator: Operator) -> "_Sum | None":
+        terms, limit = operator.payout, operator.advance_limit_minor
+        if limit is not None and currency == operator.currency:
+            carried = self.desk.advances.carried(lines, currency, at, limit)
+            lines = [line for line in lines if line.stream_id not in carried]
         earned = sum(line.amount for line in lines if not line.reserve_release)
         reserve = max(0, percent_of(earned, terms.reserve_percent))
         amount = sum(line.amount for line in lines) - reserve
         minimum = terms.minimum_minor if currency == operator.currency else 0
-        if amount <= 0 or amount < minimum:
-            return
-        key = PayoutKey(self.desk.operator_id, currency, day, 1)
-        paid = [line.entry_id for line in lines]
+        return _Sum(currency, lines, amount, reserve) if amount > 0 and amount >= minimum else None
+
+    def _pay(self, sum_: "_Sum", day: date, at: datetime, operator: Operator) -> None:
+        key = PayoutKey(self.desk.operator_id, sum_.currency, day, 1)
+        paid = [line.entry_id for line in sum_.lines]
         self.paid_lines[key.payout_id] = paid
+        self.desk.advances.pay(sum_.lines)
         gone = set(paid)
         self.lines = [line for line in self.lines if line.entry_id not in gone]
-        if reserve and not terms.requires_approval:
+        if sum_.reserve and not operator.payout.requires_approval:
             paid = [*paid, entry_id(payout_stream(key.payout_id), RESERVE_KEY, 1, 0)]
         entry_ids = tuple(sorted(str(each) for each in paid))
-        self._create(key, amount, reserve, at, operator, entry_ids, reissue_of=None)
+        self._create(key, sum_.amount, sum_.reserve, at, operator, entry_ids, reissue_of=None)
 
     def _create(
         self,
@@ -234,12 +339,24 @@ class _Runs:
             calendars=tuple(calendar.name for calendar in calendars),
             calendar_versions=tuple(calendar.version for calendar in calendars),
         )
+        if created.status == PayoutStatus.IN_TRANSIT:
+            self.handed_off[key.currency] += amount
         payout = self.known(key.payout_id)
         self._note(payout, create(payout, created))
         if payout.failed:
             self.failed.append(payout)
         if reserve and created.status == PayoutStatus.IN_TRANSIT:
             self.held.append(payout)
+
+
+@value
+class _Sum:
+    """What a run pays in a currency, its lines, and what of them it keeps as reserve; minor units."""
+
+    currency: str
+    lines: list[Line]
+    amount: int
+    reserve: int
 
 
 def _created(payout: Payout) -> PayoutCreated:

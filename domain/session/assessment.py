@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
+from domain.book.findings import FindingKind
 from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.parties import Operator
 from domain.charging import ChargingPeriod, Phase
@@ -112,18 +113,23 @@ class Assessment:
     metered: tuple[Metering, ...] = ()
 
 
-def assess(facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None = None) -> Assessment:
+def assess(
+    facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None = None, overlap: FindingKind | None = None
+) -> Assessment:
     """Judge a session: INVALID, OPEN, SUSPENSE or RATED, in that order, each with its reason.
 
     `closed_at` is the moment at which the clock closed an orphan; its end is estimated then while none is reported.
+    `overlap` is what is wrong with it beside the one before at its plug; it holds it where its contract says so.
     """
-    found = _assess(facts, catalogue, closed_at)
+    found = _assess(facts, catalogue, closed_at, overlap)
     if facts.verdict() is Verdict.VOID:
         return replace(found, state=SessionState.INVALID, reason=VOIDED)
     return found
 
 
-def _assess(facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None) -> Assessment:
+def _assess(
+    facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None, overlap: FindingKind | None
+) -> Assessment:
     known = latest(facts)
     contradicted = contradiction(facts, known, facts.verdict())
     start, end = facts.first_start(), facts.first_end()
@@ -141,6 +147,8 @@ def _assess(facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None)
     found = story.contract_by(known)
     if isinstance(found, str):
         return Assessment(SessionState.SUSPENSE, found, metered=counted)
+    if found.operator.hold_overlaps:
+        story.held_for = overlap
     return _rate_over_time(story, found, counted, estimated_from)
 
 
@@ -158,6 +166,8 @@ class _Story:
     ) -> None:
         self.facts, self.catalogue, self.start, self.end = facts, catalogue, start, end
         self.is_estimated = is_estimated
+        # What is wrong with it beside others at its plug, where its contract holds it until somebody has looked.
+        self.held_for: FindingKind | None = None
         self._contracts: dict[tuple[datetime | None, datetime | None], Contract | str] = {}
 
     def contract_by(self, known: Corrected) -> Contract | str:
@@ -254,6 +264,8 @@ def _bill(story: _Story, truth: _Truth) -> Bill:
         # An estimated end is as of the last reading; energy that a correction adds to it came at no known time.
         check_power(told[:-1] if story.is_estimated else told, _power_limit_w(contract, story.catalogue))
         check_units(told[0], inside, told[-1])
+        if story.held_for is not None:
+            raise ImplausibleSession(story.held_for.value, "it cannot be true beside the one before at its plug")
     registers = tuple(stated(told))
     tariff, zone = published.tariff, contract.time_zone
     rating = price(tariff, _periods(story.facts, start, end, zone, tariff, registers, inside), zone)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
-from domain.book.findings import FindingEnded, FindingOpened
+from domain.book.findings import FindingEnded, FindingKind, FindingOpened
 from domain.book.standing import Booked, Retracted
 from domain.session.assessment import BillKey, SessionState
 from domain.values import value
@@ -45,6 +45,15 @@ class OrphanClosed:
     session_id: str
     operator_id: str
     closed_at: datetime
+
+
+@value
+class OverlapNoted:
+    """What is wrong with a session beside the one before it at its plug changed; both None: nothing any more."""
+
+    session_id: str
+    kind: FindingKind | None
+    other_id: str | None
 
 
 @value
@@ -125,6 +134,7 @@ class CdrCredited:
 Decision: TypeAlias = (
     SessionAssessed
     | OrphanClosed
+    | OverlapNoted
     | FactRejected
     | FactReadmitted
     | ShareReleased

@@ -35,6 +35,7 @@ from domain.session.decisions import (
 from domain.session.driver.book import driver_book
 from domain.session.orphans import orphan_deadline
 from domain.session.payment_facts import PaymentFacts
+from domain.session.plug import Overlap, overlap_finding
 from domain.session.ratings import ratings
 from domain.session.roaming_book import RoamingCdrs, roaming_book
 from domain.session.scope import BookScope
@@ -69,6 +70,7 @@ class _Verdict:
         self.moments: list[datetime] = []
         # What should be open; whatever is judged here may add to it.
         self.findings: list[Finding] = []
+        self.ahead_until: datetime | None = None
         operator_id, currency = single_operator(session.meter), session_currency(session.meter, catalogue)
         self.scope = BookScope(session.session_id, operator_id, currency, catalogue, clock)
 
@@ -87,6 +89,8 @@ class _Verdict:
         self._report(assessment, billed, shortfall)
         self._release(releases)
         self._book(bookings)
+        if self.session.overlap is not None:
+            self._find_overlap(self.session.overlap)
         self._find()
         return self._judgement(assessment)
 
@@ -111,6 +115,7 @@ class _Verdict:
             awaits_location=start.location_id.casefold() if start is not None and not known else None,
             presumed_at=self._presumed_at(),
             started_at=start.at if start is not None else None,
+            ahead_until=self.ahead_until,
         )
 
     def _presumed_at(self) -> datetime | None:
@@ -178,6 +183,7 @@ class _Verdict:
         seen = Assessment(assessment.state, assessment.reason) if roaming else assessment
         book = driver_book(self.scope, seen, self._accepted_payments())
         self.findings += book.findings
+        self.ahead_until = book.ahead_until
         billed = assessment.changes if roaming else book.billed
         return billed, book.shortfall, list(book.bookings), book.releases
 
@@ -250,6 +256,10 @@ class _Verdict:
         """Have just what is wanted stand; maturing waits for the clock."""
         for change in self.session.standing.towards([booking for booking in wanted if self._may_stand(booking)]):
             self._decide(change)
+
+    def _find_overlap(self, overlap: Overlap) -> None:
+        found = overlap_finding(self.session.session_id, self.session.meter, overlap)
+        self.findings += [found] if found is not None else []
 
     def _find(self) -> None:
         """Have just those findings open that were made; nothing to compare for a session without any."""

@@ -28,6 +28,12 @@ def orphan_deadline(facts: MeterFacts, catalogue: Catalogue) -> datetime | None:
     return last_heard(facts, start.at) + timedelta(hours=operator.orphan_hours)
 
 
+def closed_end(facts: MeterFacts, catalogue: Catalogue, closed_at: datetime) -> Ended | None:
+    """The estimated end of a session that the clock closed at a moment; None where its deadline is later by now."""
+    deadline = orphan_deadline(facts, catalogue)
+    return estimated_end(facts) if deadline is not None and deadline <= closed_at else None
+
+
 def last_heard(facts: MeterFacts, started_at: datetime) -> datetime:
     """The latest report of a session that is open: a car that still sends readings is no orphan, however long."""
     return max([started_at, *(fact.at for fact in facts.readings), *(fact.at for fact in facts.states)])

@@ -1,8 +1,8 @@
 """The session aggregate: it collects facts in any order, and folds in what was decided because of them.
 
     facts      what sources reported (see `domain.session.facts`)
-    decisions  SessionAssessed, FactRejected, FactReadmitted, ShareReleased, Booked, Retracted, CdrIssued,
-               CdrCredited, FindingOpened, FindingEnded
+    decisions  SessionAssessed, OrphanClosed, OverlapNoted, FactRejected, FactReadmitted, ShareReleased, Booked,
+               Retracted, CdrIssued, CdrCredited, FindingOpened, FindingEnded
 
 What should stand, and the decisions that lead there, are `domain.session.judging`'s.
 """
@@ -10,6 +10,7 @@ What should stand, and the decisions that lead there, are `domain.session.judgin
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -27,6 +28,7 @@ from domain.session.decisions import (
     FactRejected,
     IssuedCdr,
     OrphanClosed,
+    OverlapNoted,
     SessionAssessed,
     ShareReleased,
 )
@@ -50,6 +52,7 @@ from domain.session.facts import (
 )
 from domain.session.meter_facts import MeterFacts
 from domain.session.payment_facts import PaymentFacts
+from domain.session.plug import Overlap, Stay, stay_of
 from domain.values import value
 
 
@@ -70,7 +73,8 @@ class Judgement:
 
     It depends on versions in effect up to `latest_at`; one that is not rated waits for something, and one that
     `awaits_location` was judged without knowing its location. `presumed_at` is a maturing that some booking takes for
-    granted though no clock has reached it: a clock that stops before it has to look again.
+    granted though no clock has reached it: a clock that stops before it has to look again. Until `ahead_until` a
+    payout could pay its share ahead of the driver; None where none could.
     """
 
     decisions: tuple[Decision, ...]
@@ -82,6 +86,14 @@ class Judgement:
     awaits_location: str | None
     presumed_at: datetime | None
     started_at: datetime | None
+    ahead_until: datetime | None = None
+
+
+class Moved(Enum):
+    """A session whose place at its plug is to be written: for the first time, or where it may have had one."""
+
+    FIRST = "first"
+    AGAIN = "again"
 
 
 @dataclass(slots=True)
@@ -102,6 +114,9 @@ class Session:
     rejected: set[tuple[str, str]] = field(default_factory=set)
     closed_at: datetime | None = None
     findings: OpenFindings = field(default_factory=OpenFindings)
+    overlap: Overlap | None = None
+    # Whether its place is to be written with this transaction; not state.
+    moved: Moved | None = field(default=None, compare=False, repr=False)
     # The last assessment with the catalogue it rests on; not state, only saved work.
     assessed: tuple[Catalogue, int, Assessment] | None = field(default=None, compare=False, repr=False)
     # The same of the last judgement, while the session charges and nothing but readings came after it.
@@ -122,12 +137,24 @@ class Session:
         """What the session is worth; rated anew only when metering or catalogue changed, since that is dear."""
         known = self.assessed
         if known is None or known[0] is not catalogue or known[1] != catalogue.revision:
-            known = self.assessed = (catalogue, catalogue.revision, assess(self.meter, catalogue, self.closed_at))
+            known = self.assessed = (catalogue, catalogue.revision, self._assessed_by(catalogue))
         return known[2]
+
+    def _assessed_by(self, catalogue: Catalogue) -> Assessment:
+        return assess(self.meter, catalogue, self.closed_at, self.overlap.kind if self.overlap else None)
+
+    def stay(self, catalogue: Catalogue) -> Stay | None:
+        """When it was at its plug, None while it has no place there."""
+        return stay_of(self.meter, catalogue, self.closed_at)
 
     def evolve(self, decision: Decision) -> None:
         """Fold a decision into the state."""
         _EVOLVE[type(decision)](self, decision)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether an end of it was told, or estimated once."""
+        return bool(self.meter.ends) or self.closed_at is not None
 
     @property
     def has_consequences(self) -> bool:
@@ -177,6 +204,13 @@ def _on_orphan_closed(session: Session, event: OrphanClosed) -> None:
     session.assessed = None
 
 
+def _on_overlap_noted(session: Session, event: OverlapNoted) -> None:
+    session.overlap = Overlap(event.kind, event.other_id) if event.kind and event.other_id is not None else None
+    contract = session.assessed[2].contract if session.assessed is not None else None
+    if contract is not None and contract.operator.hold_overlaps:
+        session.assessed = None
+
+
 def _on_fact_rejected(session: Session, event: FactRejected) -> None:
     session.rejected.add((event.source, event.id))
 
@@ -209,6 +243,7 @@ def _on_finding(session: Session, change: FindingChange) -> None:
 _EVOLVE: dict[type, Callable[[Session, Any], None]] = {
     SessionAssessed: _on_assessed,
     OrphanClosed: _on_orphan_closed,
+    OverlapNoted: _on_overlap_noted,
     FactRejected: _on_fact_rejected,
     FactReadmitted: _on_fact_readmitted,
     ShareReleased: _on_share_released,

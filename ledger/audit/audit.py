@@ -7,14 +7,16 @@ from typing import TypeAlias
 
 import psycopg
 
-from ledger.audit import history, payout_answers, payouts, sums
+from ledger.audit import advances, history, payout_answers, payouts, sums
 from ledger.audit.bank_files import check_bank_files
 from ledger.audit.catalogue import read_catalogue
 from ledger.audit.cdrs import check_chain
 from ledger.audit.conflicts import check_conflicts
+from ledger.audit.cover import check_covered
 from ledger.audit.derivation import derive
 from ledger.audit.journal import check_causes, compare_journal
 from ledger.audit.payments import check_captures, check_disputes, check_raised, check_receipt, check_refunds
+from ledger.audit.plugs import check_plugs, keep_visit, sessions_to_be_told
 from ledger.audit.report import AuditReport, Check, Severity, Tally
 from ledger.audit.sessions import SESSION_CHECKS, Session, Surroundings
 from ledger.audit.snapshot import Snapshot, open_snapshot
@@ -41,6 +43,7 @@ SENTENCES: dict[str, str] = {
     "states": "The state of each session follows from its facts, and its amounts add up.",
     "terms": "Commission and its VAT are those of the contract in effect when the session started.",
     "meters": "What no meter can have shown is not billed, and nothing else waits for its meter.",
+    "plugs": "What overlaps at a plug, or starts below a register billed there, is found, and held if so agreed.",
     "prices": "Energy is the difference of the corrected registers, and flat tariffs give the same price again.",
     "earnings": "What stands on the book for a session is what it was rated at.",
     "captures": "Every accepted capture, failure and fee is on the book as it was reported.",
@@ -57,10 +60,13 @@ SENTENCES: dict[str, str] = {
     "payable_lines": "The lines that payouts pay are what entries changed, marked with the payout that names them.",
     "bank_files": "Every bank file pays exactly the payouts it was made of, to the accounts they were made for.",
     "conflicts": "What was refused as a conflict says something else than what was accepted under its source and id.",
-    "cover": "What is held for others covers what is owed to them.",
+    "covered_payouts": "People were told of every payout that client money did not pay for.",
+    "advance_limits": "No payout took what an operator is paid ahead of drivers above the limit of its terms.",
+    "cover": "Client money that is there covers what is owed out of it.",
     "receivables": "Drivers paid what their sessions cost.",
+    "advances": "Operators were paid nothing that drivers have not paid.",
 }
-NOTICES = ("cover", "receivables")
+NOTICES = ("cover", "receivables", "advances")
 
 SNAPSHOT_CHECKS: dict[str, Callable[[Snapshot, Tally], None]] = {
     "balances": sums.check_balances,
@@ -74,8 +80,11 @@ SNAPSHOT_CHECKS: dict[str, Callable[[Snapshot, Tally], None]] = {
     "payable_lines": payouts.check_lines,
     "bank_files": check_bank_files,
     "conflicts": check_conflicts,
+    "covered_payouts": check_covered,
+    "advance_limits": advances.check_limits,
     "cover": sums.check_cover,
     "receivables": sums.check_receivables,
+    "advances": advances.check_advances,
 }
 OF_SESSIONS: dict[str, Callable[[Session, Tally], None]] = {
     **SESSION_CHECKS,
@@ -94,10 +103,12 @@ OF_STREAMS: dict[str, tuple[str, Callable[[Stream, Tally], None]]] = {
 
 @dataclass(slots=True)
 class _Run:
-    """The tallies of an audit while it runs, and where it reports how far it is."""
+    """The tallies of an audit while it runs, where it reports how far it is, and the sessions by their plugs."""
 
     snapshot: Snapshot
     report: Progress
+    visits: Spool
+    to_be_told: frozenset[str] = frozenset()
     tallies: dict[str, Tally] = field(default_factory=lambda: {name: Tally() for name in SENTENCES})
 
     def guard(self, name: str, act: Callable[[], None]) -> None:
@@ -130,9 +141,10 @@ def verify(dsn: str, on_progress: Progress | None = None, *, power_max_kw: int =
     Memory stays flat but for the catalogue and the sessions that wait for something. Raises
     MachineryFault when the database cannot be reached.
     """
-    with open_snapshot(dsn) as snapshot, Spool() as expected, Spool() as event_ids:
-        run = _Run(snapshot, on_progress or _silent)
+    with open_snapshot(dsn) as snapshot, Spool() as expected, Spool() as event_ids, Spool() as visits:
+        run = _Run(snapshot, on_progress or _silent, visits)
         run.guard("streams", lambda: _examine_streams(run, power_max_kw, expected, event_ids))
+        run.guard("plugs", lambda: check_plugs(visits, run.tallies["plugs"]))
         run.guard("journal", lambda: _examine_journal(run, expected))
         run.guard("causes", lambda: check_causes(snapshot, event_ids.sorted(), run.tallies["causes"]))
         for name, check in SNAPSHOT_CHECKS.items():
@@ -151,6 +163,7 @@ def _examine_streams(run: _Run, power_max_kw: int, expected: Spool, event_ids: S
     waiting = list(run.snapshot.rows(_WAITING))
     around.stale = frozenset(session_id for session_id, stale in waiting if stale)
     around.due = frozenset(session_id for session_id, _ in waiting)
+    run.to_be_told = sessions_to_be_told(run.snapshot)
     for stream in run.counted("streams", read_streams(run.snapshot)):
         if isinstance(stream, Stream):
             _examine_stream(run, stream, around, expected, event_ids)
@@ -183,6 +196,7 @@ def _examine_session(run: _Run, stream: Stream, around: Surroundings) -> None:
         for name, check in OF_SESSIONS.items():
             run.tallies[name].examined += 1
             _attempt(stream, name, partial(check, session, run.tallies[name]))
+        _attempt(stream, "plugs", partial(keep_visit, session, run.to_be_told, run.visits))
 
 
 def _attempt(stream: Stream, name: str, act: Callable[[], None]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import orjson
 
-from ledger.audit.amounts import exact, half_up, instant, minor
+from ledger.audit.amounts import Money, exact, half_up, instant, minor
 from ledger.audit.flat_prices import FlatPrices, flat_prices
 from ledger.audit.pins import pin_of
 from ledger.audit.report import Tally
@@ -36,6 +36,7 @@ class Terms:
     vat_percent: Fraction
     bears_psp_fees: bool
     orphan_hours: int | None = None
+    holds_overlaps: bool = False
 
     def commission(self, net: int) -> tuple[int, int]:
         """Commission and its VAT on a session's net: a rounded percentage and a fixed part, at most the net."""
@@ -226,6 +227,22 @@ def _ocpi_instant(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def read_limits(snapshot: Snapshot, tally: Tally) -> dict[str, Timeline[Money | None]]:
+    """By operator, how far it may be paid ahead of drivers, None while nothing limits it; operators with a limit."""
+    timelines: defaultdict[str, Timeline[Money | None]] = defaultdict(Timeline)
+    for topic, state in snapshot.rows(_PUBLISHED, (["operator.registered", "operator.changed"],)):
+        try:
+            body = orjson.loads(state)
+            data = body["data"]
+            text, currency = data.get("advance_limit"), data["currency"]
+            limit = None if text is None else Money(minor(text, currency), currency)
+            head = (instant(body["time"]), body["source"], body["id"], instant(data["effective_from"]))
+            timelines[data["operator_id"]].versions.append((*head, limit))
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as fault:
+            tally.note(topic, "a readable event", fault, f"a stored {topic} cannot be read: {fault}")
+    return {name: found for name, found in timelines.items() if any(each[4] is not None for each in found.versions)}
+
+
 def read_catalogue(snapshot: Snapshot, tally: Tally) -> Catalogue:
     """All versions that are stored; what cannot be read is noted."""
     catalogue = Catalogue()
@@ -247,6 +264,7 @@ def _read_operator(catalogue: Catalogue, head: tuple[datetime, str, str], data: 
         vat_percent=exact(commission["vat_percent"]),
         bears_psp_fees=data["psp_fee_bearer"] == "OPERATOR",
         orphan_hours=data.get("orphan_hours"),
+        holds_overlaps=bool(data.get("hold_overlaps")),
     )
     catalogue.operators[data["operator_id"]].versions.append((*head, instant(data["effective_from"]), terms))
 

@@ -94,6 +94,11 @@ def _answers(stream: Stream, before: float = float("inf")) -> list[tuple[str, Fa
     return [(topic, fact) for topic in _ORDER for fact in stream.facts.get(topic, ()) if fact.version < before]
 
 
+def last_word(stream: Stream, body: Body) -> str:
+    """The status that the bank's answers give a payout, made as its `PayoutCreated` says."""
+    return _listen(_answers(stream), instant(body["fired_at"])).status
+
+
 def check_answers(stream: Stream, where: str, body: Body, tally: Tally) -> None:
     """The book and the status of a payout are what the bank's answers come to."""
     handed_off = body["status"] != _AWAITING or bool(stream.bookings("PayoutInitiated", "PayoutReissued"))

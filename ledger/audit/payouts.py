@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from ledger.audit.amounts import Money, instant
 from ledger.audit.bank_days import first_clearing_day
-from ledger.audit.payout_answers import check_answers
+from ledger.audit.payout_answers import check_answers, last_word
 from ledger.audit.report import Tally
 from ledger.audit.snapshot import Snapshot
 from ledger.audit.streams import Body, Stream
@@ -130,6 +130,7 @@ def check_payout(stream: Stream, tally: Tally) -> None:
         amount = Money(body["amount"], body["currency"])
         tally.note(where, "more than 0", amount, f"{where} is of {amount}")
     _check_execution(where, body, tally)
+    _check_account(stream, where, body, tally)
     _check_reserve(stream, where, body, tally)
     check_answers(stream, where, body, tally)
 
@@ -152,6 +153,22 @@ def _check_execution(where: str, body: Body, tally: Tally) -> None:
         tally.note(where, f"{fired} or a few days later", asked, sentence)
     if body["currency"] == "EUR" and "TARGET" not in body["calendars"]:
         tally.note(where, "TARGET", body["calendars"], f"{where} is of EUR and does not go by TARGET")
+
+
+def _check_account(stream: Stream, where: str, body: Body, tally: Tally) -> None:
+    """No money is on its way to an account that no bank can know (ISO 13616); what came back is where it belongs."""
+    iban = body["bank_account"].get("iban")
+    if iban is None or last_word(stream, body) in ("FAILED", "RETURNED"):
+        return
+    digits = "".join(
+        character if character.isdigit() else str(ord(character) - 55) for character in iban[4:] + iban[:4]
+    )
+    remainder = 0
+    for digit in digits:
+        remainder = (remainder * 10 + int(digit)) % 97
+    if remainder != 1:
+        sentence = f"{where} goes to {iban}, whose check digits are wrong"
+        tally.note(where, "an account that a bank can know", iban, sentence)
 
 
 def _check_reserve(stream: Stream, where: str, body: Body, tally: Tally) -> None:

@@ -128,13 +128,8 @@ def check_states(session: Session, tally: Tally) -> None:
         if starts or ends:
             tally.note(where, "an outcome", "none", f"{where} was reported and never judged")
         return
-    says = {} if is_no_show(session.stream) else corrections_of(session.stream)
-    started = {_start(as_corrected(fact, says, "started_at")) for fact in starts}
-    ended = {_end(as_corrected(fact, says, "ended_at")) for fact in ends}
+    started, ended = told_starts_and_ends(session.stream)
     state, verdict = outcome["state"], verdict_of(session.stream)
-    if verdict == "BILL":
-        # Whatever tariffs and tokens were told: the first start's.
-        started = {told[:3] for told in started}
     if not ended and session.end is not None:
         tally.compare(where, "ESTIMATED", outcome["reason"] if state == RATED else "ESTIMATED", "the reason")
         ended = {_end(session.end)}
@@ -151,6 +146,17 @@ def check_states(session: Session, tally: Tally) -> None:
     tally.compare(where, session.operator_id, outcome["operator_id"], "the operator")
     for each in session.stream.decided("SessionAssessed"):
         _check_sums(where, each, session.money, tally)
+
+
+def told_starts_and_ends(stream: Stream) -> tuple[set[tuple[Any, ...]], set[tuple[Any, ...]]]:
+    """The different starts and ends that were told of a session, as corrected: where they agree, one of each."""
+    says = {} if is_no_show(stream) else corrections_of(stream)
+    started = {_start(as_corrected(fact, says, "started_at")) for fact in starts_of(stream)}
+    ended = {_end(as_corrected(fact, says, "ended_at")) for fact in ends_of(stream)}
+    if verdict_of(stream) == "BILL":
+        # Whatever tariffs and tokens were told: the first start's.
+        started = {told[:3] for told in started}
+    return started, ended
 
 
 def _start(fact: Fact) -> tuple[Any, ...]:

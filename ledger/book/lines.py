@@ -51,9 +51,13 @@ WHERE line.stream_id = share.stream_id AND line.share = share.name AND line.payo
 """
 # What the runs of an operator may pay, locked so that no release can move while a run decides.
 _PAYABLE = """
-SELECT entry_id, currency, amount, released_at, available_on, reserve_release FROM intake.line
+SELECT entry_id, currency, amount, released_at, available_on, reserve_release, stream_id FROM intake.line
 WHERE operator_id = %s AND payout_id IS NULL AND released_at IS NOT NULL
 ORDER BY entry_id FOR UPDATE
+"""
+# What became of lines.
+_OF_ENTRIES = """
+SELECT entry_id, amount, released_at IS NOT NULL, payout_id IS NOT NULL FROM intake.line WHERE entry_id = ANY(%s)
 """
 _PAY = """
 UPDATE intake.line AS line SET payout_id = new.payout_id
@@ -92,6 +96,15 @@ class MovedRelease:
     available_on: date | None
 
 
+@value
+class LineState:
+    """A line's worth in minor units, and whether it may be paid and is."""
+
+    amount: int
+    is_released: bool
+    is_paid: bool
+
+
 def add_lines(cursor: Cursor[TupleRow], lines: Sequence[NewLine]) -> None:
     """Write a set of lines, after the releases have moved: what takes paid lines back comes off the next payout."""
     if not lines:
@@ -117,6 +130,12 @@ def move_releases(cursor: Cursor[TupleRow], moved: Sequence[MovedRelease]) -> No
 def payable_lines(cursor: Cursor[TupleRow], operator_id: str) -> list[Line]:
     """The unpaid, released lines of an operator, locked."""
     return [Line(*row) for row in cursor.execute(_PAYABLE, (operator_id,)).fetchall()]
+
+
+def lines_of_entries(cursor: Cursor[TupleRow], entry_ids: Sequence[UUID]) -> dict[UUID, LineState]:
+    """What became of the lines of entries, by entry."""
+    rows = cursor.execute(_OF_ENTRIES, (list(entry_ids),)).fetchall() if entry_ids else []
+    return {entry_id: LineState(*state) for entry_id, *state in rows}
 
 
 def pay_lines(cursor: Cursor[TupleRow], paid: Iterable[tuple[UUID, str]]) -> None:

@@ -30,6 +30,7 @@ from domain.session.decisions import (
     FactReadmitted,
     FactRejected,
     OrphanClosed,
+    OverlapNoted,
     SessionAssessed,
     ShareReleased,
 )
@@ -38,6 +39,7 @@ from domain.tariff.events import TariffWarned
 _PLAIN_EVENTS: tuple[type, ...] = (
     SessionAssessed,
     OrphanClosed,
+    OverlapNoted,
     FactRejected,
     FactReadmitted,
     ShareReleased,

@@ -32,6 +32,7 @@ _JUDGED = (
     ("awaits_location", "text", "awaits_location"),
     ("presumed_at", "timestamptz", "presumed_at"),
     ("started_at", "timestamptz", "started_at"),
+    ("ahead_until", "timestamptz", "ahead_until"),
 )
 _judged_values = reader_of(field for _, _, field in _JUDGED)
 # The rows are locked by now, so they may be written in any order. A session that was judged is neither stale nor set

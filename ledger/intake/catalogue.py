@@ -102,12 +102,12 @@ class KnownCatalogue:
 
     def publish(
         self, cursor: Cursor[TupleRow], type_: str, source: str, id_: str, time: datetime, data: Mapping[str, Any]
-    ) -> bool:
-        """Store a version and mark the sessions it may concern; whether it may concern any."""
+    ) -> tuple[bool, frozenset[str]]:
+        """Store a version and mark the sessions it may concern; whether it may concern any, and whose accounts."""
         publication = self.catalogue.publish(type_, source, id_, time, data)
         row = cursor.execute(_ADD_VERSION, (type_, source, id_, time, orjson.dumps(data))).fetchone()
         self.seq = row[0] if row else self.seq
-        return _mark_stale(cursor, publication)
+        return _mark_stale(cursor, publication), publication.accounts_of
 
 
 def _mark_stale(cursor: Cursor[TupleRow], publication: Publication) -> bool:

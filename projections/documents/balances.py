@@ -7,6 +7,7 @@ from domain.money import format_minor
 from projections.queries import OperatorBalance
 
 OWED = ("pending", "available", "reserved", "disputed", "in_transit", "paid_out")
+ADVANCES = ("advance", "advance_paid")
 POSTED = ("debits", "credits", "balance")
 WATT_HOURS = "Wh"
 
@@ -15,6 +16,11 @@ def operator_balance_document(balance: OperatorBalance) -> dict[str, Any]:
     """`operator_id`, `currency`, and an amount for each place that money may stand at."""
     amounts = {name: format_minor(getattr(balance, name), balance.currency) for name in OWED}
     return {"operator_id": balance.operator_id, "currency": balance.currency, **amounts}
+
+
+def advance_document(currency: str, released: int, paid: int) -> dict[str, str]:
+    """What an operator is ahead of drivers, from minor units: released and not captured, and paid out of that."""
+    return dict(zip(ADVANCES, (format_minor(released, currency), format_minor(paid, currency)), strict=True))
 
 
 def account_document(account: str, currency: str, debits: int, credits: int) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def _component(kind: str, price: float, step_size: int = 1, vat: float = 21.0) -
 
 OLD_IBAN, NEW_IBAN = "NL91ABNA0417164300", "NL20INGB0001234567"
 _TERMS: dict[str, Event] = {
-    "OP-A": {"payout": {"reserve_percent": "10", "reserve_days": 2}},
+    "OP-A": {"payout": {"reserve_percent": "10", "reserve_days": 2}, "advance_limit": "100000.00"},
     "OP-B": {"psp_fee_bearer": "OPERATOR", "fund_release": "ON_CAPTURE", "payout": {"delay_days": 1}},
     "OP-C": {"fund_release": "ON_SETTLEMENT"},
     "OP-D": {"payout": {"requires_approval": True, "reserve_percent": "5", "reserve_days": 1}},

@@ -63,6 +63,11 @@ _LAST = f"""{_RATED} AND originator_version = (
     WHERE other.originator_id = stored_events.originator_id AND other.topic = 'SessionAssessed'
 ) AND originator_id IN (SELECT originator_id FROM event_store.stored_events WHERE topic = 'Booked.SessionRated')"""
 _PLAIN = "jsonb_array_length(body -> 'entry_ids') > 1 AND body ->> 'status' = 'IN_TRANSIT'"
+# The last word about who else was at a session's plug.
+_NOTED = """originator_version = (
+    SELECT max(originator_version) FROM event_store.stored_events AS other
+    WHERE other.originator_id = stored_events.originator_id AND other.topic = 'OverlapNoted'
+)"""
 # A driver's session that was rated and never corrected, and its operator's tariff is a flat one.
 _UNCORRECTED = """originator_id IN (
     SELECT originator_id FROM event_store.stored_events WHERE topic = 'Booked.SessionRated'
@@ -418,6 +423,14 @@ TAMPERING: dict[str, tuple[str, set[str]]] = {
     "a CDR names a tariff that nobody published": (_event("CdrIssued", "tariff_hash", "'\"abc\"'"), {"cdrs"}),
     "a CDR replaces nothing": (_event("CdrIssued", "replaces", "'\"abc\"'"), {"cdrs"}),
     "a credit CDR says something else": (_event("CdrCredited", "document.total_energy", "'9999'"), {"cdrs"}),
+    "another session is named as the neighbour at a plug": (
+        _event("OverlapNoted", "other_id", "'\"S-999\"'", _NOTED),
+        {"plugs"},
+    ),
+    "the finding of an overlap is of another session's register": (
+        _event("FindingOpened", "finding.kind", "'\"REGISTER_OVERLAP\"'", "body #>> '{finding,kind}' = 'OVERLAP'"),
+        {"plugs"},
+    ),
     "a CDR has another number": (_event("CdrIssued", "number", "'7'"), {"cdrs"}),
     "a credit CDR takes back less": (
         _event(

@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
+from domain.book.findings import FindingKind
 from domain.catalogue.catalogue import Catalogue
 from domain.fact import Fact
-from domain.session import assessment, contracting, judging, meter_facts, power, registers
-from domain.session.decisions import SessionAssessed
+from domain.session import assessment, contracting, judging, meter_facts, plug, power, registers
+from domain.session.decisions import OverlapNoted, SessionAssessed
 from domain.session.facts import Reviewed, Verdict
+from domain.session.plug import SENTENCES
 from domain.session.session import Session
 from tests.domain.builders import (
+    LATE,
     OPERATOR,
     at,
     balance,
@@ -23,6 +26,7 @@ from tests.domain.builders import (
     catalogue,
     charged,
     corrected,
+    decide_until,
     decided,
     ended,
     on_the_book,
@@ -60,6 +64,7 @@ class Held:
     published: Sequence[Told] = ()
     then: tuple[str, str] = ("RATED", "")
     known: Any = catalogue
+    beside: FindingKind | None = None
 
 
 def told_operator(when: str, **changed: Any) -> Told:
@@ -90,6 +95,11 @@ AT_11_KW = Told(
 )
 IN_KWH = [read("02 10:20", 3, power_w=10_000), read("02 10:40", 6, power_w=10_000)]
 FALL = [read("02 10:20", 4_000), read("02 10:30", 3_000)]
+
+
+def holding() -> Catalogue:
+    """Sessions that overlap an earlier one at their plug wait."""
+    return catalogue(operator(hold_overlaps=True))
 
 
 def at_a_dear_place() -> Catalogue:
@@ -187,8 +197,22 @@ CURES = {
             then=("INVALID", "VOIDED"),
         )
     ],
+    "OVERLAP": [
+        Held(charged(), BILL, known=holding, beside=FindingKind.OVERLAP),
+        Held(charged(), VOID, then=("INVALID", "VOIDED"), known=holding, beside=FindingKind.OVERLAP),
+    ],
+    "REGISTER_OVERLAP": [Held(charged(), BILL, known=holding, beside=FindingKind.REGISTER_OVERLAP)],
     "VOIDED": [Held([*charged(), VOID], reviewed("05 09:00", "BILL"))],
 }
+
+
+def judged(facts: Sequence[Fact], known: Catalogue, beside: FindingKind | None) -> Session:
+    """The session after all facts and, where it is beside another one at its plug, after that was noted."""
+    session = decided(facts, known)
+    if beside is not None:
+        session.evolve(OverlapNoted(session.session_id, beside, "S-0"))
+        decide_until(session, known, LATE)
+    return session
 
 
 @pytest.mark.parametrize(
@@ -196,12 +220,12 @@ CURES = {
 )
 def test_every_reason_has_a_cure(reason: str, held: Held) -> None:
     facts = list(held.facts)
-    told = outcome(decided(facts, publish(held.known(), held.published)))
+    told = outcome(judged(facts, publish(held.known(), held.published), held.beside))
     assert told.state in ("SUSPENSE", "INVALID")
     assert told.reason.partition(":")[0] == reason
     published = list(held.published)
     (facts if isinstance(held.cure, Fact) else published).append(held.cure)  # type: ignore[arg-type]
-    cured = outcome(decided(facts, publish(held.known(), published)))
+    cured = outcome(judged(facts, publish(held.known(), published), held.beside))
     assert (cured.state, cured.reason) == held.then
 
 
@@ -210,10 +234,10 @@ NO_REASONS = {"START_MISSING", "END_MISSING", "CURRENCY_MISMATCH"}
 
 
 def test_there_is_no_reason_without_a_cure() -> None:
-    sources = [assessment, contracting, judging, meter_facts, power, registers]
+    sources = [assessment, contracting, judging, meter_facts, plug, power, registers]
     texts = [Path(str(module.__file__)).read_text() for module in sources]
     codes = {code for text in texts for code in re.findall(r'"([A-Z]{3,}(?:_[A-Z]+)+)(?:"|: )', text)}
-    assert codes - NO_REASONS == CURES.keys() - {"VOIDED"}
+    assert (codes | set(map(str, SENTENCES))) - NO_REASONS == CURES.keys() - {"VOIDED"}
 
 
 def test_the_page_lists_every_reason() -> None:

@@ -4,7 +4,7 @@ The operator's run of business date B fires at midnight UTC that ends it, unless
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -16,6 +16,7 @@ from domain.book.standing import Booked
 from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.parties import Operator
 from domain.catalogue.versions import Versions
+from domain.payout.advances import Advances, SessionAdvance
 from domain.payout.answers import PayoutAnswer, PayoutAnswered, PayoutRetried
 from domain.payout.payout import (
     Payout,
@@ -25,7 +26,17 @@ from domain.payout.payout import (
     payout_stream,
     take_answers,
 )
-from domain.payout.run import Line, OperatorDesk, RunsMade, fire_runs, fires_at, last_closed
+from domain.payout.run import (
+    Cover,
+    Line,
+    OperatorDesk,
+    RunsMade,
+    Waiting,
+    Withheld,
+    fire_runs,
+    fires_at,
+    last_closed,
+)
 from tests.domain.builders import CAUSE, OPERATOR, Amounts, amounts, at, operator
 
 NEW_ACCOUNT = {"holder": "Operator", "iban": "NL02ABNA0123456789"}
@@ -73,8 +84,11 @@ class Runs:
     closed_through: date | None = None
     payouts: dict[str, Payout] = field(default_factory=dict)
     decisions: list[tuple[str, PayoutDecision]] = field(default_factory=list)
+    advances: Advances = field(default_factory=Advances)
+    withheld: Withheld | None = None
+    waiting: Waiting | None = None
 
-    def until(self, moment: str) -> "Runs":
+    def until(self, moment: str, cover: Cover | None = None) -> "Runs":
         """Fire what is due."""
         open_payouts = list(self.payouts.values())
         desk = OperatorDesk(
@@ -83,15 +97,16 @@ class Runs:
             list(self.lines),
             held=[payout for payout in open_payouts if payout.holds_reserve],
             failed=[payout for payout in open_payouts if payout.failed],
+            advances=self.advances,
         )
-        self._keep(fire_runs(desk, self.versions, at(moment), self._answered))
+        self._keep(fire_runs(desk, self.versions, at(moment), self._answered, cover))
         return self
 
     def _answered(self, payout_id: str) -> Payout:
         return Payout(payout_id, answers=list(self.answers.get(payout_id, [])))
 
     def _keep(self, made: RunsMade) -> None:
-        self.closed_through = made.closed_through
+        self.closed_through, self.withheld, self.waiting = made.closed_through, made.withheld, made.waiting
         paid = {entry for entries in made.paid_lines.values() for entry in entries}
         self.lines = [line for line in self.lines if line.entry_id not in paid]
         for payout, decisions in made.decisions:
@@ -344,12 +359,6 @@ def test_the_second_attempt_takes_no_second_reserve() -> None:
     assert [kind for kind, _, _ in desk.booked()] == ["J31", "J35", "J38", "J40"]
 
 
-def test_an_iban_written_otherwise_is_no_new_account() -> None:
-    written = {"holder": "Operator", "iban": "nl91 abna 0417 1643 00"}
-    desk = failing("failed", ("05 12:00", {"bank_account": written})).until("20 00:00")
-    assert desk.made == [("02", 1080, PayoutStatus.FAILED)]
-
-
 def test_a_change_of_other_terms_is_no_new_account() -> None:
     desk = failing("failed", ("05 12:00", {"name": "Another name"})).until("20 00:00")
     assert desk.made == [("02", 1080, PayoutStatus.FAILED)]
@@ -540,3 +549,104 @@ def test_runs_follow_the_operators_clock_through_the_change_to_summer_time() -> 
     found = [fired(versions, day) for day in ("27", "28", "29")]
     # 02:30 does not exist on the 29th: the run of the 28th fires at the first instant after the gap.
     assert found == [at("28 01:30"), at("29 01:00"), at("30 00:30")]
+
+
+# Accounts that cannot be one ------------------------------------------------------------------------------------
+
+WRONG_ACCOUNT = {"holder": "Operator", "iban": "NL92ABNA0417164300"}
+
+
+def test_nothing_is_paid_to_an_account_whose_check_digits_are_wrong_and_its_lines_are_carried() -> None:
+    desk = runs(None, line(1, 1080, "02"), line(2, 500, "03"))
+    desk.versions = contract(None, ("02 12:00", {"bank_account": WRONG_ACCOUNT}))
+    assert desk.until("05 00:00").made == []
+    assert [each.amount for each in desk.lines] == [1080, 500]
+    assert desk.withheld == Withheld(at("05 00:00"), WRONG_ACCOUNT, {"EUR": 1580})
+
+
+def test_what_was_carried_is_paid_by_the_first_run_with_a_valid_account() -> None:
+    changes = [("01 12:00", {"bank_account": WRONG_ACCOUNT}), ("04 12:00", {"bank_account": NEW_ACCOUNT})]
+    desk = runs(None, line(1, 1080, "02"), line(2, 500, "03"), changes=changes).until("06 00:00")
+    assert desk.made == [("04", 1580, PayoutStatus.IN_TRANSIT)]
+    assert desk.created(payout_id("04")).bank_account == NEW_ACCOUNT
+    assert desk.withheld is None
+
+
+def test_a_failed_payout_is_not_repeated_to_an_account_that_cannot_be_one() -> None:
+    desk = failing("failed", ("05 12:00", {"bank_account": WRONG_ACCOUNT})).until("20 00:00")
+    assert desk.made == [("02", 1080, PayoutStatus.FAILED)]
+    assert desk.withheld is not None
+    assert desk.withheld.amounts == {"EUR": 1080}
+
+
+def test_a_reserve_comes_back_whatever_the_account_is() -> None:
+    terms = {"reserve_percent": "10", "reserve_days": 3}
+    desk = Runs(contract(terms, ("04 12:00", {"bank_account": WRONG_ACCOUNT})), [line(1, 1000, "02")])
+    assert [kind for kind, _, _ in desk.until("20 00:00").booked()] == ["J31", "J35", "J32"]
+
+
+# Advances ---------------------------------------------------------------------------------------------------------
+
+
+def test_sessions_above_the_limit_of_advances_are_carried_until_their_drivers_pay() -> None:
+    sessions = {UUID(int=number): SessionAdvance("EUR") for number in (1, 2)}
+    sessions[UUID(int=1)].captures = ((at("04 06:00"), 1200),)
+    lines = [replace(line(each, 1080, "02"), stream_id=UUID(int=each)) for each in (1, 2)]
+    desk = Runs(contract(None, ("01 12:00", {"advance_limit": "10.80"})), lines, advances=Advances(sessions))
+    assert desk.until("07 00:00").made == [
+        ("02", 1080, PayoutStatus.IN_TRANSIT),
+        ("04", 1080, PayoutStatus.IN_TRANSIT),
+    ]
+
+
+def test_without_a_limit_all_are_paid_ahead() -> None:
+    sessions = {UUID(int=number): SessionAdvance("EUR") for number in (1, 2)}
+    lines = [replace(line(each, 1080, "02"), stream_id=UUID(int=each)) for each in (1, 2)]
+    desk = Runs(contract(), lines, advances=Advances(sessions)).until("07 00:00")
+    assert desk.made == [("02", 2160, PayoutStatus.IN_TRANSIT)]
+
+
+# Cover ------------------------------------------------------------------------------------------------------------
+
+
+def there_is(amount: int, since: str = "01 00:00") -> Cover:
+    """Client money that came in at a moment."""
+    return lambda _, moment: amount if moment >= at(since) else 0
+
+
+def test_a_run_without_cover_waits_and_is_made_when_there_is_with_its_own_business_date() -> None:
+    desk = runs(None, line(1, 1080, "02")).until("03 00:00", there_is(1080, "04 10:00"))
+    assert desk.made == []
+    assert desk.waiting == Waiting(date(2026, 3, 2), at("03 00:00"), {"EUR": 1080}, {"EUR": 1080})
+    assert desk.closed_through == date(2026, 3, 1)
+    desk.until("04 12:00", there_is(1080, "04 10:00"))
+    assert desk.made == [("02", 1080, PayoutStatus.IN_TRANSIT)]
+    assert desk.created(payout_id("02")).fired_at == at("04 12:00")
+    assert desk.waiting is None
+
+
+def test_of_runs_that_wait_the_oldest_comes_first_and_holds_up_the_others() -> None:
+    lines = (line(1, 5000, "02"), line(2, 100, "03"), line(3, 100, "04"))
+    desk = runs(None, *lines).until("05 00:00", there_is(4999))
+    assert desk.made == []
+    desk.until("05 06:00", there_is(5150))
+    assert desk.made == [("02", 5000, PayoutStatus.IN_TRANSIT), ("03", 100, PayoutStatus.IN_TRANSIT)]
+    assert desk.waiting == Waiting(date(2026, 3, 4), at("05 00:00"), {"EUR": 100}, {"EUR": 50})
+
+
+def test_a_run_waits_for_cover_in_each_of_its_currencies() -> None:
+    lines = (line(1, 1080, "02"), line(2, 700, "02", currency="SEK"))
+    desk = runs(None, *lines).until("03 00:00", lambda currency, _: 5000 if currency == "EUR" else 0)
+    assert desk.made == []
+    assert desk.waiting == Waiting(date(2026, 3, 2), at("03 00:00"), {"EUR": 1080, "SEK": 700}, {"SEK": 700})
+
+
+def test_a_payout_that_is_repeated_needs_cover_too() -> None:
+    desk = failing("failed", ("05 12:00", {"bank_account": NEW_ACCOUNT})).until("04 00:00")
+    assert desk.until("06 00:00", there_is(1079)).made == [("02", 1080, PayoutStatus.FAILED)]
+    assert desk.until("07 00:00", there_is(1080)).made[1:] == [("02", 1080, PayoutStatus.IN_TRANSIT)]
+
+
+def test_what_waits_for_approval_asks_for_no_cover() -> None:
+    desk = runs({"requires_approval": True}, line(1, 1080, "02")).until("03 00:00", there_is(0))
+    assert desk.made == [("02", 1080, PayoutStatus.AWAITING_APPROVAL)]

@@ -15,6 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
+from domain.book.findings import Finding
+from domain.payout.cover import CoverRule
+from ledger.events.codec import decode
 from projections.export import export
 from projections.schema import migrate
 from tests.end_to_end.comparing import MENDING_APART, difference
@@ -50,17 +53,36 @@ def empty_store(postgres_dsn: str) -> Iterator[Store]:
         connection.execute(f"DROP DATABASE {TEMPLATE} WITH (FORCE)")
 
 
-def settled(store: Store, events: list[Event], batch: int, out: Path) -> Path:
-    """The files of a store that took these messages in this order and then did what the clock drives."""
+def settled(
+    store: Store, events: list[Event], batch: int, out: Path, cover_rule: CoverRule = CoverRule.WARN
+) -> tuple[Path, list[Finding]]:
+    """The files of a store that took these messages in this order and then did what the clock drives.
+
+    With what is open about operators.
+    """
     with store() as dsn:
-        engine = Engine(dsn)
+        engine = Engine(dsn, cover_rule=cover_rule)
         try:
             engine.feed(events, batch)
             engine.advance(UNTIL)
+            found = open_about_operators(engine)
         finally:
             engine.close()
         export(dsn, out, EngineStore(dsn, {}, Settings()).platform)
-    return out
+    return out, found
+
+
+def open_about_operators(engine: Engine) -> list[Finding]:
+    """What is found about operators and is not over, by operator and key."""
+    found: dict[tuple[str, str], Finding] = {}
+    query = "SELECT topic, state FROM event_store.stored_events WHERE topic ~ '^Finding' ORDER BY notification_id"
+    for topic, state in engine.rows(query):
+        change = decode(topic, state)
+        if topic == "FindingOpened":
+            found[change.stream, change.finding.key] = change.finding
+        else:
+            del found[change.stream, change.finding.key]
+    return [finding for (stream, _), finding in sorted(found.items()) if stream.startswith("operator:")]
 
 
 @pytest.mark.timeout(120 + 10 * EXAMPLES)
@@ -70,13 +92,21 @@ def settled(store: Store, events: list[Event], batch: int, out: Path) -> Path:
     order=st.integers(0, 2**32 - 1),
     sessions=st.integers(1, 14),
     batch=st.sampled_from((1, 3, 17, 100)),
+    rule=st.sampled_from(CoverRule),
 )
 def test_any_order_with_duplicates_in_batches_of_any_size_gives_the_same_result(
-    empty_store: Store, tmp_path_factory: pytest.TempPathFactory, seed: int, order: int, sessions: int, batch: int
+    empty_store: Store,
+    tmp_path_factory: pytest.TempPathFactory,
+    seed: int,
+    order: int,
+    sessions: int,
+    batch: int,
+    rule: CoverRule,
 ) -> None:
     events = history(Random(seed), sessions)
-    note(f"{len(events)} events: seed {seed}, order {order}, {sessions} sessions, batches of {batch}")
+    note(f"{len(events)} events: seed {seed}, order {order}, {sessions} sessions, batches of {batch}, {rule}")
     folder = tmp_path_factory.mktemp("history")
-    expected = settled(empty_store, events, 500, folder / "in-order")
-    found = settled(empty_store, disordered(Random(order), events), batch, folder / "disordered")
+    expected, open_in_order = settled(empty_store, events, 500, folder / "in-order", rule)
+    found, still_open = settled(empty_store, disordered(Random(order), events), batch, folder / "disordered", rule)
     assert difference(expected, found, MENDING_APART) == ""
+    assert still_open == open_in_order

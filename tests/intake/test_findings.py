@@ -43,7 +43,7 @@ def notices(engine: Engine) -> list[dict[str, Any]]:
 
 
 def still_open(engine: Engine) -> list[tuple[str, str]]:
-    """Stream and key of what is open by the stored decisions."""
+    """Stream and key of what is open by the stored decisions, but for what is found about operators."""
     found: dict[tuple[str, str], bool] = {}
     for topic, state in engine.rows(
         "SELECT topic, state FROM event_store.stored_events WHERE topic IN ('FindingOpened', 'FindingEnded') "
@@ -51,7 +51,7 @@ def still_open(engine: Engine) -> list[tuple[str, str]]:
     ):
         change = decode(topic, state)
         found[change.stream, change.finding.key] = topic == "FindingOpened"
-    return sorted(key for key, is_open in found.items() if is_open)
+    return sorted(key for key, is_open in found.items() if is_open and not key[0].startswith("operator:"))
 
 
 def test_it_is_told_once_when_it_opens_and_once_when_it_ends(engine: Engine) -> None:

@@ -13,6 +13,11 @@ from wattledger.settings import ENV_PREFIX, Settings
 
 FILE = PROJECT_ROOT / "compose.yaml"
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(FILE.read_text())["services"]
+# What a container has no use for: folders and services of a machine, and how its processors are shared.
+NOT_PASSED = {
+    f"{ENV_PREFIX}{name}"
+    for name in ("DATA_DIR", "CACHE_DIR", "BATCH_MAX_RECORDS", "PROCESSES", "BACKLOG_PER_PROCESS")
+}
 ENGINE = {name: service for name, service in SERVICES.items() if "build" in service}
 
 
@@ -53,6 +58,7 @@ def test_every_variable_it_sets_is_a_setting_of_the_engine() -> None:
     known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields}
     for service in ENGINE.values():
         assert set(service["environment"]) <= known
+    assert known - set(ENGINE["consume"]["environment"]) == NOT_PASSED
     tls_and_sasl = {name for name in known if "_SASL_" in name or "_SSL_" in name}
     assert tls_and_sasl <= set(ENGINE["consume"]["environment"])
 

@@ -8,9 +8,11 @@ import orjson
 import psycopg
 
 from domain.calendar import instant
+from domain.payout.cover import CoverRule
 from engine.clock import Clock
 from engine.intake import Intake
 from engine.ports import Record
+from engine.working_set import WorkingSet
 from projections.schema import migrate
 
 TOPIC = "charging.sessions"
@@ -19,10 +21,10 @@ TOPIC = "charging.sessions"
 class Engine:
     """One store: feed it events, move its clock, and ask what stands on the book."""
 
-    def __init__(self, dsn: str, topic: str = TOPIC) -> None:
+    def __init__(self, dsn: str, topic: str = TOPIC, cover_rule: CoverRule = CoverRule.WARN) -> None:
         migrate(dsn)
         self.dsn, self.topic = dsn, topic
-        self.intake, self.clock = Intake(dsn), Clock(dsn)
+        self.intake, self.clock = Intake(dsn), Clock(WorkingSet.of(dsn, cover_rule=cover_rule))
         claim = self.intake.claim([(topic, 0)])[topic, 0]
         self.epochs = {(topic, 0): claim.epoch}
         self.offset = claim.next_offset or 0

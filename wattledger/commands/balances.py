@@ -22,13 +22,18 @@ _ENERGY_CODES = ("9100", "9110", "9120")
 
 @app.command()
 def balances(data_dir: DataDir = None, json: Json = False, debug: Debug = False) -> None:
-    """Show what each operator is owed, by where it stands."""
+    """Show what each operator is owed, by where it stands, and what it gets before drivers have paid."""
     from projections import queries
-    from projections.documents.balances import OWED, operator_balance_document
+    from projections.documents.balances import ADVANCES, OWED, advance_document, operator_balance_document
 
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        found = read(store, queries.operator_balances)
-    show_rows("Operator balances", [operator_balance_document(each) for each in found], OWED, json=json)
+        found, ahead = read(store, lambda cursor: (queries.operator_balances(cursor), _advances(cursor)))
+    rows = [
+        operator_balance_document(each)
+        | advance_document(each.currency, *ahead.get((each.operator_id, each.currency), (0, 0)))
+        for each in found
+    ]
+    show_rows("Operator balances", rows, (*OWED, *ADVANCES), json=json)
 
 
 @app.command()
@@ -54,6 +59,19 @@ def balance(
         rows = _money(account, currency, as_of, data_dir, debug=debug)
     title = f"Balance as of {as_of.isoformat().replace('+00:00', 'Z')}" if as_of else "Balance"
     show_rows(title, rows, POSTED, json=json)
+
+
+def _advances(cursor: Any) -> dict[tuple[str, str], tuple[int, int]]:
+    """By operator and currency what is ahead of drivers, in minor units: released in all, and paid out of that."""
+    from domain.calendar import END
+    from ledger.intake.ahead import sessions_ahead
+
+    session_ids = sessions_ahead(cursor, END)
+    if not session_ids:
+        return {}
+    from engine.advances import advances_now  # Here: it reads sessions, which most stores have none to be read of.
+
+    return {key: (each.released, each.paid) for key, each in advances_now(cursor, session_ids).items()}
 
 
 def _money(

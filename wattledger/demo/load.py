@@ -13,6 +13,8 @@ MESSAGES_MIN = 4
 TARIFF = "LOAD"
 # 0.40 per kWh and 25 % VAT: a register in steps of 100 Wh costs whole minor units, so captures are exact.
 WH_PER_MINOR = 20
+_MOST_WH = 60_000
+_BETWEEN_WAVES, _IDLE = timedelta(minutes=11), timedelta(minutes=9)
 _PATTERNS: tuple[Player, ...] = (WADDEN, SKARGARD, PENNINE, MESA, KAVERI)
 _HEAD = (
     '{"specversion":"1.0","id":"%s","source":"urn:demo:load","type":"%s","subject":"%s","time":"%s",'
@@ -25,7 +27,8 @@ def load(
 ) -> Iterator[tuple[str, bytes, bytes]]:
     """(topic, key, value) of every message: the catalogue of `operators` first, then sessions in overlapping waves.
 
-    A session is started, metered, goes idle, ends and is captured; all but four of its messages are readings.
+    A session is started, metered, goes idle, ends and is captured; all but four of its messages are readings. At each
+    plug there is one session at a time, and its meter counts on.
     Raises ValueError for fewer than 4 messages a session or no operator.
     """
     if messages_per_session < MESSAGES_MIN or operators < 1:
@@ -36,7 +39,7 @@ def load(
     random = Random(seed)  # noqa: S311
     for first in range(0, sessions, SESSIONS_AT_ONCE):
         count = min(SESSIONS_AT_ONCE, sessions - first)
-        began = FIRST_DAY + first // SESSIONS_AT_ONCE * timedelta(minutes=11)
+        began = FIRST_DAY + first // SESSIONS_AT_ONCE * _BETWEEN_WAVES
         wave = [
             _session(random, first + index, *chosen[(first + index) % operators], began, messages_per_session)
             for index in range(count)
@@ -68,12 +71,15 @@ def _session(
     key = session_id.encode()
     start = began + timedelta(seconds=number % SESSIONS_AT_ONCE)
     readings = messages - MESSAGES_MIN
-    energy_wh = random.randrange(40, 600) * 100
-    texts = [_start(session_id, operator_id, stamp(start))]
+    energy_wh = random.randrange(40, _MOST_WH // 100) * 100
+    plugs = SESSIONS_AT_ONCE * (1 + ((readings + 1) * timedelta(minutes=10) + _IDLE) // _BETWEEN_WAVES)
+    used, plug = divmod(number, plugs)
+    start_wh = 1_000_000 + used * _MOST_WH
+    texts = [_start(session_id, operator_id, plug, stamp(start), start_wh)]
     for reading in range(1, readings + 1):
         at = stamp(start + reading * timedelta(minutes=10))
-        texts.append(_reading(session_id, reading, at, energy_wh * reading // (readings + 1)))
-    texts += _ending(session_id, start + (readings + 1) * timedelta(minutes=10), energy_wh)
+        texts.append(_reading(session_id, reading, at, start_wh + energy_wh * reading // (readings + 1)))
+    texts += _ending(session_id, start + (readings + 1) * timedelta(minutes=10), start_wh + energy_wh)
     captured = _capture(session_id, pattern, start + (readings + 3) * timedelta(minutes=10), energy_wh)
     found = [(SESSIONS_TOPIC, key, text.encode()) for text in texts]
     return [*found, (PAYMENTS_TOPIC, key, captured.encode())]
@@ -83,22 +89,21 @@ def _head(kind: str, session_id: str, at: str, key: str = "") -> str:
     return _HEAD % (f"{kind}:{session_id}{key}", kind, session_id, at, session_id)
 
 
-def _start(session_id: str, operator_id: str, at: str) -> str:
+def _start(session_id: str, operator_id: str, plug: int, at: str, register_wh: int) -> str:
     return (
         f'{_head("charging.session.started", session_id, at)}"operator_id":"{operator_id}","location_id":"LOAD",'
-        f'"evse_uid":"E-1","connector_id":"1","started_at":"{at}","meter_start_wh":1000000,'
+        f'"evse_uid":"E-{plug}","connector_id":"1","started_at":"{at}","meter_start_wh":{register_wh},'
         f'"tariff_id":"{TARIFF}","auth_method":"COMMAND"}}}}'
     )
 
 
-def _reading(session_id: str, number: int, at: str, energy_wh: int) -> str:
+def _reading(session_id: str, number: int, at: str, register_wh: int) -> str:
     head = _head("charging.session.metered", session_id, at, f":{number}")
-    return f'{head}"read_at":"{at}","register_wh":{1_000_000 + energy_wh},"power_w":10950}}}}'
+    return f'{head}"read_at":"{at}","register_wh":{register_wh},"power_w":10950}}}}'
 
 
-def _ending(session_id: str, full: datetime, energy_wh: int) -> list[str]:
-    idle, ended = stamp(full), stamp(full + timedelta(minutes=9))
-    stop_wh = 1_000_000 + energy_wh
+def _ending(session_id: str, full: datetime, stop_wh: int) -> list[str]:
+    idle, ended = stamp(full), stamp(full + _IDLE)
     end = f'"ended_at":"{ended}","meter_stop_wh":{stop_wh},"reason":"EVDisconnected"}}}}'
     return [
         f'{_head("charging.session.state_changed", session_id, idle)}"at":"{idle}","state":"IDLE"}}}}',

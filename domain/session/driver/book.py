@@ -15,8 +15,10 @@ from typing import NamedTuple
 from domain.book.bookings import Booking
 from domain.book.findings import Finding
 from domain.book.release import Release
+from domain.calendar import END
 from domain.catalogue.parties import FeeBearer, FundRelease
 from domain.fact import Fact
+from domain.payout.run import fires_at
 from domain.session.assessment import Assessment, BillChange, SessionState
 from domain.session.driver.astray import Astray
 from domain.session.driver.captures import Captures, Received, WriteOff
@@ -47,6 +49,8 @@ class SessionBook:
     billed: tuple[BillChange, ...]
     shortfall: int = 0
     findings: tuple[Finding, ...] = ()
+    # Until when the driver had not paid what was released to be paid out meanwhile; None where that never was so.
+    ahead_until: datetime | None = None
 
 
 def driver_book(scope: BookScope, assessment: Assessment, payments: PaymentFacts) -> SessionBook:
@@ -70,7 +74,7 @@ _in_order = itemgetter(0, 1, 2, 3)
 _refund_id, _dispute_id = attrgetter("refund_id"), attrgetter("dispute_id")
 
 # Looked up here once: to ask the class for a member takes longer than all that a step does with it.
-_ON_CAPTURE, _ON_SETTLEMENT = FundRelease.ON_CAPTURE, FundRelease.ON_SETTLEMENT
+_ON_SESSION, _ON_CAPTURE, _ON_SETTLEMENT = FundRelease.ON_SESSION, FundRelease.ON_CAPTURE, FundRelease.ON_SETTLEMENT
 _BY_OPERATOR = FeeBearer.OPERATOR
 
 
@@ -88,6 +92,9 @@ class _Walk:
         self._received = Received(self._captures[0].payment_id if self._captures else "", self._money)
         self._write_off = WriteOff(self._share, self._money)
         self._rating = Ratings(self._share, self._charged, self._received, self._write_off, self._money)
+        self._releases_at_once = self._terms is not None and self._terms.fund_release is _ON_SESSION
+        self._versions = scope.catalogue.operators.get(scope.operator_id)
+        self._paid_since: datetime | None = None
         bearer = self._terms.psp_fee_bearer if self._terms and assessment.changes else None
         self._payment = Captures(self._share, self._received, self._write_off, recharges=bearer is _BY_OPERATOR)
 
@@ -97,6 +104,8 @@ class _Walk:
             if self._charged.raised is not None:
                 self._rating.consider_raised(step.at)
             self._consider_release(step.at)
+            if self._releases_at_once:
+                self._consider_money(step.at)
         self._share.mature()
         charged = self._charged
         return SessionBook(
@@ -105,6 +114,7 @@ class _Walk:
             tuple(charged.changes),
             charged.shortfall,
             tuple(self._findings()),
+            ahead_until=self._ahead_until(),
         )
 
     def _steps(self) -> Iterator[_Step]:
@@ -179,6 +189,23 @@ class _Walk:
         if terms.fund_release is _ON_SETTLEMENT and not self._received.is_settled(bill):
             return
         self._share.release_at(max(now, floor))
+
+    def _consider_money(self, now: datetime) -> None:
+        """Note since when the driver has paid the bill, or the operator bears it."""
+        bill = self._charged.bill
+        is_owed = bill is not None and bill.gross > 0 and not self._received.reaches(bill)
+        if is_owed and not self._write_off.stands:
+            self._paid_since = None
+        elif self._paid_since is None:
+            self._paid_since = now
+
+    def _ahead_until(self) -> datetime | None:
+        """Until when a payout could pay the share ahead of the driver: from the first run that may pay it."""
+        release, until = self._share.release, self._paid_since or END
+        if not self._releases_at_once or release is None or until <= release.matures_at:
+            return None
+        fired = fires_at(self._versions, release.available_on) if self._versions else None
+        return until if fired is None or fired[0] < until else None
 
 
 def _to_bill(assessment: Assessment) -> int | None:

@@ -41,6 +41,11 @@ class WriteOff:
         self._failed = self._made_good = False
         self._written_off: int | None = None
 
+    @property
+    def stands(self) -> bool:
+        """Whether the operator bears the bill."""
+        return bool(self._written_off)
+
     def fail(self, bill: Bill | None, at: datetime) -> None:
         """The first failure counts, unless a capture came before it."""
         if self._failed or self._made_good:

@@ -1,0 +1,168 @@
+"""Sessions at one plug, read by the audit itself: which of them overlap, and what was found and held because of that.
+
+A plug is a connector of an EVSE of an operator. A session and an earlier one (by start, then id) that overlap by more
+than a minute are an OVERLAP of the later; where none is, one that starts a Wh or more below the stop of the one that
+ended last before it is a REGISTER_OVERLAP.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from fractions import Fraction
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import orjson
+
+from ledger.audit.amounts import exact, instant, microseconds
+from ledger.audit.meter import is_no_show, verdict_of
+from ledger.audit.report import Tally
+from ledger.audit.sessions import RATED, SUSPENSE, Session, told_starts_and_ends
+from ledger.audit.snapshot import Snapshot
+from ledger.audit.spool import Spool
+
+KINDS = ("OVERLAP", "REGISTER_OVERLAP")
+_MINUTE = timedelta(minutes=1)
+_RESOLUTION_WH = 1
+# Later than any moment before 1970, so that the numbers of all moments sort as texts.
+_OFFSET_US = 10**17
+
+# Sessions whose streams are still to be told what was found.
+_TO_BE_TOLD = "SELECT session_id FROM intake.plug_session WHERE found IS DISTINCT FROM told"
+
+
+class _Visit(NamedTuple):
+    """A session at its plug, with what its stream says: what it was told, what is open, and what became of it.
+
+    `until` is None for one that has no place there; `is_held` is what its operator's terms say, `is_settled` is false
+    for one that waits to be judged.
+    """
+
+    session_id: str
+    since: datetime
+    until: datetime | None
+    start_wh: Fraction
+    stop_wh: Fraction
+    told: tuple[str, str] | None
+    open_kinds: list[str]
+    state: str
+    reason: str
+    verdict: str
+    is_held: bool
+    is_settled: bool
+
+
+def sessions_to_be_told(snapshot: Snapshot) -> frozenset[str]:
+    """Sessions whose follow-up is still to come, after a crash or right now."""
+    return frozenset(session_id for (session_id,) in snapshot.rows(_TO_BE_TOLD))
+
+
+def keep_visit(session: Session, to_be_told: frozenset[str], spool: Spool) -> None:
+    """Put a session beside those at its plug; raises as reading a session does."""
+    start, end, outcome = session.start, session.end, session.outcome
+    if start is None or outcome is None:
+        return
+    ids = [session.operator_id, start.data["evse_uid"].lower(), start.data["connector_id"].lower()]
+    place = (
+        f"{orjson.dumps(ids).hex()} {microseconds(start.at) + _OFFSET_US:020} {session.session_id.encode().hex()} "
+    )
+    says = {
+        "since": start.at,
+        "until": end.at if end is not None and _was_there(session) else None,
+        "start_wh": str(exact(start.data["meter_start_wh"])),
+        "stop_wh": str(exact(end.data["meter_stop_wh"])) if end is not None else "0",
+        "told": _told(session),
+        "open_kinds": _open_kinds(session),
+        "state": outcome["state"],
+        "reason": outcome["reason"],
+        "verdict": verdict_of(session.stream),
+        "is_held": session.terms is not None and session.terms.holds_overlaps,
+        "is_settled": session.is_settled and session.session_id not in to_be_told,
+    }
+    spool.add(place.encode() + orjson.dumps({"session_id": session.session_id, **says}))
+
+
+def _was_there(session: Session) -> bool:
+    """Whether it is known when, by reports that agree; what was none, or a reservation nobody used, took no place."""
+    if is_no_show(session.stream) or verdict_of(session.stream) == "VOID":
+        return False
+    started, ended = told_starts_and_ends(session.stream)
+    is_one = len(started) == 1 and len(ended) <= 1
+    return is_one and session.start is not None and session.end is not None and session.start.at <= session.end.at
+
+
+def _told(session: Session) -> tuple[str, str] | None:
+    """What the session was told last of another one."""
+    noted = session.stream.decided("OverlapNoted")
+    return (noted[-1]["kind"], noted[-1]["other_id"]) if noted and noted[-1]["kind"] else None
+
+
+def _open_kinds(session: Session) -> list[str]:
+    """The kinds of what is open of the session beside others, each as often as it is."""
+    found: dict[str, str] = {}
+    for _, topic, body in session.stream.decisions:
+        if topic == "FindingOpened" and body["finding"]["kind"] in KINDS:
+            found[body["finding"]["key"]] = body["finding"]["kind"]
+        elif topic == "FindingEnded":
+            found.pop(body["finding"]["key"], None)
+    return sorted(found.values())
+
+
+def check_plugs(spool: Spool, tally: Tally) -> None:
+    """What overlaps was found, and nothing else; it is held where the terms say so, and nothing else is for that."""
+    for _, lines in groupby(spool.sorted(), key=lambda line: line.partition(b" ")[0]):
+        for visit, should in _beside_each_other(_visit(line) for line in lines):
+            tally.examined += 1
+            if visit.is_settled:
+                _check(visit, should, tally)
+
+
+def _visit(line: bytes) -> _Visit:
+    says: dict[str, Any] = orjson.loads(line.split(b" ", 3)[3])
+    told = says.pop("told")
+    since, until = instant(says.pop("since")), says.pop("until")
+    return _Visit(
+        since=since,
+        until=instant(until) if until else None,
+        told=tuple(told) if told else None,
+        start_wh=exact(says.pop("start_wh")),
+        stop_wh=exact(says.pop("stop_wh")),
+        **says,
+    )
+
+
+def _beside_each_other(visits: Iterable[_Visit]) -> Iterator[tuple[_Visit, tuple[str, str] | None]]:
+    """The sessions of a plug in their order, each with what is wrong with it and whom it is beside."""
+    last: _Visit | None = None
+    for visit in visits:
+        if visit.until is None:
+            yield visit, None
+            continue
+        yield visit, _wrong(last, visit, visit.until) if last is not None else None
+        if last is None or last.until is None or last.until <= visit.until:
+            last = visit
+
+
+def _wrong(last: _Visit, visit: _Visit, until: datetime) -> tuple[str, str] | None:
+    """Beside the one that ended last of all that started before it: if that one was over, so were all of them."""
+    if last.until is not None and last.until > visit.since + _MINUTE:
+        return ("OVERLAP", last.session_id) if until > visit.since + _MINUTE else None
+    return ("REGISTER_OVERLAP", last.session_id) if last.stop_wh - visit.start_wh >= _RESOLUTION_WH else None
+
+
+def _check(visit: _Visit, should: tuple[str, str] | None, tally: Tally) -> None:
+    where = f"session {visit.session_id}"
+    if should != visit.told:
+        tally.compare(where, _words(should), _words(visit.told), "what is wrong with it beside others at its plug")
+    is_open = should is not None and visit.verdict != "BILL"
+    wanted = [should[0]] if should is not None and is_open else []
+    tally.compare(where, wanted, visit.open_kinds, "the findings that are open because of others at its plug")
+    if is_open and visit.is_held:
+        if visit.state == RATED:
+            tally.note(where, SUSPENSE, RATED, f"{where} is rated although it overlaps and its operator holds such")
+        return
+    if visit.reason in KINDS:
+        tally.note(where, "not " + visit.reason, visit.reason, f"{where} is held with {visit.reason} without a cause")
+
+
+def _words(overlap: tuple[str, str] | None) -> str:
+    return f"{overlap[0]} beside session {overlap[1]}" if overlap else "nothing"
