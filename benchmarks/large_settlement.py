@@ -33,6 +33,7 @@ def main() -> None:
         migrate(dsn)
         captures = _take_in_sessions(dsn, payments)
         parts = list(_parts(captures))
+        advance(dsn, _SETTLED_AT)
         print(f"{payments:,} sessions are captured; peak of memory {_peak_mib():.0f} MiB")
         began = time.perf_counter()
         take_in(dsn, parts)

@@ -43,7 +43,7 @@ def is_released(engine: Engine) -> bool:
 
 
 def open_findings(engine: Engine) -> list[tuple[str, str, int | None]]:
-    """Kind, subject and amount of what is open by the stored decisions."""
+    """Kind, subject and amount of what is open of settlements by the stored decisions."""
     found: dict[tuple[str, str], Any] = {}
     for topic, state in engine.rows(
         "SELECT topic, state FROM event_store.stored_events WHERE topic IN ('FindingOpened', 'FindingEnded') "
@@ -51,7 +51,8 @@ def open_findings(engine: Engine) -> list[tuple[str, str, int | None]]:
     ):
         change = decode(topic, state)
         found[change.stream, change.finding.key] = change.finding if topic == "FindingOpened" else None
-    return sorted((f.kind.value, f.subject, f.amount) for f in found.values() if f is not None)
+    still = [finding for finding in found.values() if finding is not None]
+    return sorted((f.kind.value, f.subject, f.amount) for f in still if f.kind.startswith("SETTLEMENT"))
 
 
 def sound(engine: Engine) -> bool:
