@@ -39,18 +39,28 @@ class Topic:
 
 
 class Ref(NamedTuple):
-    """What a fact finds its session by: a payment or a CDR (`kind`), and the field that has its id."""
+    """What a fact finds its session by: a payment or a CDR (`kind`), and the field that has its id.
+
+    Where ids are one party's own, `within` is the field that names the party.
+    """
 
     kind: str
     field: str
+    within: str = ""
+
+    def of(self, data: Data) -> str:
+        """The reference in some data: the id, or party and id with a tab between, which neither can hold."""
+        id_ = str(data[self.field])
+        return f"{data[self.within]}\t{id_}" if self.within else id_
 
 
 @dataclass(frozen=True, slots=True)
 class Items:
     """The list of a message whose members become facts, each of the session that its payment or CDR belongs to.
 
-    Such a fact has a `type` of its own; it repeats the fields `shared` of the message and `own` of the member, and
-    counts its place in `item`, from 1. A member is an object, or the id of its payment or CDR alone.
+    Such a fact has a `type` of its own; it repeats the fields `shared` of the message and `own` of the member, those
+    beside them only where they are there, and counts its place in `item`, from 1. A member is an object, or the id of
+    its payment or CDR alone; one that names none becomes no fact.
     """
 
     type: str
@@ -58,6 +68,8 @@ class Items:
     ref: Ref
     shared: tuple[str, ...]
     own: tuple[str, ...] = ()
+    shared_if_any: tuple[str, ...] = ()
+    own_if_any: tuple[str, ...] = ()
 
 
 class Item(NamedTuple):
@@ -111,7 +123,19 @@ def _tariff_stream(data: Data) -> str:
     return f"{name}:{data['partner'].upper()}" if data.get("partner") else name
 
 
-PAYMENT, CDR = Ref("payment", "payment_id"), Ref("cdr", "cdr_id")
+def _settlement_stream(data: Data) -> str:
+    """Each part of a settlement has a stream of its own, the first that of a settlement which is told at once."""
+    name = f"settlement:{data['provider']}:{data['settlement_id']}"
+    part = data.get("part") or 1
+    return name if part == 1 else f"{name}\t{part}"
+
+
+PAYMENT, CDR = Ref("payment", "payment_id", within="provider"), Ref("cdr", "cdr_id")
+
+# Facts that no message states by itself: what was captured for other sessions of one payment, and whether lines of a
+# settlement still stand once it was told again.
+CAPTURED_ELSEWHERE, LINE_STANDING = "payment.captured.elsewhere", "payment.settled.standing"
+DERIVED_FACTS = frozenset({CAPTURED_ELSEWHERE, LINE_STANDING})
 
 _SESSIONS = Topic("charging.sessions", _field("session_id"), "the session id")
 _CHARGERS = Topic("charging.chargers", _field("evse_uid"), "the EVSE uid")
@@ -164,9 +188,15 @@ MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
             Kind.RECEIPT,
             _PAYMENTS,
             key=_field("provider"),
-            stream=lambda data: f"settlement:{data['provider']}:{data['settlement_id']}",
+            stream=_settlement_stream,
             items=Items(
-                "payment.settled.item", "items", PAYMENT, ("settlement_id", "provider", "settled_at"), own=("fee",)
+                "payment.settled.item",
+                "items",
+                PAYMENT,
+                ("settlement_id", "provider", "settled_at"),
+                own=("gross", "fee"),
+                shared_if_any=("part",),
+                own_if_any=("kind", "refund_id", "dispute_id"),
             ),
         ),
         "roaming.cdr_accepted": _CDR_ANSWER,
@@ -236,9 +266,13 @@ def items_in(row: MessageType, id_: str, data: Data) -> Iterator[Item]:
     items = row.items
     if items is None:
         return
-    kind, field = items.ref
+    kind, field = items.ref.kind, items.ref.field
     shared = {name: data[name] for name in items.shared}
+    shared |= {name: data[name] for name in items.shared_if_any if data.get(name) is not None}
     for number, member in enumerate(data[items.field], 1):
         own = member if isinstance(member, Mapping) else {field: member}
+        if own.get(field) is None:
+            continue
         told = shared | {name: own[name] for name in items.own} | {field: own[field], "item": number}
-        yield Item(kind, own[field], items.type, f"{id_}#{number}", told)
+        told |= {name: own[name] for name in items.own_if_any if own.get(name) is not None}
+        yield Item(kind, items.ref.of(told), items.type, f"{id_}#{number}", told)

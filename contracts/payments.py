@@ -1,12 +1,27 @@
 """Events of payments, roaming partners' answers, the payout processor's results and what people decide of payouts."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from contracts.amounts import Money, PositiveMoney, UnsignedMoney, check_same_currency
 from contracts.envelope import Event
-from contracts.values import AtLeastOne, Identifier, Partner, PayoutId, Reason, Text, Time, Wire
+from contracts.values import (
+    AtLeastOne,
+    Identifier,
+    Many,
+    Partner,
+    PayoutId,
+    Reason,
+    Text,
+    Time,
+    Wire,
+    bad_value,
+    missing_field,
+)
+
+# A settlement that has more parts is no longer one day's of one provider.
+MAX_PARTS = 10_000
 
 # An ISO 20022 external reason code; what else a bank writes is kept, and told.
 ReasonCode = Reason
@@ -88,22 +103,54 @@ class PaymentDisputeClosedData(Wire):
     closed_at: Time
 
 
-class SettlementItem(Wire):
-    """One payment inside a provider's settlement."""
+_IS_NO_FEE: dict[str, Any] = {"not": {"properties": {"kind": {"const": "FEE"}}, "required": ["kind"]}}
 
-    payment_id: Identifier
-    gross: UnsignedMoney
-    fee: UnsignedMoney
+
+class SettlementItem(Wire):
+    """One line of a provider's settlement: a payment, or a refund, a dispute or a fee of one.
+
+    `gross` less `fee` is what the line adds to the net sum; both may be negative (refunds, charge-backs, rebates).
+    Only a fee may be of no payment.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"if": _IS_NO_FEE, "then": {"required": ["payment_id"]}})
+
+    payment_id: Identifier | None = None
+    gross: Money
+    fee: Money
+    kind: Literal["PAYMENT", "REFUND", "DISPUTE", "FEE"] | None = None
+    refund_id: Identifier | None = None
+    dispute_id: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _names_its_payment(self) -> "SettlementItem":
+        if self.payment_id is None and self.kind != "FEE":
+            raise missing_field("payment_id")
+        return self
+
+
+PartNumber = Annotated[int, Field(ge=1, le=MAX_PARTS)]
 
 
 class PaymentSettledData(Wire):
-    """A provider's money reached our bank account: the payments in it and the net sum, which may be negative."""
+    """A provider's money reached our bank account: the lines that it is made of and the net sum, or one part of both.
+
+    One part of several is known by its number, `part` of `parts`, and has the net sum of its own lines.
+    """
 
     settlement_id: Identifier
     provider: Identifier
     settled_at: Time
-    items: AtLeastOne[SettlementItem]
+    items: Many[SettlementItem]
     net: Money
+    part: PartNumber | None = None
+    parts: PartNumber | None = None
+
+    @model_validator(mode="after")
+    def _is_one_of_its_parts(self) -> "PaymentSettledData":
+        if self.parts is not None and (self.part or 1) > self.parts:
+            raise bad_value(f"is {self.part} of {self.parts}; parts count from 1 up to `parts`", at="part")
+        return self
 
     @model_validator(mode="after")
     def _is_in_one_currency(self) -> "PaymentSettledData":

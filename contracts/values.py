@@ -66,6 +66,12 @@ def bad_value(sentence: str, at: str = "") -> PydanticCustomError:
     return PydanticCustomError("BAD_VALUE", "{sentence}", {"sentence": sentence, "at": at})
 
 
+def missing_field(name: str) -> PydanticCustomError:
+    """A field that only some objects have to have."""
+    sentence = "is missing; the contract asks for it"
+    return PydanticCustomError("MISSING_FIELD", "{sentence}", {"sentence": sentence, "at": name})
+
+
 class Problem(NamedTuple):
     """Something wrong below the object that is being checked: where, the value there, and what is wrong with it."""
 

@@ -22,6 +22,7 @@ from engine.follow_up import FollowUp
 from engine.judging import judge_and_refuse
 from engine.operator_findings import find_withheld, operators_with_findings
 from engine.payouts import fire_operator_runs, operators_with_due_runs, run_moments
+from engine.receipts import look_at_receipts
 from engine.session_sets import SESSIONS_PER_SET, Query, SessionSets
 from engine.work import Work
 from engine.working_set import WorkingSet
@@ -32,6 +33,8 @@ from ledger.intake.parking import add_references
 from ledger.intake.positions import horizon
 
 OnProgress: TypeAlias = Callable[[str, int], None]
+
+RECEIPTS_PER_SET = 20
 
 _LOCK = f"SELECT pg_advisory_xact_lock({locks.CLOCK})"
 
@@ -73,6 +76,7 @@ class Clock:
             # First what nobody else has in hand, then the rest: no run may fire before what it may pay is there.
             for wait in (False, True):
                 self._advance_all_sessions(until, report, wait=wait)
+            self._look_at_receipts()
             return self._fire_runs(until, report)
         except BaseException:
             self._working_set.forget()
@@ -99,6 +103,19 @@ class Clock:
         for query in (due_sessions, presuming_sessions):
             while self._advance_next(partial(query, until=until, limit=SESSIONS_PER_SET, wait=wait), until, report):
                 pass
+
+    def _look_at_receipts(self) -> None:
+        """Find what nobody claims of the settlements that were told, now that every session has what is its own."""
+        while self._look_at_some_receipts():
+            pass
+
+    def _look_at_some_receipts(self) -> int:
+        with self._gateway.transaction() as cursor:
+            work = Work(self._gateway.shard)
+            found = look_at_receipts(cursor, work, RECEIPTS_PER_SET)
+            if found:
+                work.write(cursor)
+            return found
 
     def _advance_next(self, query: Query, until: datetime, report: OnProgress) -> int:
         """One set; how many sessions it had."""

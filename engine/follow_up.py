@@ -6,6 +6,7 @@ Each set is a transaction of its own, and all of it is found in the database aga
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import chain
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
@@ -15,11 +16,15 @@ from domain.session.session import Moved, Session
 from engine.judging import judge_and_refuse
 from engine.session_sets import SESSIONS_PER_SET, Query, SessionSets, Step
 from engine.sessions import record_facts, tell
+from engine.shared_payments import facts_of_payments, news_for
 from engine.work import Work
 from engine.working_set import WorkingSet
 from ledger.events.heads import stale_sessions, take_back_set_aside
 from ledger.intake.parking import sessions_with_claims, take_claimed
 from ledger.intake.plugs import overlaps_of, untold_sessions
+from ledger.intake.shared_payments import sessions_of_shared, shared_by
+
+PAYMENTS_PER_SET = 100
 
 
 class FollowUp:
@@ -42,16 +47,31 @@ class FollowUp:
 
     def _steps(self, wait: bool) -> Iterator[tuple[Query, Step]]:
         """Claims first: a fact that is brought may make a stale outcome right."""
+        yield partial(sessions_of_shared, payments=PAYMENTS_PER_SET), self._tell_each_other
         yield partial(sessions_with_claims, limit=SESSIONS_PER_SET), self._bring_claimed
         yield partial(stale_sessions, limit=SESSIONS_PER_SET, wait=wait), self._judge_again
         yield partial(untold_sessions, limit=SESSIONS_PER_SET, wait=wait), self._tell_overlaps
 
     def _bring_claimed(self, cursor: Cursor[TupleRow], work: Work, session_ids: Sequence[str]) -> None:
         facts: dict[str, list[RecordedFact]] = defaultdict(list)
-        for session_id, fact in take_claimed(cursor, session_ids):
+        claimed = take_claimed(cursor, session_ids)
+        work.receipts |= claimed.settlements
+        for session_id, fact in claimed.facts:
             facts[session_id].append(fact)
         for session_id, session in self._working_set.sessions.lock(cursor, facts).items():
             record_facts(work, session, facts[session_id])
+            self._judge(cursor, work, session)
+
+    def _tell_each_other(self, cursor: Cursor[TupleRow], work: Work, session_ids: Sequence[str]) -> None:
+        """Tell the sessions of a payment what the others captured, and the lines that only some of them have."""
+        payments = shared_by(cursor, session_ids)
+        sessions = self._working_set.sessions.lock(cursor, chain.from_iterable(payments.values()))
+        told = facts_of_payments(cursor, list(sessions))
+        for ref, of_payment in payments.items():
+            for session_id in of_payment:
+                record_facts(work, sessions[session_id], news_for(session_id, of_payment, ref, told))
+            work.told_payments[ref] = len(of_payment)
+        for session in sessions.values():
             self._judge(cursor, work, session)
 
     def _judge_again(self, cursor: Cursor[TupleRow], work: Work, session_ids: Sequence[str]) -> None:

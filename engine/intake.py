@@ -15,7 +15,7 @@ from uuid import UUID
 
 from contracts.decode import Message, decode
 from contracts.headers import ORIGIN_HEADER
-from contracts.messages import CDR, MESSAGE_TYPES, Kind, items_of, stream_of
+from contracts.messages import CDR, MESSAGE_TYPES, Kind, stream_of
 from contracts.refusal import Refusal, RefusalCode
 from domain.fact import RecordedFact
 from domain.tariff.events import warned
@@ -233,14 +233,10 @@ class Intake:
 
     def _take_receipts(self, cursor: Any, batch: Batch, work: Work) -> bool:
         """Book what came to the bank (J09, J17), and park each item until the session it is about claims it."""
-        receipts: dict[UUID, list[RecordedFact]] = defaultdict(list)
-        for message in batch.receipts:
-            receipts[stream_of(message.type, message.data)].append(_fact(message))
-        take_receipts(cursor, work, receipts)
-        parked = [item for message in batch.receipts for item in _items(message)]
-        parked += [Parked(CDR.kind, message.data[CDR.field], _fact(message)) for message in batch.cdr_answers]
+        again = take_receipts(cursor, work, _facts(batch.receipts)) if batch.receipts else False
+        parked = [Parked(CDR.kind, CDR.of(message.data), _fact(message)) for message in batch.cdr_answers]
         park(cursor, parked)
-        return bool(parked)
+        return again or bool(parked)
 
     def _take_sessions(self, cursor: Any, batch: Batch, work: Work) -> bool:
         """Let each session learn its new facts and decide."""
@@ -252,7 +248,8 @@ class Intake:
             for message in found:
                 claimed = MESSAGE_TYPES[message.type].claims
                 if claimed is not None:
-                    claims.append((claimed.kind, message.data[claimed.field], session_id))
+                    claims.append((claimed.kind, claimed.of(message.data), session_id))
+                    work.captured.add(claims[-1][1])
             judge_and_refuse(cursor, work, session, self._known.catalogue, clock=None)
         return add_references(cursor, claims)
 
@@ -311,14 +308,6 @@ def _warn(stream: Stream, fact: RecordedFact) -> None:
     if warning is not None:
         stream.append(warning)
         stream.send("settlement.notifications", warning.tariff_id)
-
-
-def _items(message: Message) -> list[Parked]:
-    """The items of a settlement or an invoice, each a fact for the session that its payment or CDR belongs to."""
-    return [
-        Parked(item.kind, item.ref, RecordedFact(item.type, message.source, item.id, message.time, item.data))
-        for item in items_of(message.type, message.id, message.data)
-    ]
 
 
 def _letter(record: Record, refusal: Refusal) -> DeadLetter:

@@ -17,8 +17,8 @@ def refuse_too_large(gateway: Gateway, where: str, size_bytes: int, digest: str,
     The record itself stays where it is (`where` says so): its SHA-256 tells it again.
     """
     sentence = (
-        f"{where} has {size_bytes} bytes and a broker takes {limit_bytes}; send it as smaller events "
-        f"(SHA-256 {digest.partition(':')[0]})"
+        f"{where} has {size_bytes} bytes and a broker takes {limit_bytes}; send it as smaller events, a settlement "
+        f"in parts (SHA-256 {digest.partition(':')[0]})"
     )
     letter = DeadLetter(
         deadletter_id=deadletter_id("unsent", digest),

@@ -24,6 +24,8 @@ from ledger.events.codec import encode
 from ledger.events.heads import SessionHead, save_sessions, save_streams
 from ledger.events.store import LOCK, StoredEvent, append
 from ledger.intake.plugs import Arrival, arrive, note_told
+from ledger.intake.receipts import look_at
+from ledger.intake.shared_payments import forget_shared, note_shared
 
 _ADD_TO_OUTBOX = """
 INSERT INTO intake.outbox (topic, record_key, stream_id, version, deadletter_id)
@@ -51,7 +53,12 @@ class Unfolded:
 
 @dataclass(slots=True)
 class Work:
-    """What a transaction is going to write; `shard` is the slot of balances that this writer adds to."""
+    """What a transaction is going to write; `shard` is the slot of balances that this writer adds to.
+
+    `receipts` are the streams of the settlements that the clock has to look at because of it. `captured` are the
+    payments, by reference, of which something was captured; `told_payments` those whose sessions know of each other
+    now, with the number of them.
+    """
 
     shard: int
     events: list[StoredEvent] = field(default_factory=list)
@@ -61,6 +68,9 @@ class Work:
     moved: list[MovedRelease] = field(default_factory=list)
     heads: dict[str, SessionHead] = field(default_factory=dict)
     streams: dict[UUID, Versioned] = field(default_factory=dict)
+    receipts: set[UUID] = field(default_factory=set)
+    captured: set[str] = field(default_factory=set)
+    told_payments: dict[str, int] = field(default_factory=dict)
     outbox: list[tuple[str, str, UUID | None, int | None, UUID | None]] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
     told: dict[str, Overlap | None] = field(default_factory=dict)
@@ -78,7 +88,7 @@ class Work:
         """Write everything as sets; the events come last, since their lock lets one writer at a time commit.
 
         Sessions take their places at plugs behind it, under that lock, so that no two of them can miss each other.
-        Whether sessions are to be judged again because of others at their plugs.
+        Whether sessions are to be judged again because of others at their plugs, or of others that share a payment.
         """
         move_releases(cursor, self.moved)
         add_lines(cursor, self.lines)
@@ -86,14 +96,18 @@ class Work:
         save_sessions(cursor, list(self.heads.values()))
         save_streams(cursor, {stream_id: aggregate.version for stream_id, aggregate in self.streams.items()})
         _write_outbox(cursor, self.outbox)
+        look_at(cursor, self.receipts)
         write_entries(cursor, self.entries, self.shard)
         append(cursor, self.events)
+        # Behind the lock of the events: of two writers that claim one payment the second sees what the first did.
+        is_shared = note_shared(cursor, self.captured)
+        forget_shared(cursor, self.told_payments)
         if not self.arrivals and not self.told:
-            return False
+            return is_shared
         if not self.events:
             cursor.execute(LOCK)
         note_told(cursor, self.told)
-        return arrive(cursor, self.arrivals)
+        return arrive(cursor, self.arrivals) or is_shared
 
 
 @dataclass(slots=True)

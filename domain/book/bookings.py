@@ -145,6 +145,15 @@ class DisputeOpened(Booking):
 
 
 @named_value
+class DisputeFeeCorrected(Booking):
+    """The settlement shows another fee of a dispute: J28 for the difference, which may be negative."""
+
+    dispute_id: str
+    provider: str
+    fee: int
+
+
+@named_value
 class DisputeWon(Booking):
     """The dispute was decided for the operator: J29 of what J27 moved."""
 

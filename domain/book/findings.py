@@ -40,6 +40,11 @@ class FindingKind(StrEnum):
     SHARED_ACCOUNT = "SHARED_ACCOUNT"
     OVERLAP = "OVERLAP"
     REGISTER_OVERLAP = "REGISTER_OVERLAP"
+    SETTLEMENT_DIFFERS = "SETTLEMENT_DIFFERS"
+    SETTLEMENT_INCOMPLETE = "SETTLEMENT_INCOMPLETE"
+    SETTLEMENT_ITEM_DIFFERS = "SETTLEMENT_ITEM_DIFFERS"
+    SETTLEMENT_ITEM_UNKNOWN = "SETTLEMENT_ITEM_UNKNOWN"
+    SETTLEMENT_TOLD_OTHERWISE = "SETTLEMENT_TOLD_OTHERWISE"
 
 
 # One sentence for each kind: what has to happen so that the finding ends.
@@ -110,6 +115,19 @@ CURES: Mapping[FindingKind, str] = {
     ),
     FindingKind.REGISTER_OVERLAP: (
         "Correct registers of one of the two sessions, or review this one (BILL), or the one that was none (VOID)."
+    ),
+    FindingKind.SETTLEMENT_DIFFERS: (
+        "Send the lines that are missing as a further part of the settlement, with a net of 0.00 of its own."
+    ),
+    FindingKind.SETTLEMENT_INCOMPLETE: "Send the payment.settled of each part that is missing.",
+    FindingKind.SETTLEMENT_ITEM_DIFFERS: (
+        "Send what was captured besides as payment.captured, or the line that takes back what is too much."
+    ),
+    FindingKind.SETTLEMENT_ITEM_UNKNOWN: (
+        "Send the payment.captured of this payment; the line acts as soon as it is there."
+    ),
+    FindingKind.SETTLEMENT_TOLD_OTHERWISE: (
+        "Ask the provider which of both is true; send what the second has besides under an id of its own."
     ),
 }
 

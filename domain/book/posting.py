@@ -13,6 +13,7 @@ from domain.book.bookings import (
     CapturedSessionReRated,
     CdrAccepted,
     CdrInvoicePaid,
+    DisputeFeeCorrected,
     DisputeLost,
     DisputeOpened,
     DisputeWon,
@@ -154,8 +155,16 @@ def _dispute_opened(b: DisputeOpened) -> list[Draft]:
     of_operator = b.amount - b.drivers_own
     return [
         ("J27", [(held, b.amount), (available(b), of_operator), (psp, -b.amount), (hold, -of_operator)]),
-        ("J28", [(DISPUTE_FEES, b.fee), (psp, -b.fee)]),
+        _dispute_fee(b.provider, b.fee),
     ]
+
+
+def _dispute_fee(provider: str, fee: int) -> Draft:
+    return ("J28", [(DISPUTE_FEES, fee), (f"1110/{provider}", -fee)])
+
+
+def _dispute_fee_corrected(b: DisputeFeeCorrected) -> list[Draft]:
+    return [_dispute_fee(b.provider, b.fee)]
 
 
 def _dispute_won(b: DisputeWon) -> list[Draft]:
@@ -269,6 +278,7 @@ POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
     PaymentRefunded: _refunded,
     PaymentRefundFailed: _refund_failed,
     DisputeOpened: _dispute_opened,
+    DisputeFeeCorrected: _dispute_fee_corrected,
     DisputeWon: _dispute_won,
     DisputeLost: _dispute_lost,
     CdrAccepted: _cdr_accepted,

@@ -1,7 +1,7 @@
 """Facts about a session, as sources reported them: each acts at its own time, whenever it arrives."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -164,8 +164,28 @@ class DisputeClosed(Fact):
 
 
 @named_value
+class CapturedElsewhere(Captured):
+    """A capture of a payment of this session that another session claims: a payment may pay several."""
+
+    session_id: str = ""
+
+
+class Line(StrEnum):
+    """What a line of a settlement is about."""
+
+    PAYMENT = "PAYMENT"
+    REFUND = "REFUND"
+    DISPUTE = "DISPUTE"
+    FEE = "FEE"
+
+
+@named_value
 class Settled(Fact):
-    """One item of a `payment.settled` that names a payment of this session."""
+    """One line of a `payment.settled` that names a payment of this session; amounts in minor units.
+
+    `gross` is None where it was stored before it was read: then the line settles whole captures. `line` is None where
+    the provider does not say.
+    """
 
     settlement_id: str
     item: int
@@ -173,6 +193,23 @@ class Settled(Fact):
     payment_id: str
     currency: str
     fee: int
+    gross: int | None = None
+    part: int = 1
+    line: Line | None = None
+    refund_id: str | None = None
+    dispute_id: str | None = None
+
+
+@named_value
+class LineStanding(Fact):
+    """Whether a line that was given to this session stands, once its settlement was told again.
+
+    `line_id` is the fact's id of the line, of the same source; of two, the one with the higher `revision` counts.
+    """
+
+    line_id: str
+    stands: bool
+    revision: int
 
 
 @named_value
@@ -292,6 +329,9 @@ def _captured(data: Mapping[str, Any], source: str, id_: str) -> Captured:
     )
 
 
+_OF_CAPTURES = tuple(field.name for field in fields(Captured))
+
+
 def _failed(data: Mapping[str, Any], source: str, id_: str) -> Failed:
     return Failed(at=instant(data["failed_at"]), source=source, id=id_, payment_id=data["payment_id"])
 
@@ -343,7 +383,24 @@ def _dispute_closed(data: Mapping[str, Any], source: str, id_: str) -> DisputeCl
     )
 
 
+def _captured_elsewhere(data: Mapping[str, Any], source: str, id_: str) -> CapturedElsewhere:
+    own = _captured(data, source, id_)
+    return CapturedElsewhere(session_id=data["session_id"], **{name: getattr(own, name) for name in _OF_CAPTURES})
+
+
+def _line_standing(data: Mapping[str, Any], source: str, id_: str) -> LineStanding:
+    return LineStanding(
+        at=instant(data["settled_at"]),
+        source=source,
+        id=id_,
+        line_id=data["line_id"],
+        stands=data["stands"],
+        revision=data["revision"],
+    )
+
+
 def _settled(data: Mapping[str, Any], source: str, id_: str) -> Settled:
+    line = data.get("kind")
     return Settled(
         at=instant(data["settled_at"]),
         source=source,
@@ -354,6 +411,11 @@ def _settled(data: Mapping[str, Any], source: str, id_: str) -> Settled:
         payment_id=data["payment_id"],
         currency=data["fee"]["currency"],
         fee=_minor(data["fee"]),
+        gross=_minor(data["gross"]) if "gross" in data else None,
+        part=data.get("part") or 1,
+        line=Line(line) if line else None,
+        refund_id=data.get("refund_id"),
+        dispute_id=data.get("dispute_id"),
     )
 
 
@@ -392,12 +454,14 @@ FACT_PARSERS: dict[str, Callable[[Mapping[str, Any], str, str], Fact]] = {
     "charging.session.reviewed": _reviewed,
     "charging.reservation.expired": _reservation_expired,
     "payment.captured": _captured,
+    "payment.captured.elsewhere": _captured_elsewhere,
     "payment.failed": _failed,
     "payment.refunded": _refunded,
     "payment.refund_failed": _refund_failed,
     "payment.disputed": _disputed,
     "payment.dispute_closed": _dispute_closed,
     "payment.settled.item": _settled,
+    "payment.settled.standing": _line_standing,
     "roaming.cdr_accepted": _cdr_answered(accepted=True),
     "roaming.cdr_rejected": _cdr_answered(accepted=False),
     "roaming.invoice_paid.item": _cdr_paid,

@@ -165,14 +165,12 @@ class _Verdict:
         payments, rejected = self.session.payments, self.session.rejected
         if not rejected:
             return payments
-        return PaymentFacts(
+        return replace(
+            payments,
             captures=[fact for fact in payments.captures if (fact.source, fact.id) not in rejected],
-            failures=payments.failures,
-            settled=payments.settled,
             refunds=[fact for fact in payments.refunds if (fact.source, fact.id) not in rejected],
             refund_failures=payments.refund_failures,
             disputes=[fact for fact in payments.disputes if (fact.source, fact.id) not in rejected],
-            closes=payments.closes,
         )
 
     def _wanted(

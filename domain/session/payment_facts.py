@@ -1,18 +1,30 @@
-"""All that was reported about a session's payments, and which captures its settlements pay."""
+"""All that was reported about a session's payments."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from domain.fact import in_order
-from domain.session.facts import Captured, DisputeClosed, Disputed, Failed, Refunded, RefundFailed, Settled
+from domain.session.facts import (
+    Captured,
+    CapturedElsewhere,
+    DisputeClosed,
+    Disputed,
+    Failed,
+    LineStanding,
+    Refunded,
+    RefundFailed,
+    Settled,
+)
 
 
 @dataclass(slots=True)
 class PaymentFacts:
-    """All that was reported about a session's payments, in any order."""
+    """All that was reported about a session's payments, in any order.
+
+    `elsewhere` is what other sessions captured of the same payments, `standings` which lines of settlements stand.
+    """
 
     captures: list[Captured] = field(default_factory=list)
     failures: list[Failed] = field(default_factory=list)
@@ -21,6 +33,8 @@ class PaymentFacts:
     refund_failures: list[RefundFailed] = field(default_factory=list)
     disputes: list[Disputed] = field(default_factory=list)
     closes: list[DisputeClosed] = field(default_factory=list)
+    elsewhere: list[CapturedElsewhere] = field(default_factory=list)
+    standings: list[LineStanding] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.captures or self.failures or self.settled or self.goes_back)
@@ -68,25 +82,3 @@ def distinct_captures(captures: Sequence[Captured]) -> list[Captured]:
         told[fact.source, *capture] += 1
         seen.setdefault((*capture, told[fact.source, *capture]), fact)
     return list(seen.values())
-
-
-def settled_captures(
-    captures: Sequence[Captured], settled: Sequence[Settled]
-) -> Iterator[tuple[datetime, Settled, list[Captured]]]:
-    """Match the items of settlements to the captures they pay, one by one in their order.
-
-    A single item pays all captures of its payment; each match is from the moment at which both sides are known.
-    """
-    if not captures or not settled:
-        return
-    items_of: dict[str, list[Settled]] = defaultdict(list)
-    for item in first_of_each(settled, lambda fact: (fact.settlement_id, fact.item)):
-        items_of[item.payment_id].append(item)
-    captures_of: dict[str, list[Captured]] = defaultdict(list)
-    for capture in captures:
-        captures_of[capture.payment_id].append(capture)
-    for payment_id, of_payment in captures_of.items():
-        items = items_of.get(payment_id, [])
-        groups = [of_payment] if len(items) == 1 else [[capture] for capture in of_payment]
-        for item, group in zip(items, groups, strict=False):
-            yield max([item.at, *(capture.at for capture in group)]), item, group

@@ -34,12 +34,14 @@ from domain.session.decisions import (
 )
 from domain.session.facts import (
     Captured,
+    CapturedElsewhere,
     CdrAnswered,
     CdrPaid,
     DisputeClosed,
     Disputed,
     Ended,
     Failed,
+    LineStanding,
     MeterCorrected,
     Metered,
     Refunded,
@@ -186,6 +188,8 @@ LEARN: dict[type[Fact], Learned] = {
     Captured: Learned(lambda session, fact: session.payments.captures.append(fact), rates=False),
     Failed: Learned(lambda session, fact: session.payments.failures.append(fact), rates=False),
     Settled: Learned(lambda session, fact: session.payments.settled.append(fact), rates=False),
+    CapturedElsewhere: Learned(lambda session, fact: session.payments.elsewhere.append(fact), rates=False),
+    LineStanding: Learned(lambda session, fact: session.payments.standings.append(fact), rates=False),
     Refunded: Learned(lambda session, fact: session.payments.refunds.append(fact), rates=False),
     RefundFailed: Learned(lambda session, fact: session.payments.refund_failures.append(fact), rates=False),
     Disputed: Learned(lambda session, fact: session.payments.disputes.append(fact), rates=False),

@@ -15,10 +15,13 @@ from ledger.audit.conflicts import check_conflicts
 from ledger.audit.cover import check_covered
 from ledger.audit.derivation import derive
 from ledger.audit.journal import check_causes, compare_journal
-from ledger.audit.payments import check_captures, check_disputes, check_raised, check_receipt, check_refunds
+from ledger.audit.payments import check_captures, check_disputes, check_raised, check_refunds
 from ledger.audit.plugs import check_plugs, keep_visit, sessions_to_be_told
+from ledger.audit.receipts import check_receipt
 from ledger.audit.report import AuditReport, Check, Severity, Tally
 from ledger.audit.sessions import SESSION_CHECKS, Session, Surroundings
+from ledger.audit.settled_lines import Lines
+from ledger.audit.settlements import check_settlements
 from ledger.audit.snapshot import Snapshot, open_snapshot
 from ledger.audit.spool import Spool
 from ledger.audit.streams import INVOICE, PAYOUT, SESSION, SETTLEMENT, Stream, event_id, read_streams, stream_id_of
@@ -50,6 +53,8 @@ SENTENCES: dict[str, str] = {
     "raised": "A price that rose after it was paid stands once it is captured, and not before.",
     "refunds": "Every accepted refund is on the book, out of the driver's own money or at the cost of whom it names.",
     "disputes": "Every accepted dispute is on the book but for the driver's own money, and closed as it was decided.",
+    "settlements": "Fees are what settlements show, once a payment, and no share is released before it is settled.",
+    "settled_lines": "Every line of a settlement is with the session of its payment as it was told, or waits for it.",
     "receipts": "What came to the bank is on the book by the settlement or the invoice that reported it.",
     "cdrs": "CDRs are numbered from 1, one stands at a time, and the last says what the session cost.",
     "payouts": "Every payout has the ids of its key and the book that the bank's answers ask for.",
@@ -92,6 +97,7 @@ OF_SESSIONS: dict[str, Callable[[Session, Tally], None]] = {
     "raised": check_raised,
     "refunds": check_refunds,
     "disputes": check_disputes,
+    "settlements": check_settlements,
     "cdrs": check_chain,
 }
 OF_STREAMS: dict[str, tuple[str, Callable[[Stream, Tally], None]]] = {
@@ -141,10 +147,18 @@ def verify(dsn: str, on_progress: Progress | None = None, *, power_max_kw: int =
     Memory stays flat but for the catalogue and the sessions that wait for something. Raises
     MachineryFault when the database cannot be reached.
     """
-    with open_snapshot(dsn) as snapshot, Spool() as expected, Spool() as event_ids, Spool() as visits:
-        run = _Run(snapshot, on_progress or _silent, visits)
-        run.guard("streams", lambda: _examine_streams(run, power_max_kw, expected, event_ids))
+    with (
+        open_snapshot(dsn) as snapshot,
+        Spool() as expected,
+        Spool() as event_ids,
+        Spool() as visits,
+        Spool() as told,
+        Spool() as found,
+    ):
+        run, lines = _Run(snapshot, on_progress or _silent, visits), Lines(told, found)
+        run.guard("streams", lambda: _examine_streams(run, power_max_kw, expected, event_ids, lines))
         run.guard("plugs", lambda: check_plugs(visits, run.tallies["plugs"]))
+        run.guard("settled_lines", lambda: lines.compare(snapshot, run.tallies["settled_lines"]))
         run.guard("journal", lambda: _examine_journal(run, expected))
         run.guard("causes", lambda: check_causes(snapshot, event_ids.sorted(), run.tallies["causes"]))
         for name, check in SNAPSHOT_CHECKS.items():
@@ -158,7 +172,7 @@ def _finished(name: str, tally: Tally) -> Check:
     return Check(name, SENTENCES[name], tally.examined, tuple(tally.findings), tally.found, severity)
 
 
-def _examine_streams(run: _Run, power_max_kw: int, expected: Spool, event_ids: Spool) -> None:
+def _examine_streams(run: _Run, power_max_kw: int, expected: Spool, event_ids: Spool, lines: Lines) -> None:
     around = Surroundings(read_catalogue(run.snapshot, run.tallies["streams"]), power_max_w=power_max_kw * 1000)
     waiting = list(run.snapshot.rows(_WAITING))
     around.stale = frozenset(session_id for session_id, stale in waiting if stale)
@@ -167,6 +181,14 @@ def _examine_streams(run: _Run, power_max_kw: int, expected: Spool, event_ids: S
     for stream in run.counted("streams", read_streams(run.snapshot)):
         if isinstance(stream, Stream):
             _examine_stream(run, stream, around, expected, event_ids)
+            _attempt(stream, "settled_lines", partial(_note_lines, lines, stream))
+
+
+def _note_lines(lines: Lines, stream: Stream) -> None:
+    if stream.kind == SESSION:
+        lines.find(stream)
+    elif stream.kind == SETTLEMENT:
+        lines.tell(stream)
 
 
 def _examine_stream(run: _Run, stream: Stream, around: Surroundings, expected: Spool, event_ids: Spool) -> None:

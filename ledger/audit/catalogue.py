@@ -37,6 +37,7 @@ class Terms:
     bears_psp_fees: bool
     orphan_hours: int | None = None
     holds_overlaps: bool = False
+    fund_release: str = ""
 
     def commission(self, net: int) -> tuple[int, int]:
         """Commission and its VAT on a session's net: a rounded percentage and a fixed part, at most the net."""
@@ -265,6 +266,7 @@ def _read_operator(catalogue: Catalogue, head: tuple[datetime, str, str], data: 
         bears_psp_fees=data["psp_fee_bearer"] == "OPERATOR",
         orphan_hours=data.get("orphan_hours"),
         holds_overlaps=bool(data.get("hold_overlaps")),
+        fund_release=data["fund_release"],
     )
     catalogue.operators[data["operator_id"]].versions.append((*head, instant(data["effective_from"]), terms))
 

@@ -7,19 +7,19 @@ from ledger.audit.amounts import Money, instant, microseconds, minor_of, money_o
 from ledger.audit.drivers_money import Row, Told, dispute_row, refund_row, tell
 from ledger.audit.report import Tally
 from ledger.audit.sessions import Session
-from ledger.audit.streams import Body, Fact, Stream, first_of_each
+from ledger.audit.streams import Body, Fact, in_order
 
 
 def check_captures(session: Session, tally: Tally) -> None:
-    """J01c is each accepted capture; J01f stands only while nothing was captured; J03 is the provider's last word."""
-    captures = _captures(session)
+    """J01c and J03 are each accepted capture; J01f stands only while nothing was captured; J04 recharges J03."""
+    captures = captures_of(session)
     wanted = [
         (
             fact.data["payment_id"],
             microseconds(fact.at),
             fact.data["provider"],
             _money(fact),
-            money_of(fact.data["fee"]),
+            money_of(fact.data["fee"]) if _has_fee(session, fact) else Money(0, fact.data["fee"]["currency"]),
         )
         for fact in captures
     ]
@@ -35,25 +35,28 @@ def check_captures(session: Session, tally: Tally) -> None:
     written_off = -session.stream.sum("J01f", f"1105/{session.session_id}")
     expected, actual = session.money(owed if failed else 0), session.money(written_off)
     tally.compare(session.where, expected, actual, "what was written off (J01f)")
-    _check_fees(session, captures, tally)
+    _check_recharges(session, tally)
 
 
-def _check_fees(session: Session, captures: list[Fact], tally: Tally) -> None:
+def _has_fee(session: Session, capture: Fact) -> bool:
+    """Whether the fee of a capture is posted here: of a payment of several sessions, where first a fee was told."""
+    told = (*captures_of(session), *captured_elsewhere(session))
+    of_payment = [fact for fact in told if _payment_of(fact) == _payment_of(capture)]
+    if all(fact.id == capture.id or fact in captures_of(session) for fact in of_payment):
+        return True
+    of_payment.sort(key=lambda fact: fact.sort_key)
+    first = next((fact for fact in of_payment if minor_of(fact.data["fee"])), of_payment[0])
+    return first in captures_of(session)
+
+
+def _payment_of(fact: Fact) -> tuple[str, str, str]:
+    """A payment is known by its provider, its id and its currency."""
+    return fact.data["provider"], fact.data["payment_id"], fact.data["amount"]["currency"]
+
+
+def _check_recharges(session: Session, tally: Tally) -> None:
+    """J04 is all of J03 where the operator bears it."""
     fees = session.stream.sum("J03", "5010")
-    settled = first_of_each(session.stream.facts.get("payment.settled.item", ()), "settlement_id", "item")
-    items: dict[str, list[Fact]] = {}
-    for item in settled:
-        items.setdefault(item.data["payment_id"], []).append(item)
-    known = {fact.data["payment_id"]: fact for fact in captures}
-    if all(len(items.get(payment_id, ())) <= 1 for payment_id in known):
-        wanted = 0
-        for capture in captures:
-            found = items.get(capture.data["payment_id"], [])
-            if not found or found[0].data["fee"]["currency"] != capture.data["fee"]["currency"]:
-                wanted += minor_of(capture.data["fee"])
-            elif known[capture.data["payment_id"]] is capture:
-                wanted += minor_of(found[0].data["fee"])
-        tally.compare(session.where, session.money(wanted), session.money(fees), "the provider's fees (J03)")
     if session.is_rated and session.terms is not None:
         recharged = fees if session.terms.bears_psp_fees and session.partner is None else 0
         booked = session.money(-session.stream.sum("J04", "4050"))
@@ -129,7 +132,7 @@ def check_raised(session: Session, tally: Tally) -> None:
 
 def _told(session: Session, fits: Callable[[Told], bool]) -> Told:
     """What the facts ask for, by that order of what happened at one moment which fits the book."""
-    captures = _captures(session)
+    captures = captures_of(session)
     first = tell(session, captures, prices_first=True)
     if fits(first):
         return first
@@ -137,35 +140,28 @@ def _told(session: Session, fits: Callable[[Told], bool]) -> Told:
     return other if fits(other) else first
 
 
-# What came to the bank: topic of the fact, field and kind of its booking, account, and the field with the money.
-_RECEIPTS = {
-    "settlement": ("payment.settled", "settlement_id", "J09", "net"),
-    "invoice": ("roaming.invoice_paid", "invoice_id", "J17", "amount"),
-}
+def captures_of(session: Session) -> list[Fact]:
+    """The accepted captures, each once."""
+    return _each_once(session.accepted("payment.captured"))
 
 
-def check_receipt(stream: Stream, tally: Tally) -> None:
-    """J09 is the net of a settlement and J17 what an invoice was paid, by the first message about it."""
-    topic, id_field, kind, money_field = _RECEIPTS[stream.kind]
-    # The order of arrival decides here, which is the order in which facts were read.
-    fact = stream.facts[topic][0]
-    where, money = f"{stream.kind} {fact.data[id_field]}", fact.data[money_field]
-    booked = Money(stream.sum(kind, "1010"), money["currency"])
-    tally.compare(where, money_of(money), booked, f"the amount on the bank account ({kind})")
-    bookings = [booking for _, booking in stream.standing.values()]
-    found = [(booking["currency"], _at(booking)) for booking in bookings]
-    tally.compare(where, [(money["currency"], microseconds(fact.at))], found, "currency and time of its booking")
+def captured_elsewhere(session: Session) -> list[Fact]:
+    """What other sessions captured of the payments of this one, each capture once."""
+    by_session: dict[str, list[Fact]] = {}
+    for fact in in_order(session.stream.facts.get("payment.captured.elsewhere", ())):
+        by_session.setdefault(fact.data["session_id"], []).append(fact)
+    return [fact for facts in by_session.values() for fact in _each_once(facts)]
 
 
-def _captures(session: Session) -> list[Fact]:
-    """The accepted captures, each once.
+def _each_once(captures: Iterable[Fact]) -> list[Fact]:
+    """Captures in their order, each once.
 
     A capture is known by its id. Without one, all that a source says are captures of their own, and what two sources
     say of one payment, moment and amount is the same.
     """
     found: dict[Row, Fact] = {}
     heard: Counter[Row] = Counter()
-    for fact in session.accepted("payment.captured"):
+    for fact in captures:
         data = fact.data
         name: Row = (data["provider"], data["payment_id"])
         if data.get("capture_id") is not None:

@@ -85,6 +85,7 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
         ),
         ("J28", "5040 +fee", "1110/provider -fee"),
     ),
+    "DisputeFeeCorrected": (("J28", "5040 +fee", "1110/provider -fee"),),
     "DisputeWon": (
         (
             "J29",

@@ -37,6 +37,7 @@ FACT_TYPES: Mapping[str, FactType] = {
     "charging.session.meter_corrected": FactType("corrected_at", SESSION),
     "charging.session.reviewed": FactType("at", SESSION),
     "payment.captured": FactType("captured_at", SESSION),
+    "payment.captured.elsewhere": FactType("captured_at"),
     "payment.failed": FactType("failed_at", SESSION),
     "payment.refunded": FactType("refunded_at", SESSION),
     "payment.refund_failed": FactType("failed_at", SESSION),
@@ -44,6 +45,8 @@ FACT_TYPES: Mapping[str, FactType] = {
     "payment.dispute_closed": FactType("closed_at", SESSION),
     "payment.settled": FactType("settled_at", SETTLEMENT),
     "payment.settled.item": FactType("settled_at"),
+    "payment.settled.standing": FactType("settled_at"),
+    "payment.settled.part": FactType("settled_at", SETTLEMENT),
     "roaming.cdr_accepted": FactType("at"),
     "roaming.cdr_rejected": FactType("at"),
     "roaming.invoice_paid": FactType("paid_at", INVOICE),
@@ -150,10 +153,14 @@ def _read(stream_id: UUID, rows: Iterable[tuple[Any, ...]]) -> Stream:
     return stream
 
 
+# What the stream of the first part of a settlement is told of another part.
+_OTHER_PART = "payment.settled.part"
+
+
 def _take(stream: Stream, version: int, topic: str, body: Body) -> None:
     if not stream.kind and topic in _KINDS:
         stream.kind = _KINDS[topic]
-        stream.name = _NAMES[stream.kind](body.get("data", body))
+        stream.name = _NAMES[stream.kind](body.get("data", body) | ({"part": 1} if topic == _OTHER_PART else {}))
     fact_type = FACT_TYPES.get(topic)
     if fact_type is not None:
         data = body["data"]
@@ -162,12 +169,22 @@ def _take(stream: Stream, version: int, topic: str, body: Body) -> None:
         stream.decisions.append((version, topic, body))
 
 
+def _settlement(data: Body) -> str:
+    name, part = f"settlement:{data['provider']}:{data['settlement_id']}", data.get("part") or 1
+    return name if part == 1 else f"{name}\t{part}"
+
+
 _NAMES = {
     SESSION: lambda data: f"session:{data['session_id']}",
     PAYOUT: lambda data: f"payout:{data['payout_id']}",
-    SETTLEMENT: lambda data: f"settlement:{data['provider']}:{data['settlement_id']}",
+    SETTLEMENT: lambda data: _settlement(data),
     INVOICE: lambda data: f"invoice:{data['partner'].upper()}:{data['invoice_id']}",
 }
+
+
+def in_order(facts: Iterable[Fact]) -> list[Fact]:
+    """Facts in the order of their own times."""
+    return sorted(facts, key=lambda fact: fact.sort_key)
 
 
 def first_of_each(facts: Iterable[Fact], *names: str) -> list[Fact]:

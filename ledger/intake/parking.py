@@ -1,6 +1,8 @@
 """Facts about a payment or a CDR that wait until a session claims it, and the references that tell which one does."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
 
 import orjson
 from psycopg import Cursor
@@ -11,8 +13,9 @@ from domain.values import value
 from ledger.arrays import columns
 
 _PARK = """
-INSERT INTO intake.parked (kind, ref, type, source, id, event_time, data)
-SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::bytea[])
+INSERT INTO intake.parked (kind, ref, type, source, id, event_time, data, settlement)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::bytea[],
+    %s::uuid[])
 ON CONFLICT DO NOTHING
 """
 _REFER = """
@@ -39,6 +42,7 @@ LIMIT %s
 # The parked facts that these sessions claim; whoever takes one deletes it in the same transaction.
 _CLAIMED = """
 SELECT parked.kind, parked.ref, parked.type, parked.source, parked.id, parked.event_time, parked.data,
+       parked.settlement,
        (SELECT array_agg(reference.session_id) FROM intake.reference
         WHERE reference.kind = parked.kind AND reference.ref = parked.ref)
 FROM intake.parked
@@ -56,20 +60,29 @@ WHERE parked.kind = taken.kind AND parked.ref = taken.ref AND parked.type = take
 
 @value
 class Parked:
-    """A fact about a payment or a CDR (`kind`), by its id (`ref`)."""
+    """A fact about a payment or a CDR (`kind`), by its reference (`ref`); `settlement` is the stream of a line's."""
 
     kind: str
     ref: str
     fact: RecordedFact
+    settlement: UUID | None = None
 
 
 def park(cursor: Cursor[TupleRow], parked: Sequence[Parked]) -> None:
     """Have facts wait."""
     rows = [
-        (p.kind, p.ref, p.fact.type, p.fact.source, p.fact.id, p.fact.time, orjson.dumps(p.fact.data)) for p in parked
+        (p.kind, p.ref, p.fact.type, p.fact.source, p.fact.id, p.fact.time, orjson.dumps(p.fact.data), p.settlement)
+        for p in parked
     ]
     if rows:
         cursor.execute(_PARK, [list(column) for column in zip(*rows, strict=True)])
+
+
+def unpark(cursor: Cursor[TupleRow], parked: Sequence[Parked]) -> None:
+    """Have facts wait no longer; those that were taken already stay where they are."""
+    rows = [(p.kind, p.ref, p.fact.type, p.fact.source, p.fact.id) for p in parked]
+    if rows:
+        cursor.execute(_UNPARK, columns(rows))
 
 
 def add_references(cursor: Cursor[TupleRow], references: Sequence[tuple[str, str, str]]) -> bool:
@@ -87,13 +100,21 @@ def sessions_with_claims(cursor: Cursor[TupleRow], limit: int) -> list[str]:
     return [row[0] for row in cursor.execute(_CLAIMING, (limit,)).fetchall()]
 
 
-def take_claimed(cursor: Cursor[TupleRow], session_ids: Sequence[str]) -> list[tuple[str, RecordedFact]]:
-    """Take the facts that sessions claim, each with its session id; they no longer wait."""
+class Claimed(NamedTuple):
+    """What sessions claimed: each fact with its session, and the streams of the settlements that lines were of."""
+
+    facts: list[tuple[str, RecordedFact]]
+    settlements: set[UUID]
+
+
+def take_claimed(cursor: Cursor[TupleRow], session_ids: Sequence[str]) -> Claimed:
+    """Take the facts that sessions claim; they no longer wait."""
     rows = cursor.execute(_CLAIMED, (list(session_ids),)).fetchall()
     if rows:
         cursor.execute(_UNPARK, [list(column) for column in zip(*(row[:5] for row in rows), strict=True)])
-    return [
+    facts = [
         (session_id, RecordedFact(type_, source, id_, time, orjson.loads(data)))
-        for _, _, type_, source, id_, time, data, claimed_by in rows
+        for _, _, type_, source, id_, time, data, _, claimed_by in rows
         for session_id in claimed_by
     ]
+    return Claimed(facts, {row[7] for row in rows if row[7] is not None})

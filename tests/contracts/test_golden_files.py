@@ -97,6 +97,7 @@ KEYS = {
     "partner.registered/v1-pay-when-paid": "DE-ABC",
     "payment.captured/v1-card": "S-1001",
     "payment.settled/v1-two-payments": "acme-psp",
+    "payment.settled/v1-second-part": "acme-psp",
     "roaming.invoice_paid/v1-one-cdr": "DE-ABC",
     "payout.paid/v1-booked": "5a7a9bd2-7a7c-5c0e-8e5e-2f6f1a2b3c4d",
     "payout.retried/v1-own-account": "5a7a9bd2-7a7c-5c0e-8e5e-2f6f1a2b3c4d",

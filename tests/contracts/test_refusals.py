@@ -36,6 +36,7 @@ REFUNDED = "payment.refunded/v1-shared"
 DISPUTED = "payment.disputed/v1-chargeback"
 CLOSED = "payment.dispute_closed/v1-lost"
 SETTLED = "payment.settled/v1-two-payments"
+PART = "payment.settled/v1-second-part"
 INVOICE = "roaming.invoice_paid/v1-one-cdr"
 FAILED = "payout.failed/v1-closed-account"
 EXPIRED = "charging.reservation.expired/v1-roaming"
@@ -141,8 +142,15 @@ BAD: list[tuple[str, str, Any, RefusalCode]] = [
     (DISPUTED, "data.fee.currency", "USD", C.CURRENCY_MISMATCH),
     (CLOSED, "data.outcome", "DRAW", C.BAD_VALUE),
     (SETTLED, "data.items", {}, C.WRONG_TYPE),
-    (SETTLED, "data.items", [], C.BAD_VALUE),
-    (SETTLED, "data.items.1.gross.amount", "-1", C.BAD_VALUE),
+    (SETTLED, "data.items", ABSENT, C.MISSING_FIELD),
+    (SETTLED, "data.items.1.gross.amount", "1.001", C.BAD_VALUE),
+    (SETTLED, "data.items.1.kind", "REBATE", C.BAD_VALUE),
+    (SETTLED, "data.items.1.refund_id", "", C.BAD_VALUE),
+    (SETTLED, "data.part", 0, C.BAD_VALUE),
+    (SETTLED, "data.part", "1", C.WRONG_TYPE),
+    (SETTLED, "data.parts", 10_001, C.BAD_VALUE),
+    (PART, "data.part", 4, C.BAD_VALUE),
+    (PART, "data.items.1.payment_id", ABSENT, C.MISSING_FIELD),
     (SETTLED, "data.items.1.fee.currency", "GBP", C.CURRENCY_MISMATCH),
     (SETTLED, "data.items.0.payment_id", ABSENT, C.MISSING_FIELD),
     (INVOICE, "data.partner", "DE_ABC", C.BAD_VALUE),

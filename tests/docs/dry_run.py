@@ -83,7 +83,7 @@ class DryRun:
     def _take_fact(self, message: Message) -> None:
         data, claimed = message.data, MESSAGE_TYPES[message.type].claims
         if claimed is not None:
-            self._session_of[data[claimed.field]] = data["session_id"]
+            self._session_of[claimed.of(data)] = data["session_id"]
         self._session(data["session_id"]).learn(_parsed(message))
 
     def _take_cdr_answer(self, message: Message) -> None:

@@ -156,8 +156,9 @@ def _money(amount: str) -> dict[str, str]:
 
 
 def _item(text: str) -> dict[str, Any]:
-    payment_id, gross, fee = text.split(":")
-    return {"payment_id": payment_id, "gross": _money(gross), "fee": _money(fee)}
+    payment_id, gross, fee, *kind = text.split(":")
+    about = {"kind": kind[0]} if kind else {}
+    return {"payment_id": payment_id, "gross": _money(gross), "fee": _money(fee)} | about
 
 
 def real_id(alias: str) -> str:

@@ -5,6 +5,7 @@ the operator's share is 1080. Every 1 kWh costs 60 minor units with VAT.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
@@ -19,6 +20,7 @@ from domain.session.cdr_chain import cdr_id
 from domain.session.decisions import Decision
 from domain.session.facts import (
     Captured,
+    CapturedElsewhere,
     CdrAnswered,
     CdrPaid,
     DisputeClosed,
@@ -208,18 +210,35 @@ def failed(when: str = "02 11:01", payment: str = PAYMENT) -> Failed:
     return Failed(at=at(when), source="p", id=f"failed {payment} {when}", payment_id=payment)
 
 
-def settled(when: str = "03 06:00", fee: int = 0, payment: str = PAYMENT) -> Settled:
+def settled(
+    when: str = "03 06:00",
+    fee: int = 0,
+    payment: str = PAYMENT,
+    gross: int | None = None,
+    provider: str = PSP,
+    number: int = 1,
+    currency: str = "EUR",
+    **about: Any,
+) -> Settled:
+    """A line of a settlement; without `gross` as it was stored before that was read."""
     return Settled(
         at=at(when),
         source="p",
-        id=f"settled {payment} {when}",
+        id=f"settled {provider} {payment} {when}#{number}",
         settlement_id=f"ST {when}",
-        item=1,
-        provider=PSP,
+        item=number,
+        provider=provider,
         payment_id=payment,
-        currency="EUR",
+        currency=currency,
         fee=fee,
+        gross=gross,
+        **about,
     )
+
+
+def elsewhere(capture: Captured, id_: str = "elsewhere") -> CapturedElsewhere:
+    """A capture as the other sessions of its payment know it."""
+    return CapturedElsewhere(**{each.name: getattr(capture, each.name) for each in fields(Captured)} | {"id": id_})
 
 
 def refunded(

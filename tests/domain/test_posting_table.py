@@ -220,6 +220,11 @@ EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
         ],
     ),
     (
+        "J28 again: the settlement shows a fee of 18.00",
+        of(b.DisputeFeeCorrected, dispute_id="D-1", provider="psp", fee=300),
+        [("J28", {"5040": 300, "1110/psp": -300})],
+    ),
+    (
         "J29: a dispute won mirrors J27",
         of(b.DisputeWon, **DISPUTE),
         [("J29", {"1110/psp": 1200, "2030/OP": 1200, "1250/psp": -1200, "2010/OP": -1200})],

@@ -8,7 +8,7 @@ from typing import get_type_hints
 from contracts.asyncapi import asyncapi_document
 from contracts.decode import Message, decode
 from contracts.inbound import INBOUND_MODEL_OF
-from contracts.messages import MESSAGE_TYPES, Kind, MessageType
+from contracts.messages import DERIVED_FACTS, MESSAGE_TYPES, Kind, MessageType
 from contracts.outgoing import OUTBOUND_MODEL_OF
 from contracts.schemas import event_schemas, schema_file
 from contracts.upcasters import CURRENT_VERSION
@@ -57,8 +57,8 @@ class Tables:
 
     @property
     def items(self) -> set[str]:
-        """The types of the facts that receipts are taken apart into."""
-        return {row.items.type for row in self.rows.values() if row.items is not None}
+        """The types of the facts that are made of messages: those that receipts are taken apart into among them."""
+        return {row.items.type for row in self.rows.values() if row.items is not None} | DERIVED_FACTS
 
 
 @cache

@@ -41,7 +41,7 @@ class Foresight:
     def _learn_fact(self, each: Event) -> None:
         data, claimed = each["data"], MESSAGE_TYPES[each["type"]].claims
         if claimed is not None:
-            self._session_of[data[claimed.field]] = data["session_id"]
+            self._session_of[claimed.of(data)] = data["session_id"]
         self._session(data["session_id"]).learn(parse_fact(each["type"], data, each["source"], each["id"]))
 
     def _learn_cdr_answer(self, each: Event) -> None:

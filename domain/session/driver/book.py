@@ -27,15 +27,10 @@ from domain.session.driver.due import DriversMoney
 from domain.session.driver.given_back import GivenBack
 from domain.session.driver.ratings import Charged, Ratings
 from domain.session.driver.refunds import Refunds
+from domain.session.driver.settlements import differing, dispute_fees, settlings, without_fees_of_others
 from domain.session.driver.share import Share
 from domain.session.facts import Disputed, Failed, RefundBearer, Refunded
-from domain.session.payment_facts import (
-    PaymentFacts,
-    closes_by_dispute,
-    distinct_captures,
-    first_of_each,
-    settled_captures,
-)
+from domain.session.payment_facts import PaymentFacts, closes_by_dispute, distinct_captures, first_of_each
 from domain.session.scope import BookScope
 from domain.values import value
 
@@ -85,7 +80,7 @@ class _Walk:
         self._assessment, self._payments = assessment, payments
         contract = assessment.contract
         self._terms = contract.operator if contract else None
-        self._captures = distinct_captures(payments.captures)
+        self._captures = without_fees_of_others(distinct_captures(payments.captures), payments)
         self._capture_of = {capture.payment_id: capture for capture in reversed(self._captures)}
         self._scope, self._share, self._charged = scope, Share(scope), Charged()
         self._money = DriversMoney(_to_bill(assessment))
@@ -124,10 +119,19 @@ class _Walk:
             yield _step(capture, self._payment.capture)
         for failure in self._payments.failures:
             yield _step(failure, self._fail)
-        for at, item, captures in settled_captures(self._captures, self._payments.settled):
-            yield _Step(at, 0, item.source, item.id, partial(self._payment.settle, item, captures, at))
+        if self._payments.settled:
+            yield from self._steps_of_settlements()
         if self._payments.goes_back:
             yield from self._steps_back()
+
+    def _steps_of_settlements(self) -> Iterator[_Step]:
+        for settling in settlings(self._captures, self._payments):
+            yield _Step(settling.at, 0, settling.source, settling.id, partial(self._payment.settle, settling))
+        if self._payments.disputes and self._share.has_operator:
+            disputes = first_of_each(self._payments.disputes, _dispute_id)
+            opened = [dispute for dispute in disputes if dispute.payment_id in self._capture_of]
+            for fee in dispute_fees(opened, self._capture_of, self._payments):
+                yield _Step(fee.at, 1, fee.source, fee.id, partial(self._payment.correct_dispute_fee, fee))
 
     def _steps_back(self) -> Iterator[_Step]:
         """Of money that goes back to the driver."""
@@ -169,6 +173,8 @@ class _Walk:
     def _findings(self) -> Iterator[Finding]:
         payments, raised = self._payments, self._charged.raised
         told_once = len(payments.captures) == len(self._captures)
+        if payments.settled:
+            yield from differing(self._captures, payments, self._scope.operator_id)
         if told_once and raised is None and not payments.failures and not payments.goes_back:
             return
         astray = Astray(self._scope.operator_id, self._scope.session_id, self._captures, payments)

@@ -1,14 +1,20 @@
 """Payments of a session that its driver pays: captures, failures, settlements, the provider's fees and write-offs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.book.bookings import PaymentCaptured, PaymentWrittenOff, PspFeeCorrected, PspFeeRecharged
+from domain.book.bookings import (
+    DisputeFeeCorrected,
+    PaymentCaptured,
+    PaymentWrittenOff,
+    PspFeeCorrected,
+    PspFeeRecharged,
+)
 from domain.session.assessment import Bill, BillChange
 from domain.session.driver.due import DriversMoney
+from domain.session.driver.settlements import DisputeFee, Settling
 from domain.session.driver.share import Share
-from domain.session.facts import Captured, Settled
+from domain.session.facts import Captured
 
 
 @dataclass(slots=True)
@@ -102,19 +108,23 @@ class Captures:
         self._received.captures += 1
         self._write_off.make_good(fact)
 
-    def settle(self, item: Settled, captures: Sequence[Captured], at: datetime) -> None:
-        """Take in an item of a settlement, for the captures that it pays."""
-        self._received.settled += sum(capture.amount for capture in captures)
-        first = captures[0]
-        difference = item.fee - sum(capture.fee for capture in captures)
-        if not difference or item.currency != first.currency:
+    def settle(self, step: Settling) -> None:
+        """Take in what settlements change: how much is settled, and the provider's fee (J03 for the difference)."""
+        self._received.settled += step.settled
+        if not step.fee:
             return
-        name = f"{item.source}:{item.id}:{item.payment_id}"
-        head = self._share.head_apart(f"fee:{name}", at, first.currency)
+        first, name = step.capture, f"{step.source}:{step.id}:{step.capture.payment_id}"
+        head = self._share.head_apart(f"fee:{name}", step.at, first.currency)
+        self._share.book(PspFeeCorrected(**head, payment_id=first.payment_id, provider=first.provider, fee=step.fee))
+        self._recharge(f"recharge:{name}", first, step.fee, step.at)
+
+    def correct_dispute_fee(self, step: DisputeFee) -> None:
+        """Take in that a settlement shows another fee of a dispute (J28 for the difference): the platform's."""
+        dispute = step.dispute
+        head = self._share.head_apart(f"dispute-fee:{step.source}:{step.id}", step.at, dispute.currency)
         self._share.book(
-            PspFeeCorrected(**head, payment_id=first.payment_id, provider=first.provider, fee=difference)
+            DisputeFeeCorrected(**head, dispute_id=dispute.dispute_id, provider=step.provider, fee=step.fee)
         )
-        self._recharge(f"recharge:{name}", first, difference, at)
 
     def _recharge(self, key: str, capture: Captured, fee: int, at: datetime) -> None:
         if self._recharges and fee:
