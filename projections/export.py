@@ -19,10 +19,12 @@ from domain.money import format_minor
 from ledger.book.journal import JournalRow, journal_rows
 from ledger.database import Role, connect
 from ledger.events.store import last_position
+from projections.all_findings import all_findings
 from projections.bank_file import Platform
 from projections.deadletters import deadletter_lines
+from projections.documents.findings import finding_document
 from projections.handoff import files_to_write, make_files, names_of_files, note_hand_off, waiting_for_files
-from projections.operator_balances import COLUMNS
+from projections.movements import COLUMNS
 from projections.queries import totals
 from projections.runner import Progress, advance, catch_up
 
@@ -106,7 +108,7 @@ def export(
     every_bank_file: bool = False,
     made_at: datetime | None = None,
 ) -> None:
-    """Write sessions, CDRs, journal, balances, payouts, bank files, dead letters and a summary to a directory.
+    """Write what the store holds to a directory: the files that are listed below, bank files and a summary.
 
     Projections are brought up to date first and held there meanwhile; intake goes on. `summary` is added to the
     totals of the store. Files of another run with the same names are replaced, and bank files that the store did not
@@ -247,6 +249,11 @@ def _payout_lines(cursor: Cursor[TupleRow]) -> Lines:
         )
 
 
+def _finding_lines(cursor: Cursor[TupleRow]) -> Lines:
+    for row in all_findings(cursor):
+        yield _line(finding_document(row))
+
+
 # Each file with what writes it.
 _FILES: dict[str, Callable[[Cursor[TupleRow]], Lines]] = {
     "sessions.jsonl": _session_lines,
@@ -256,6 +263,7 @@ _FILES: dict[str, Callable[[Cursor[TupleRow]], Lines]] = {
     "trial_balance.json": _trial_balance_document,
     "payouts.jsonl": _payout_lines,
     "deadletter.jsonl": deadletter_lines,
+    "findings.jsonl": _finding_lines,
 }
 
 

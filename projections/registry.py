@@ -9,6 +9,8 @@ from psycopg.rows import TupleRow
 from projections.cdr_answers import CdrAnswers
 from projections.cdrs import Cdrs
 from projections.errors import UnknownProjection
+from projections.findings import Findings
+from projections.open_items import OpenItems
 from projections.operator_balances import OperatorBalances
 from projections.payouts import Payouts
 from projections.sessions import Sessions
@@ -32,6 +34,8 @@ class Projection(Protocol):
 PROJECTIONS: dict[str, Projection] = {
     "cdr_answers": CdrAnswers(),
     "cdrs": Cdrs(),
+    "findings": Findings(),
+    "open_items": OpenItems(),
     "operator_balances": OperatorBalances(),
     "payouts": Payouts(),
     "sessions": Sessions(),

@@ -15,6 +15,7 @@ from ledger.events.store import TABLE, last_position
 from ledger.patience import Patience, Stopping
 from projections.errors import UnknownProjection
 from projections.feed import read_piece
+from projections.movements import EventSet
 from projections.registry import PROJECTIONS, chosen
 
 # How long a follower that has heard nothing waits before it looks by itself, and how long after a fault.
@@ -109,10 +110,13 @@ def advance(cursor: Cursor[TupleRow], progress: Sequence[Progress], end: int) ->
     bound = min([end, *(position for position in positions.values() if position > start)])
     projections = {standing.name: PROJECTIONS[standing.name] for standing in group}
     piece = read_piece(cursor, sorted(frozenset().union(*(p.topics for p in projections.values()))), start, bound)
+    sets: dict[frozenset[str], EventSet] = {}
     for standing in group:
         projection = projections[standing.name]
-        wanted = [event for event in piece.events if event[0] in projection.topics]
-        projection.apply(cursor, standing.generation, wanted)
+        topics = projection.topics
+        if topics not in sets:
+            sets[topics] = EventSet([event for event in piece.events if event[0] in topics])
+        projection.apply(cursor, standing.generation, sets[topics])
     names, generations = [each.name for each in group], [each.generation for each in group]
     cursor.execute(_MOVE, (piece.position, names, generations))
     return positions | dict.fromkeys(names, piece.position)

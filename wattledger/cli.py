@@ -12,6 +12,7 @@ from wattledger.commands import (
     cdrs,
     contracts,
     deadletters,
+    findings,
     leakage,
     live,
     payouts,
@@ -37,7 +38,7 @@ app = typer.Typer(
 # In the order in which the help lists them.
 for noun in (
     *(settling, live, balances, sessions, cdrs, audit, projections, leakage, contracts, prices, rerate),
-    *(payouts, deadletters, tariffs),
+    *(payouts, findings, deadletters, tariffs),
 ):
     app.add_typer(noun.app)
 

@@ -15,36 +15,53 @@ from domain.values import value
 
 
 class FindingKind(StrEnum):
-    """What is found, for programs; `CURES` says what cures it, and the page of findings what it means."""
+    """What is found, for programs; `CURES` says what cures it, and the page of findings what it means.
+
+    Some are opened in streams, others are seen in what the read models hold: balances, payouts, states of sessions.
+    """
 
     BAD_ACCOUNT = "BAD_ACCOUNT"
+    CAPTURE_DIFFERS = "CAPTURE_DIFFERS"
+    CAPTURE_UNRATED = "CAPTURE_UNRATED"
+    CLOSING_WITHOUT_DISPUTE = "CLOSING_WITHOUT_DISPUTE"
     COVER_SHORT = "COVER_SHORT"
-    REFUND_WITHOUT_CAPTURE = "REFUND_WITHOUT_CAPTURE"
+    DISPUTE_ABOVE_CAPTURE = "DISPUTE_ABOVE_CAPTURE"
+    DISPUTE_WITHOUT_CAPTURE = "DISPUTE_WITHOUT_CAPTURE"
+    FAILURE_AFTER_CAPTURE = "FAILURE_AFTER_CAPTURE"
+    INVOICE_DIFFERS = "INVOICE_DIFFERS"
+    LEAKAGE = "LEAKAGE"
+    NEGATIVE_BALANCE = "NEGATIVE_BALANCE"
+    OPERATOR_NOT_KNOWN = "OPERATOR_NOT_KNOWN"
+    OVERLAP = "OVERLAP"
+    OVERSETTLED = "OVERSETTLED"
+    PAYMENT_TOLD_OTHERWISE = "PAYMENT_TOLD_OTHERWISE"
+    PAYOUT_ANSWER_WITHOUT_EFFECT = "PAYOUT_ANSWER_WITHOUT_EFFECT"
+    PAYOUT_AWAITS_APPROVAL = "PAYOUT_AWAITS_APPROVAL"
+    PAYOUT_NOT_HANDED_OFF = "PAYOUT_NOT_HANDED_OFF"
+    PAYOUT_PAID_TWICE = "PAYOUT_PAID_TWICE"
+    PAYOUT_REASON_UNKNOWN = "PAYOUT_REASON_UNKNOWN"
+    PAYOUT_RETRY_WITHOUT_EFFECT = "PAYOUT_RETRY_WITHOUT_EFFECT"
+    PAYOUT_RETURN_AMOUNT = "PAYOUT_RETURN_AMOUNT"
+    PAYOUT_TO_FIX = "PAYOUT_TO_FIX"
+    PAYOUT_UNANSWERED = "PAYOUT_UNANSWERED"
+    PAYOUT_UNKNOWN = "PAYOUT_UNKNOWN"
+    PAYOUT_WAITS_FOR_PERSON = "PAYOUT_WAITS_FOR_PERSON"
+    RECEIPT_UNALLOCATED = "RECEIPT_UNALLOCATED"
     REFUND_ABOVE_CAPTURE = "REFUND_ABOVE_CAPTURE"
     REFUND_FAILURE_WITHOUT_REFUND = "REFUND_FAILURE_WITHOUT_REFUND"
-    DISPUTE_WITHOUT_CAPTURE = "DISPUTE_WITHOUT_CAPTURE"
-    DISPUTE_ABOVE_CAPTURE = "DISPUTE_ABOVE_CAPTURE"
-    CLOSING_WITHOUT_DISPUTE = "CLOSING_WITHOUT_DISPUTE"
-    OPERATOR_NOT_KNOWN = "OPERATOR_NOT_KNOWN"
-    FAILURE_AFTER_CAPTURE = "FAILURE_AFTER_CAPTURE"
-    PAYMENT_TOLD_OTHERWISE = "PAYMENT_TOLD_OTHERWISE"
-    SHORTFALL = "SHORTFALL"
-    PAYOUT_UNKNOWN = "PAYOUT_UNKNOWN"
-    PAYOUT_NOT_HANDED_OFF = "PAYOUT_NOT_HANDED_OFF"
-    PAYOUT_ANSWER_WITHOUT_EFFECT = "PAYOUT_ANSWER_WITHOUT_EFFECT"
-    PAYOUT_RETRY_WITHOUT_EFFECT = "PAYOUT_RETRY_WITHOUT_EFFECT"
-    PAYOUT_REASON_UNKNOWN = "PAYOUT_REASON_UNKNOWN"
-    PAYOUT_RETURN_AMOUNT = "PAYOUT_RETURN_AMOUNT"
-    PAYOUT_PAID_TWICE = "PAYOUT_PAID_TWICE"
-    PAYOUT_WAITS_FOR_PERSON = "PAYOUT_WAITS_FOR_PERSON"
-    SHARED_ACCOUNT = "SHARED_ACCOUNT"
-    OVERLAP = "OVERLAP"
+    REFUND_WITHOUT_CAPTURE = "REFUND_WITHOUT_CAPTURE"
     REGISTER_OVERLAP = "REGISTER_OVERLAP"
+    SESSION_INVALID = "SESSION_INVALID"
+    SESSION_SUSPENDED = "SESSION_SUSPENDED"
     SETTLEMENT_DIFFERS = "SETTLEMENT_DIFFERS"
     SETTLEMENT_INCOMPLETE = "SETTLEMENT_INCOMPLETE"
     SETTLEMENT_ITEM_DIFFERS = "SETTLEMENT_ITEM_DIFFERS"
     SETTLEMENT_ITEM_UNKNOWN = "SETTLEMENT_ITEM_UNKNOWN"
     SETTLEMENT_TOLD_OTHERWISE = "SETTLEMENT_TOLD_OTHERWISE"
+    SHARED_ACCOUNT = "SHARED_ACCOUNT"
+    SHORTFALL = "SHORTFALL"
+    UNCAPTURED = "UNCAPTURED"
+    UNSETTLED = "UNSETTLED"
 
 
 # One sentence for each kind: what has to happen so that the finding ends.
@@ -52,69 +69,91 @@ CURES: Mapping[FindingKind, str] = {
     FindingKind.BAD_ACCOUNT: (
         "Ask the operator for its account and publish it with operator.changed; the next run pays what waits."
     ),
-    FindingKind.COVER_SHORT: (
-        "Put money on the account of client money, or wait for settlements; it ends once all payouts are covered."
+    FindingKind.CAPTURE_DIFFERS: (
+        "Capture the rest, or send the payment.refunded of what is too much; a correction of the price cures it too."
     ),
-    FindingKind.REFUND_WITHOUT_CAPTURE: (
-        "Send the payment.captured of this payment; the refund acts as soon as it is there."
-    ),
-    FindingKind.REFUND_ABOVE_CAPTURE: (
-        "Ask the provider why more went back; send the payment.captured that is missing, "
-        "or the payment.refund_failed of a refund that did not happen."
-    ),
-    FindingKind.REFUND_FAILURE_WITHOUT_REFUND: (
-        "Send the payment.refunded of this refund; both act as soon as it is there."
-    ),
-    FindingKind.DISPUTE_WITHOUT_CAPTURE: (
-        "Send the payment.captured of this payment; the dispute acts as soon as it is there."
-    ),
-    FindingKind.DISPUTE_ABOVE_CAPTURE: (
-        "Ask the provider why more was taken back than is left of the payment; "
-        "a dispute that is won ends it, and so does a payment.captured that was missing."
+    FindingKind.CAPTURE_UNRATED: (
+        "Send what the session lacks, so that it is rated, or refund what was captured for it."
     ),
     FindingKind.CLOSING_WITHOUT_DISPUTE: (
         "Send the payment.disputed of this dispute; its outcome acts as soon as it is there."
     ),
-    FindingKind.OPERATOR_NOT_KNOWN: (
-        "Send the charging.session.started of this session; what waits acts as soon as its operator is known."
+    FindingKind.COVER_SHORT: (
+        "Put money on the account of client money, or wait for settlements; it ends once all payouts are covered."
+    ),
+    FindingKind.DISPUTE_ABOVE_CAPTURE: (
+        "Ask the provider why more was taken back than is left of the payment; a dispute that is won ends it, "
+        "and so does a payment.captured that was missing."
+    ),
+    FindingKind.DISPUTE_WITHOUT_CAPTURE: (
+        "Send the payment.captured of this payment; the dispute acts as soon as it is there."
     ),
     FindingKind.FAILURE_AFTER_CAPTURE: (
         "Ask the provider whether the money was taken back, and send the payment.refunded or payment.disputed if so."
     ),
-    FindingKind.PAYMENT_TOLD_OTHERWISE: (
-        "Ask the provider which is right; what happened besides the first needs an id of its own."
+    FindingKind.INVOICE_DIFFERS: "Agree with the partner on what is missing or too much, and have it paid.",
+    FindingKind.LEAKAGE: (
+        "Have the partner answer, or correct what it rejects: the corrected CDR earns once it is accepted."
     ),
-    FindingKind.SHORTFALL: "Ask the driver for the difference; the raised price stands once it is captured.",
-    FindingKind.PAYOUT_UNKNOWN: "It acts when the payout is made; else ask the payout processor which one it means.",
-    FindingKind.PAYOUT_NOT_HANDED_OFF: (
-        "Ask the payout processor what it paid; the answer acts once the payout is approved and handed off."
+    FindingKind.NEGATIVE_BALANCE: (
+        "What the operator earns next takes it up; where nothing more is earned, collect it from the operator."
     ),
-    FindingKind.PAYOUT_ANSWER_WITHOUT_EFFECT: (
-        "Look into the bank's statement: if the money left again, it has to be booked by a person."
-    ),
-    FindingKind.PAYOUT_RETRY_WITHOUT_EFFECT: (
-        "Send payout.retried of the attempt that failed, with a time after its failure."
-    ),
-    FindingKind.PAYOUT_REASON_UNKNOWN: (
-        "Have the payout processor send ISO 20022 codes; until then it counts as no fault of the account."
-    ),
-    FindingKind.PAYOUT_RETURN_AMOUNT: (
-        "Look into the bank's statement and ask the payout processor; the return is booked whole."
-    ),
-    FindingKind.PAYOUT_PAID_TWICE: (
-        "The operator's next payouts are less by it; it ends when one of the two payments comes back."
-    ),
-    FindingKind.PAYOUT_WAITS_FOR_PERSON: (
-        "Mend what made it fail, then send payout.retried; it goes out again at the next run."
-    ),
-    FindingKind.SHARED_ACCOUNT: (
-        "Ask both operators; publish another account with operator.changed where one is wrong, else leave it."
+    FindingKind.OPERATOR_NOT_KNOWN: (
+        "Send the charging.session.started of this session; what waits acts as soon as its operator is known."
     ),
     FindingKind.OVERLAP: (
         "Correct the times of one of the two sessions, or review this one (BILL), or the one that was none (VOID)."
     ),
+    FindingKind.OVERSETTLED: "Send the payment.captured that are missing, or ask the provider what it has settled.",
+    FindingKind.PAYMENT_TOLD_OTHERWISE: (
+        "Ask the provider which is right; what happened besides the first needs an id of its own."
+    ),
+    FindingKind.PAYOUT_ANSWER_WITHOUT_EFFECT: (
+        "Look into the bank's statement: if the money left again, it has to be booked by a person."
+    ),
+    FindingKind.PAYOUT_AWAITS_APPROVAL: "Let somebody who may approve payouts let it go.",
+    FindingKind.PAYOUT_NOT_HANDED_OFF: (
+        "Ask the payout processor what it paid; the answer acts once the payout is approved and handed off."
+    ),
+    FindingKind.PAYOUT_PAID_TWICE: (
+        "The operator's next payouts are less by it; it ends when one of the two payments comes back."
+    ),
+    FindingKind.PAYOUT_REASON_UNKNOWN: (
+        "Have the payout processor send ISO 20022 codes; until then it counts as no fault of the account."
+    ),
+    FindingKind.PAYOUT_RETRY_WITHOUT_EFFECT: (
+        "Send payout.retried of the attempt that failed, with a time after its failure."
+    ),
+    FindingKind.PAYOUT_RETURN_AMOUNT: (
+        "Look into the bank's statement and ask the payout processor; the return is booked whole."
+    ),
+    FindingKind.PAYOUT_TO_FIX: (
+        "A run pays it again; where its account was at fault, once operator.changed has brought another."
+    ),
+    FindingKind.PAYOUT_UNANSWERED: "Send the bank's answer: payout.paid, payout.failed or payout.returned.",
+    FindingKind.PAYOUT_UNKNOWN: "It acts when the payout is made; else ask the payout processor which one it means.",
+    FindingKind.PAYOUT_WAITS_FOR_PERSON: (
+        "Mend what made it fail, then send payout.retried; it goes out again at the next run."
+    ),
+    FindingKind.RECEIPT_UNALLOCATED: "Find out whose money it is, and allocate it.",
+    FindingKind.REFUND_ABOVE_CAPTURE: (
+        "Ask the provider why more went back; send the payment.captured that is missing, or the "
+        "payment.refund_failed of a refund that did not happen."
+    ),
+    FindingKind.REFUND_FAILURE_WITHOUT_REFUND: (
+        "Send the payment.refunded of this refund; both act as soon as it is there."
+    ),
+    FindingKind.REFUND_WITHOUT_CAPTURE: (
+        "Send the payment.captured of this payment; the refund acts as soon as it is there."
+    ),
     FindingKind.REGISTER_OVERLAP: (
         "Correct registers of one of the two sessions, or review this one (BILL), or the one that was none (VOID)."
+    ),
+    FindingKind.SESSION_INVALID: (
+        "Send what is right in charging.session.meter_corrected, or decide by charging.session.reviewed."
+    ),
+    FindingKind.SESSION_SUSPENDED: (
+        "Send what the reason names, or decide by charging.session.reviewed; it is rated as soon as it is there."
     ),
     FindingKind.SETTLEMENT_DIFFERS: (
         "Send the lines that are missing as a further part of the settlement, with a net of 0.00 of its own."
@@ -129,6 +168,12 @@ CURES: Mapping[FindingKind, str] = {
     FindingKind.SETTLEMENT_TOLD_OTHERWISE: (
         "Ask the provider which of both is true; send what the second has besides under an id of its own."
     ),
+    FindingKind.SHARED_ACCOUNT: (
+        "Ask both operators; publish another account with operator.changed where one is wrong, else leave it."
+    ),
+    FindingKind.SHORTFALL: "Ask the driver for the difference; the raised price stands once it is captured.",
+    FindingKind.UNCAPTURED: "Send the payment.captured of the session, or its payment.failed if it never will be.",
+    FindingKind.UNSETTLED: "Wait for the provider's settlement, and send it as payment.settled.",
 }
 
 

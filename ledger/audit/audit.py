@@ -14,6 +14,7 @@ from ledger.audit.cdrs import check_chain
 from ledger.audit.conflicts import check_conflicts
 from ledger.audit.cover import check_covered
 from ledger.audit.derivation import derive
+from ledger.audit.findings import check_listed, check_open_items, check_refund_findings, check_told
 from ledger.audit.journal import check_causes, compare_journal
 from ledger.audit.payments import check_captures, check_disputes, check_raised, check_refunds
 from ledger.audit.plugs import check_plugs, keep_visit, sessions_to_be_told
@@ -67,6 +68,8 @@ SENTENCES: dict[str, str] = {
     "conflicts": "What was refused as a conflict says something else than what was accepted under its source and id.",
     "covered_payouts": "People were told of every payout that client money did not pay for.",
     "advance_limits": "No payout took what an operator is paid ahead of drivers above the limit of its terms.",
+    "findings": "What should be open as a finding is, what is listed is open, and each was told once.",
+    "open_items": "Open items add up to the accounts of drivers, providers, partners and unallocated receipts.",
     "cover": "Client money that is there covers what is owed out of it.",
     "receivables": "Drivers paid what their sessions cost.",
     "advances": "Operators were paid nothing that drivers have not paid.",
@@ -87,6 +90,8 @@ SNAPSHOT_CHECKS: dict[str, Callable[[Snapshot, Tally], None]] = {
     "conflicts": check_conflicts,
     "covered_payouts": check_covered,
     "advance_limits": advances.check_limits,
+    "findings": check_listed,
+    "open_items": check_open_items,
     "cover": sums.check_cover,
     "receivables": sums.check_receivables,
     "advances": advances.check_advances,
@@ -99,6 +104,7 @@ OF_SESSIONS: dict[str, Callable[[Session, Tally], None]] = {
     "disputes": check_disputes,
     "settlements": check_settlements,
     "cdrs": check_chain,
+    "findings": check_refund_findings,
 }
 OF_STREAMS: dict[str, tuple[str, Callable[[Stream, Tally], None]]] = {
     PAYOUT: ("payouts", payouts.check_payout),
@@ -200,6 +206,7 @@ def _examine_stream(run: _Run, stream: Stream, around: Surroundings, expected: S
     if stream.name and stream_id_of(stream.name) != stream.stream_id:
         sentence = f"stream {stream.stream_id} holds the events of {stream.name}"
         streams.note(stream.name, stream_id_of(stream.name), stream.stream_id, sentence)
+    _attempt(stream, "findings", partial(check_told, stream, run.tallies["findings"]))
     if stream.kind == SESSION:
         _examine_session(run, stream, around)
     elif stream.kind in OF_STREAMS:

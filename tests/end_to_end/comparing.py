@@ -85,7 +85,7 @@ def _text(document: dict[str, Any]) -> bytes:
     return orjson.dumps(document)
 
 
-_SAME_IN_ANY_CASE = ("sessions.jsonl", "cdrs.jsonl", "balances.json")
+_SAME_IN_ANY_CASE = ("sessions.jsonl", "cdrs.jsonl", "balances.json", "findings.jsonl")
 
 # All bytes, as for a history in which nothing posted was ever mended.
 BYTE_EQUAL: dict[str, Reading] = dict.fromkeys((*_SAME_IN_ANY_CASE, "payouts.jsonl", "trial_balance.json"), _as_it_is)

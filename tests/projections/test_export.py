@@ -45,6 +45,7 @@ FILES = {
     "trial_balance.json",
     "payouts.jsonl",
     "deadletter.jsonl",
+    "findings.jsonl",
     "summary.json",
     "batches",
 }

@@ -16,7 +16,7 @@ from domain.book.bookings import Booking
 from domain.book.posting import POSTING_RULES
 from domain.book.standing import Booked, Retracted
 from domain.session.session import session_stream
-from projections.operator_balances import COLUMNS
+from projections.movements import COLUMNS
 from projections.queries import operator_balances
 from projections.runner import catch_up
 from tests.projections.builders import NOON, Recorder

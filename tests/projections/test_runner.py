@@ -169,8 +169,8 @@ def test_the_size_of_the_sets_changes_nothing(
     recorder.record_all(payout_history())
     catch_up(projector)
     at_once = everything(projector)
-    for name in ("session", "operator_balance", "cdr", "payout"):
-        projector.execute(f"DELETE FROM projection.{name}_row".encode())
+    for projection in PROJECTIONS.values():
+        projector.execute(f"DELETE FROM projection.{projection.table}".encode())
     projector.execute("UPDATE projection.generation SET position = 0")
     with small_sets(monkeypatch, 3):
         catch_up(projector)

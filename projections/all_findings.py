@@ -1,0 +1,117 @@
+"""All that is open in one list: findings of streams, open items, negative balances, waiting payouts and sessions."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow, class_row
+
+_ROWS_PER_FETCH = 2_000
+
+# In the order of business keys. `detail` is what else the sentence of a kind names. Since when an account is open its
+# history tells; of partners' accounts the documents do.
+_ALL = """
+WITH found AS (
+    SELECT kind, NULL AS account, subject, operator_id, currency, amount, since, NULL AS detail, sentence, stream, key
+    FROM projection.findings
+    UNION ALL
+    SELECT CASE WHEN session.gross IS NULL OR session.currency <> item.currency THEN 'CAPTURE_UNRATED'
+                WHEN session.gross = item.amount THEN 'UNCAPTURED'
+                ELSE 'CAPTURE_DIFFERS' END,
+           item.account, substr(item.account, 6), session.operator_id, item.currency, item.amount,
+           book.on_one_side_since(item.account, item.currency), session.gross::text, NULL, '', ''
+    FROM projection.open_items AS item
+    LEFT JOIN projection.sessions AS session ON session.session_id = substr(item.account, 6)
+    WHERE item.account >= '1105/' AND item.account < '11050'
+    UNION ALL
+    SELECT CASE WHEN amount > 0 THEN 'UNSETTLED' ELSE 'OVERSETTLED' END, account, substr(account, 6), NULL, currency,
+           amount, book.on_one_side_since(account, currency), NULL, NULL, '', ''
+    FROM projection.open_items
+    WHERE account >= '1110/' AND account < '11100'
+    UNION ALL
+    SELECT 'INVOICE_DIFFERS', account, document, NULL, currency, amount, since, substr(account, 6), NULL, '', ''
+    FROM projection.open_items
+    WHERE account >= '1210/' AND account < '12100'
+    UNION ALL
+    SELECT 'RECEIPT_UNALLOCATED', account, coalesce(nullif(substr(account, 6), ''), account), NULL, currency, amount,
+           book.on_one_side_since(account, currency), NULL, NULL, '', ''
+    FROM projection.open_items
+    WHERE account >= '2410' AND account < '24100'
+    UNION ALL
+    SELECT 'NEGATIVE_BALANCE', owed.account, operator_id, operator_id, currency, owed.amount,
+           book.on_one_side_since(owed.account, currency), NULL, NULL, '', ''
+    FROM projection.operator_balances
+    CROSS JOIN LATERAL (
+        VALUES ('2010/' || operator_id, available), ('2011/' || operator_id, pending)
+    ) AS owed (account, amount)
+    WHERE owed.amount < 0
+    UNION ALL
+    SELECT CASE status WHEN 'AWAITING_APPROVAL' THEN 'PAYOUT_AWAITS_APPROVAL'
+                       WHEN 'IN_TRANSIT' THEN 'PAYOUT_UNANSWERED'
+                       ELSE 'PAYOUT_TO_FIX' END,
+           CASE status WHEN 'AWAITING_APPROVAL' THEN '2010/' || operator_id
+                       WHEN 'IN_TRANSIT' THEN '2050/' || payout_id
+                       ELSE '2060/' || operator_id END,
+           payout_id, operator_id, currency, amount, status_at, concat_ws(', ', status, reason), NULL, '', ''
+    FROM projection.payouts AS payout
+    WHERE status IN ('AWAITING_APPROVAL', 'IN_TRANSIT')
+       OR status IN ('FAILED', 'RETURNED')
+          AND NOT EXISTS (SELECT FROM projection.payouts AS again WHERE again.reissue_of = payout.payout_id)
+    UNION ALL
+    SELECT CASE state WHEN 'INVALID' THEN 'SESSION_INVALID' ELSE 'SESSION_SUSPENDED' END, NULL, session_id,
+           session.operator_id, NULL, NULL, head.started_at, reason, NULL, '', ''
+    FROM projection.sessions AS session
+    LEFT JOIN intake.session_head AS head USING (session_id)
+    WHERE state IN ('SUSPENSE', 'INVALID')
+    UNION ALL
+    SELECT 'LEAKAGE', NULL, session.session_id, session.operator_id, session.currency, session.gross, cdr.issued_at,
+           CASE WHEN answer.accepted THEN 'took back' WHEN answer.accepted IS NULL THEN 'has not answered'
+                ELSE 'has rejected' END || ' ' || cdr.cdr_id || ' ' || session.partner, NULL, '', ''
+    FROM projection.sessions AS session
+    JOIN projection.cdrs AS cdr ON cdr.session_id = session.session_id AND NOT cdr.credit
+    LEFT JOIN projection.cdr_answers AS answer ON answer.cdr_id = cdr.cdr_id AND answer.partner = session.partner
+    LEFT JOIN projection.cdrs AS taken_back
+        ON taken_back.session_id = cdr.session_id AND taken_back.number = cdr.number AND taken_back.credit
+    WHERE session.state = 'RATED' AND session.partner IS NOT NULL AND session.gross > 0
+      AND (answer.accepted IS NOT TRUE OR taken_back.cdr_id IS NOT NULL)
+      AND NOT EXISTS (
+          SELECT FROM projection.cdrs AS later
+          WHERE later.session_id = cdr.session_id AND later.number > cdr.number AND NOT later.credit
+      )
+)
+SELECT kind, account, subject, coalesce(operator_id, '') AS operator_id, currency, amount, since, detail, sentence
+FROM found
+WHERE (%(operator_id)s::text IS NULL OR operator_id = %(operator_id)s)
+  AND (%(kind)s::text IS NULL OR kind = %(kind)s)
+ORDER BY kind COLLATE "C", subject COLLATE "C", account COLLATE "C", currency COLLATE "C", stream COLLATE "C",
+         key COLLATE "C"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRow:
+    """Something that is open; `amount` in minor units, `sentence` where a stream said it, None where there is none.
+
+    Amounts of open items are the account's balance, debit positive; those of operators and payouts are in the
+    operator's favour.
+    """
+
+    kind: str
+    account: str | None
+    subject: str
+    operator_id: str
+    currency: str | None
+    amount: int | None
+    since: datetime | None
+    detail: str | None
+    sentence: str | None
+
+
+def all_findings(
+    cursor: Cursor[TupleRow], operator_id: str | None = None, kind: str | None = None
+) -> Iterator[FoundRow]:
+    """All that is open, by kind and subject; of one operator or kind where it is named. Needs an open transaction."""
+    with cursor.connection.cursor("all_findings", row_factory=class_row(FoundRow)) as rows:
+        rows.itersize = _ROWS_PER_FETCH
+        yield from rows.execute(_ALL, {"operator_id": operator_id, "kind": kind}, binary=True)

@@ -1,0 +1,110 @@
+"""What a set of events moves: read once, however many read models follow the same bookings."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple, TypeAlias
+
+from domain.book.bookings import Booking
+from domain.book.posting import BANK, POSTING_RULES
+from domain.book.standing import Booked, Retracted
+from ledger.events.codec import decode
+
+StoredPair: TypeAlias = tuple[str, bytes]
+
+# Topics of the decisions that move the book.
+BOOK_TOPICS: frozenset[str] = frozenset(
+    f"{wrapper.__name__}.{kind.__name__}" for wrapper in (Booked, Retracted) for kind in POSTING_RULES
+)
+
+COLUMNS = ("pending", "available", "reserved", "disputed", "in_transit", "paid_out")
+_PAID_OUT = COLUMNS.index("paid_out")
+_STANDING = len(COLUMNS)
+
+# Which column an account's movements belong to, by its code; what an operator is owed is a credit.
+_COLUMN_OF_CODE = {
+    "2011": COLUMNS.index("pending"),
+    "2010": COLUMNS.index("available"),
+    "2020": COLUMNS.index("reserved"),
+    "2030": COLUMNS.index("disputed"),
+    "2050": COLUMNS.index("in_transit"),
+    "2060": COLUMNS.index("in_transit"),
+}
+# Paid out is what J36 takes from the bank less what J39 brings back to it.
+_PAYING_KINDS = frozenset({"J36", "J39"})
+
+# Accounts that should come to zero: what drivers, providers and partners owe, and receipts that belong to nobody yet.
+_OPEN_BY_ACCOUNT, _OPEN_BY_INVOICE = frozenset({"1105", "1110", "2410"}), "1210"
+
+
+class Item(NamedTuple):
+    """What an open item is about: an account in a currency, of a partner's account an invoice or a credited CDR.
+
+    Of these it also says when it acts, so that what is open says since when; None where the account's history does.
+    """
+
+    account: str
+    currency: str
+    document: str = ""
+    effective_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Movements:
+    """What a set adds: to the columns of operators, by (operator, currency), and to open items; minor units.
+
+    Behind the six columns stands by how many the bookings have grown that move any of them.
+    """
+
+    operators: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    items: dict[Item, int] = field(default_factory=dict)
+
+    def add(self, booking: Booking, sign: int) -> None:
+        """Add what a booking moves by the posting rules, or take it away with the sign -1."""
+        sums: list[int] | None = None
+        for kind, legs in POSTING_RULES[type(booking)](booking):
+            for account, amount in legs:
+                if not amount:
+                    continue
+                column = _COLUMN_OF_CODE.get(account[:4])
+                if column is None:
+                    if account != BANK or kind not in _PAYING_KINDS:
+                        self._add_to_item(booking, account, sign * amount)
+                        continue
+                    column = _PAID_OUT
+                if sums is None:
+                    sums = self.operators.setdefault((booking.operator_id, booking.currency), [0] * (_STANDING + 1))
+                    sums[_STANDING] += sign
+                sums[column] -= sign * amount
+
+    def _add_to_item(self, booking: Booking, account: str, amount: int) -> None:
+        code = account[:4]
+        if code in _OPEN_BY_ACCOUNT:
+            item = Item(account, booking.currency)
+        elif code == _OPEN_BY_INVOICE:
+            document = str(getattr(booking, "invoice_id", "") or getattr(booking, "cdr_id", ""))
+            item = Item(account, booking.currency, document, booking.effective_at)
+        else:
+            return
+        self.items[item] = self.items.get(item, 0) + amount
+
+
+class EventSet(list[StoredPair]):
+    """A set of events for projections; what it moves is worked out once, when one of them asks first."""
+
+    def __init__(self, events: Iterable[StoredPair]) -> None:
+        super().__init__(events)
+        self.known: Movements | None = None
+
+
+def movements(events: Iterable[StoredPair]) -> Movements:
+    """What the bookings that are stored in these events move."""
+    if isinstance(events, EventSet) and events.known is not None:
+        return events.known
+    found = Movements()
+    for topic, state in events:
+        decision: Booked | Retracted = decode(topic, state)
+        found.add(decision.booking, 1 if type(decision) is Booked else -1)
+    if isinstance(events, EventSet):
+        events.known = found
+    return found
