@@ -31,7 +31,7 @@ def consume(data_dir: DataDir = None, debug: Debug = False) -> None:
     from consumers.run import run_forever
     from engine.intake import Intake
 
-    with the_store(data_dir, debug=debug, live=True) as store:
+    with the_store(data_dir, debug=debug, creates=True, live=True) as store:
         settings = store.settings
         run_forever(
             store.kafka,
@@ -52,7 +52,7 @@ def project(data_dir: DataDir = None, debug: Debug = False) -> None:
 
     # The projections follow in this thread, the relay in another.
     with (
-        the_store(data_dir, debug=debug, live=True) as store,
+        the_store(data_dir, debug=debug, creates=True, live=True) as store,
         _stop_on_signals() as stop,
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="relay") as threads,
     ):
@@ -80,7 +80,7 @@ def _stop_on_signals() -> Iterator["threading.Event"]:
 def up(data_dir: DataDir = None, debug: Debug = False) -> None:
     """Run a whole live system: services, intake, clock, projections and relay, until stopped."""
     # Each piece is a process of its own, started again when it ends.
-    with the_store(data_dir, debug=debug, live=True) as store, _stop_on_signals() as stop:
+    with the_store(data_dir, debug=debug, creates=True, live=True) as store, _stop_on_signals() as stop:
         environment = _environment(store)
         consumers = {f"consume {number}": ["consume"] for number in range(1, store.settings.processes + 1)}
         pieces = consumers | {"project": ["project"], "clock": ["payouts", "run", "--watch"]}
@@ -120,7 +120,7 @@ def _start_piece(words: list[str], environment: dict[str, str], *, debug: bool) 
 @app.command()
 def migrate(data_dir: DataDir = None, debug: Debug = False) -> None:
     """Bring the database schema and the topics up to date; safe to repeat."""
-    with the_store(data_dir, debug=debug):
+    with the_store(data_dir, debug=debug, creates=True):
         sys.stdout.write("schema and topics are up to date\n")
 
 
