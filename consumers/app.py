@@ -114,16 +114,6 @@ class Consumption:
         if self._failure.done():
             self._failure.result()
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Consumes until the event is set; raises LogReplaced and other failures that trying again cannot mend."""
-        stopped = asyncio.create_task(stop.wait())
-        try:
-            ends: list[asyncio.Future[Any]] = [stopped, self._failure]
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopped.cancel()
-        self.check()
-
     async def __aenter__(self) -> Self:
         try:
             await self._start()

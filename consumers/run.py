@@ -2,10 +2,9 @@
 
 import asyncio
 import contextlib
-import signal
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
 from tenacity import stop_after_delay, stop_never, wait_fixed
@@ -15,35 +14,42 @@ from consumers.topics import inbound_bounds, inbound_partitions
 from engine.ports import Intake
 from ledger.errors import MachineryFault
 from ledger.intake.positions import Partition
-from ledger.patience import Patience
+from ledger.patience import Patience, until_async
 
 OnProgress: TypeAlias = Callable[[int, int], None]
 
 _LOOK_SECONDS = 0.05
+_STOP_LOOK_SECONDS = 0.2
 _RETRY_SECONDS = 0.3
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def run_forever(
     client_options: Mapping[str, Any],
     intake_factory: Callable[[], Intake],
+    stop: threading.Event,
     *,
     group_id: str,
     max_records: int = BATCH_MAX_RECORDS,
 ) -> None:
-    """Shares the inbound topics with the group until SIGTERM or SIGINT; the batch in hand is finished first.
+    """Shares the inbound topics with the group until the event is set; the batch in hand is finished first.
 
     Faults of the database and the brokers are waited out. Raises LogReplaced when Kafka and the database do not
     belong together.
     """
-    asyncio.run(_forever(client_options, intake_factory(), group_id, max_records))
+    asyncio.run(_forever(client_options, intake_factory(), stop, group_id, max_records))
 
 
-async def _forever(client_options: Mapping[str, Any], intake: Intake, group_id: str, max_records: int) -> None:
-    stop = asyncio.Event()
-    with _signals_set(stop):
-        async with Consumption(client_options, intake, group_id=group_id, max_records=max_records) as consumption:
-            await consumption.run(stop)
+async def _forever(
+    client_options: Mapping[str, Any], intake: Intake, stop: threading.Event, group_id: str, max_records: int
+) -> None:
+    consumption = Consumption(client_options, intake, group_id=group_id, max_records=max_records)
+    async with consumption:
+
+        async def is_over() -> bool:
+            consumption.check()
+            return stop.is_set()
+
+        await until_async(is_over, _STOP_LOOK_SECONDS)
 
 
 def backlog(client_options: Mapping[str, Any], next_offsets: Mapping[Partition, int]) -> dict[Partition, int]:
@@ -153,21 +159,3 @@ class _CatchUp:
             raise MachineryFault(
                 f"nothing moved for {waited:.0f} s after {done} records: {fault}; run the command again"
             )
-
-
-@contextlib.contextmanager
-def _signals_set(stop: asyncio.Event) -> Iterator[None]:
-    """Lets SIGTERM and SIGINT set an event, and gives the signals back to whoever had them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            loop.remove_signal_handler(number)
-            signal.signal(number, handler)
