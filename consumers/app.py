@@ -275,7 +275,9 @@ class _Faults:
 
     def log(self, level: int, message: Any, /, **details: Any) -> None:
         if level >= logging.ERROR:
-            _log.log(level, message, exc_info=details.get("exc_info"))
+            cause = details.get("exc_info")
+            shown = cause if _log.isEnabledFor(logging.DEBUG) else None
+            _log.log(level, "%s", f"{message}: {cause}" if cause else message, exc_info=shown)
 
 
 async def _whole_batch(batch: tuple[ConsumerRecord, ...]) -> KafkaMessage:
