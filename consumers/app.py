@@ -18,9 +18,11 @@ from faststream.kafka.message import FAKE_CONSUMER
 from tenacity import wait_fixed
 
 from consumers.delivery import Delivery
+from consumers.errors import UnreadBatch
 from consumers.faults import broker_faults
 from consumers.hints import OffsetHints
 from consumers.ownership import Held, Ownership, RebalanceListener
+from consumers.reading import Reading
 from consumers.security import security_of
 from contracts.messages import INBOUND_TOPICS
 from engine.errors import PartitionLost
@@ -32,6 +34,8 @@ from ledger.patience import Patience, Stopping
 _log = logging.getLogger(__name__)
 
 BATCH_MAX_RECORDS = 4000
+# How long a member of the group goes on with its other partitions when one cannot be read on, before it ends.
+UNREAD_SECONDS = 60.0
 
 _SESSION_TIMEOUT_MS = 10_000
 _FETCH: Mapping[str, Any] = {
@@ -39,7 +43,6 @@ _FETCH: Mapping[str, Any] = {
     "fetch_max_bytes": 16 * 1024 * 1024,
     "max_partition_fetch_bytes": 2 * 1024 * 1024,
     "consumer_timeout_ms": 50,
-    "batch_timeout_ms": 50,
     # What a producer took back is nothing that happened.
     "isolation_level": "read_committed",
     "auto_offset_reset": "earliest",
@@ -55,6 +58,7 @@ _GROUP: Mapping[str, Any] = {
 _RECLAIM_SHARED_SECONDS = 1.5 * _SESSION_TIMEOUT_MS / 1000
 _RECLAIM_ALONE_SECONDS = 1.0
 _START_RETRY_SECONDS = 0.3
+_WAIT_MS = 50
 _GRACEFUL_SECONDS = 60.0
 
 
@@ -63,6 +67,10 @@ class Consumption:
 
     `client_options` are aiokafka's, `bootstrap_servers` among them. With `alone` it reads those partitions without
     the group's leave, claiming back what others take; otherwise it shares the inbound topics with the group.
+
+    A partition with a record batch that cannot be read stands still there, and the others go on: a member of a group
+    ends with UnreadBatch after `unread_seconds`, so that it is noticed and started again; who reads `alone` looks at
+    `unread`.
     """
 
     def __init__(
@@ -73,6 +81,7 @@ class Consumption:
         group_id: str,
         max_records: int = BATCH_MAX_RECORDS,
         alone: Collection[Partition] | None = None,
+        unread_seconds: float = UNREAD_SECONDS,
     ) -> None:
         self._client_options = client_options
         self._group_id = group_id
@@ -80,6 +89,9 @@ class Consumption:
         self._alone = alone
         self._delivery = Delivery(intake)
         self._ownership = Ownership(self._delivery, self._fail)
+        self._unread_seconds = unread_seconds
+        self._unread: dict[Partition, tuple[Held, UnreadBatch]] = {}
+        self._reading = Reading(max_records, _WAIT_MS, self._rewind, self._stand_still)
         self._hints = OffsetHints(self._current_consumer)
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._busy = False
@@ -94,6 +106,11 @@ class Consumption:
         return self._ownership.held
 
     @property
+    def unread(self) -> Mapping[Partition, UnreadBatch]:
+        """The partitions of ours that stand still before a batch that cannot be read."""
+        return {home: error for home, (held, error) in self._unread.items() if self.held.get(home) is held}
+
+    @property
     def last_fault(self) -> BaseException | None:
         """What keeps the machinery from answering now, if anything."""
         return self._delivery.last_fault
@@ -104,25 +121,20 @@ class Consumption:
         It passes what a log holds that is no record, such as the marks of transactions.
         """
         held = self.held.get(partition)
-        if held is None or self._busy:
+        if held is None or self._in_hand:
             return None
         position = int(await self._current_consumer().position(KafkaPartition(*partition)))
-        return None if self._busy or self.held.get(partition) is not held else position
+        return None if self._in_hand or self.held.get(partition) is not held else position
+
+    @property
+    def _in_hand(self) -> bool:
+        """Whether something was fetched and is not taken in yet."""
+        return self._busy or self._reading.holds
 
     def check(self) -> None:
         """Raises what ended the consumption, if something did."""
         if self._failure.done():
             self._failure.result()
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Consumes until the event is set; raises LogReplaced and other failures that trying again cannot mend."""
-        stopped = asyncio.create_task(stop.wait())
-        try:
-            ends: list[asyncio.Future[Any]] = [stopped, self._failure]
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopped.cancel()
-        self.check()
 
     async def __aenter__(self) -> Self:
         try:
@@ -171,6 +183,7 @@ class Consumption:
             **source,
         )
         subscriber(self._take)
+        subscriber.get_msg = self._reading.next_batch
         return FastStream(broker, logger=None), subscriber
 
     async def _start(self) -> None:
@@ -188,6 +201,28 @@ class Consumption:
 
     def _current_consumer(self) -> AIOKafkaConsumer:
         return self._subscriber.consumer
+
+    def _rewind(self) -> None:
+        self._ownership.rewind(self._current_consumer())
+
+    def _stand_still(self, partition: KafkaPartition, offset: int, failure: Exception) -> None:
+        home = (partition.topic, partition.partition)
+        held = self.held.get(home)
+        if held is None:
+            return
+        reason = " ".join(str(failure).split()) or type(failure).__name__
+        error = UnreadBatch(
+            f"topic {home[0]}, partition {home[1]}: the record batch at offset {offset} cannot be read "
+            f"({reason}); docs/operations.md, Batches that cannot be read, says what to do"
+        )
+        _log.error("%s; the other partitions go on", error)
+        self._unread[home] = (held, error)
+        if self._alone is None:
+            asyncio.get_running_loop().call_later(self._unread_seconds, self._give_up, home)
+
+    def _give_up(self, home: Partition) -> None:
+        if error := self.unread.get(home):
+            self._fail(error)
 
     async def _take(self, batch: tuple[ConsumerRecord, ...]) -> None:
         self._busy = True
@@ -240,7 +275,9 @@ class _Faults:
 
     def log(self, level: int, message: Any, /, **details: Any) -> None:
         if level >= logging.ERROR:
-            _log.log(level, message, exc_info=details.get("exc_info"))
+            cause = details.get("exc_info")
+            shown = cause if _log.isEnabledFor(logging.DEBUG) else None
+            _log.log(level, "%s", f"{message}: {cause}" if cause else message, exc_info=shown)
 
 
 async def _whole_batch(batch: tuple[ConsumerRecord, ...]) -> KafkaMessage:

@@ -2,6 +2,7 @@
 
 ConsumerError
 ├── LogReplaced       a partition ends before the position that was read up to: not the log that was read
+├── UnreadBatch       a record batch that the client cannot make records of
 └── FileRefused       a file of events that cannot be read
 
 A broker or a database that does not answer is ledger.errors.MachineryFault.
@@ -14,6 +15,10 @@ class ConsumerError(Exception):
 
 class LogReplaced(ConsumerError):
     """The stored position of a partition is behind its end: the log was replaced or has lost its tail."""
+
+
+class UnreadBatch(ConsumerError):
+    """A record batch that the client cannot read, such as one whose codec it lacks; its partition stands still."""
 
 
 class FileRefused(ConsumerError):

@@ -96,6 +96,11 @@ class Ownership:
         consumer.resume(*map(_tp, held))
         _log.info("reading %d partitions on from their stored positions", len(held))
 
+    def rewind(self, consumer: AIOKafkaConsumer) -> None:
+        """Read what is ours on from the record to take next, whatever was fetched since."""
+        for partition, each in self._held.items():
+            consumer.seek(_tp(partition), each.next_offset)
+
     async def select(self, consumer: AIOKafkaConsumer, batch: Sequence[ConsumerRecord]) -> list[Record]:
         """The records of a fetched batch that are ours to take, in order."""
         last_offsets = {(record.topic, record.partition): record.offset for record in batch}

@@ -2,48 +2,61 @@
 
 import asyncio
 import contextlib
-import signal
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
 from tenacity import stop_after_delay, stop_never, wait_fixed
 
-from consumers.app import BATCH_MAX_RECORDS, Consumption
+from consumers.app import BATCH_MAX_RECORDS, UNREAD_SECONDS, Consumption
 from consumers.topics import inbound_bounds, inbound_partitions
 from engine.ports import Intake
 from ledger.errors import MachineryFault
 from ledger.intake.positions import Partition
-from ledger.patience import Patience
+from ledger.patience import Patience, until_async
 
 OnProgress: TypeAlias = Callable[[int, int], None]
 
 _LOOK_SECONDS = 0.05
+_STOP_LOOK_SECONDS = 0.2
 _RETRY_SECONDS = 0.3
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def run_forever(
     client_options: Mapping[str, Any],
     intake_factory: Callable[[], Intake],
+    stop: threading.Event,
     *,
     group_id: str,
     max_records: int = BATCH_MAX_RECORDS,
+    unread_seconds: float = UNREAD_SECONDS,
 ) -> None:
-    """Shares the inbound topics with the group until SIGTERM or SIGINT; the batch in hand is finished first.
+    """Shares the inbound topics with the group until the event is set; the batch in hand is finished first.
 
     Faults of the database and the brokers are waited out. Raises LogReplaced when Kafka and the database do not
-    belong together.
+    belong together, and UnreadBatch when a record batch could not be read for `unread_seconds`; other partitions are
+    taken in meanwhile.
     """
-    asyncio.run(_forever(client_options, intake_factory(), group_id, max_records))
+    intake = intake_factory()
+
+    def consumption() -> Consumption:
+        return Consumption(
+            client_options, intake, group_id=group_id, max_records=max_records, unread_seconds=unread_seconds
+        )
+
+    asyncio.run(_forever(consumption, stop))
 
 
-async def _forever(client_options: Mapping[str, Any], intake: Intake, group_id: str, max_records: int) -> None:
-    stop = asyncio.Event()
-    with _signals_set(stop):
-        async with Consumption(client_options, intake, group_id=group_id, max_records=max_records) as consumption:
-            await consumption.run(stop)
+async def _forever(make: Callable[[], Consumption], stop: threading.Event) -> None:
+    consumption = make()
+    async with consumption:
+
+        async def is_over() -> bool:
+            consumption.check()
+            return stop.is_set()
+
+        await until_async(is_over, _STOP_LOOK_SECONDS)
 
 
 def backlog(client_options: Mapping[str, Any], next_offsets: Mapping[Partition, int]) -> dict[Partition, int]:
@@ -77,7 +90,7 @@ async def consume_until_caught_up(
     that was killed holds it up; running members notice and carry on afterwards. `on_progress` is told offsets done
     and in total. A killed broker or database is waited for: for as long as it takes, or until nothing moved for
     `patience_seconds`, which raises MachineryFault. Raises LogReplaced when Kafka and the database do not belong
-    together.
+    together, and UnreadBatch when everything else is taken in and a record batch cannot be read.
     """
     if partitions is None:
         limit = stop_never if patience_seconds is None else stop_after_delay(patience_seconds)
@@ -113,6 +126,8 @@ class _CatchUp:
             self._look()
             done, total = self._tell()
             if self._ends and await self._all_reached():
+                for unread in self._consumption.unread.values():
+                    raise unread
                 return total
             self._check_patience(done)
             with contextlib.suppress(TimeoutError):
@@ -138,9 +153,13 @@ class _CatchUp:
         return done, total
 
     async def _all_reached(self) -> bool:
-        """Whether every end was passed, if only by what is no record at the very end (marks of transactions)."""
+        """Whether every end was passed, if only by what is no record at the very end (marks of transactions).
+
+        A partition that stands still before what cannot be read goes no further.
+        """
+        unread = self._consumption.unread
         for home, end in self._ends.items():
-            if self._reached[home] < end:
+            if self._reached[home] < end and home not in unread:
                 fetched = await self._consumption.fetched_through(home)
                 if fetched is None or fetched < end:
                     return False
@@ -153,21 +172,3 @@ class _CatchUp:
             raise MachineryFault(
                 f"nothing moved for {waited:.0f} s after {done} records: {fault}; run the command again"
             )
-
-
-@contextlib.contextmanager
-def _signals_set(stop: asyncio.Event) -> Iterator[None]:
-    """Lets SIGTERM and SIGINT set an event, and gives the signals back to whoever had them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            loop.remove_signal_handler(number)
-            signal.signal(number, handler)

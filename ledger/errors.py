@@ -7,6 +7,7 @@ LedgerError
 ├── GroupCommitClosed     an entry came after the group committer was closed: it was not taken
 ├── MigrationFailed       the database does not take the text of a migration
 ├── MigrationRefused      the schema in the database and the migrations of this version do not fit together
+├── NoStore               what was to be read or carried on was never made
 └── UnsafeDatabase        the server is set up so that a commit may be lost
 
 MachineryFault            the database, the brokers or the network do not answer: the same work is tried again
@@ -38,6 +39,10 @@ class GroupCommitClosed(LedgerError):
 
 class MigrationRefused(LedgerError):
     """A released migration was changed or is missing, or a file in the migrations folder is misnamed."""
+
+
+class NoStore(LedgerError):
+    """There is no store where one was named; nothing was made there."""
 
 
 class MigrationFailed(LedgerError):

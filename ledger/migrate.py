@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow
 
 from ledger import locks
 from ledger.database import Role, database_faults, refuse_unsafe_settings
-from ledger.errors import MigrationFailed, MigrationRefused
+from ledger.errors import MigrationFailed, MigrationRefused, NoStore
 
 LEDGER_MIGRATIONS = Path(__file__).parent / "migrations"
 _ROLES = Path(__file__).parent / "roles.sql"
@@ -29,7 +29,13 @@ CREATE TABLE IF NOT EXISTS wattledger.migration (
     applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
 )
 """
-_RECORD_EXISTS = "SELECT to_regclass('wattledger.migration') IS NOT NULL"
+# Of the catalogue, which everybody may read, whether or not the schema is theirs.
+_RECORD_EXISTS = """
+SELECT EXISTS (
+    SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = 'wattledger' AND relname = 'migration'
+)
+"""
 _READ_RECORD = "SELECT number, name, sha256 FROM wattledger.migration"
 _ADD_RECORD = "INSERT INTO wattledger.migration (number, name, sha256) VALUES (%s, %s, %s)"
 
@@ -48,12 +54,13 @@ class Migration:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-def run_migrations(database: str | Connection[TupleRow], folders: Sequence[Path]) -> None:
+def run_migrations(database: str | Connection[TupleRow], folders: Sequence[Path], *, creates: bool = True) -> None:
     """Run the migrations that this database has not seen yet, as one transaction.
 
     May be called again and by several processes at once: the others wait for the first and find nothing to do.
     `database` is a DSN or an open connection, of a superuser or of a role that may create roles and owns the
-    database. Raises MigrationRefused when a migration that was run is changed or missing, UnsafeDatabase when the
+    database. One in which no migration was ever run holds no store: unless `creates`, that raises NoStore and nothing
+    is made. Raises MigrationRefused when a migration that was run is changed or missing, UnsafeDatabase when the
     server may lose commits, MigrationFailed when the database does not take a migration's text, MachineryFault when
     it cannot be reached.
     """
@@ -61,9 +68,9 @@ def run_migrations(database: str | Connection[TupleRow], folders: Sequence[Path]
     with database_faults():
         if isinstance(database, str):
             with Connection.connect(database) as connection:
-                _migrate(connection, migrations)
+                _migrate(connection, migrations, creates=creates)
         else:
-            _migrate(database, migrations)
+            _migrate(database, migrations, creates=creates)
 
 
 def read_migrations(folders: Sequence[Path]) -> tuple[Migration, ...]:
@@ -80,10 +87,15 @@ def read_migrations(folders: Sequence[Path]) -> tuple[Migration, ...]:
     return tuple(found[number] for number in sorted(found))
 
 
-def _migrate(connection: Connection[TupleRow], migrations: Sequence[Migration]) -> None:
+def _migrate(connection: Connection[TupleRow], migrations: Sequence[Migration], *, creates: bool) -> None:
     with connection.transaction():
         refuse_unsafe_settings(connection)
         connection.execute(_LOCK)
+        if not creates and connection.execute(_RECORD_EXISTS).fetchone() == (False,):
+            where = connection.info
+            raise NoStore(
+                f"no store at {where.host}:{where.port}, database {where.dbname}; `wattledger migrate` makes one"
+            )
         _run(connection, _ROLES.read_text(encoding="utf-8"))
         done = _read_record(connection)
         _refuse_changed(migrations, done)

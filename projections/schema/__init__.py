@@ -10,6 +10,6 @@ from ledger.migrate import LEDGER_MIGRATIONS, run_migrations
 FOLDERS = (LEDGER_MIGRATIONS, Path(__file__).parent)
 
 
-def migrate(database: str | Connection[TupleRow]) -> None:
+def migrate(database: str | Connection[TupleRow], *, creates: bool = True) -> None:
     """Bring a database up to date; may be called again, and raises, as `ledger.migrate.run_migrations` does."""
-    run_migrations(database, FOLDERS)
+    run_migrations(database, FOLDERS, creates=creates)

@@ -12,16 +12,32 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
 EVENTS = [operator(), tariff(), *session()]
 
 
+def statement_under(heading: str) -> bytes:
+    """The first SQL statement that the page tells people to run in a section."""
+    _, _, section = DOCUMENT.read_text(encoding="utf-8").partition(f"\n## {heading}\n")
+    found = re.search(r"```sql\n(.*?)\n```", section)
+    assert found is not None
+    return found[1].encode()
+
+
+def test_a_batch_that_cannot_be_read_is_passed_by_hand(database_url: str) -> None:
+    engine = Engine(database_url)
+    home = ("charging.sessions", 3)
+    assert engine.intake.claim([home])[home].next_offset is None
+    with psycopg.connect(database_url) as connection:
+        connection.execute(statement_under("Batches that cannot be read"))
+    assert engine.intake.claim([home])[home].next_offset == 1743
+    engine.close()
+
+
 def test_a_new_log_is_read_from_its_beginning_and_nothing_counts_twice(database_url: str) -> None:
-    statement = re.search(r"```sql\n(.*?)\n```", DOCUMENT.read_text(encoding="utf-8"))
-    assert statement is not None
     engine = Engine(database_url)
     engine.feed(EVENTS)
     engine.close()
     before = engine.balances()
 
     with psycopg.connect(database_url) as connection:
-        connection.execute(statement[1].encode())
+        connection.execute(statement_under("Backup and restore"))
     again = Engine(database_url)
     again.feed(EVENTS)
     again.close()

@@ -39,10 +39,18 @@ def python_process(
 
 
 def python_of_all_users() -> str | None:
-    """A Python that any account can run: ours, or the machine's own of the same version."""
+    """A Python that any account can run, ours or the machine's own of the same version; None where there is none.
+
+    There is none either where the project lies below a folder, or was made with a umask, that keeps others out of it.
+    """
+    if not all(map(_open_to_all, (PROJECT_ROOT / "wattledger", Path(sysconfig.get_path("purelib"))))):
+        return None
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     for candidate in (sys.executable, f"/usr/bin/python{version}", f"/usr/local/bin/python{version}"):
-        folders = Path(candidate).resolve().parents
-        if Path(candidate).exists() and all(folder.stat().st_mode & 0o005 == 0o005 for folder in folders):
+        if Path(candidate).exists() and _open_to_all(Path(candidate).resolve().parent):
             return candidate
     return None
+
+
+def _open_to_all(folder: Path) -> bool:
+    return all(each.stat().st_mode & 0o005 == 0o005 for each in (folder, *folder.parents))

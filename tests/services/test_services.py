@@ -98,7 +98,7 @@ def test_an_ordinary_user_runs_them_as_well_as_root(home_of_another_user: tuple[
     home, user_id = home_of_another_user
     python = python_of_all_users()
     if python is None:
-        pytest.skip("no Python of this version that other users may run")
+        pytest.skip("no Python of this version, or no project, that other users may look into")
     environment = {"PATH": "", "HOME": str(home), "WATTLEDGER_DATA_DIR": str(home / "data")}
     process = python_process(COMMAND.format(waits="False"), environment=environment, user_id=user_id, python=python)
     output, errors = process.communicate(timeout=120)

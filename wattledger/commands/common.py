@@ -30,13 +30,13 @@ def log_without_settings(*, debug: bool) -> None:
 
 @contextmanager
 def the_store(
-    data_dir: Path | None, *, debug: bool, needs_kafka: bool = True, live: bool = False
+    data_dir: Path | None, *, debug: bool, needs_kafka: bool = True, live: bool = False, creates: bool = False
 ) -> Iterator["Store"]:
-    """The store, with its services running, while the block runs."""
+    """The store, with its services running, while the block runs; NoStore unless there is one or it `creates` one."""
     settings = settings_for(data_dir, debug=debug, live=live)
     from wattledger.opening import open_store
 
-    with open_store(settings, needs_kafka=needs_kafka) as store:
+    with open_store(settings, needs_kafka=needs_kafka, creates=creates) as store:
         yield store
 
 

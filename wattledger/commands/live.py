@@ -1,7 +1,6 @@
 """Commands of a live system: its pieces, and all of them together."""
 
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,19 +9,20 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from wattledger.commands.common import the_store
+from wattledger.commands.common import settings_for, the_store
 from wattledger.commands.options import DataDir, Debug
+from wattledger.ending import IN_ORDER_S, stop_on_signals
+from wattledger.errors import ApplicationError
 from wattledger.views.terminal import print_error
 
 if TYPE_CHECKING:
-    import subprocess
-    import threading
-
+    from wattledger.settings import Settings
     from wattledger.store import Store
 
 app = typer.Typer()
 
 _CLOCK_S = 1.0
+_TEND_S = 0.5
 
 
 @app.command()
@@ -31,11 +31,15 @@ def consume(data_dir: DataDir = None, debug: Debug = False) -> None:
     from consumers.run import run_forever
     from engine.intake import Intake
 
-    with the_store(data_dir, debug=debug, live=True) as store:
+    with (
+        the_store(data_dir, debug=debug, creates=True, live=True) as store,
+        stop_on_signals(IN_ORDER_S) as stop,
+    ):
         settings = store.settings
         run_forever(
             store.kafka,
             lambda: Intake(store.working_set()),
+            stop,
             group_id=settings.group_id,
             max_records=settings.batch_max_records,
         )
@@ -52,8 +56,8 @@ def project(data_dir: DataDir = None, debug: Debug = False) -> None:
 
     # The projections follow in this thread, the relay in another.
     with (
-        the_store(data_dir, debug=debug, live=True) as store,
-        _stop_on_signals() as stop,
+        the_store(data_dir, debug=debug, creates=True, live=True) as store,
+        stop_on_signals(IN_ORDER_S) as stop,
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="relay") as threads,
     ):
         relay = threads.submit(lambda: asyncio.run(run_relay(store.kafka, store.dsn, stop)))
@@ -63,43 +67,57 @@ def project(data_dir: DataDir = None, debug: Debug = False) -> None:
         relay.result()
 
 
-@contextmanager
-def _stop_on_signals() -> Iterator["threading.Event"]:
-    import threading
-
-    stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 @app.command()
 def up(data_dir: DataDir = None, debug: Debug = False) -> None:
     """Run a whole live system: services, intake, clock, projections and relay, until stopped."""
+    from wattledger.opening import open_store
+    from wattledger.pieces import Pieces
+
+    settings = settings_for(data_dir, debug=debug, live=True)
     # Each piece is a process of its own, started again when it ends.
-    with the_store(data_dir, debug=debug, live=True) as store, _stop_on_signals() as stop:
-        environment = _environment(store)
-        consumers = {f"consume {number}": ["consume"] for number in range(1, store.settings.processes + 1)}
-        pieces = consumers | {"project": ["project"], "clock": ["payouts", "run", "--watch"]}
-        running = {name: _start_piece(words, environment, debug=debug) for name, words in pieces.items()}
+    with (
+        _only_one(settings),
+        open_store(settings, creates=True) as store,
+        stop_on_signals() as stop,
+    ):
+        consumers = {f"consume {number}": ["consume"] for number in range(1, settings.processes + 1)}
+        words = consumers | {"project": ["project"], "clock": ["payouts", "run", "--watch"]}
+        options = ["--debug"] if debug else []
+        pieces = Pieces({name: [*each, *options] for name, each in words.items()}, _environment(store))
         sys.stderr.write(
             f"WattLedger is up: Kafka at {store.kafka['bootstrap_servers']}; stop it with Ctrl-C. Other commands "
-            f"find it by --data-dir {store.settings.data_dir}\n"
+            f"find it by --data-dir {settings.data_dir}\n"
         )
         try:
-            while not stop.wait(0.5):
-                for name, process in list(running.items()):
-                    if process.poll() is not None:
-                        print_error(f"{name} ended with status {process.returncode}; it is started again")
-                        running[name] = _start_piece(pieces[name], environment, debug=debug)
+            pieces.start()
+            while not stop.wait(_TEND_S):
+                pieces.tend()
         finally:
-            for process in running.values():
-                process.terminate()
-            for process in running.values():
-                process.wait(timeout=30)
+            pieces.stop()
+
+
+@contextmanager
+def _only_one(settings: "Settings") -> Iterator[None]:
+    """The folder of the embedded services to ourselves, as far as live systems go; other commands share it."""
+    from wattledger.embedded.folder import ServiceFolder
+
+    if not settings.embedded:
+        yield
+        return
+    folder = ServiceFolder(settings.data_dir.absolute() / "up")
+    folder.prepare()
+    if not folder.lock():
+        known = folder.recall("process.json").get("pid", "unknown")
+        raise ApplicationError(
+            f"another `wattledger up` runs on {settings.data_dir} (process {known}): use that one, or name another "
+            "folder with --data-dir"
+        )
+    folder.remember("process.json", {"pid": os.getpid()})
+    try:
+        yield
+    finally:
+        folder.forget("process.json")
+        folder.unlock()
 
 
 def _environment(store: "Store") -> dict[str, str]:
@@ -109,18 +127,10 @@ def _environment(store: "Store") -> dict[str, str]:
     }
 
 
-def _start_piece(words: list[str], environment: dict[str, str], *, debug: bool) -> "subprocess.Popen[bytes]":
-    import subprocess
-
-    options = ["--debug"] if debug else []
-    command = [sys.executable, "-m", "wattledger.cli", *words, *options]
-    return subprocess.Popen(command, env=environment)  # noqa: S603 - our own command with our own words
-
-
 @app.command()
 def migrate(data_dir: DataDir = None, debug: Debug = False) -> None:
     """Bring the database schema and the topics up to date; safe to repeat."""
-    with the_store(data_dir, debug=debug):
+    with the_store(data_dir, debug=debug, creates=True):
         sys.stdout.write("schema and topics are up to date\n")
 
 
@@ -132,7 +142,7 @@ def watch_clock(store: "Store") -> None:
     from wattledger.patience import patiently
 
     clock = Clock(store.working_set())
-    with _stop_on_signals() as stop, suppress(Stopping):
+    with stop_on_signals(IN_ORDER_S) as stop, suppress(Stopping):
         while not stop.wait(_CLOCK_S):
             try:
                 patiently(lambda: clock.advance(datetime.now(UTC)), stop=stop)

@@ -29,7 +29,7 @@ def run(
     end = moment(until)
     if watch and end is not None:
         raise ApplicationError("--watch follows the wall clock: leave --until out, or leave --watch out")
-    with the_store(data_dir, debug=debug, needs_kafka=False, live=watch) as store:
+    with the_store(data_dir, debug=debug, needs_kafka=False, live=watch, creates=watch) as store:
         if watch:
             watch_clock(store)
             return

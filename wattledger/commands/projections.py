@@ -44,8 +44,8 @@ def export(
     from projections.documents.summary import taken_document
     from projections.export import export as write_files
 
-    make_folder(directory)
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
+        make_folder(directory)
         began = time.monotonic()
         with connect(store.dsn, Role.AUDITOR) as connection, connection.cursor() as cursor:
             tally = positions.totals(cursor)

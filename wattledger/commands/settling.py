@@ -32,7 +32,7 @@ def settle(
     end = moment(until)
     check_readable(files)
     make_folder(out)
-    with the_store(data_dir, debug=debug) as store, progress_report() as progress:
+    with the_store(data_dir, debug=debug, creates=True) as store, progress_report() as progress:
         verbs.settle(store, files, out, end, progress, every_bank_file=bank_files is BankFiles.ALL)
         status = tell_faults(store)
     show_summary(read_summary(out), out, json=json)
@@ -60,7 +60,7 @@ def demo(
     events = out / "events.jsonl"
     with events.open("wb") as file:
         file.writelines(line.rstrip(b"\n") + b"\n" for line in network(seed=seed, sessions=sessions))
-    with open_store(settings) as store:
+    with open_store(settings, creates=True) as store:
         with progress_report() as progress:
             verbs.settle(store, [str(events)], out, None, progress)
         if json:
@@ -76,7 +76,7 @@ def publish(files: Files, data_dir: DataDir = None, json: Json = False, debug: D
     from wattledger.verbs import publish_files
 
     check_readable(files)
-    with the_store(data_dir, debug=debug) as store, progress_report() as progress:
+    with the_store(data_dir, debug=debug, creates=True) as store, progress_report() as progress:
         published = publish_files(store, files, progress)
     if json:
         print_json({"published": published})

@@ -12,9 +12,12 @@ import sys
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_KEEPCAPS = 8
+_PR_SET_SECUREBITS = 28
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
 _CAP_DAC_OVERRIDE = 1
+_CAP_SETPCAP = 8
 _CAPABILITY_VERSION_3 = 0x20080522
 _CANNOT_PREPARE = 126
 
@@ -43,38 +46,63 @@ def _restore_signals() -> None:
 def _become(account: str, needed_paths: list[str]) -> None:
     """Drops root for an account, since PostgreSQL refuses to run as root.
 
-    Where the project lies below a folder that only root may enter (such as /root), the account keeps one capability,
-    to pass through folders, instead of our loosening the modes of folders that are not ours.
+    Where the project lies below a folder that only root may enter (such as /root), or is readable for root alone (by
+    a umask of 077), the account keeps one capability, to pass through and read, instead of our loosening the modes of
+    folders that are not ours.
     """
     entry = pwd.getpwnam(account)
     _prctl(_PR_SET_KEEPCAPS, 1)
-    os.setgroups([])
-    os.setgid(entry.pw_gid)
-    os.setuid(entry.pw_uid)
+    try:
+        os.setgroups([])
+        os.setgid(entry.pw_gid)
+        os.setuid(entry.pw_uid)
+    except OSError as error:
+        _give_up(f"root may not become the account {account} here ({error.strerror}): run as another user")
     if all(_reachable(path) for path in needed_paths):
         return
     _keep_dac_override()
     unreachable = [path for path in needed_paths if not _reachable(path)]
     if unreachable:
-        sys.stderr.write(f"the account {account} cannot reach {unreachable[0]}\n")
-        sys.exit(_CANNOT_PREPARE)
+        _give_up(
+            f"the account {account} cannot reach {unreachable[0]}: run as another user, or from a folder and with a "
+            "--data-dir that others may enter"
+        )
+
+
+def _give_up(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")
+    sys.exit(_CANNOT_PREPARE)
 
 
 def _reachable(path: str) -> bool:
+    """Whether a program or folder can be used, for the real account too: access(2) asks about that one."""
     try:
         os.stat(path)
     except PermissionError:
         return False
-    return os.access(path, os.X_OK, effective_ids=True)
+    wanted = os.X_OK | os.R_OK
+    return os.access(path, wanted, effective_ids=True) and os.access(path, wanted)
 
 
 def _keep_dac_override() -> None:
-    """Makes CAP_DAC_OVERRIDE the only capability, and one that survives exec."""
-    mask = 1 << _CAP_DAC_OVERRIDE
+    """Makes CAP_DAC_OVERRIDE the only capability, and one that survives exec.
+
+    PostgreSQL's programs look for each other with access(2), for which Linux sets an account's capabilities aside
+    unless a secure bit says that accounts and capabilities have nothing to do with each other: capabilities(7),
+    SECBIT_NO_SETUID_FIXUP. Nothing happens where the caller has not got what this takes.
+    """
+    if _set_capabilities(_CAP_DAC_OVERRIDE, _CAP_SETPCAP):
+        _prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP)
+    if _set_capabilities(_CAP_DAC_OVERRIDE):
+        _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE, 0, 0)
+
+
+def _set_capabilities(*numbers: int) -> bool:
+    """Makes these, all below 32, the process's only capabilities; False where it may not have them."""
+    mask = sum(1 << number for number in numbers)
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     sets = (ctypes.c_uint32 * 6)(mask, mask, mask, 0, 0, 0)  # effective, permitted, inheritable; low words first
-    if ctypes.CDLL(None, use_errno=True).capset(header, sets) == 0:
-        _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE, 0, 0)
+    return bool(ctypes.CDLL(None, use_errno=True).capset(header, sets) == 0)
 
 
 def _prctl(option: int, *arguments: int) -> None:

@@ -78,13 +78,17 @@ class EmbeddedPostgres(EmbeddedServer):
         """
         return self._require_address()
 
+    def exists(self) -> bool:
+        """Whether a server was ever made in the folder."""
+        return (self._cluster / "PG_VERSION").exists()
+
     @property
     def _cluster(self) -> Path:
         return self._folder.path / "data"
 
     def _prepare(self, ports: dict[str, int]) -> Command:
         account = _account()
-        if not (self._cluster / "PG_VERSION").exists():
+        if not self.exists():
             self._initialise(account)
         self._check_owner(account)
         _drop_stale_pid_file(self._cluster)

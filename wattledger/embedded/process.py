@@ -95,15 +95,23 @@ def run_to_end(command: Command, timeout_seconds: float = 120.0) -> tuple[int, s
         child.kill()
 
 
-def _spawn(command: Command) -> subprocess.Popen[bytes]:
-    launcher = [
+def bound_to_this_process(argv: Sequence[str], death_signal: signal.Signals, account: str | None = None) -> list[str]:
+    """The command line by which a command, started from a thread that lasts, gets the signal once this process dies.
+
+    It has a session of its own, so that Ctrl-C in the terminal is for this process.
+    """
+    return [
         *(sys.executable, "-I", "-S", str(_LAUNCHER)),
-        *(str(os.getpid()), str(int(command.stop_signal)), command.account or "", "--"),
+        *(str(os.getpid()), str(int(death_signal)), account or "", "--"),
+        *argv,
     ]
+
+
+def _spawn(command: Command) -> subprocess.Popen[bytes]:
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     with command.log.open("ab") as log:
         return subprocess.Popen(  # noqa: S603 - the program is one of our own wheels', by absolute path.
-            [*launcher, *command.argv],
+            bound_to_this_process(command.argv, command.stop_signal, command.account),
             cwd=command.folder,
             stdin=subprocess.DEVNULL,
             stdout=log,

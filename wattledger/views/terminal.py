@@ -11,15 +11,19 @@ from wattledger.quiet import silence_libraries
 
 def set_up_logging(level: str) -> None:
     """Logs go to standard error; the libraries below speak up only when something is wrong."""
-    logging.basicConfig(level=level, format="%(message)s", handlers=[_RichLog()], force=True)
+    logging.basicConfig(level=level, format="%(message)s", handlers=[_Log()], force=True)
     silence_libraries()
 
 
-class _RichLog(logging.Handler):
-    """Logs as Rich prints them; Rich comes with the first line, since most commands log none."""
+class _Log(logging.Handler):
+    """Logs as Rich prints them on a terminal, elsewhere one line each; loaded with the first, as most never come."""
 
     @cached_property
     def _printer(self) -> logging.Handler:
+        if not sys.stderr.isatty():
+            plain = logging.StreamHandler()
+            plain.setFormatter(logging.Formatter("%(levelname)-8s %(message)s"))
+            return plain
         from rich.console import Console
         from rich.logging import RichHandler
 

@@ -1,0 +1,177 @@
+"""A live system ends when it is told to, and leaves nothing behind when it is killed."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import psutil
+import psycopg
+import pytest
+
+from consumers.publisher import Outgoing, publish
+from tests.end_to_end.running import Home, Process
+from tests.support.events import operator, session, tariff
+from tests.support.waiting import wait_until
+from wattledger.embedded import EmbeddedKafka, EmbeddedPostgres
+from wattledger.embedded.server import EmbeddedServer
+from wattledger.settings import default_cache_dir
+
+PIECES = {"consume": ["consume"], "project": ["project"], "clock": ["payouts", "run", "--watch"]}
+EVENTS = [operator(), tariff(), *session("S-1")]
+# What is promised; the process that measures may be held up a little itself.
+END_S, GRACE_S = 10.0, 3.0
+
+
+def family_of(process: Process) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def pieces_among(processes: Sequence[psutil.Process]) -> list[str]:
+    """The pieces that work, whoever started them; a launcher is none yet."""
+    found = []
+    for process in processes:
+        try:
+            words = process.cmdline()
+        except psutil.Error:
+            continue
+        if "wattledger.cli" in words[:4]:
+            found.append(" ".join(words[words.index("wattledger.cli") + 1 :]))
+    return sorted(found)
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[tuple[Home, Process]]:
+    """A live system of one consumer, up with all its pieces."""
+    home = Home(tmp_path, PROCESSES="1")
+    process = home.start("up")
+    try:
+        wait_until(lambda: pieces_among(family_of(process)) == ["consume", "payouts run --watch", "project"])
+        wait_until(lambda: "reading" in home.log.read_text())
+        yield home, process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_live_system_that_is_killed_leaves_no_process_behind(live: tuple[Home, Process]) -> None:
+    _, process = live
+    family = family_of(process)
+    assert len(family) > len(PIECES) + 2
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(family, timeout=END_S + GRACE_S)
+    assert not pieces_among(alive)
+    _, alive = psutil.wait_procs(alive, timeout=20)
+    assert not alive
+
+
+def test_a_live_system_is_alone_on_its_folder_starts_pieces_again_and_ends_when_told(
+    live: tuple[Home, Process],
+) -> None:
+    home, process = live
+    told = home.run("up", status=1).decode()
+    assert told.startswith(
+        f"wattledger: another `wattledger up` runs on {home.data_dir} (process {process.pid}): use that one, or name "
+    )
+    assert home.json("verify")["passed"] is True
+
+    clock = next(each for each in family_of(process) if "--watch" in each.cmdline())
+    clock.kill()
+    wait_until(lambda: "clock ended with status -9; it is started again in 2 s" in home.log.read_text())
+    wait_until(lambda: pieces_among(family_of(process)) == ["consume", "payouts run --watch", "project"])
+
+    process.terminate()
+    assert process.wait(60) == 0, home.log.read_text()
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """Both services, watched by nobody, and the pieces that work on them."""
+
+    postgres: EmbeddedPostgres
+    kafka: EmbeddedKafka
+    home: Home
+    pieces: Mapping[str, Process]
+
+    def end(self) -> dict[str, int]:
+        """Tell all pieces to end, and see them do so in time; their statuses."""
+        began = time.monotonic()
+        for process in self.pieces.values():
+            process.send_signal(signal.SIGTERM)
+        return {
+            name: process.wait(END_S + GRACE_S - (time.monotonic() - began)) for name, process in self.pieces.items()
+        }
+
+    def waiting_for_locks(self) -> int:
+        """How many sessions of the database wait for what another one holds."""
+        with psycopg.connect(self.postgres.dsn) as connection:
+            query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            return int((connection.execute(query).fetchone() or (0,))[0])
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[EmbeddedPostgres, EmbeddedKafka]]:
+    data = tmp_path_factory.mktemp("servers")
+    with EmbeddedPostgres(data) as postgres, EmbeddedKafka(data, default_cache_dir()) as kafka:
+        yield postgres, kafka
+
+
+@pytest.fixture
+def away(tmp_path: Path, servers: tuple[EmbeddedPostgres, EmbeddedKafka]) -> Iterator[Away]:
+    postgres, kafka = servers
+    home = Home(tmp_path, DATABASE_URL=postgres.start(), KAFKA_BOOTSTRAP=kafka.start())
+    home.run("migrate")
+    pieces = {name: home.start(*words) for name, words in PIECES.items()}
+    try:
+        wait_until(lambda: "reading" in home.log.read_text())
+        yield Away(postgres, kafka, home, pieces)
+    finally:
+        for process in pieces.values():
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def hanging(server: EmbeddedServer) -> Iterator[None]:
+    """A server as it is behind a network that is cut: connections stay, and nobody answers."""
+    assert server.pid is not None
+    family = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]
+    try:
+        for process in family:
+            process.suspend()
+        yield
+    finally:
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+
+
+def test_pieces_end_in_time_while_the_database_hangs(away: Away) -> None:
+    # Each piece is caught with a statement in hand: it waits for a lock when the server goes.
+    with psycopg.connect(away.postgres.dsn) as connection:
+        connection.execute("LOCK intake.position, intake.session_head, projection.generation")
+        records = [Outgoing("charging.sessions", b"key", orjson.dumps(event)) for event in EVENTS]
+        asyncio.run(publish({"bootstrap_servers": away.kafka.bootstrap}, records))
+        wait_until(lambda: away.waiting_for_locks() >= len(PIECES))
+        with hanging(away.postgres):
+            statuses = away.end()
+    assert statuses == dict.fromkeys(PIECES, 1)
+    assert away.home.log.read_text().count("the work in hand did not within 8 s: it is given up") == len(PIECES)
+
+
+def test_pieces_end_in_time_while_the_brokers_hang(away: Away) -> None:
+    with hanging(away.kafka):
+        statuses = away.end()
+    assert statuses["clock"] == statuses["project"] == 0
+
+
+def test_pieces_end_in_order_while_both_are_away(away: Away) -> None:
+    away.postgres.kill()
+    away.kafka.kill()
+    wait_until(lambda: "trying again" in away.home.log.read_text())
+    assert away.end() == dict.fromkeys(PIECES, 0), away.home.log.read_text()
