@@ -140,15 +140,13 @@ class Clock:
             due = operators_with_due_runs(cursor, self._known.catalogue, until)
             bad = frozenset(operators_with_findings(cursor, (FindingKind.BAD_ACCOUNT,)))
             moments = run_moments(cursor, self._known.catalogue, due, until) if stops else []
-            has_work = has_cover_work(cursor)
         fired = _Fired(bad, [moment for moment, _ in moments])
         for moment, operator_ids in moments:
             self._fire_all(
                 self._covered(fired, fired.in_turn(operator_ids, moment), moment), moment, fired, stops=True
             )
         self._fire_all(fired.in_turn(due, until), until, fired, report, stops=stops)
-        if fired.payouts or fired.waiting or has_work:
-            self._weigh_cover(fired.waiting, until)
+        self._weigh_cover(fired.waiting, until)
         if fired.failures:
             told = ", ".join(fired.failures.values())
             raise RunsFailed(f"payout runs broke for {told}; those of all other operators are made")
@@ -206,6 +204,9 @@ class Clock:
 
     def _weigh_cover(self, waiting: Mapping[str, Waiting], until: datetime) -> None:
         with self._gateway.transaction() as cursor:
+            # Also a payout that was made again has left, and what was short before may be covered by now.
+            if not waiting and not has_cover_work(cursor):
+                return
             cursor.execute(_LOCK)
             self._known.lock(cursor, to_publish=False)
             work = Work(self._gateway.shard)

@@ -37,7 +37,7 @@ def visit(
 ) -> list[Told]:
     """Start and end of a session."""
     return [
-        started(session_id, moment(since), meter_start_wh=registers[0], **start),
+        started(session_id, moment(since), meter_start_wh=registers[0], **({"evse_uid": "EVSE-1"} | start)),
         ended(session_id, moment(until), registers[1]),
     ]
 
@@ -192,7 +192,7 @@ def test_a_session_that_contradicts_itself_has_no_place_and_what_was_found_of_it
 
 
 def test_an_orphan_is_beside_others_once_the_clock_has_closed_it(engine: Engine) -> None:
-    silent = [started("A", moment("10:00")), metered("A", moment("12:00"), 20_000)]
+    silent = [started("A", moment("10:00"), evse_uid="EVSE-1"), metered("A", moment("12:00"), 20_000)]
     engine.feed([operator(hold_overlaps=True, orphan_hours=24), tariff(), *silent, *SECOND])
     assert findings(engine) == {}
     engine.advance(moment("05 00:00"))

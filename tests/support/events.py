@@ -83,12 +83,12 @@ def tariff(
 
 
 def started(session_id: str = "S-1", at: str = "2026-03-02T10:00:00Z", **fields: Any) -> dict[str, Any]:
-    """The start of a session at register 0."""
+    """The start of a session at register 0, at a plug of its own: S-1 is at EVSE-1."""
     data = {
         "session_id": session_id,
         "operator_id": "OP-1",
         "location_id": "LOC-1",
-        "evse_uid": "EVSE-1",
+        "evse_uid": f"EVSE-{session_id.removeprefix('S-')}",
         "connector_id": "1",
         "started_at": at,
         "meter_start_wh": 0,

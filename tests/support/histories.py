@@ -165,6 +165,7 @@ class _Story:
                     operator_id=operator_id,
                     tariff_id=tariff_id,
                     meter_start_wh=1_000,
+                    evse_uid=self.random.choice(("EVSE-1", "EVSE-2")),
                     **who,
                 )
             )
