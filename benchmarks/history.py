@@ -39,6 +39,7 @@ from ledger.events.store import StoredEvent, append
 from ledger.gateway import Gateway
 from ledger.intake import messages, positions
 from ledger.intake.positions import Tally
+from projections.rebuild import rebuild
 from projections.runner import catch_up
 from projections.schema import migrate
 from wattledger.demo.messages import FIRST_DAY
@@ -80,6 +81,8 @@ def load_history(stage: Stage, dsn: str, events: int, *, paid: bool = True, days
     if paid:
         advance(dsn, FIRST_DAY)
         catch_up(dsn)
+    # What is open is made of the events: rows of copies would name what they were copied from.
+    rebuild(dsn, ["findings", "open_items"])
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("VACUUM (ANALYZE)")
         connection.execute("CHECKPOINT")

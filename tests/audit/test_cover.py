@@ -125,4 +125,4 @@ def test_a_payout_that_client_money_pays_for_is_told_to_nobody_and_found_by_nobo
     engine.feed([operator(), tariff(), *session(), cash("10.89")])
     engine.advance("2026-03-04T00:00:00Z")
     assert verify(engine.dsn).passed
-    assert engine.rows("SELECT count(*) FROM event_store.stored_events WHERE topic = 'FindingOpened'") == [(0,)]
+    assert engine.rows("SELECT * FROM intake.operator_finding") == []

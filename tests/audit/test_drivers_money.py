@@ -129,7 +129,7 @@ def test_it_finds_partial_captures_that_were_taken_for_one(engine: Engine, monke
         return first_of_each(captures, lambda fact: (fact.payment_id, fact.at, fact.amount))
 
     monkeypatch.setattr(book, "distinct_captures", by_amount)
-    assert findings(engine, PARTS) == {"captures"}
+    assert "captures" in findings(engine, PARTS)
 
 
 MOMENTS = ("2026-03-02T10:30:00Z", "2026-03-02T11:00:00Z", "2026-03-02T11:01:00Z", _at(3), _at(4), _at(6), _at(8))

@@ -136,7 +136,7 @@ def test_where_nothing_is_captured_an_order_leaves_what_the_tariff_comes_to(data
 @pytest.mark.parametrize("factor", [0.4, 1.5])
 def test_what_another_order_has_caused_is_not_counted_again(database_url: str, factor: float) -> None:
     migrate(database_url)
-    settle(database_url, history(1, 60))
+    settle(database_url, history(2, 60))
     # Long after the last refund: what was overpaid counts towards a raised price only until it goes back.
     given = 2 * DAYS
     foreseen = _owed(list(what_if(database_url, _asked(order("OP-A", (0, DAYS), factor, given)))))

@@ -27,7 +27,7 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 def visit(session_id: str, since: str, until: str, start_wh: int, stop_wh: int, **start: Any) -> list[Event]:
     return [
-        started(session_id, f"2026-03-02T{since}:00Z", meter_start_wh=start_wh, **start),
+        started(session_id, f"2026-03-02T{since}:00Z", meter_start_wh=start_wh, **({"evse_uid": "EVSE-1"} | start)),
         ended(session_id, f"2026-03-02T{until}:00Z", stop_wh),
     ]
 

@@ -105,6 +105,7 @@ EXPECTED: list[tuple[Any, ...]] = [
     ("REFUND_WITHOUT_CAPTURE", "P-S-7", None, None, "3.00", "2026-03-03T08:00:00Z"),
     ("SESSION_INVALID", "S-6", None, "OP-1", None, "2026-03-02T10:00:00Z"),
     ("SESSION_SUSPENDED", "S-5", None, "OP-1", None, "2026-03-02T10:00:00Z"),
+    ("SETTLEMENT_ITEM_UNKNOWN", "P-S-99", None, None, "7.00", "2026-03-04T06:00:00Z"),
     ("UNCAPTURED", "S-2", "1105/S-2", "OP-1", "12.10", "2026-03-02T11:00:00Z"),
     ("UNSETTLED", "acme-psp", "1110/acme-psp", None, "47.80", "2026-03-02T11:01:00Z"),
 ]

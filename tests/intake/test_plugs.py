@@ -76,7 +76,8 @@ def findings(engine: Engine) -> dict[str, str]:
     """What is open of each session: its kind and the sentence's last word, who was there."""
     rows = engine.rows(
         "SELECT topic, convert_from(state, 'UTF8') FROM event_store.stored_events "
-        "WHERE topic IN ('FindingOpened', 'FindingEnded') ORDER BY notification_id"
+        "WHERE topic IN ('FindingOpened', 'FindingEnded') AND convert_from(state, 'UTF8') LIKE '%OVERLAP%' "
+        "ORDER BY notification_id"
     )
     found: dict[str, str] = {}
     for topic, state in rows:
