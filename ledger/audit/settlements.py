@@ -154,10 +154,10 @@ def _fees(session: Session, payment: _Payment) -> int:
         return told
     settled = sum(_settles(line) for line in lines)
     shown, before, reached = sum(_keeps(line) for line in lines), 0, 0
-    is_shared = len(payment.all) > len(payment.own)
+    belong_together = len(payment.all) > len(payment.own) and settled > 0
     for fact in payment.all:
         amount = minor_of(fact.data["amount"])
-        if any(fact is each for each in payment.own) and (settled > before or not amount or (is_shared and settled)):
+        if any(fact is each for each in payment.own) and (settled > before or not amount or belong_together):
             reached += minor_of(fact.data["fee"])
         before += amount
     return told - reached + shown

@@ -133,6 +133,15 @@ def test_the_audit_sees_that(what: str, is_put: bool, database_url: str, monkeyp
     ]
 
 
+def test_a_shared_payment_of_which_more_was_taken_back_than_settled_has_all_fees_that_were_told(
+    database_url: str,
+) -> None:
+    taken_back = settled("-4.25", line("P", "-4.00", "0.25", kind="PAYMENT"), id_="taken back")
+    settle(database_url, [*(each for each in SHARED if each["type"] != "payment.settled"), taken_back])
+    report = verify(database_url)
+    assert report.passed, [finding.sentence for check in report.failed for finding in check.findings]
+
+
 def test_a_line_that_was_changed_or_lost_on_its_way_is_found(database_url: str) -> None:
     settle(
         database_url,
