@@ -63,7 +63,7 @@ WITH found AS (
            session.operator_id, NULL, NULL, head.started_at, reason, NULL, '', ''
     FROM projection.sessions AS session
     LEFT JOIN intake.session_head AS head USING (session_id)
-    WHERE state IN ('SUSPENSE', 'INVALID')
+    WHERE state = 'SUSPENSE' OR state = 'INVALID' AND reason <> 'VOIDED'
     UNION ALL
     SELECT 'LEAKAGE', NULL, session.session_id, session.operator_id, session.currency, session.gross, cdr.issued_at,
            CASE WHEN answer.accepted THEN 'took back' WHEN answer.accepted IS NULL THEN 'has not answered'

@@ -73,7 +73,8 @@ CURES: Mapping[FindingKind, str] = {
         "Capture the rest, or send the payment.refunded of what is too much; a correction of the price cures it too."
     ),
     FindingKind.CAPTURE_UNRATED: (
-        "Send what the session lacks, so that it is rated, or refund what was captured for it."
+        "Send what the session lacks, so that it is rated; if it was none, say so by charging.session.reviewed "
+        "(VOID) and refund what was captured."
     ),
     FindingKind.CLOSING_WITHOUT_DISPUTE: (
         "Send the payment.disputed of this dispute; its outcome acts as soon as it is there."
@@ -89,7 +90,8 @@ CURES: Mapping[FindingKind, str] = {
         "Send the payment.captured of this payment; the dispute acts as soon as it is there."
     ),
     FindingKind.FAILURE_AFTER_CAPTURE: (
-        "Ask the provider whether the money was taken back, and send the payment.refunded or payment.disputed if so."
+        "Ask the provider whether the money was taken back, and send the payment.refunded or payment.disputed if so; "
+        "it ends once all of the payment has gone back."
     ),
     FindingKind.INVOICE_DIFFERS: "Agree with the partner on what is missing or too much, and have it paid.",
     FindingKind.LEAKAGE: (

@@ -13,6 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ledger.audit.amounts import Money, instant, microseconds, minor_of
+from ledger.audit.meter import verdict_of
 from ledger.audit.sessions import Session
 from ledger.audit.streams import Body, Fact, first_of_each
 
@@ -205,15 +206,16 @@ def tell(session: Session, captures: Iterable[Fact], *, prices_first: bool) -> T
 
 
 def _to_bill(session: Session, prices: Iterable[tuple[str, Body]]) -> int | None:
-    """The gross of the first bill; nothing where a partner pays, None where the session was never rated."""
+    """The gross of the first bill; nothing where a partner pays or it was none, None where it was never rated."""
+    was_none = verdict_of(session.stream) == "VOID"
     if session.partner is not None:
-        return 0 if session.is_rated else None
+        return 0 if session.is_rated or was_none else None
     for kind, booking in prices:
         if kind == "SessionRated":
             gross: int = booking["gross"]
             return gross
     was_rated = session.is_rated or (session.outcome is not None and session.outcome.get("ratings"))
-    return 0 if was_rated else None
+    return 0 if was_rated or was_none else None
 
 
 def _going_back(session: Session, told: Told, captured: dict[str, datetime]) -> Iterable[_Move]:

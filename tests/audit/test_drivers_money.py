@@ -18,6 +18,7 @@ from tests.support.events import (
     captured,
     corrected,
     ended,
+    event,
     money,
     operator,
     partner,
@@ -72,11 +73,18 @@ DECIDED_AGAIN = [_capture("12.10"), DISPUTE, _closed(10, "WON"), _closed(20, "LO
 RAISED = [_capture("12.10"), corrected("S-1", _at(3), 25_000)]
 COVERED = [*RAISED, _capture("3.03", _at(4), payment_id="P-2", number=2)]
 CAME_BACK = [*OVERPAID, _failed(6)]
+REVIEW = {"session_id": "S-1", "at": _at(3), "verdict": "VOID", "reason": "none", "by": "I. Jansen"}
+WAS_NONE = [
+    ended(at="2026-03-02T11:30:00Z"),
+    event("charging.session.reviewed", "S-1", _at(3), REVIEW),
+    _capture("12.10"),
+    _refund("12.10", 4),
+]
 PARTS = [_capture("6.05"), _capture("6.05", number=2), _capture("6.05", number=3, capture_id="C-3")]
 
 
 @pytest.mark.parametrize(
-    "events", [OVERPAID, LOWERED_AND_LOST, DECIDED_AGAIN, RAISED, COVERED, CAME_BACK, PARTS], ids=str
+    "events", [OVERPAID, LOWERED_AND_LOST, DECIDED_AGAIN, RAISED, COVERED, CAME_BACK, PARTS, WAS_NONE], ids=str
 )
 def test_the_audit_agrees(engine: Engine, events: list[Event]) -> None:
     assert findings(engine, events) == set()
@@ -87,6 +95,13 @@ def test_it_finds_an_overpayment_that_was_paid_back_at_the_operators_cost(
 ) -> None:
     monkeypatch.setattr(due.DriversMoney, "overpaid", 0)
     assert findings(engine, OVERPAID) == {"refunds"}
+
+
+def test_it_finds_a_refund_of_a_session_that_was_none_at_the_operators_cost(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book, "VOIDED", "what no session is")
+    assert findings(engine, WAS_NONE) == {"refunds"}
 
 
 def test_it_finds_a_dispute_that_takes_from_the_operator_what_is_due_back_anyway(

@@ -33,8 +33,10 @@ from domain.session.facts import (
     RefundBearer,
     Refunded,
     RefundFailed,
+    Reviewed,
     Settled,
     Started,
+    Verdict,
 )
 from domain.session.judging import decide
 from domain.session.session import Session, session_stream
@@ -260,6 +262,10 @@ def refund_failed(when: str, refund: str = "R-1", payment: str = PAYMENT) -> Ref
     return RefundFailed(
         at=at(when), source="p", id=f"refund failed {refund} {when}", refund_id=refund, payment_id=payment
     )
+
+
+def reviewed(when: str, verdict: str) -> Reviewed:
+    return Reviewed(at=at(when), source="office", id=f"reviewed {when}", verdict=Verdict(verdict))
 
 
 def disputed(

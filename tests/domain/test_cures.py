@@ -14,7 +14,6 @@ from domain.catalogue.catalogue import Catalogue
 from domain.fact import Fact
 from domain.session import assessment, contracting, judging, meter_facts, plug, power, registers
 from domain.session.decisions import OverlapNoted, SessionAssessed
-from domain.session.facts import Reviewed, Verdict
 from domain.session.plug import SENTENCES
 from domain.session.session import Session
 from tests.domain.builders import (
@@ -35,16 +34,13 @@ from tests.domain.builders import (
     read,
     refunded,
     released,
+    reviewed,
     started,
     tariff,
 )
 from tests.domain.publishing import Told, ordered, publish
 
 ROOT = Path(__file__).parents[2]
-
-
-def reviewed(when: str, verdict: str) -> Reviewed:
-    return Reviewed(at=at(when), source="office", id=f"reviewed {when}", verdict=Verdict(verdict))
 
 
 BILL, VOID = reviewed("04 09:00", "BILL"), reviewed("04 09:00", "VOID")

@@ -3,7 +3,7 @@
 The charge is 1200, split 1080 : 100 : 20 between share, commission and its VAT; 15 kWh cost 900, 25 kWh cost 1500.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -31,6 +31,7 @@ from tests.domain.builders import (
     refund_failed,
     refunded,
     released,
+    reviewed,
     started,
 )
 
@@ -100,6 +101,26 @@ def test_prepaid_money_above_the_first_bill_goes_back_before_the_rating_too() ->
     facts = [started(), ended(), captured("02 10:01", 1500), refunded("02 10:30", 300)]
     assert on_the_book(decided(facts), "J25x") == [("J25x", "02 10:30", {"1105/S-1": 300, "1110/psp": -300})]
     assert balance(decided(facts), "1105/S-1") == 0
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        [*charged(), reviewed("02 10:30", "VOID")],
+        [*charged(), ended("02 11:07", id_="other"), reviewed("02 18:00", "VOID")],
+        [*charged(roams=True), reviewed("02 18:00", "VOID")],
+    ],
+    ids=["before it ended", "two ends", "a partner's"],
+)
+@pytest.mark.parametrize("borne_by", ["OPERATOR", "SHARED", "PLATFORM"])
+def test_all_that_was_captured_for_a_session_that_was_none_goes_back_at_nobodys_cost(
+    facts: Sequence[Fact], borne_by: str
+) -> None:
+    known = catalogue(of_partner=partner())
+    session = decided([*facts, captured(), refunded("03 10:00", 1200, borne_by)], known)
+    assert (balance(session, "1105/S-1"), operators(session), balance(session, "5060")) == (0, 0, 0)
+    lost = decided([*facts, captured(), disputed("03 10:00", 1200), closed("04 10:00", "LOST")], known)
+    assert (cleared(lost), operators(lost)) == ((0, 0, 0, 0), 0)
 
 
 def test_before_the_rating_only_what_is_above_the_bill_is_the_drivers() -> None:
@@ -429,6 +450,16 @@ def test_a_failure_after_the_capture_of_its_payment_is_found() -> None:
     assert found(paid(failed("09 09:00"))) == [("FAILURE_AFTER_CAPTURE", "P-1", 1200)]
     assert found(paid(failed("02 11:00"))) == []
     assert found(paid(failed("09 09:00", payment="P-2"))) == []
+
+
+def test_such_a_failure_is_found_until_all_of_the_payment_has_gone_back() -> None:
+    failure = failed("09 09:00")
+    kind = "FAILURE_AFTER_CAPTURE"
+    assert found(paid(failure, refunded("10 09:00", 500))) == [(kind, "P-1", 700)]
+    assert found(paid(failure, refunded("10 09:00", 500), disputed("10 10:00", 700))) == []
+    assert found(paid(failure, refunded("10 09:00", 1200))) == []
+    assert found(paid(failure, refunded("10 09:00", 1200), refund_failed("11 09:00"))) == [(kind, "P-1", 1200)]
+    assert found(paid(failure, disputed("10 09:00"), closed("11 09:00", "WON"))) == [(kind, "P-1", 1200)]
 
 
 def test_what_an_operator_would_bear_is_found_while_none_is_known() -> None:

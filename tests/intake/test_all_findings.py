@@ -20,6 +20,7 @@ from tests.support.events import (
     cdr_answer,
     corrected,
     ended,
+    event,
     money,
     operator,
     partner,
@@ -185,6 +186,23 @@ def test_what_is_cured_is_open_no_more(engine: Engine, tmp_path: Path) -> None:
     engine.feed([corrected("S-4", "2026-03-05T10:00:00Z", 9_000), ended("S-4")])
     kinds = [each["kind"] for each in written(engine, tmp_path)]
     assert not {"REFUND_WITHOUT_CAPTURE", "CAPTURE_UNRATED"} & set(kinds)
+
+
+def test_a_session_that_was_none_is_open_no_more_once_its_driver_has_the_money_back(
+    engine: Engine, tmp_path: Path
+) -> None:
+    two_ends = [begun("S-1"), ended("S-1"), ended("S-1", "2026-03-02T11:30:00Z", 22_000), captured("S-1")]
+    data = {"session_id": "S-1", "at": "2026-03-03T09:00:00Z", "verdict": "VOID", "reason": "none", "by": "I. Jansen"}
+    was_none = event("charging.session.reviewed", "S-1", "2026-03-03T09:00:00Z", data)
+    paid_back = aftermath.refunded("R-1", "S-1", "2026-03-04T09:00:00Z", money("12.10"), "OPERATOR")
+    for events, kinds in (
+        ([operator(), tariff(), *two_ends], ["CAPTURE_UNRATED", "SESSION_INVALID", "UNSETTLED"]),
+        ([was_none], ["CAPTURE_UNRATED", "UNSETTLED"]),
+        ([paid_back], ["OVERSETTLED"]),
+    ):
+        engine.feed(events)
+        assert [each["kind"] for each in written(engine, tmp_path)] == kinds
+    assert verify(engine.dsn).passed
 
 
 def test_the_command_lists_them_with_their_age_and_by_operator_and_kind(

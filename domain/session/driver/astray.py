@@ -1,13 +1,13 @@
 """What was said of a session's payments and has no effect (yet), or gives back more than was captured: findings."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from domain.book.findings import Finding, FindingKind
 from domain.fact import Fact, in_order
 from domain.session.driver.disputes import outcomes
-from domain.session.facts import Captured, DisputeClosed, Disputed, DisputeOutcome, Failed, Refunded
+from domain.session.facts import Captured, DisputeClosed, Disputed, DisputeOutcome, Refunded
 from domain.session.payment_facts import PaymentFacts, closes_by_dispute, first_of_each
 
 _ABOVE = {Refunded: FindingKind.REFUND_ABOVE_CAPTURE, Disputed: FindingKind.DISPUTE_ABOVE_CAPTURE}
@@ -36,10 +36,7 @@ class Astray:
         captured: dict[str, list[Captured]] = defaultdict(list)
         for capture in self._captures:
             captured[capture.payment_id].append(capture)
-        for failure in self._payments.failures:
-            known = [capture for capture in captured.get(failure.payment_id, ()) if capture.at <= failure.at]
-            if known:
-                yield self._failed_after(failure, known)
+        yield from self._failed_after(captured)
         if self._payments.goes_back:
             yield from self._going_back(captured, may_act)
             yield from self._unknown()
@@ -59,16 +56,27 @@ class Astray:
             missing,
         )
 
-    def _failed_after(self, failure: Failed, captures: Sequence[Captured]) -> Finding:
-        return self._of(
-            FindingKind.FAILURE_AFTER_CAPTURE,
-            f"failure:{failure.source}:{failure.id}",
-            failure,
-            failure.payment_id,
-            f"payment {failure.payment_id} failed after it was captured",
-            captures[0].currency,
-            sum(capture.amount for capture in captures),
-        )
+    def _failed_after(self, captured: Mapping[str, Sequence[Captured]]) -> Iterator[Finding]:
+        """Failures of what was captured before them, until refunds and disputes have given all of it back."""
+        if not self._payments.failures:
+            return
+        back: Counter[str] = Counter()
+        for fact in self._back():
+            back[fact.payment_id] += fact.amount
+        for failure in self._payments.failures:
+            payment_id = failure.payment_id
+            known = [capture for capture in captured.get(payment_id, ()) if capture.at <= failure.at]
+            left = sum(capture.amount for capture in known) - back[payment_id]
+            if left > 0:
+                yield self._of(
+                    FindingKind.FAILURE_AFTER_CAPTURE,
+                    f"failure:{failure.source}:{failure.id}",
+                    failure,
+                    payment_id,
+                    f"payment {payment_id} failed after it was captured",
+                    known[0].currency,
+                    left,
+                )
 
     def _going_back(
         self, captured: Mapping[str, Sequence[Captured]], may_act: Callable[[Refunded | Disputed], bool]

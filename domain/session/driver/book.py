@@ -19,7 +19,7 @@ from domain.calendar import END
 from domain.catalogue.parties import FeeBearer, FundRelease
 from domain.fact import Fact
 from domain.payout.run import fires_at
-from domain.session.assessment import Assessment, BillChange, SessionState
+from domain.session.assessment import VOIDED, Assessment, BillChange, SessionState
 from domain.session.driver.astray import Astray
 from domain.session.driver.captures import Captures, Received, WriteOff
 from domain.session.driver.disputes import Disputes, outcomes
@@ -215,11 +215,11 @@ class _Walk:
 
 
 def _to_bill(assessment: Assessment) -> int | None:
-    """The gross of the first bill; nothing where it is another who pays, None where the session is never rated."""
+    """The gross of the first bill; nothing where another pays or it was none, None where it is never rated."""
     if assessment.changes:
         first = assessment.changes[0].bill
         return first.gross if first is not None else 0
-    return 0 if assessment.state is SessionState.RATED else None
+    return 0 if assessment.state is SessionState.RATED or assessment.reason == VOIDED else None
 
 
 def _after(step: _Step, fact: Fact, number: int, take: Callable[..., None]) -> _Step:
