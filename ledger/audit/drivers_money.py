@@ -2,7 +2,7 @@
 
 Read from the rules of accounting 7.5 to 7.8. What is booked for prices is taken as it stands; captures, refunds and
 disputes are taken from the facts, in the order of their times. Where a price changed at the very moment of a fact,
-either order is right.
+any order of them is right: what comes back covers a raised price at that very moment, too.
 """
 
 from collections import defaultdict
@@ -186,12 +186,16 @@ def dispute_row(kind: str, dispute_id: str, at: datetime, currency: str, amount:
 _PRICES = ("SessionRated", "SessionReRated", "CapturedSessionReRated", "PaymentWrittenOff")
 
 
-def tell(session: Session, captures: Iterable[Fact], *, prices_first: bool) -> Told:
-    """What the facts of a session ask for; a price acts before the facts of its moment, or after them."""
+# Where prices may stand among the facts of their moment: before all, after what is captured, after all.
+PRICES_FIRST, PRICES_AFTER_CAPTURES, PRICES_LAST = -1, 1, 1_000_000
+
+
+def tell(session: Session, captures: Iterable[Fact], price_rank: int) -> Told:
+    """What the facts of a session ask for; `price_rank` is where a price stands among the facts of its moment."""
     prices = [(kind, booking) for kind, booking in session.stream.standing.values() if kind in _PRICES]
     told = Told(_to_bill(session, prices))
     moves = [
-        _Move(instant(booking["effective_at"]), -1 if prices_first else 1, "", "", partial(told.bill, kind, booking))
+        _Move(instant(booking["effective_at"]), price_rank, "", "", partial(told.bill, kind, booking))
         for kind, booking in prices
     ]
     first: dict[str, datetime] = {}

@@ -4,7 +4,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from ledger.audit.amounts import Money, instant, microseconds, minor_of, money_of
-from ledger.audit.drivers_money import Row, Told, dispute_row, refund_row, tell
+from ledger.audit.drivers_money import (
+    PRICES_AFTER_CAPTURES,
+    PRICES_FIRST,
+    PRICES_LAST,
+    Row,
+    Told,
+    dispute_row,
+    refund_row,
+    tell,
+)
 from ledger.audit.report import Tally
 from ledger.audit.sessions import Session
 from ledger.audit.streams import Body, Fact, in_order
@@ -133,11 +142,11 @@ def check_raised(session: Session, tally: Tally) -> None:
 def _told(session: Session, fits: Callable[[Told], bool]) -> Told:
     """What the facts ask for, by that order of what happened at one moment which fits the book."""
     captures = captures_of(session)
-    first = tell(session, captures, prices_first=True)
+    first = tell(session, captures, PRICES_FIRST)
     if fits(first):
         return first
-    other = tell(session, captures, prices_first=False)
-    return other if fits(other) else first
+    others = (tell(session, captures, rank) for rank in (PRICES_AFTER_CAPTURES, PRICES_LAST))
+    return next((other for other in others if fits(other)), first)
 
 
 def captures_of(session: Session) -> list[Fact]:

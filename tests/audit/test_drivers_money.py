@@ -73,6 +73,14 @@ DECIDED_AGAIN = [_capture("12.10"), DISPUTE, _closed(10, "WON"), _closed(20, "LO
 RAISED = [_capture("12.10"), corrected("S-1", _at(3), 25_000)]
 COVERED = [*RAISED, _capture("3.03", _at(4), payment_id="P-2", number=2)]
 CAME_BACK = [*OVERPAID, _failed(6)]
+# 12.10 above the bill goes back, the price rises, and the refund comes back: that pays the raised price.
+PAID_BY_WHAT_CAME_BACK = [_capture("24.20"), _refund("12.10"), corrected("S-1", _at(4), 30_000), _failed(6)]
+PAID_BY_WHAT_WAS_WON = [
+    _capture("20.00"),
+    aftermath.disputed("D-1", "S-1", _at(3), money("20.00"), money("15.00")),
+    corrected("S-1", _at(4), 30_000),
+    _closed(10, "WON"),
+]
 REVIEW = {"session_id": "S-1", "at": _at(3), "verdict": "VOID", "reason": "none", "by": "I. Jansen"}
 WAS_NONE = [
     ended(at="2026-03-02T11:30:00Z"),
@@ -84,7 +92,20 @@ PARTS = [_capture("6.05"), _capture("6.05", number=2), _capture("6.05", number=3
 
 
 @pytest.mark.parametrize(
-    "events", [OVERPAID, LOWERED_AND_LOST, DECIDED_AGAIN, RAISED, COVERED, CAME_BACK, PARTS, WAS_NONE], ids=str
+    "events",
+    [
+        OVERPAID,
+        LOWERED_AND_LOST,
+        DECIDED_AGAIN,
+        RAISED,
+        COVERED,
+        CAME_BACK,
+        PARTS,
+        WAS_NONE,
+        PAID_BY_WHAT_CAME_BACK,
+        PAID_BY_WHAT_WAS_WON,
+    ],
+    ids=str,
 )
 def test_the_audit_agrees(engine: Engine, events: list[Event]) -> None:
     assert findings(engine, events) == set()
