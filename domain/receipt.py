@@ -44,8 +44,9 @@ class UnknownLine(NamedTuple):
 class Telling:
     """A message about a receipt: what it asks to be booked, and how it differs from another.
 
-    `lines` are what its lines are about, empty where it has none; `part` is None where a settlement is told without
-    numbers; `nets` and `sums` are what reached the bank and what the lines add up to, by currency, in minor units.
+    `lines` are which payments its lines are about and how, `has_lines` says whether it has any, be it fees alone;
+    `part` is None where a settlement is told without numbers; `net` is what reached the bank and `sum` what the lines
+    add up to, in minor units of `currency`.
     """
 
     at: datetime
@@ -54,6 +55,7 @@ class Telling:
     bookings: tuple[Booking, ...]
     content: object
     lines: frozenset[tuple[str, ...]] = frozenset()
+    has_lines: bool = False
     part: int | None = None
     parts: int | None = None
     currency: str = ""
@@ -100,7 +102,8 @@ class Receipt:
         """Those that count, in the order of their own times: the first, and further pages of a settlement.
 
         Pages without numbers are told apart by their lines: a message that shares none with those before it is
-        another page, one that shares any tells the same again.
+        another page, one that shares any tells the same again. So does a sum without lines, and it is told again by
+        what has some; fees alone are a page beside payments, and not beside other fees.
         """
         found: list[Telling] = []
         for _, telling in sorted(self._told.items()):
@@ -212,9 +215,15 @@ class Receipt:
 
 
 def _is_another_page(telling: Telling, before: Iterable[Telling]) -> bool:
-    if not telling.lines or telling.part is not None:
+    if not telling.has_lines or telling.part is not None:
         return False
-    return all(other.part is None and telling.lines.isdisjoint(other.lines) for other in before)
+    return all(
+        other.part is None
+        and other.has_lines
+        and bool(telling.lines or other.lines)
+        and telling.lines.isdisjoint(other.lines)
+        for other in before
+    )
 
 
 def _bookings(telling: Telling, place: int) -> Iterator[Booking]:
@@ -268,6 +277,7 @@ def _settlement_told(fact: RecordedFact) -> Telling:
         bookings=(received, *_fees_of_no_payment(received, data)),
         content=(received, part or 1, parts, tuple(items)),
         lines=frozenset(line[:4] for line in items if line[0]),
+        has_lines=bool(items),
         part=part,
         parts=parts,
         currency=received.currency,

@@ -20,13 +20,17 @@ def standing(facts: Iterable[Fact]) -> list[Fact]:
     """The messages about a settlement that count: the first, and without part numbers those that share no line."""
     found: list[Fact] = []
     for fact in in_order(facts):
-        named = _named(fact)
-        is_page = bool(named) and all(
-            each.data.get("part") is None and not named & _named(each) for each in (*found, fact)[:-1]
-        )
-        if not found or (is_page and fact.data.get("part") is None):
+        if all(_are_pages(each, fact) for each in found):
             found.append(fact)
     return found
+
+
+def _are_pages(one: Fact, other: Fact) -> bool:
+    """Whether two messages are pages of one settlement: both with lines, one with payments, and none is in both."""
+    if any(fact.data.get("part") is not None or not fact.data["items"] for fact in (one, other)):
+        return False
+    first, second = _named(one), _named(other)
+    return bool(first | second) and not first & second
 
 
 def _named(fact: Fact) -> set[tuple[Any, ...]]:

@@ -75,6 +75,29 @@ def outcome(engine: Engine, events: Iterable[dict[str, Any]]) -> tuple[Any, ...]
 TWO = [*session("S-1"), *session("S-2")]
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_sum_without_lines_and_one_with_lines_are_one_settlement(engine: Engine, turned: bool) -> None:
+    """Whichever is the earlier: as pages both would be booked, and the bank would have the money twice."""
+    times = (DAY_AFTER, NEXT_DAY) if turned else (NEXT_DAY, DAY_AFTER)
+    bare = settled("11.80", id_="bare", at=times[0])
+    whole = settled("11.80", line("P-S-1"), id_="whole", at=times[1])
+    balances, found = outcome(engine, [*session(), bare, whole])
+    assert (balances["1010 EUR"], balances.get("1110/acme-psp EUR", 0)) == (1180, 0)
+    assert ("SETTLEMENT_TOLD_OTHERWISE", "ST-1", 1180) in found
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_page_of_fees_adds_up_with_one_of_payments(engine: Engine, turned: bool) -> None:
+    times = (DAY_AFTER, NEXT_DAY) if turned else (NEXT_DAY, DAY_AFTER)
+    monthly = {"kind": "FEE", "gross": money("0.00"), "fee": money("5.00")}
+    pages = [
+        settled("11.80", line("P-S-1"), id_="payments", at=times[0]),
+        settled("-5.00", monthly, id_="fees", at=times[1]),
+    ]
+    balances, found = outcome(engine, [*session(), *pages])
+    assert (balances["1010 EUR"], balances["5010 EUR"], found) == (680, 530, [])
+
+
 @pytest.mark.parametrize("parts", [(None, None), (1, 2)], ids=["pages without numbers", "numbered parts"])
 @pytest.mark.parametrize("turned", [False, True])
 def test_the_parts_of_a_settlement_add_up(engine: Engine, parts: Sequence[int | None], turned: bool) -> None:
