@@ -32,6 +32,7 @@ def judge_and_refuse(
     judgement = judge(work, session, catalogue, clock)
     _reject_facts(cursor, work, session.session_id, judgement)
     if session.moved is not None and take_place(work, session, catalogue):
+        work.judged_again.add(session_stream(session.session_id))
         return judge_and_refuse(cursor, work, session, catalogue, clock)
     return judgement
 

@@ -1,7 +1,7 @@
 """One transaction's worth of decisions: collected while deciding, written as sets, the events last."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -57,7 +57,7 @@ class Work:
 
     `receipts` are the streams of the settlements that the clock has to look at because of it. `captured` are the
     payments, by reference, of which something was captured; `told_payments` those whose sessions know of each other
-    now, with the number of them.
+    now, with the number of them. `judged_again` are the streams of sessions that decided twice.
     """
 
     shard: int
@@ -74,6 +74,7 @@ class Work:
     outbox: list[tuple[str, str, UUID | None, int | None, UUID | None]] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
     told: dict[str, Overlap | None] = field(default_factory=dict)
+    judged_again: set[UUID] = field(default_factory=set)
 
     def stream(self, stream_id: UUID, aggregate: Versioned) -> "Stream":
         """Where to append to a stream whose head this transaction has locked; the head is saved with the rest."""
@@ -90,6 +91,8 @@ class Work:
         Sessions take their places at plugs behind it, under that lock, so that no two of them can miss each other.
         Whether sessions are to be judged again because of others at their plugs, or of others that share a payment.
         """
+        if self.judged_again:
+            self._release_as_decided_last()
         move_releases(cursor, self.moved)
         add_lines(cursor, self.lines)
         pay_lines(cursor, self.paid)
@@ -108,6 +111,15 @@ class Work:
             cursor.execute(LOCK)
         note_told(cursor, self.told)
         return arrive(cursor, self.arrivals) or is_shared
+
+    def _release_as_decided_last(self) -> None:
+        """Of a share whose release moved twice the last one counts, for lines of the first decision too."""
+        last = {(moved.stream_id, moved.share): moved for moved in self.moved}
+        self.moved = list(last.values())
+        for place, line in enumerate(self.lines):
+            moved = last.get((line.stream_id, line.share)) if line.stream_id in self.judged_again else None
+            if moved is not None and line.payout_id is None:
+                self.lines[place] = replace(line, released_at=moved.released_at, available_on=moved.available_on)
 
 
 @dataclass(slots=True)

@@ -336,3 +336,20 @@ def test_what_is_kept_of_random_histories_is_what_the_audit_reads(engine: Engine
         Random(seed).shuffle(told)
         engine.feed(told, batch=7)
     assert verify(engine.dsn).passed
+
+
+@pytest.mark.parametrize("batch", [1, 500])
+def test_a_held_session_that_is_billed_and_then_none_is_paid_as_in_any_other_order(
+    engine: Engine, batch: int
+) -> None:
+    """Its stream learns of no overlap any more while it is judged: it is judged twice in one transaction."""
+    known = [operator(hold_overlaps=True, fund_release="ON_SESSION"), tariff()]
+    reviews = [reviewed("B", "BILL", "04 09:00"), reviewed("B", "VOID", "05 09:00")]
+    engine.feed([*known, *FIRST, *SECOND])
+    engine.feed(reviews, batch=batch)
+    lines = "SELECT released_at::text, sum(amount)::int FROM intake.line GROUP BY 1 HAVING sum(amount) <> 0"
+    assert engine.rows(f"{lines} ORDER BY 1") == [
+        ("2026-03-02 12:00:00+00", 1089),
+        ("2026-03-02 13:00:00+00", 544),
+        ("2026-03-05 09:00:00+00", -544),
+    ]
