@@ -23,6 +23,8 @@ TARGET = "TARGET"
 # What the library calls TARGET: the market (ISO 10383) of the European Central Bank.
 _TARGET_MARKET = "XECB"
 _SATURDAY_AND_SUNDAY = frozenset({5, 6})
+# Countries that have most of their bank holidays by parts only: the part whose days those of their clearing are.
+_CLEARING_PART = {"AU": "NSW", "CA": "ON", "CH": "ZH", "GB": "ENG"}
 _COUNTRY = re.compile(r"([A-Z]{2})(?:-([A-Za-z0-9]{1,16}))?")
 
 
@@ -125,7 +127,7 @@ def _days_of(name: str) -> tuple[frozenset[int], Callable[[int], frozenset[date]
     parts = _COUNTRY.fullmatch(name)
     if parts is None:
         return None
-    country, part = parts.groups()
+    country, part = parts[1], parts[2] or _CLEARING_PART.get(parts[1])
     try:
         first: Any = holidays.country_holidays(country, subdiv=part)
     except NotImplementedError:

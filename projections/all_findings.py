@@ -58,6 +58,12 @@ WITH found AS (
     WHERE status IN ('AWAITING_APPROVAL', 'IN_TRANSIT')
        OR status IN ('FAILED', 'RETURNED')
           AND NOT EXISTS (SELECT FROM projection.payouts AS again WHERE again.reissue_of = payout.payout_id)
+          AND NOT EXISTS (
+              SELECT FROM projection.payouts AS first
+              WHERE (first.operator_id, first.currency, first.business_date)
+                        = (payout.operator_id, payout.currency, payout.business_date)
+                    AND first.attempt < payout.attempt AND first.status IN ('IN_TRANSIT', 'PAID')
+          )
     UNION ALL
     SELECT CASE state WHEN 'INVALID' THEN 'SESSION_INVALID' ELSE 'SESSION_SUSPENDED' END, NULL, session_id,
            session.operator_id, NULL, NULL, head.started_at, reason, NULL, '', ''

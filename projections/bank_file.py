@@ -28,6 +28,8 @@ NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
 CLEARING_SYSTEMS = {
     "ACH": "USABA",
     "FEDWIRE": "USABA",
+    "FEDNOW": "USABA",
+    "RTP": "USABA",
     "NEFT": "INFSC",
     "RTGS": "INFSC",
     "IMPS": "INFSC",

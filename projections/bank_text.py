@@ -15,6 +15,9 @@ NAME_MAX, TEXT_MAX = 70, 140
 # The characters of the EPC's basic set, which every bank takes.
 _TAKEN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-?:().,'+ ")
 _OTHER_SIGN = "."
+_MARKS = frozenset(character for character in _TAKEN if not character.isalnum())
+# Letters by Unicode, signs by the table.
+_ORDINALS = frozenset("ªº")
 # What the library says of a character of which it knows nothing.
 _UNTOLD = "[?]"
 
@@ -113,7 +116,15 @@ def _latin(character: str) -> str:
     if character.isspace():
         return " "
     told = unidecode(character).replace(_UNTOLD, "")
+    kind = unicodedata.category(character)
+    if kind[0] in "PS" or kind == "No" or character in _ORDINALS:
+        return _sign(told, is_punctuation=kind[0] == "P")
     return "".join(each if each in _TAKEN else _OTHER_SIGN for each in told)
+
+
+def _sign(told: str, *, is_punctuation: bool) -> str:
+    """A sign that is no letter: the mark that it looks like or else a full stop, and never letters or digits."""
+    return told[:1] if is_punctuation and told[:1] in _MARKS else _OTHER_SIGN if told else ""
 
 
 def _spelled(word: str, lower: str, tell: Callable[[int], tuple[str, int]]) -> str:

@@ -121,7 +121,8 @@ CURES: Mapping[FindingKind, str] = {
         "The operator's next payouts are less by it; it ends when one of the two payments comes back."
     ),
     FindingKind.PAYOUT_REASON_UNKNOWN: (
-        "Have the payout processor send ISO 20022 codes; until then it counts as no fault of the account."
+        "Have the payout processor send the answer again with a code; until then it counts as no fault of the "
+        "account."
     ),
     FindingKind.PAYOUT_RETRY_WITHOUT_EFFECT: (
         "Send payout.retried of the attempt that failed, with a time after its failure."

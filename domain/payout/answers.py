@@ -1,6 +1,7 @@
 """What is said of a payout that was made: the bank's answers, what they come to, and people who have it go again."""
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -49,6 +50,9 @@ class PayoutRetried(Fact):
     by: str
 
 
+# The form of an ISO 20022 external reason code.
+_CODE = re.compile(r"[A-Z0-9]{4}")
+
 PayoutFact: TypeAlias = PayoutAnswered | PayoutRetried
 
 
@@ -82,12 +86,17 @@ def is_of_the_account(reason: str | None) -> bool:
     return reason is not None and reason.strip().upper() in ACCOUNT_REASONS
 
 
+def is_code(reason: str | None) -> bool:
+    """Whether a reason has the form of an ISO 20022 code."""
+    return reason is not None and _CODE.fullmatch(reason.strip().upper()) is not None
+
+
 @value
 class BankWord:
     """What the bank's answers come to; each moment is None where that did not happen.
 
-    `reason` is that of the failure or the return. `came_back` is what came back by the bank's word: minor units and
-    their currency, None where it says nothing of it.
+    `reason` is that of the failure or the return; where it was told several times, the first that is a code.
+    `came_back` is what came back by the bank's word: minor units and currency, None where it says nothing of it.
     """
 
     settled_at: datetime | None = None
@@ -110,7 +119,8 @@ def word_of(answers: Iterable[PayoutAnswered], handed_off_at: datetime) -> BankW
     """
     told = answers_in_turn(answers)
     last_paid = max((at for at, each in enumerate(told) if each.answer is PayoutAnswer.PAID), default=-1)
-    settled_at = failed_at = returned_at = reason = came_back = None
+    settled_at = failed_at = returned_at = came_back = None
+    reasons: list[str | None] = []
     for number, each in enumerate(told):
         at = max(each.at, handed_off_at)
         is_withdrawn = each.answer is PayoutAnswer.FAILED and number < last_paid
@@ -119,10 +129,17 @@ def word_of(answers: Iterable[PayoutAnswered], handed_off_at: datetime) -> BankW
         if each.answer is PayoutAnswer.PAID:
             settled_at = settled_at or at
         elif each.answer is PayoutAnswer.FAILED and settled_at is None:
-            failed_at, reason = (failed_at, reason) if failed_at else (at, each.reason)
+            failed_at = failed_at or at
+            reasons.append(each.reason)
         else:
             if returned_at is None:
-                settled_at, failed_at, returned_at, reason = settled_at or at, None, at, each.reason
+                settled_at, failed_at, returned_at, reasons = settled_at or at, None, at, []
+            reasons.append(each.reason)
             if came_back is None and each.amount is not None and each.currency is not None:
                 came_back = (each.amount, each.currency)
-    return BankWord(settled_at, failed_at, returned_at, reason, came_back)
+    return BankWord(settled_at, failed_at, returned_at, _reason_of(reasons), came_back)
+
+
+def _reason_of(told: Sequence[str | None]) -> str | None:
+    """The first reason that is a code, or else the first."""
+    return next(filter(is_code, told), next(iter(told), None))

@@ -1,12 +1,18 @@
 """What is said of a payout and has no effect, or does not match: the findings of its stream."""
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from domain.book.findings import Finding, FindingChange, FindingKind
 from domain.money import format_minor
-from domain.payout.answers import PayoutAnswer, PayoutAnswered, PayoutRetried, answers_in_turn, is_of_the_account
+from domain.payout.answers import (
+    PayoutAnswer,
+    PayoutAnswered,
+    PayoutRetried,
+    answers_in_turn,
+    is_code,
+    is_of_the_account,
+)
 from domain.payout.payout import (
     AUTOMATIC_ATTEMPTS,
     PAID_TWICE_KEY,
@@ -17,8 +23,6 @@ from domain.payout.payout import (
     stream_name,
 )
 
-# The form of an ISO 20022 external reason code.
-_CODE = re.compile(r"[A-Z0-9]{4}")
 OF_FACTS = (
     FindingKind.PAYOUT_UNKNOWN,
     FindingKind.PAYOUT_NOT_HANDED_OFF,
@@ -87,11 +91,13 @@ def _in_facts(payout: Payout) -> Iterator[Finding]:
         return
     for answer in told:
         yield from _in_answer(payout, created, answer)
+    # One that acts cures all that came at a wrong time.
+    if any(_may_act(payout, retried) for retried in payout.retries):
+        return
     for retried in payout.retries:
-        if not _may_act(payout, retried):
-            sentence = f"{retried.by} has payout {payout.payout_id} go again, which had not come to nothing by then"
-            kind, key = FindingKind.PAYOUT_RETRY_WITHOUT_EFFECT, f"retried:{retried.source}:{retried.id}"
-            yield _finding(payout, kind, key, retried.at, sentence, created.amount)
+        sentence = f"{retried.by} has payout {payout.payout_id} go again, which had not come to nothing by then"
+        kind, key = FindingKind.PAYOUT_RETRY_WITHOUT_EFFECT, f"retried:{retried.source}:{retried.id}"
+        yield _finding(payout, kind, key, retried.at, sentence, created.amount)
 
 
 def _in_answer(payout: Payout, created: PayoutCreated, answer: PayoutAnswered) -> Iterator[Finding]:
@@ -101,7 +107,7 @@ def _in_answer(payout: Payout, created: PayoutCreated, answer: PayoutAnswered) -
         sentence = f"payout {payout.payout_id} came back, and is said to be paid after that"
         kind = FindingKind.PAYOUT_ANSWER_WITHOUT_EFFECT
         yield _finding(payout, kind, f"paid:{key}", answer.at, sentence, created.amount)
-    if answer.reason is not None and _CODE.fullmatch(answer.reason.strip().upper()) is None:
+    if answer.reason is not None and not is_code(answer.reason) and not is_code(payout.reason):
         sentence = f"payout {payout.payout_id} is {answer.answer} for {answer.reason!r}, no ISO 20022 reason code"
         yield _finding(payout, FindingKind.PAYOUT_REASON_UNKNOWN, f"reason:{key}", answer.at, sentence)
     if answer.amount is not None and answer.currency is not None and _is_no_return(created, answer):

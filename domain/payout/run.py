@@ -213,7 +213,8 @@ class _Runs:
         if self.waiting is not None:
             return False
         made_at = at if self.cover is None else max(at, self.until)
-        for payout in list(self.failed):
+        # What failed while the run waited was not asked for above: the next one pays it again.
+        for payout in self._going_again(at, operator):
             self._pay_again(payout, made_at, operator)
         for each in sums:
             self._pay(each, day, made_at, operator)
@@ -226,7 +227,7 @@ class _Runs:
         wanted: dict[str, int] = defaultdict(int)
         for each in sums:
             wanted[each.currency] += each.amount
-        for created in [_created(payout) for payout in self.failed if payout.goes_again(at, operator.bank_account)]:
+        for created in map(_created, self._going_again(at, operator)):
             wanted[created.currency] += created.amount
         missing = {
             currency: sum_ + self.handed_off[currency] - self.cover(currency, self.until)
@@ -267,11 +268,13 @@ class _Runs:
                 Line(released, created.currency, created.reserve, moment, release_on, reserve_release=True)
             )
 
+    def _going_again(self, at: datetime, operator: Operator) -> list[Payout]:
+        """The payouts that a run which is due at a moment pays again."""
+        return [payout for payout in self.failed if payout.goes_again(at, operator.bank_account)]
+
     def _pay_again(self, payout: Payout, at: datetime, operator: Operator) -> None:
         """Repeat a payout that came to nothing, at the first run after what it waits for (P18)."""
         created = _created(payout)
-        if not payout.goes_again(at, operator.bank_account):
-            return
         self.failed.remove(payout)
         key = PayoutKey(created.operator_id, created.currency, created.business_date, created.attempt + 1)
         self._note(payout, supersede(payout, key.payout_id, at))

@@ -21,7 +21,8 @@ WITH created AS MATERIALIZED (
 SELECT file.name, file.content,
        coalesce(jsonb_agg(jsonb_build_array(stands.payout_id, created.body ->> 'amount', created.body ->> 'currency',
                                             coalesce(created.body #>> '{bank_account,iban}',
-                                                     created.body #>> '{bank_account,account_number}'))
+                                                     created.body #>> '{bank_account,account_number}'),
+                                            created.body ->> 'execution_date')
                           ) FILTER (WHERE stands.payout_id IS NOT NULL), '[]')
 FROM intake.bank_file AS file
 LEFT JOIN intake.bank_file_payout AS stands USING (name)
@@ -49,8 +50,15 @@ def check_bank_files(snapshot: Snapshot, tally: Tally) -> None:
             continue
         wanted = {
             payout_id.replace("-", ""): (None if amount is None else int(amount), currency, account)
-            for payout_id, amount, currency, account in payouts
+            for payout_id, amount, currency, account, _ in payouts
         }
+        asked = {id_: day for day, ids in _days(root) for id_ in ids}
+        for payout_id, _, _, _, planned in payouts:
+            day = asked.get(payout_id.replace("-", ""))
+            # A file that is made later asks for a later day; payouts of before there were calendars have none.
+            if planned is not None and day is not None and day < planned:
+                sentence = f"{where} asks the bank to pay {payout_id} on {day}, before {planned}"
+                tally.note(where, f"{planned} or later", day, sentence)
         for id_ in sorted(wanted.keys() | told.keys()):
             tally.compare(where, wanted.get(id_), told.get(id_), f"the transfer of payout {id_}")
 
@@ -72,6 +80,13 @@ def _transfers(root: Any) -> Iterator[tuple[str, _Transfer]]:
         )
         currency = amount.get("Ccy", "")
         yield _text(transfer, "PmtId/EndToEndId"), (minor(amount.text, currency), currency, account)
+
+
+def _days(root: Any) -> Iterator[tuple[str, list[str]]]:
+    """The day on which each block asks the bank to pay (ISO 8601), and the ids of its transfers."""
+    for block in root.iter(f"{_SPACE}PmtInf"):
+        transfers = block.iter(f"{_SPACE}CdtTrfTxInf")
+        yield _text(block, "ReqdExctnDt/Dt"), [_text(each, "PmtId/EndToEndId") for each in transfers]
 
 
 def _check_names(root: Any, where: str, tally: Tally) -> None:

@@ -14,7 +14,7 @@ _AWAITING = "AWAITING_APPROVAL"
 _ORDER = ("payout.accepted", "payout.paid", "payout.failed", "payout.returned")
 # ISO 20022 external reason codes for which another account is asked for.
 _ANOTHER_ACCOUNT = {"AC01", "AC03", "AC04", "AC06", "AC13", "AC14", "AG01", "BE04", "BE05", "MD07", "RC01"}
-_TRIES = 3
+_TRIES, _CODE_LENGTH = 3, 4
 
 # Attempts that repeat another, with whether both go to one account.
 _AGAIN = """
@@ -74,10 +74,10 @@ def _listen(answers: Iterable[tuple[str, Fact]], made_at: datetime) -> _Said:
         heard.insert(0, (topic, fact))
     left = next((fact for topic, fact in heard if topic in ("payout.paid", "payout.returned")), None)
     if left is None:
-        refused = next((fact for topic, fact in heard if topic == "payout.failed"), None)
-        if refused is None:
+        refused = [fact for topic, fact in heard if topic == "payout.failed"]
+        if not refused:
             return _Said()
-        return _Said("FAILED", max(refused.at, made_at), refused.data["reason"])
+        return _Said("FAILED", max(refused[0].at, made_at), _named(refused))
     since = [(topic, fact) for topic, fact in heard if topic != "payout.accepted"]
     since = since[[fact for _, fact in since].index(left) :]
     backs = [fact for topic, fact in since if topic in ("payout.failed", "payout.returned")]
@@ -86,7 +86,15 @@ def _listen(answers: Iterable[tuple[str, Fact]], made_at: datetime) -> _Said:
         return _Said("PAID", left_at, left_at=left_at)
     amounts = [fact.data["amount"] for fact in backs if fact.data.get("amount")]
     back = amounts[0] if amounts else None
-    return _Said("RETURNED", max(backs[0].at, made_at), backs[0].data["reason"], left_at, back)
+    return _Said("RETURNED", max(backs[0].at, made_at), _named(backs), left_at, back)
+
+
+def _named(facts: Iterable[Fact]) -> str:
+    """The reason: four letters or digits if any of the answers has them, else what the first says."""
+    reasons: list[str] = [fact.data["reason"] for fact in facts]
+    told = [(reason, reason.strip()) for reason in reasons]
+    codes = [reason for reason, text in told if len(text) == _CODE_LENGTH and text.isascii() and text.isalnum()]
+    return (codes or reasons)[0]
 
 
 def _answers(stream: Stream, before: float = float("inf")) -> list[tuple[str, Fact]]:

@@ -370,6 +370,10 @@ TAMPERING: dict[str, tuple[str, set[str]]] = {
         _bank_file("(<CdtrAcct>\\s*<Id>\\s*<IBAN>)[A-Z0-9]+", "\\1NL02ABNA0123456789"),
         {"bank_files"},
     ),
+    "a bank file asks for an earlier day": (
+        _bank_file("(<ReqdExctnDt>\\s*<Dt>)[0-9-]+", "\\12025-12-31"),
+        {"bank_files"},
+    ),
     "a bank file states another sum": (_bank_file("<CtrlSum>[0-9.]+", "<CtrlSum>1"), {"bank_files"}),
     "a bank file states another number": (_bank_file("<NbOfTxs>", "<NbOfTxs>9"), {"bank_files"}),
     "a bank file cannot be read": (_bank_file("</Document>", ""), {"bank_files"}),

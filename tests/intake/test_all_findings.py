@@ -234,3 +234,31 @@ def test_a_store_without_findings_says_so(
     monkeypatch.setenv("WATTLEDGER_DATA_DIR", str(tmp_path))
     assert main(["findings"]) == 0
     assert capsys.readouterr().out == "Findings: none\n"
+
+
+def test_an_attempt_that_failed_beside_one_that_was_paid_after_all_has_nothing_to_fix(
+    engine: Engine, tmp_path: Path
+) -> None:
+    answers = [
+        aftermath.payout_answer(word, aftermath.payout_id("OP-1", DAY, attempt), at)
+        for word, attempt, at in (
+            ("failed", 1, "2026-03-03T09:00:00Z"),
+            ("failed", 2, "2026-03-05T10:00:00Z"),
+            ("paid", 1, "2026-03-06T09:00:00Z"),
+        )
+    ]
+    moved = operator(changed=True, time="2026-03-03T12:00:00Z", bank_account=account("NL20INGB0001234567"))
+    engine.feed([operator(), tariff(), *session("S-1"), answers[0], moved])
+    engine.advance("2026-03-05T00:00:00Z")
+    engine.feed(answers[1:2])
+    assert "PAYOUT_TO_FIX" in kinds_in_file(engine, tmp_path)
+    engine.feed(answers[2:])
+    # The first one was paid: the balance of 2060 is nothing, and no run pays the second again.
+    assert not [account for account in engine.balances() if account.startswith(("2050/", "2060/"))]
+    assert "PAYOUT_TO_FIX" not in kinds_in_file(engine, tmp_path)
+
+
+def kinds_in_file(engine: Engine, directory: Path) -> list[str]:
+    """The kinds of what `findings.jsonl` lists."""
+    export(engine.dsn, directory, PLATFORM)
+    return [json.loads(line)["kind"] for line in (directory / "findings.jsonl").read_text().splitlines()]

@@ -164,3 +164,22 @@ def test_runs_that_wait_are_made_in_the_order_of_time_however_often_the_clock_is
         days = [instant(f"2026-03-{day:02}T23:00:00Z") for day in range(1, 12)]
         assert min(money_left(cursor, [("EUR", day) for day in days]).values()) >= 0
     assert not [each for each in short(stopping) if each[-1]]
+
+
+def test_a_run_that_waits_pays_no_payout_again_that_it_has_no_cover_for(stopping: Engine) -> None:
+    sessions = itertools.chain(session("S-1"), session("S-3", "2026-03-03"))
+    stopping.feed([operator(), tariff(), *sessions, settled("S-1", "2026-03-02T15:00:00Z")])
+    stopping.advance("2026-03-05T00:00:00Z")
+    assert made(stopping) == [("OP-1", "02", "02T23:00")]
+    # The first payout fails while the run of the third waits: its money is there for one of the two.
+    ((payout_id,),) = stopping.rows("SELECT payout_id FROM intake.open_payout")
+    data = {"payout_id": payout_id, "at": "2026-03-05T09:00:00Z", "reason": "AM04"}
+    stopping.feed([event("payout.failed", payout_id, data["at"], data)])
+    stopping.advance("2026-03-05T10:00:00Z")
+    moment = instant("2026-03-05T10:00:00Z")
+    with psycopg.connect(stopping.dsn) as connection, connection.cursor() as cursor:
+        assert money_left(cursor, [("EUR", moment)])["EUR", moment] >= 0
+    stopping.feed([settled("S-3", "2026-03-06T10:00:00Z")])
+    stopping.advance("2026-03-07T00:00:00Z")
+    assert made(stopping) == [("OP-1", "02", "02T23:00"), ("OP-1", "02", "06T23:00"), ("OP-1", "03", "05T10:00")]
+    assert not [each for each in short(stopping) if each[-1]]

@@ -267,6 +267,35 @@ def test_what_has_no_effect_is_found(engine: Engine, told: list[dict[str, Any]],
     assert findings(engine) == {}
 
 
+@pytest.mark.parametrize("wrong_first", [True, False])
+def test_a_decision_that_acts_ends_what_was_found_of_one_that_came_too_early(
+    engine: Engine, *, wrong_first: bool
+) -> None:
+    engine.feed(BEGINNING)
+    engine.advance("2026-03-03T00:00:00Z")
+    early, right = answer("retried", "03 08:00"), answer("retried", "03 10:00")
+    engine.feed([answer("failed", "03 09:00", reason="AC04"), *([early, right] if wrong_first else [right, early])])
+    assert open_findings(engine) == []
+    engine.advance("2026-03-04T00:00:00Z")
+    assert open_findings(engine) == []
+    assert made(engine)[1:] == [("02", 2, "IN_TRANSIT", SHARE)]
+    assert findings(engine) == {}
+
+
+@pytest.mark.parametrize("word", ["failed", "returned"])
+def test_a_code_that_is_sent_afterwards_is_the_reason(engine: Engine, word: str) -> None:
+    engine.feed(BEGINNING)
+    engine.advance("2026-03-03T00:00:00Z")
+    engine.feed([answer(word, "03 09:00", reason="account is closed")])
+    assert [kind for kind, *_ in open_findings(engine)] == ["PAYOUT_REASON_UNKNOWN"]
+    engine.feed([answer(word, "03 11:00", reason="AC04")])
+    assert open_findings(engine) == []
+    engine.advance("2026-03-05T00:00:00Z")
+    # It is the account that is wrong: nothing goes there again.
+    assert [attempt for _, attempt, _, _ in made(engine)] == [1]
+    assert findings(engine) == {}
+
+
 def test_an_answer_about_a_payout_that_awaits_approval_is_found(engine: Engine) -> None:
     engine.feed([operator(time_zone="UTC", payout_requires_approval=True), *BEGINNING[1:]])
     engine.advance("2026-03-03T00:00:00Z")

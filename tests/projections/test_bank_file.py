@@ -136,7 +136,14 @@ def test_an_account_without_a_bic_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("scheme", "where", "code"),
-    [("ACH", "Cd", "USABA"), ("NEFT", "Cd", "INFSC"), ("neft", "Cd", "INFSC"), ("BARTER", "Prtry", "BARTER")],
+    [
+        ("ACH", "Cd", "USABA"),
+        ("FedNow", "Cd", "USABA"),
+        ("RTP", "Cd", "USABA"),
+        ("NEFT", "Cd", "INFSC"),
+        ("neft", "Cd", "INFSC"),
+        ("BARTER", "Prtry", "BARTER"),
+    ],
 )
 def test_an_account_number_goes_with_its_routing_code_and_clearing_system(scheme: str, where: str, code: str) -> None:
     root = read(replace(PAYOUT, currency="USD", bank_account=ACH_ACCOUNT | {"scheme": scheme}))

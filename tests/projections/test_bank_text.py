@@ -22,6 +22,8 @@ BASIC = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
         ("Volt! 5% <fast> #1 *x* a=b ^ $", "Volt. 5. .fast. .1 .x. a.b . ."),
         ("¿Qué tal? 5 €", "?Que tal? 5 E"),
         ("O’Neill – “Volt”", "O'Neill - .Volt."),
+        ("§ 7 «Volt» © 2026 ® £5 ¥ 2 m² 1½ 20° ± 3ª 4º", ". 7 .Volt. . 2026 . .5 . 2 m. 1. 20. . 3. 4."),
+        ("Volt™ × Co… — Nord·Süd", "Volt. . Co. - Nord.Sud"),
         ("e\u0301", "e"),
         ("non\u00a0breaking\tand\nlines", "non breaking and lines"),
         ("चार्ज इंडिया", "caarj iNddiyaa"),
