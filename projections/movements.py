@@ -17,7 +17,7 @@ BOOK_TOPICS: frozenset[str] = frozenset(
     f"{wrapper.__name__}.{kind.__name__}" for wrapper in (Booked, Retracted) for kind in POSTING_RULES
 )
 
-COLUMNS = ("pending", "available", "reserved", "disputed", "in_transit", "paid_out")
+COLUMNS = ("pending", "available", "reserved", "disputed", "in_transit", "to_fix", "paid_out")
 _PAID_OUT = COLUMNS.index("paid_out")
 _STANDING = len(COLUMNS)
 
@@ -28,7 +28,7 @@ _COLUMN_OF_CODE = {
     "2020": COLUMNS.index("reserved"),
     "2030": COLUMNS.index("disputed"),
     "2050": COLUMNS.index("in_transit"),
-    "2060": COLUMNS.index("in_transit"),
+    "2060": COLUMNS.index("to_fix"),
 }
 # Paid out is what J36 takes from the bank less what J39 brings back to it.
 _PAYING_KINDS = frozenset({"J36", "J39"})
@@ -53,7 +53,7 @@ class Item(NamedTuple):
 class Movements:
     """What a set adds: to the columns of operators, by (operator, currency), and to open items; minor units.
 
-    Behind the six columns stands by how many the bookings have grown that move any of them.
+    Behind the columns stands by how many the bookings have grown that move any of them.
     """
 
     operators: dict[tuple[str, str], list[int]] = field(default_factory=dict)
