@@ -219,6 +219,7 @@ def test_the_command_lists_them_with_their_age_and_by_operator_and_kind(
         each for each in EXPECTED if each[3] == "OP-3"
     ]
     assert [told(each) for each in asked(capsys, "--kind", "UNSETTLED")] == EXPECTED[-1:]
+    assert [told(each) for each in asked(capsys, "--kind", "unsettled")] == EXPECTED[-1:]
     assert main(["findings", "--kind", "NONE"]) == 1
     assert "there is no kind 'NONE'; choose among" in capsys.readouterr().err
     assert main(["findings"]) == 0
