@@ -34,6 +34,12 @@ WITH found AS (
     FROM projection.open_items
     WHERE account >= '1210/' AND account < '12100'
     UNION ALL
+    SELECT 'REFUND_DUE', item.account, substr(item.account, 6), session.operator_id, item.currency, item.amount,
+           book.on_one_side_since(item.account, item.currency), item.document, NULL, '', ''
+    FROM projection.open_items AS item
+    LEFT JOIN projection.sessions AS session ON session.session_id = item.document
+    WHERE item.account >= '2080/' AND item.account < '20800'
+    UNION ALL
     SELECT 'RECEIPT_UNALLOCATED', account, coalesce(nullif(substr(account, 6), ''), account), NULL, currency, amount,
            book.on_one_side_since(account, currency), NULL, NULL, '', ''
     FROM projection.open_items
@@ -53,7 +59,9 @@ WITH found AS (
            CASE status WHEN 'AWAITING_APPROVAL' THEN '2010/' || operator_id
                        WHEN 'IN_TRANSIT' THEN '2050/' || payout_id
                        ELSE '2060/' || operator_id END,
-           payout_id, operator_id, currency, amount, status_at, concat_ws(', ', status, reason), NULL, '', ''
+           payout_id, operator_id, currency, amount, status_at,
+           CASE status WHEN 'RETURNED' THEN 'came back' ELSE 'failed' END || coalesce(' (' || reason || ')', ''),
+           NULL, '', ''
     FROM projection.payouts AS payout
     WHERE status IN ('AWAITING_APPROVAL', 'IN_TRANSIT')
        OR status IN ('FAILED', 'RETURNED')

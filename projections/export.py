@@ -64,7 +64,7 @@ _CDRS = "SELECT document::text FROM projection.cdrs ORDER BY session_id, number,
 
 # What operators are owed and were paid.
 _BALANCES = """
-SELECT operator_id, currency, pending, available, reserved, disputed, in_transit, paid_out
+SELECT operator_id, currency, pending, available, reserved, disputed, in_transit, to_fix, paid_out
 FROM projection.operator_balances
 ORDER BY operator_id, currency
 """

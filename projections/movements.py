@@ -17,7 +17,7 @@ BOOK_TOPICS: frozenset[str] = frozenset(
     f"{wrapper.__name__}.{kind.__name__}" for wrapper in (Booked, Retracted) for kind in POSTING_RULES
 )
 
-COLUMNS = ("pending", "available", "reserved", "disputed", "in_transit", "paid_out")
+COLUMNS = ("pending", "available", "reserved", "disputed", "in_transit", "to_fix", "paid_out")
 _PAID_OUT = COLUMNS.index("paid_out")
 _STANDING = len(COLUMNS)
 
@@ -28,19 +28,22 @@ _COLUMN_OF_CODE = {
     "2020": COLUMNS.index("reserved"),
     "2030": COLUMNS.index("disputed"),
     "2050": COLUMNS.index("in_transit"),
-    "2060": COLUMNS.index("in_transit"),
+    "2060": COLUMNS.index("to_fix"),
 }
 # Paid out is what J36 takes from the bank less what J39 brings back to it.
 _PAYING_KINDS = frozenset({"J36", "J39"})
 
-# Accounts that should come to zero: what drivers, providers and partners owe, and receipts that belong to nobody yet.
-_OPEN_BY_ACCOUNT, _OPEN_BY_INVOICE = frozenset({"1105", "1110", "2410"}), "1210"
+# Accounts that should come to zero: what drivers, providers and partners owe, what is due back to drivers,
+# and receipts that belong to nobody yet.
+_OPEN_BY_ACCOUNT = frozenset({"1105", "1110", "2410"})
+_OPEN_BY_INVOICE, _OPEN_BY_SESSION = "1210", "2080"
 
 
 class Item(NamedTuple):
-    """What an open item is about: an account in a currency, of a partner's account an invoice or a credited CDR.
+    """What an open item is about: an account in a currency, and of some a document.
 
-    Of these it also says when it acts, so that what is open says since when; None where the account's history does.
+    Of a partner's account that is the invoice or the credited CDR, with when it acts, so that what is open says since
+    when (None where the account's history does); of what is due back to a driver the session.
     """
 
     account: str
@@ -53,7 +56,7 @@ class Item(NamedTuple):
 class Movements:
     """What a set adds: to the columns of operators, by (operator, currency), and to open items; minor units.
 
-    Behind the six columns stands by how many the bookings have grown that move any of them.
+    Behind the columns stands by how many the bookings have grown that move any of them.
     """
 
     operators: dict[tuple[str, str], list[int]] = field(default_factory=dict)
@@ -84,6 +87,8 @@ class Movements:
         elif code == _OPEN_BY_INVOICE:
             document = str(getattr(booking, "invoice_id", "") or getattr(booking, "cdr_id", ""))
             item = Item(account, booking.currency, document, booking.effective_at)
+        elif code == _OPEN_BY_SESSION:
+            item = Item(account, booking.currency, booking.session_id or "")
         else:
             return
         self.items[item] = self.items.get(item, 0) + amount

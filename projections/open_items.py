@@ -1,4 +1,4 @@
-"""The open items: accounts that should come to zero and have not, by session, provider, invoice or receipt."""
+"""Open items: accounts that should come to zero and have not, by session, provider, invoice, payment or receipt."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The balances of operators: pending, available, reserved, disputed, in transit, paid out."""
+"""The balances of operators: pending, available, reserved, disputed, in transit, to be fixed, paid out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from projections.movements import BOOK_TOPICS, movements
 # Adds a set of movements; the arrays come sorted by operator and currency.
 _ADD = """
 INSERT INTO projection.operator_balance_row AS kept (generation, operator_id, currency, pending, available, reserved,
-                                                     disputed, in_transit, paid_out, standing)
+                                                     disputed, in_transit, to_fix, paid_out, standing)
 SELECT %s, moved.*
 FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-            %s::bigint[], %s::bigint[]) AS moved
+            %s::bigint[], %s::bigint[], %s::bigint[]) AS moved
 ON CONFLICT (generation, operator_id, currency) DO UPDATE
 SET pending = kept.pending + excluded.pending, available = kept.available + excluded.available,
     reserved = kept.reserved + excluded.reserved, disputed = kept.disputed + excluded.disputed,
-    in_transit = kept.in_transit + excluded.in_transit, paid_out = kept.paid_out + excluded.paid_out,
-    standing = kept.standing + excluded.standing
+    in_transit = kept.in_transit + excluded.in_transit, to_fix = kept.to_fix + excluded.to_fix,
+    paid_out = kept.paid_out + excluded.paid_out, standing = kept.standing + excluded.standing
 """
 
 

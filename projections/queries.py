@@ -19,7 +19,7 @@ _TOTAL_NAMES = ("sessions_rated", "sessions_open", "sessions_in_suspense", "cdrs
 
 # Balances by operator and currency; of one operator where one is named.
 _BALANCES = """
-SELECT operator_id, currency, pending, available, reserved, disputed, in_transit, paid_out
+SELECT operator_id, currency, pending, available, reserved, disputed, in_transit, to_fix, paid_out
 FROM projection.operator_balances
 WHERE %(operator_id)s::text IS NULL OR operator_id = %(operator_id)s
 ORDER BY operator_id, currency
@@ -46,6 +46,7 @@ class OperatorBalance:
     reserved: int
     disputed: int
     in_transit: int
+    to_fix: int
     paid_out: int
 
 

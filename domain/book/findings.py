@@ -48,6 +48,7 @@ class FindingKind(StrEnum):
     PAYOUT_WAITS_FOR_PERSON = "PAYOUT_WAITS_FOR_PERSON"
     RECEIPT_UNALLOCATED = "RECEIPT_UNALLOCATED"
     REFUND_ABOVE_CAPTURE = "REFUND_ABOVE_CAPTURE"
+    REFUND_DUE = "REFUND_DUE"
     REFUND_FAILURE_WITHOUT_REFUND = "REFUND_FAILURE_WITHOUT_REFUND"
     REFUND_WITHOUT_CAPTURE = "REFUND_WITHOUT_CAPTURE"
     REGISTER_OVERLAP = "REGISTER_OVERLAP"
@@ -143,6 +144,7 @@ CURES: Mapping[FindingKind, str] = {
         "Ask the provider why more went back; send the payment.captured that is missing, or the "
         "payment.refund_failed of a refund that did not happen."
     ),
+    FindingKind.REFUND_DUE: "Pay the driver back what is due, and send it as payment.refunded.",
     FindingKind.REFUND_FAILURE_WITHOUT_REFUND: (
         "Send the payment.refunded of this refund; both act as soon as it is there."
     ),

@@ -69,7 +69,7 @@ SENTENCES: dict[str, str] = {
     "covered_payouts": "People were told of every payout that client money did not pay for.",
     "advance_limits": "No payout took what an operator is paid ahead of drivers above the limit of its terms.",
     "findings": "What should be open as a finding is, what is listed is open, and each was told once.",
-    "open_items": "Open items add up to the accounts of drivers, providers, partners and unallocated receipts.",
+    "open_items": "Open items add up to the accounts of drivers, providers, partners, refunds due and receipts.",
     "cover": "Client money that is there covers what is owed out of it.",
     "receivables": "Drivers paid what their sessions cost.",
     "advances": "Operators were paid nothing that drivers have not paid.",

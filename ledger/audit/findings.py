@@ -36,7 +36,7 @@ WITH item AS (
     SELECT account, currency, sum(amount) AS amount FROM projection.open_items GROUP BY account, currency
 ), kept AS (
     SELECT account, currency, sum(debits - credits) AS amount FROM book.balance
-    WHERE split_part(account, '/', 1) IN ('1105', '1110', '1210', '2410')
+    WHERE split_part(account, '/', 1) IN ('1105', '1110', '1210', '2080', '2410')
     GROUP BY account, currency
 )
 SELECT account, currency, coalesce(kept.amount, 0)::text, coalesce(item.amount, 0)::text
@@ -57,7 +57,7 @@ def check_listed(snapshot: Snapshot, tally: Tally) -> None:
 
 
 def check_open_items(snapshot: Snapshot, tally: Tally) -> None:
-    """Open items add up to the accounts of drivers, providers, partners and unallocated receipts."""
+    """Open items add up to the accounts of drivers, providers, partners, refunds due and unallocated receipts."""
     for account, currency, kept, items in snapshot.rows(_OPEN_ITEMS):
         tally.examined += 1
         there, listed = Money(int(kept), currency), Money(int(items), currency)

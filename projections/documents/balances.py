@@ -6,7 +6,7 @@ from typing import Any
 from domain.money import format_minor
 from projections.queries import OperatorBalance
 
-OWED = ("pending", "available", "reserved", "disputed", "in_transit", "paid_out")
+OWED = ("pending", "available", "reserved", "disputed", "in_transit", "to_fix", "paid_out")
 ADVANCES = ("advance", "advance_paid")
 POSTED = ("debits", "credits", "balance")
 WATT_HOURS = "Wh"

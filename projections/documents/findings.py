@@ -69,6 +69,9 @@ _SENTENCES: Mapping[FindingKind, Callable[[FoundRow], str]] = {
     FindingKind.UNSETTLED: lambda row: f"provider {row.subject} has captured {_much(row)} more than it has settled",
     FindingKind.OVERSETTLED: lambda row: f"provider {row.subject} has settled {_much(row)} more than it has captured",
     FindingKind.INVOICE_DIFFERS: _invoice_differs,
+    FindingKind.REFUND_DUE: lambda row: (
+        f"{_much(row)} of payment {row.subject} is due back to the driver of session {row.detail}"
+    ),
     FindingKind.RECEIPT_UNALLOCATED: lambda row: f"{_much(row)} came to the bank and belongs to nobody yet",
     FindingKind.LEAKAGE: _leakage,
     FindingKind.NEGATIVE_BALANCE: _negative,
@@ -79,7 +82,7 @@ _SENTENCES: Mapping[FindingKind, Callable[[FoundRow], str]] = {
         f"payout {row.subject} of operator {row.operator_id} over {_much(row)} is with the bank, without an answer"
     ),
     FindingKind.PAYOUT_TO_FIX: lambda row: (
-        f"payout {row.subject} of operator {row.operator_id} over {_much(row)} is {row.detail} and was not paid again"
+        f"payout {row.subject} of operator {row.operator_id} over {_much(row)} {row.detail} and was not paid again"
     ),
     FindingKind.SESSION_SUSPENDED: lambda row: (
         f"session {row.subject} is not billed before this is mended: {row.detail}"

@@ -75,6 +75,10 @@ def test_every_driver_paid_exactly_what_was_owed_but_the_one_whose_session_never
     assert [account for account, _ in left] == [f"1105/{SILENT_SESSION}"]
 
 
+def test_every_settlement_has_a_line_for_all_that_it_pays(dsn: str) -> None:
+    assert rows(dsn, "SELECT kind, sentence FROM projection.findings") == []
+
+
 def test_payouts_show_every_status_that_a_payout_can_have(shown: dict[str, Any]) -> None:
     statuses = {payout["status"] for payout in shown["payouts"]}
     assert statuses == {"PAID", "FAILED", "RETURNED", "IN_TRANSIT", "AWAITING_APPROVAL"}

@@ -46,6 +46,12 @@ def account(iban: str) -> dict[str, str]:
     return {"holder": "Grachtenlader BV", "iban": iban}
 
 
+def reviewed(session_id: str, at: str, verdict: str) -> dict[str, Any]:
+    """The word of a person about a session."""
+    data = {"session_id": session_id, "at": at, "verdict": verdict, "reason": "looked at it", "by": "ann"}
+    return event("charging.session.reviewed", session_id, at, data)
+
+
 HISTORY: list[dict[str, Any]] = [
     operator(),
     tariff(),
@@ -53,6 +59,8 @@ HISTORY: list[dict[str, Any]] = [
     tariff("OP-2", "T-2"),
     operator("OP-3", bank_account=account("DE89370400440532013000")),
     tariff("OP-3", "T-3"),
+    operator("OP-4", fund_release="ON_SETTLEMENT", bank_account=account("BE68539007547034")),
+    tariff("OP-4", "T-4"),
     partner("PAY_WHEN_PAID"),
     # All is well with the first, and its payout is with the bank.
     *session("S-1"),
@@ -76,6 +84,14 @@ HISTORY: list[dict[str, Any]] = [
     ended("S-9"),
     captured("S-9"),
     aftermath.payout_answer("failed", aftermath.payout_id("OP-3", DAY), "2026-03-03T10:00:00Z"),
+    # Of a price that fell after it was paid the driver gets the difference; one that was none is closed.
+    begun("S-10", operator_id="OP-4", tariff_id="T-4"),
+    ended("S-10"),
+    captured("S-10"),
+    corrected("S-10", "2026-03-04T08:00:00Z", 18_000),
+    begun("S-11", operator_id="OP-4", tariff_id="T-4"),
+    ended("S-11"),
+    reviewed("S-11", "2026-03-04T08:00:00Z", "VOID"),
     aftermath.refunded("R-9", "S-9", "2026-03-04T09:00:00Z", money("2.00"), "OPERATOR"),
     # Of three roaming sessions one is accepted.
     *(each for name in ("A", "B", "C") for each in (begun(f"R-{name}", token=TOKEN), ended(f"R-{name}"))),
@@ -103,12 +119,13 @@ EXPECTED: list[tuple[Any, ...]] = [
         "2026-03-03T10:00:00Z",
     ),
     ("PAYOUT_UNANSWERED", PAID, f"2050/{PAID}", "OP-1", "10.89", "2026-03-02T23:00:00Z"),
+    ("REFUND_DUE", "P-S-10", "2080/P-S-10", "OP-4", "-1.21", "2026-03-04T08:00:00Z"),
     ("REFUND_WITHOUT_CAPTURE", "P-S-7", None, None, "3.00", "2026-03-03T08:00:00Z"),
     ("SESSION_INVALID", "S-6", None, "OP-1", None, "2026-03-02T10:00:00Z"),
     ("SESSION_SUSPENDED", "S-5", None, "OP-1", None, "2026-03-02T10:00:00Z"),
     ("SETTLEMENT_ITEM_UNKNOWN", "P-S-99", None, None, "7.00", "2026-03-04T06:00:00Z"),
     ("UNCAPTURED", "S-2", "1105/S-2", "OP-1", "12.10", "2026-03-02T11:00:00Z"),
-    ("UNSETTLED", "acme-psp", "1110/acme-psp", None, "47.80", "2026-03-02T11:01:00Z"),
+    ("UNSETTLED", "acme-psp", "1110/acme-psp", None, "59.60", "2026-03-02T11:01:00Z"),
 ]
 
 
@@ -140,7 +157,7 @@ def test_everything_that_is_open_stands_in_the_file_with_its_cure(engine: Engine
     assert by_kind["INVOICE_DIFFERS"] == "partner DE-ABC paid 9.00 EUR more for I-1 than is billed by it"
     assert by_kind["NEGATIVE_BALANCE"] == "operator OP-3 has 2.00 EUR less than nothing (available)"
     assert by_kind["LEAKAGE"].startswith("partner DE-ABC has not answered CDR ")
-    assert "FAILED, AC04" in by_kind["PAYOUT_TO_FIX"]
+    assert "failed (AC04) and was not paid again" in by_kind["PAYOUT_TO_FIX"]
     assert verify(engine.dsn).passed
 
 
@@ -219,6 +236,7 @@ def test_the_command_lists_them_with_their_age_and_by_operator_and_kind(
         each for each in EXPECTED if each[3] == "OP-3"
     ]
     assert [told(each) for each in asked(capsys, "--kind", "UNSETTLED")] == EXPECTED[-1:]
+    assert [told(each) for each in asked(capsys, "--kind", "unsettled")] == EXPECTED[-1:]
     assert main(["findings", "--kind", "NONE"]) == 1
     assert "there is no kind 'NONE'; choose among" in capsys.readouterr().err
     assert main(["findings"]) == 0

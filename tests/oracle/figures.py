@@ -12,7 +12,7 @@ from typing import Any
 from tests.oracle.exact import minor_text, text_of
 from tests.oracle.model import Settlement
 
-COLUMNS = {"2011": "pending", "2010": "available", "2020": "reserved", "2030": "disputed"}
+COLUMNS = {"2011": "pending", "2010": "available", "2020": "reserved", "2030": "disputed", "2060": "to_fix"}
 PAYOUT_FIELDS = ("operator_id", "currency", "business_date", "amount", "status")
 WITH_DIMENSION = ("2010", "2011", "2020", "2030", "1110", "1105")
 
@@ -99,7 +99,7 @@ def _book_of_model(settlement: Settlement, figures: Figures) -> None:
         code, _, dimension = account.partition("/")
         if code in COLUMNS:
             columns[dimension, currency][COLUMNS[code]] -= amount
-        elif code in ("2050", "2060"):
+        elif code == "2050":
             columns[dimension, currency]["in_transit"] -= amount
     for key, amount in settlement.book.paid_out.items():
         columns[key]["paid_out"] += amount

@@ -120,6 +120,7 @@ def test_the_files_say_what_the_store_holds(store: str, recorder: Recorder, tmp_
                 "reserved": "0.00",
                 "disputed": "0.00",
                 "in_transit": "0.00",
+                "to_fix": "0.00",
                 "paid_out": "21.62",
             }
         }

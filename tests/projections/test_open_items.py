@@ -20,7 +20,7 @@ from tests.projections.test_operator_balances import any_booking, of_operator
 numbers = count(1)
 _OF_LEDGER = """
 SELECT account, currency, sum(debits - credits)::bigint FROM book.balance
-WHERE split_part(account, '/', 1) IN ('1105', '1110', '1210', '2410')
+WHERE split_part(account, '/', 1) IN ('1105', '1110', '1210', '2080', '2410')
 GROUP BY account, currency HAVING sum(debits - credits) <> 0 ORDER BY account, currency
 """
 _OF_ITEMS = """

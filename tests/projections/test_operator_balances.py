@@ -38,8 +38,8 @@ SELECT -coalesce(sum(amount_minor) FILTER (WHERE account = '2011/' || %(operator
        -coalesce(sum(amount_minor) FILTER (WHERE account = '2010/' || %(operator)s), 0)::bigint,
        -coalesce(sum(amount_minor) FILTER (WHERE account = '2020/' || %(operator)s), 0)::bigint,
        -coalesce(sum(amount_minor) FILTER (WHERE account = '2030/' || %(operator)s), 0)::bigint,
-       -coalesce(sum(amount_minor) FILTER (WHERE account IN ('2060/' || %(operator)s, '2050/PO-' || %(operator)s)),
-                 0)::bigint,
+       -coalesce(sum(amount_minor) FILTER (WHERE account = '2050/PO-' || %(operator)s), 0)::bigint,
+       -coalesce(sum(amount_minor) FILTER (WHERE account = '2060/' || %(operator)s), 0)::bigint,
        -coalesce(sum(amount_minor) FILTER (WHERE account = '1010' AND kind IN ('J36', 'J39')
                                              AND payout_id = 'PO-' || %(operator)s), 0)::bigint
 FROM book.posting JOIN book.entry USING (entry_id)

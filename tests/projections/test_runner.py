@@ -113,17 +113,17 @@ def test_a_balance_walks_from_pending_to_paid_out(recorder: Recorder, projector:
     history = session_history()
     recorder.record_all(history[:3])
     catch_up(projector)
-    assert operator_balances(cursor) == [OperatorBalance("OP-1", "EUR", 1081, 0, 0, 0, 0, 0)]
+    assert operator_balances(cursor) == [OperatorBalance("OP-1", "EUR", 1081, 0, 0, 0, 0, 0, 0)]
     recorder.record_all(history[3:])
     catch_up(projector)
-    assert operator_balances(cursor) == [OperatorBalance("OP-1", "EUR", 0, 1081, 0, 0, 0, 0)]
+    assert operator_balances(cursor) == [OperatorBalance("OP-1", "EUR", 0, 1081, 0, 0, 0, 0, 0)]
     recorder.record_all(payout_history()[:2])
     catch_up(projector)
-    assert operator_balances(cursor) == [OperatorBalance("OP-1", "EUR", 0, 0, 0, 0, 1081, 0)]
+    assert operator_balances(cursor) == [OperatorBalance("OP-1", "EUR", 0, 0, 0, 0, 1081, 0, 0)]
     recorder.versions[payout_stream(created().payout_id)] = 2
     recorder.record_all(payout_history()[2:])
     catch_up(projector)
-    assert operator_balances(cursor, "OP-1") == [OperatorBalance("OP-1", "EUR", 0, 0, 0, 0, 0, 1081)]
+    assert operator_balances(cursor, "OP-1") == [OperatorBalance("OP-1", "EUR", 0, 0, 0, 0, 0, 0, 1081)]
     assert operator_balances(cursor, "OP-2") == []
 
 

@@ -393,3 +393,29 @@ def test_what_is_left_out_of_a_tariff_is_said(desk: Desk) -> None:
         "campaign: no key of OCPI: it is not looked at",
         "elements[0]: left out: its restrictions contradict each other, so it can never apply",
     ]
+
+
+def without_a_step(found: dict[str, Any]) -> None:
+    del found["elements"][0]["price_components"][0]["step_size"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "named"),
+    [
+        (without_a_step, "elements[0].price_components[0].step_size: is missing"),
+        (lambda found: found.update(currency="XXZ"), 'currency: "XXZ" is not an ISO 4217 currency'),
+        (lambda found: found.pop("last_updated"), "last_updated: is missing"),
+        (
+            lambda found: found.update(start_date_time="2024-03-01T00:00:00Z", end_date_time="2024-02-01T00:00:00Z"),
+            "start_date_time:",
+        ),
+    ],
+)
+def test_what_would_refuse_the_tariff_on_arrival_is_said_with_its_price(desk: Desk, spoil: Any, named: str) -> None:
+    good = {**deepcopy(ENERGY), "last_updated": "2024-03-01T00:00:00Z"}
+    assert desk.price(cdr(tariffs=[good]))["total_cost"]["excl_vat"] == 5
+    assert "refused on arrival" not in desk.note
+    spoiled = deepcopy(good)
+    spoil(spoiled)
+    assert desk.price(cdr(), "--tariff", desk.file(spoiled, "tariff.json"))["total_cost"]["excl_vat"] == 5
+    assert f"tariff {good['id']} would be refused on arrival, {named}" in desk.note

@@ -27,6 +27,7 @@ def findings(
     from projections.all_findings import all_findings
     from projections.documents.findings import finding_document
 
+    kind = kind.upper() if kind else kind
     if kind is not None and kind not in set(FindingKind):
         raise ApplicationError(f"there is no kind {kind!r}; choose among {', '.join(FindingKind)}")
     now = datetime.now(UTC)

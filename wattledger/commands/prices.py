@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -52,12 +52,34 @@ def price(
     if other is None and not document.get("tariffs"):
         raise ApplicationError(f"{cdr} carries no tariff; give one with --tariff TARIFF.json")
     priced = price_cdr(document, given_zone or _zone_of(document, cdr), other, taxes)
-    for warning in priced.warnings:
+    used = [each for each, _ in priced.parts]
+    for warning in (*priced.warnings, *_refused_on_arrival(_priced_by(document, other, used))):
         sys.stderr.write(f"wattledger: {warning}\n")
     if given_zone is None:
-        _say_which_zone(document, [each for each, _ in priced.parts])
+        _say_which_zone(document, used)
     shown = price_document(priced, ocpi, explain=explain)
     sys.stdout.write(json.dumps(shown, separators=(",", ":"), default=_number) + "\n")
+
+
+def _priced_by(
+    cdr: Mapping[str, Any], other: Mapping[str, Any] | None, used: Sequence["Tariff"]
+) -> Sequence[Mapping[str, Any]]:
+    """The documents of the tariffs that priced a CDR: the one given instead, or those it carries that were used."""
+    if other is not None:
+        return [other]
+    ids = {tariff.id.casefold() for tariff in used}
+    return [each for each in cdr["tariffs"] if str(each.get("id")).casefold() in ids]
+
+
+def _refused_on_arrival(tariffs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A CDR of somebody else is priced if it can be; whoever publishes its tariff is told what refuses it."""
+    from contracts.tariff_check import tariff_faults
+
+    for tariff in tariffs:
+        as_sent = json.loads(json.dumps(tariff, default=_number))
+        for fault in tariff_faults(as_sent):
+            sentence = f"{fault.excerpt} {fault.problem}".strip()
+            yield f"tariff {tariff['id']} would be refused on arrival, {fault.path}: {sentence}"
 
 
 def _say_which_zone(document: Mapping[str, Any], tariffs: Sequence["Tariff"]) -> None:

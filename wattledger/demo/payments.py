@@ -45,11 +45,12 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """What a provider takes from a settlement besides captures (below zero), or gives back."""
+    """What a provider takes from a settlement besides captures (below zero), or gives back, and its line there."""
 
     provider: str
     at: datetime
     amount: int
+    line: Mapping[str, object]
 
 
 def source_of(provider: Provider) -> str:
@@ -126,7 +127,7 @@ def refund(charge: Charge, number: int, amount: int, borne_by: str, at: datetime
         "borne_by": borne_by,
     }
     found = _event("payment.refunded", charge.visit, at, data, "refunded_at", f"RF-{number}")
-    return found, Movement(charge.provider.name, at, -amount)
+    return found, _movement(charge, at, -amount, 0, {"kind": "REFUND", "refund_id": data["refund_id"]})
 
 
 def dispute(
@@ -140,12 +141,19 @@ def dispute(
     }
     amounts = {"amount": money(charge.amount, charge.currency), "fee": money(fee, charge.currency)}
     events = [_event("payment.disputed", charge.visit, opened_at, about | amounts, "opened_at", f"D-{number}")]
-    movements = [Movement(charge.provider.name, opened_at, -charge.amount - fee)]
+    of_it = {"kind": "DISPUTE", "dispute_id": about["dispute_id"]}
+    movements = [_movement(charge, opened_at, -charge.amount, fee, of_it)]
     if outcome:
         closed = about | {"outcome": outcome}
         events.append(_event("payment.dispute_closed", charge.visit, closed_at, closed, "closed_at", f"D-{number}"))
-        movements += [Movement(charge.provider.name, closed_at, charge.amount)] if outcome == "WON" else []
+        movements += [_movement(charge, closed_at, charge.amount, 0, of_it)] if outcome == "WON" else []
     return events, movements
+
+
+def _movement(charge: Charge, at: datetime, gross: int, fee: int, line: Mapping[str, object]) -> Movement:
+    head: dict[str, object] = {"payment_id": charge.payment_id, "gross": money(gross, charge.currency)}
+    head["fee"] = money(fee, charge.currency)
+    return Movement(charge.provider.name, at, gross - fee, {**head, **line})
 
 
 def settlements(made: Sequence[Charge], movements: Sequence[Movement], until: datetime) -> Iterator[Event]:
@@ -161,22 +169,25 @@ def settlements(made: Sequence[Charge], movements: Sequence[Movement], until: da
             at = closes + SETTLED_HOUR
             if at > until:
                 break
-            others = sum(m.amount for m in movements if m.provider == provider.name and since <= m.at < closes)
+            others = [m for m in movements if m.provider == provider.name and since <= m.at < closes]
             since = closes
             yield _settled(provider, at, items, others, number == DEARER_SETTLEMENT)
 
 
-def _settled(provider: Provider, at: datetime, charged: Sequence[Charge], others: int, dearer: bool) -> Event:
+def _settled(
+    provider: Provider, at: datetime, charged: Sequence[Charge], others: Sequence[Movement], dearer: bool
+) -> Event:
     currency = charged[0].currency
     fees = [charge.fee for charge in charged]
     if dearer:
         fees[0] += DEARER_BY
-    items = [
+    items: list[Mapping[str, object]] = [
         {"payment_id": charge.payment_id, "gross": money(charge.amount, currency), "fee": money(fee, currency)}
         for charge, fee in zip(charged, fees, strict=True)
     ]
     settlement_id = f"{provider.name}-{at:%Y%m%d}"
-    net = sum(charge.amount for charge in charged) - sum(fees) + others
+    items += [other.line for other in others]
+    net = sum(charge.amount for charge in charged) - sum(fees) + sum(other.amount for other in others)
     data = {"settlement_id": settlement_id, "provider": provider.name, "items": items, "net": money(net, currency)}
     found = event("payment.settled", source_of(provider), provider.name, at, data, settlement_id)
     found["data"]["settled_at"] = found["time"]

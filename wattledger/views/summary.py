@@ -15,7 +15,7 @@ def show_summary(summary: Mapping[str, Any], out: Path, *, json: bool) -> None:
         print_json(summary)
     else:
         rows = [(name.replace("_", " "), value) for name, value in summary.items()]
-        print_table(f"Settled; the files are in {out}", ("what", "value"), rows, right=("value",))
+        print_table(f"The files are in {out}", ("what", "value"), rows, right=("value",))
 
 
 def read_summary(out: Path) -> dict[str, Any]:
