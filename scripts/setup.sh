@@ -91,7 +91,7 @@ if [ "$action" = lock ]; then
         --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' -o requirements.lock
 fi
 say "installing the packages of requirements.lock into .venv"
-"$uv" pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+"$uv" pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes requirements.lock
 # The build backend is locked too, so nothing is fetched to build our own package.
 "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
 echo "$stamp" > .venv/.wattledger-setup
