@@ -34,13 +34,18 @@ class Overlap:
 
 @value
 class Stay:
-    """A session at its plug: from when to when, and from which register to which, in Wh, all as corrected."""
+    """A session at its plug: from when to when, and from which register to which, in Wh, all as corrected.
+
+    One that a review found to be none does not count for those after it. What is wrong with itself stays known: it
+    was held until the review, and is not billed from its end until then.
+    """
 
     plug: UUID
     started_at: datetime
     ended_at: datetime
     start_wh: Exact
     stop_wh: Exact
+    counts: bool = True
 
 
 class Reach(NamedTuple):
@@ -64,28 +69,31 @@ def plug_id(operator_id: str, evse_uid: str, connector_id: str) -> UUID:
 def stay_of(facts: MeterFacts, catalogue: Catalogue, closed_at: datetime | None) -> Stay | None:
     """When a session was at its plug; None while that is not known, and for one that took no place there.
 
-    That is one without start or end, one whose reports contradict each other, one that ends before it starts, one
-    that a review found to be none, and a reservation that nobody used.
+    That is one without start or end, one whose reports contradict each other, one that ends before it starts, and a
+    reservation that nobody used.
     """
     start, end, verdict = facts.first_start(), facts.first_end(), facts.verdict()
     if end is None and closed_at is not None:
         end = closed_end(facts, catalogue, closed_at)
-    if start is None or end is None or start.no_show or verdict is Verdict.VOID:
+    if start is None or end is None or start.no_show:
         return None
     known = latest(facts)
     if contradiction(facts, known, verdict):
         return None
     plug = plug_id(start.operator_id, start.evse_uid, start.connector_id)
     start, end = known.start(start), known.end(end)
-    return Stay(plug, start.at, end.at, start.register_wh, end.register_wh) if start.at <= end.at else None
+    if start.at > end.at:
+        return None
+    counts = verdict is not Verdict.VOID
+    return Stay(plug, start.at, end.at, start.register_wh, end.register_wh, counts)
 
 
-def beside(before: Reach | None, session_id: str, stay: Stay) -> tuple[Overlap | None, Reach]:
+def beside(before: Reach | None, session_id: str, stay: Stay) -> tuple[Overlap | None, Reach | None]:
     """What is wrong with a session beside those before it, and how far they reach together with it."""
-    own = Reach(stay.ended_at, stay.stop_wh, session_id)
+    own = Reach(stay.ended_at, stay.stop_wh, session_id) if stay.counts else None
     if before is None:
         return None, own
-    return _wrong(before, stay), own if before.until <= own.until else before
+    return _wrong(before, stay), own if own is not None and before.until <= own.until else before
 
 
 def _wrong(before: Reach, stay: Stay) -> Overlap | None:
@@ -106,12 +114,12 @@ SENTENCES = {
 
 
 def overlap_finding(session_id: str, facts: MeterFacts, overlap: Overlap) -> Finding | None:
-    """What people are told of a session that overlaps; None once somebody who looked at it said to bill it.
+    """What people are told of a session that overlaps; None once somebody has looked at it.
 
     It is the finding of the later session, one at a time, open from its start on.
     """
     start = facts.start_as_corrected()
-    if start is None or facts.verdict() is Verdict.BILL:
+    if start is None or facts.verdict() is not None:
         return None
     sentence = SENTENCES[overlap.kind].format(session_id, start.evse_uid, start.connector_id, overlap.other_id)
     return Finding(overlap.kind, overlap.kind.lower(), session_id, start.operator_id, start.at, sentence)

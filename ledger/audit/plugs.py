@@ -33,8 +33,8 @@ _TO_BE_TOLD = "SELECT session_id FROM intake.plug_session WHERE found IS DISTINC
 class _Visit(NamedTuple):
     """A session at its plug, with what its stream says: what it was told, what is open, and what became of it.
 
-    `until` is None for one that has no place there; `is_held` is what its operator's terms say, `is_settled` is false
-    for one that waits to be judged.
+    `until` is None for one that has no place there; one that a review found to be none has its place, and nobody is
+    beside it. `is_held` is what its operator's terms say, `is_settled` is false for one that waits to be judged.
     """
 
     session_id: str
@@ -82,8 +82,8 @@ def keep_visit(session: Session, to_be_told: frozenset[str], spool: Spool) -> No
 
 
 def _was_there(session: Session) -> bool:
-    """Whether it is known when, by reports that agree; what was none, or a reservation nobody used, took no place."""
-    if is_no_show(session.stream) or verdict_of(session.stream) == "VOID":
+    """Whether it is known when, by reports that agree; a reservation that nobody used took no place."""
+    if is_no_show(session.stream):
         return False
     started, ended = told_starts_and_ends(session.stream)
     is_one = len(started) == 1 and len(ended) <= 1
@@ -138,7 +138,7 @@ def _beside_each_other(visits: Iterable[_Visit]) -> Iterator[tuple[_Visit, tuple
             yield visit, None
             continue
         yield visit, _wrong(last, visit, visit.until) if last is not None else None
-        if last is None or last.until is None or last.until <= visit.until:
+        if visit.verdict != "VOID" and (last is None or last.until is None or last.until <= visit.until):
             last = visit
 
 
@@ -153,7 +153,7 @@ def _check(visit: _Visit, should: tuple[str, str] | None, tally: Tally) -> None:
     where = f"session {visit.session_id}"
     if should != visit.told:
         tally.compare(where, _words(should), _words(visit.told), "what is wrong with it beside others at its plug")
-    is_open = should is not None and visit.verdict != "BILL"
+    is_open = should is not None and not visit.verdict
     wanted = [should[0]] if should is not None and is_open else []
     tally.compare(where, wanted, visit.open_kinds, "the findings that are open because of others at its plug")
     if is_open and visit.is_held:

@@ -31,14 +31,16 @@ Place: TypeAlias = tuple[datetime, str]
 # plug; the others are given back, and looked at with those around them.
 _ADD = """
 WITH new AS MATERIALIZED (
-    SELECT * FROM unnest(%s::text[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::numeric[], %s::numeric[])
-        AS new (session_id, plug, started_at, ended_at, start_wh, stop_wh)
+    SELECT * FROM unnest(%s::text[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::numeric[], %s::numeric[],
+        %s::boolean[]) AS new (session_id, plug, started_at, ended_at, start_wh, stop_wh, counts)
 ), added AS (
-    INSERT INTO intake.plug_session (session_id, plug, started_at, ended_at, start_wh, stop_wh) SELECT * FROM new
+    INSERT INTO intake.plug_session (session_id, plug, started_at, ended_at, start_wh, stop_wh, counts)
+    SELECT * FROM new
 )
 SELECT session_id FROM new
 LEFT JOIN LATERAL (
-    SELECT coalesce(reach_at, ended_at) AS until, coalesce(reach_wh, stop_wh) AS register_wh
+    SELECT CASE WHEN counts OR reach_at IS NOT NULL THEN coalesce(reach_at, ended_at) END AS until,
+           CASE WHEN counts OR reach_at IS NOT NULL THEN coalesce(reach_wh, stop_wh) END AS register_wh
     FROM intake.plug_session AS old
     WHERE old.plug = new.plug AND (old.started_at, old.session_id) < (new.started_at, new.session_id)
     ORDER BY old.started_at DESC, old.session_id DESC LIMIT 1
@@ -49,16 +51,18 @@ LEFT JOIN LATERAL (
     ORDER BY old.started_at, old.session_id LIMIT 1
 ) AS after ON true
 WHERE before.until > new.started_at OR before.register_wh > new.start_wh
-   OR new.ended_at > after.started_at OR new.stop_wh > after.start_wh OR after.found IS NOT NULL
+   OR NOT new.counts OR new.ended_at > after.started_at OR new.stop_wh > after.start_wh OR after.found IS NOT NULL
 """
-_COLUMNS = "session_id, plug, started_at, ended_at, start_wh, stop_wh, reach_at, reach_wh, reach_id, found, told"
+_COLUMNS = (
+    "session_id, plug, started_at, ended_at, start_wh, stop_wh, counts, reach_at, reach_wh, reach_id, found, told"
+)
 _READ = f"SELECT {_COLUMNS} FROM intake.plug_session WHERE session_id = ANY(%s::text[])"  # noqa: S608
 _REMOVE = "DELETE FROM intake.plug_session WHERE session_id = ANY(%s::text[])"
 # What was known of it stays known where it moves to another place.
 _PUT_BACK = """
-INSERT INTO intake.plug_session (session_id, plug, started_at, ended_at, start_wh, stop_wh, told)
+INSERT INTO intake.plug_session (session_id, plug, started_at, ended_at, start_wh, stop_wh, counts, told)
 SELECT * FROM unnest(%s::text[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::numeric[], %s::numeric[],
-    %s::text[])
+    %s::boolean[], %s::text[])
 """
 # At each plug the session before a place, and so many from there on.
 _AROUND = f"""
@@ -118,6 +122,7 @@ class _Kept(NamedTuple):
     ended_at: datetime
     start_wh: Decimal
     stop_wh: Decimal
+    counts: bool
     reach_at: datetime | None
     reach_wh: Decimal | None
     reach_id: str | None
@@ -130,12 +135,13 @@ class _Kept(NamedTuple):
 
     @property
     def stay(self) -> Stay:
-        return Stay(self.plug, self.started_at, self.ended_at, exact(str(self.start_wh)), exact(str(self.stop_wh)))
+        registers = exact(str(self.start_wh)), exact(str(self.stop_wh))
+        return Stay(self.plug, self.started_at, self.ended_at, *registers, self.counts)
 
     @property
-    def reach(self) -> Reach:
+    def reach(self) -> Reach | None:
         if self.reach_at is None or self.reach_id is None:
-            return Reach(self.ended_at, exact(str(self.stop_wh)), self.session_id)
+            return Reach(self.ended_at, exact(str(self.stop_wh)), self.session_id) if self.counts else None
         return Reach(self.reach_at, exact(str(self.reach_wh)), self.reach_id)
 
 
@@ -196,7 +202,8 @@ def _overlap(text: str | None) -> Overlap | None:
 
 
 def _row(session_id: str, stay: Stay) -> tuple[Any, ...]:
-    return (session_id, stay.plug, stay.started_at, stay.ended_at, plain(stay.start_wh), plain(stay.stop_wh))
+    registers = plain(stay.start_wh), plain(stay.stop_wh)
+    return (session_id, stay.plug, stay.started_at, stay.ended_at, *registers, stay.counts)
 
 
 def _touch(changed: dict[UUID, _Span], plug: UUID, place: Place) -> None:
@@ -262,13 +269,13 @@ def _look_along(cursor: Cursor[TupleRow], changed: Mapping[UUID, _Span]) -> tupl
     return left, to_tell
 
 
-def _look(rows: Sequence[_Kept], span: _Span) -> tuple[list[tuple[_Kept, Reach, str | None]], bool]:
+def _look(rows: Sequence[_Kept], span: _Span) -> tuple[list[tuple[_Kept, Reach | None, str | None]], bool]:
     """The sessions of a plug from the first change on, how far each reaches and what is wrong with it.
 
     Behind the last change it ends with the first that reaches as far as it did; whether it ended.
     """
     before: Reach | None = None
-    looked_at: list[tuple[_Kept, Reach, str | None]] = []
+    looked_at: list[tuple[_Kept, Reach | None, str | None]] = []
     for kept in rows:
         if kept.place < span.first:
             before = kept.reach
@@ -280,7 +287,7 @@ def _look(rows: Sequence[_Kept], span: _Span) -> tuple[list[tuple[_Kept, Reach, 
     return looked_at, len(looked_at) < _AT_ONCE
 
 
-def _changed(kept: _Kept, reach: Reach, found: str | None) -> tuple[Any, ...]:
-    if reach.session_id == kept.session_id:
+def _changed(kept: _Kept, reach: Reach | None, found: str | None) -> tuple[Any, ...]:
+    if reach is None or reach.session_id == kept.session_id:
         return (kept.session_id, None, None, None, found)
     return (kept.session_id, reach.until, plain(reach.stop_wh), reach.session_id, found)

@@ -1,5 +1,5 @@
 -- Sessions at their plugs as they stand, in the order in which they started there, so that those which overlap are found
--- beside their neighbours. Of a session and all before it the one that ended last is kept with it (NULL: itself): that one
+-- beside their neighbours. Of a session and all before it the one that ended last is kept with it (NULL: itself, or nobody where it does not count): that one
 -- tells of any number of earlier ones whether the next session overlaps them. Whoever writes here holds the lock for
 -- appending events, so that no two can miss each other.
 CREATE TABLE intake.plug_session (
@@ -9,6 +9,8 @@ CREATE TABLE intake.plug_session (
     ended_at timestamptz NOT NULL,
     start_wh numeric NOT NULL,
     stop_wh numeric NOT NULL,
+    -- Not one that a review found to be none: what is wrong with itself is kept, and it is beside nobody.
+    counts boolean NOT NULL,
     reach_at timestamptz,
     reach_wh numeric,
     reach_id text COLLATE "C",

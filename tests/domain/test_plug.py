@@ -102,14 +102,15 @@ minutes = st.integers(0, 12).map(lambda number: at("02 10:00") + number * MINUTE
 registers = st.integers(0, 6).map(lambda number: Fraction(number, 2))
 
 
-@given(st.lists(st.tuples(minutes, minutes, registers, registers), max_size=7))
+@given(st.lists(st.tuples(minutes, minutes, registers, registers, st.booleans()), max_size=7))
 def test_the_one_that_ended_last_says_of_all_earlier_ones_whether_the_next_overlaps(
-    told: list[tuple[datetime, datetime, Fraction, Fraction]],
+    told: list[tuple[datetime, datetime, Fraction, Fraction, bool]],
 ) -> None:
-    stays = sorted((Stay(PLUG, min(a, b), max(a, b), c, d) for a, b, c, d in told), key=lambda each: each.started_at)
+    places = (Stay(PLUG, min(a, b), max(a, b), c, d, counts) for a, b, c, d, counts in told)
+    stays = sorted(places, key=lambda each: each.started_at)
     texts = found(*stays)
     for place, (stay, text) in enumerate(zip(stays, texts, strict=True)):
-        earlier = stays[:place]
+        earlier = [each for each in stays[:place] if each.counts]
         overlaps = any(min(each.ended_at, stay.ended_at) - stay.started_at > MINUTE for each in earlier)
         assert text.startswith("OVERLAP") == overlaps
         if text.startswith("REGISTER"):
@@ -150,12 +151,16 @@ def test_a_session_is_at_its_plug_from_start_to_end_as_corrected() -> None:
         [*charged(), replace(AGAIN, tariff_id="T-2")],
         [*charged(), ended("02 11:30", id_="again")],
         [started(), ended("02 09:00")],
-        [*charged(), review("VOID")],
         [replace(started(), no_show=True), ended()],
     ],
 )
 def test_who_took_no_place_or_did_so_at_no_known_time_is_beside_nobody(facts: list[Fact]) -> None:
     assert stay(*facts) is None
+
+
+def test_what_a_person_found_to_be_none_keeps_its_place_and_counts_for_nobody() -> None:
+    none = stay(*charged(), review("VOID"))
+    assert none == Stay(PLUG, at("02 10:00"), at("02 11:00"), 0, 20_000, counts=False)
 
 
 def test_what_a_person_settles_has_a_place_again() -> None:

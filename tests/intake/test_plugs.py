@@ -211,7 +211,7 @@ def test_a_long_session_is_beside_all_that_it_contains_and_frees_them_all(engine
     assert findings(engine) == {f"S-{hour:02d}": "OVERLAP LONG" for hour in range(3, 23)}
     engine.feed([corrected("LONG", "03 09:00", ended_at=moment("02:30"), meter_stop_wh=3)])
     assert findings(engine) == {}
-    assert {row[6] for row in placed(engine)} == {None}
+    assert {row[7] for row in placed(engine)} == {None}
     assert verify(engine.dsn).passed
 
 
@@ -350,6 +350,33 @@ def test_a_held_session_that_is_billed_and_then_none_is_paid_as_in_any_other_ord
     lines = "SELECT released_at::text, sum(amount)::int FROM intake.line GROUP BY 1 HAVING sum(amount) <> 0"
     assert engine.rows(f"{lines} ORDER BY 1") == [
         ("2026-03-02 12:00:00+00", 1089),
-        ("2026-03-02 13:00:00+00", 544),
+        ("2026-03-04 09:00:00+00", 544),
         ("2026-03-05 09:00:00+00", -544),
     ]
+
+
+@pytest.mark.parametrize("batch", [1, 3, 500])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_held_session_that_was_none_is_never_billed_nor_paid(engine: Engine, batch: int, turned: bool) -> None:
+    known = [operator(hold_overlaps=True, fund_release="ON_SESSION"), tariff()]
+    told = [*FIRST, *SECOND, reviewed("B", "VOID", "05 09:00")]
+    engine.feed([*known, *(reversed(told) if turned else told)], batch=batch)
+    engine.advance(moment("07 09:00"))
+    assert states(engine)["B"] == "INVALID VOIDED"
+    assert findings(engine) == {}
+    assert {each["session_id"] for each in decisions(engine, "CdrIssued")} == {"A"}
+    assert [each["amount"] for each in decisions(engine, "PayoutCreated")] == [1089]
+    assert engine.balances().get("1105/B EUR") is None
+    assert verify(engine.dsn).passed
+
+
+def test_a_session_that_was_none_counts_for_nobody_and_is_beside_the_others_again_once_it_is_billed(
+    engine: Engine,
+) -> None:
+    third = visit("C", "12:30", "14:00", (20_000, 40_000))
+    engine.feed([*HOLDING, reviewed("B", "VOID"), *SECOND, *third, *FIRST])
+    assert findings(engine) == {}
+    engine.feed([reviewed("B", "BILL", "05 09:00")])
+    assert findings(engine) == {"C": "OVERLAP B"}
+    assert states(engine)["C"] == "SUSPENSE OVERLAP"
+    assert verify(engine.dsn).passed
