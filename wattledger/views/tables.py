@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 # Where nobody's terminal says how wide it is, tables get this many columns.
-_PLAIN_WIDTH = 120
+_PLAIN_WIDTH = 150
 
 
 def output() -> "Console":
