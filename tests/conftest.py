@@ -8,6 +8,7 @@ import psutil
 import psycopg
 import pytest
 
+from tests.support.engine import Engine
 from wattledger.embedded import EmbeddedKafka, EmbeddedPostgres
 from wattledger.settings import default_cache_dir
 
@@ -42,6 +43,14 @@ def database_url(postgres_dsn: str) -> Iterator[str]:
         # The URI ends with its database's name, which is replaced.
         yield f"{postgres_dsn.rpartition('/')[0]}/{name}"
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """The intake and the clock on an empty store."""
+    made = Engine(database_url)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

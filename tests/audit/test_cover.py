@@ -15,13 +15,6 @@ WRONG = {"holder": "Grachtenlader BV", "iban": "NL92ABNA0417164300"}
 UNPAID = [started(), ended()]
 
 
-@pytest.fixture
-def engine(database_url: str) -> Any:
-    made = Engine(database_url)
-    yield made
-    made.close()
-
-
 def failed(report: AuditReport) -> dict[str, list[str]]:
     return {check.name: [finding.sentence for finding in check.findings] for check in report.failed}
 

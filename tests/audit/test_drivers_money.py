@@ -29,14 +29,6 @@ from tests.support.events import (
 Event = dict[str, Any]
 
 
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    """The intake and the clock on an empty store."""
-    made = Engine(database_url)
-    yield made
-    made.close()
-
-
 def findings(engine: Engine, events: Iterable[Event]) -> set[str]:
     """The checks that fail after a session of 20 kWh (12.10) and these events."""
     engine.feed([operator(fund_release="ON_SESSION"), tariff(), started(), ended(), *events])

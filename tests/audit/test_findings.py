@@ -1,6 +1,6 @@
 """What should be open and is not listed, or is listed and not open, is found; so is what nobody looked for."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,14 +23,6 @@ def begun(session_id: str, **fields: Any) -> dict[str, Any]:
 
 REFUND = aftermath.refunded("R-1", "S-2", "2026-03-03T10:00:00Z", money("4.00"), "OPERATOR")
 HISTORY = [operator(), tariff(), *session("S-1"), begun("S-2"), ended("S-2"), REFUND]
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    """The intake and the clock on an empty store."""
-    made = Engine(database_url)
-    yield made
-    made.close()
 
 
 def failed(engine: Engine) -> set[str]:

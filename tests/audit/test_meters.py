@@ -1,6 +1,6 @@
 """What no meter can have shown: `verify` judges registers by code of its own, and finds what was judged otherwise."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
@@ -13,14 +13,6 @@ from tests.support.engine import Engine
 from tests.support.events import ended, event, metered, operator, started, tariff
 
 Event = dict[str, Any]
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    """The intake and the clock on an empty store."""
-    made = Engine(database_url)
-    yield made
-    made.close()
 
 
 def findings(engine: Engine, events: Iterable[Event]) -> set[str]:

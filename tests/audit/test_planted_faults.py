@@ -1,6 +1,5 @@
 """What was once read wrongly is planted again, and `verify` sees it: tariffs, prices, bank days, names, conflicts."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,6 @@ from tests.support.events import captured, operator, session, tariff
 Event = dict[str, Any]
 PLATFORM = Platform("WattLedger", OwnAccount("NL91ABNA0417164300", "ABNANL2A"))
 ENERGY = {"type": "ENERGY", "price": 0.5, "vat": 21, "step_size": 1}
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    """The intake and the clock on an empty store."""
-    made = Engine(database_url)
-    yield made
-    made.close()
 
 
 def failed(engine: Engine) -> set[str]:

@@ -1,6 +1,5 @@
 """Sessions at one plug: `verify` reads them by itself, and finds what was overlooked, invented or not held."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -15,14 +14,6 @@ from tests.support.engine import Engine
 from tests.support.events import ended, event, operator, started, tariff
 
 Event = dict[str, Any]
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    """The intake and the clock on an empty store."""
-    made = Engine(database_url)
-    yield made
-    made.close()
 
 
 def visit(session_id: str, since: str, until: str, start_wh: int, stop_wh: int, **start: Any) -> list[Event]:

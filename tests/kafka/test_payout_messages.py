@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -97,14 +96,6 @@ def test_the_hash_tells_everything_that_an_approver_looks_at() -> None:
     assert len({content_hash(each) for each in (payout, *others)}) == 1 + len(others)
     shuffled = replace(payout, entry_ids=payout.entry_ids[::-1])
     assert content_hash(shuffled) == content_hash(payout)
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    """The intake and the clock on an empty store."""
-    made = Engine(database_url)
-    yield made
-    made.close()
 
 
 def network() -> list[dict[str, Any]]:

@@ -92,8 +92,8 @@ def without_fees_of_others(captures: Sequence[Captured], payments: PaymentFacts)
     """Captures as this session posts them: without the fee of a payment that is another session's to post."""
     if not payments.elsewhere:
         return list(captures)
-    own = _by_payment(captures)
-    bears = {key: bears_its_fee(key, of_payment, captured_elsewhere(payments)) for key, of_payment in own.items()}
+    own, elsewhere = _by_payment(captures), captured_elsewhere(payments)
+    bears = {key: bears_its_fee(key, of_payment, elsewhere) for key, of_payment in own.items()}
     return [capture if bears[_key(capture)] else replace(capture, fee=0) for capture in captures]
 
 
@@ -104,11 +104,12 @@ def settlings(captures: Sequence[Captured], payments: PaymentFacts) -> Iterator[
     lines: dict[PaymentKey, list[Settled]] = defaultdict(list)
     for line in standing_lines(payments):
         lines[line.provider, line.payment_id, line.currency].append(line)
+    elsewhere = captured_elsewhere(payments)
     for key, own in _by_payment(captures).items():
         if key in lines:
-            elsewhere = [capture for capture in captured_elsewhere(payments) if _key(capture) == key]
+            others = [capture for capture in elsewhere if _key(capture) == key]
             of_payment = [line for line in lines[key] if not is_of_dispute(line, payments)]
-            yield from _Payment(own, elsewhere).steps(_with_gross(of_payment, own))
+            yield from _Payment(own, others).steps(_with_gross(of_payment, own))
 
 
 def dispute_fees(
