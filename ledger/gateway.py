@@ -39,6 +39,21 @@ class Gateway:
                     self.close()
                 raise
 
+    @contextmanager
+    def statement(self) -> Iterator[Cursor[TupleRow]]:
+        """A cursor outside a transaction: each statement is one of its own, committed when it returns.
+
+        Raises MachineryFault as `transaction` does; only the last statement may then be done or not.
+        """
+        with database_faults():
+            try:
+                with self._connected().cursor() as cursor:
+                    yield cursor
+            except Error as error:
+                if is_database_fault(error):
+                    self.close()
+                raise
+
     @property
     def shard(self) -> int:
         """The slot of balances this connection writes to."""

@@ -10,7 +10,7 @@ from benchmarks.peers.transfers import Transfer
 from domain.book.journal import Entry, Posting
 from ledger.book.balances import balance
 from ledger.book.group_commit import GroupCommit
-from ledger.book.journal import write_entries
+from ledger.book.journal import post_entries, write_entries
 from ledger.gateway import Gateway
 from projections.schema import migrate
 from tests.support.integrity import check_balances
@@ -52,7 +52,12 @@ class OurBook:
         if way is Way.EIGHT_CLIENTS:
             by_clients(made, lambda _, transfer: self._committer.post(self._entry(transfer)))
             return
-        for some in sets_of(made) if way is Way.SETS else ([transfer] for transfer in made):
+        if way is Way.ONE_CLIENT:
+            for transfer in made:
+                with self._gateway.statement() as cursor:
+                    post_entries(cursor, [self._entry(transfer)], self._gateway.shard)
+            return
+        for some in sets_of(made):
             with self._gateway.transaction() as cursor:
                 write_entries(cursor, [self._entry(transfer) for transfer in some], self._gateway.shard)
 

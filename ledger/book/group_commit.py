@@ -15,7 +15,7 @@ from typing import Self
 from domain.book.journal import Entry
 from ledger.book.canonical import HASH_VERSION, entry_hash
 from ledger.book.command_queue import Command, CommandQueue, Outcome
-from ledger.book.journal import write_entries
+from ledger.book.journal import FEW, post_entries, write_entries
 from ledger.errors import EntryExists, EntryRefused, LedgerError, MachineryFault
 from ledger.gateway import Gateway
 
@@ -167,8 +167,7 @@ class _SetWriter:
         A set that breaks is halved, in the order of arrival, until what breaks stands alone.
         """
         try:
-            with self._gateway.transaction() as cursor:
-                write_entries(cursor, [command.entry for command in commands], self._gateway.shard)
+            self._write_set([command.entry for command in commands])
         except MachineryFault as fault:
             _answer_unavailable(commands, fault)
         except EntryExists as refusal:
@@ -178,6 +177,14 @@ class _SetWriter:
         else:
             for command in commands:
                 command.answer.set_result(Outcome.POSTED)
+
+    def _write_set(self, entries: Sequence[Entry]) -> None:
+        if len(entries) <= FEW:
+            with self._gateway.statement() as cursor:
+                post_entries(cursor, entries, self._gateway.shard)
+        else:
+            with self._gateway.transaction() as cursor:
+                write_entries(cursor, entries, self._gateway.shard)
 
     def _tell_known(self, commands: Sequence[Command], refusal: EntryExists) -> None:
         """Answer what the book has under its id, and write the others again."""
