@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from domain.calendar import ONE_DAY
 from domain.payout import run
 from ledger.audit import verify
 from projections.all_findings import all_findings
@@ -116,7 +117,7 @@ def test_a_date_that_was_paid_has_no_second_payout_and_what_it_lacks_goes_into_t
 
 def _payout(engine: Engine, day: str) -> str:
     states = engine.rows("SELECT state FROM event_store.stored_events WHERE topic = 'PayoutCreated'")
-    payouts = [json.loads(bytes(state)) for (state,) in states]
+    payouts: list[dict[str, str]] = [json.loads(bytes(state)) for (state,) in states]
     return next(each["payout_id"] for each in payouts if each["business_date"].endswith(day))
 
 
@@ -225,7 +226,7 @@ def test_it_is_seen_when_a_run_is_made_for_a_date_that_was_closed(shut: Engine) 
 
 def test_it_is_seen_when_a_run_fires_before_its_date_is_over(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     fires_at = run.fires_at
-    monkeypatch.setattr(run, "fires_at", lambda versions, day: fires_at(versions, day - run.ONE_DAY))
+    monkeypatch.setattr(run, "fires_at", lambda versions, day: fires_at(versions, day - ONE_DAY))
     engine.feed(network())
     engine.advance("2026-03-05T12:00:00Z")
     assert any("before the date was over" in sentence for sentence in found(engine))
