@@ -12,6 +12,7 @@ from consumers.publisher import RECORD_MAX_BYTES, Outgoing
 from contracts.outgoing import ENTRY_IDS_MAX, ENTRY_IDS_OF_PART, encode, raw_bytes
 from domain.book.findings import FindingEnded, FindingOpened
 from domain.calendar import utc_text
+from domain.fact import RecordedFact
 from domain.far_ahead import AHEAD_MAX, SourceAhead
 from domain.money import format_minor
 from domain.named_ids import named_id
@@ -178,6 +179,18 @@ def _closed_ahead_notice(pending: PendingEvent) -> _Content:
     return _Content("settlement.notification.raised", event.operator_id, event.noticed_at, data)
 
 
+def _reopened_notice(pending: PendingEvent) -> _Content:
+    fact: RecordedFact = decode(pending.event_topic, pending.state)
+    operator_id = str(fact.data.get("operator_id") or "")
+    whose = f"operator {operator_id}" if operator_id else "all operators"
+    sentence = (
+        f"the payout days of {whose} from {fact.data['from']} on are open again, as {fact.data['by']} has decided: "
+        f"{fact.data['reason']}"
+    )
+    data = _notice("PAYOUT_DAYS_REOPENED", operator_id or "payouts", sentence, operator_id)
+    return _Content("settlement.notification.raised", operator_id or "payouts", fact.time, data)
+
+
 def _finding_opened(pending: PendingEvent) -> _Content:
     finding = _finding_change(pending).finding
     data = _notice(finding.kind, finding.subject, finding.sentence, finding.operator_id)
@@ -213,6 +226,7 @@ _CONTENTS: Mapping[str, Callable[[PendingEvent], _Content]] = {
     "TariffWarned": _tariff_notice,
     "SourceAhead": _source_notice,
     "DaysClosedAhead": _closed_ahead_notice,
+    "payouts.reopened": _reopened_notice,
     "FindingOpened": _finding_opened,
     "FindingEnded": _finding_ended,
 }

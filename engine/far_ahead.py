@@ -9,7 +9,7 @@ from psycopg.rows import TupleRow
 from contracts.decode import Message
 from domain.far_ahead import SourceAhead, source_stream
 from engine.work import Unfolded, Work
-from ledger.events.heads import lock_streams
+from ledger.events.heads import begun_streams, lock_streams
 from ledger.intake.event_time import note_ahead
 
 
@@ -25,7 +25,9 @@ def take_far_ahead(cursor: Cursor[TupleRow], work: Work, messages: Sequence[Mess
     for message in messages:
         first.setdefault(message.source, message)
     streams = {source_stream(source): message for source, message in first.items()}
-    for stream_id, version in lock_streams(cursor, streams).items():
+    # Who was told of already is not locked: consumers that take in one source's events would wait for each other.
+    untold = streams.keys() - begun_streams(cursor, streams)
+    for stream_id, version in lock_streams(cursor, untold).items():
         if not version:
             stream, found = work.stream(stream_id, Unfolded(version)), streams[stream_id]
             operator_id = str(found.data.get("operator_id") or "")

@@ -39,6 +39,7 @@ def take_reopenings(cursor: Cursor[TupleRow], work: Work, facts: Mapping[UUID, S
         stream = work.stream(stream_id, work.streams.get(stream_id) or Unfolded(versions[stream_id]))
         for fact in found:
             stream.append(fact)
+            stream.send("settlement.notifications", str(fact.data.get("operator_id") or "payouts"))
             reopened = RUN_PARSERS[fact.type](fact.data, fact.source, fact.id)
             closed = {"closed_through": reopened.opened_from - ONE_DAY, "operator_id": reopened.operator_id}
             operator_ids = [operator_id for (operator_id,) in cursor.execute(_LOCK_CLOSED, closed).fetchall()]

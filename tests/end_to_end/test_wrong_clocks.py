@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import orjson
+import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer
 
@@ -13,6 +14,7 @@ from tests.end_to_end.running import Home, documents
 from tests.intake.test_far_ahead import status
 from tests.intake.test_reopened_days import OTHER, of_second, reopened
 from tests.support.events import lines, operator, session, tariff
+from tests.support.waiting import wait_until
 from wattledger.embedded import Services, services
 
 FAR = "2062-05-01T00:00:00Z"
@@ -118,6 +120,39 @@ def test_days_that_were_closed_too_far_are_opened_again_and_paid_on_their_own_da
     assert "PAYOUT_DAYS_CLOSED" not in found(home)
     home.run("verify")
     _nothing_is_left_to_reopen(home, reason)
+
+
+def test_in_a_live_system_days_that_are_open_again_are_paid_at_once(home: Home, running: Services) -> None:
+    """The wall clock is far behind the day to which somebody moved this store's, and ahead of all sessions."""
+    settle(home, "first", NETWORK, "--ahead", "--until", FAR)
+    news = home.folder / "second.jsonl"
+    news.write_bytes(b"\n".join(lines(session("S-3", "2026-03-04"))) + b"\n")
+    home.log.touch()
+    process = home.start("up")
+    try:
+        wait_until(lambda: "WattLedger is up" in home.log.read_text())
+        home.run("publish", news)
+        wait_until(lambda: _count(running, "intake.line WHERE released_at IS NOT NULL AND payout_id IS NULL") == 2)
+        assert _count(running, _PAYOUTS) == 2
+        home.run("payouts", "reopen", "--from", "2026-03-03", "--reason", "a clock was wrong", "--by", "m.ortega")
+        wait_until(lambda: _count(running, _PAYOUTS) == 3)
+        (paid_now,) = (each for each in home.json("payouts", "list") if each["business_date"] == "2026-03-04")
+        assert (paid_now["operator_id"], paid_now["amount"]) == ("OP-1", "10.89")
+        process.terminate()
+        assert process.wait(60) == 0, home.log.read_text()
+    finally:
+        process.kill()
+        process.wait()
+    home.run("verify")
+
+
+_PAYOUTS = "event_store.stored_events WHERE topic = 'PayoutCreated'"
+
+
+def _count(running: Services, rows: LiteralString) -> int:
+    with psycopg.connect(running.dsn) as connection:
+        row = connection.execute(f"SELECT count(*) FROM {rows}").fetchone()
+    return row[0] if row else 0
 
 
 def _nothing_is_left_to_reopen(home: Home, reason: tuple[str, str]) -> None:

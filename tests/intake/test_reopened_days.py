@@ -85,6 +85,11 @@ def test_after_a_reopening_sessions_are_paid_on_their_own_dates(shut: Engine) ->
     shut.feed([reopened(operator_id=None), *session("S-2", "2026-03-05"), *of_second("S-3", "2026-03-07")])
     assert closed(shut) == {"OP-1": date(2026, 3, 3), "OP-2": date(2026, 3, 3)}
     assert listed(shut) == []
+    (told,) = notices(shut, "PAYOUT_DAYS_REOPENED")
+    assert told["sentence"] == (
+        "the payout days of all operators from 2026-03-04 on are open again, as m.ortega has decided: "
+        "a gateway's clock was wrong"
+    )
     shut.advance("2026-03-06T12:00:00Z")
     shut.advance("2026-03-09T12:00:00Z")
     assert made(shut) == [("OP-1", "02", "02T23:00"), ("OP-1", "05", "05T23:00"), ("OP-2", "07", "07T23:00")]
