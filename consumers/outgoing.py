@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +11,14 @@ import orjson
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing
 from contracts.outgoing import ENTRY_IDS_MAX, ENTRY_IDS_OF_PART, encode, raw_bytes
 from domain.book.findings import FindingEnded, FindingOpened
+from domain.calendar import utc_text
+from domain.fact import RecordedFact
+from domain.far_ahead import AHEAD_MAX, SourceAhead
 from domain.money import format_minor
 from domain.named_ids import named_id
 from domain.payout.content import bank_file_name, content_hash, creditor, end_to_end_id, execution_day
 from domain.payout.payout import PayoutCreated, PayoutStatusChanged
+from domain.payout.reopening import DaysClosedAhead
 from domain.session.decisions import SessionAssessed
 from domain.tariff.events import TariffWarned
 from engine.work import event_id
@@ -153,6 +157,40 @@ def _tariff_notice(pending: PendingEvent) -> _Content:
     return _Content("settlement.notification.raised", event.tariff_id, event.published_at, data)
 
 
+def _source_notice(pending: PendingEvent) -> _Content:
+    event: SourceAhead = decode(pending.event_topic, pending.state)
+    sentence = (
+        f"{event.source} sent {event.event_type} {event.event_id} with the time {utc_text(event.event_time)}, more "
+        f"than {AHEAD_MAX // timedelta(hours=1)} hours ahead of {utc_text(event.noticed_at)}: it is taken in, and "
+        "closes no payout days; look at the sender's clock"
+    )
+    data = _notice("SOURCE_AHEAD", event.source, sentence, event.operator_id)
+    return _Content("settlement.notification.raised", event.source, event.noticed_at, data)
+
+
+def _closed_ahead_notice(pending: PendingEvent) -> _Content:
+    event: DaysClosedAhead = decode(pending.event_topic, pending.state)
+    sentence = (
+        f"the payout days of operator {event.operator_id} are closed through {event.closed_through}, more than "
+        f"{AHEAD_MAX // timedelta(hours=1)} hours ahead of {utc_text(event.noticed_at)}: nothing is paid before; if "
+        "that was not meant, open them again with 'wattledger payouts reopen'"
+    )
+    data = _notice("PAYOUT_DAYS_CLOSED", event.operator_id, sentence, event.operator_id)
+    return _Content("settlement.notification.raised", event.operator_id, event.noticed_at, data)
+
+
+def _reopened_notice(pending: PendingEvent) -> _Content:
+    fact: RecordedFact = decode(pending.event_topic, pending.state)
+    operator_id = str(fact.data.get("operator_id") or "")
+    whose = f"operator {operator_id}" if operator_id else "all operators"
+    sentence = (
+        f"the payout days of {whose} from {fact.data['from']} on are open again, as {fact.data['by']} has decided: "
+        f"{fact.data['reason']}"
+    )
+    data = _notice("PAYOUT_DAYS_REOPENED", operator_id or "payouts", sentence, operator_id)
+    return _Content("settlement.notification.raised", operator_id or "payouts", fact.time, data)
+
+
 def _finding_opened(pending: PendingEvent) -> _Content:
     finding = _finding_change(pending).finding
     data = _notice(finding.kind, finding.subject, finding.sentence, finding.operator_id)
@@ -186,6 +224,9 @@ _CONTENTS: Mapping[str, Callable[[PendingEvent], _Content]] = {
     "PayoutStatusChanged": _payout_notice,
     "SessionAssessed": _session_notice,
     "TariffWarned": _tariff_notice,
+    "SourceAhead": _source_notice,
+    "DaysClosedAhead": _closed_ahead_notice,
+    "payouts.reopened": _reopened_notice,
     "FindingOpened": _finding_opened,
     "FindingEnded": _finding_ended,
 }

@@ -36,8 +36,8 @@ def _merged(shapes: Iterable[Shape]) -> Shape:
 
 @lru_cache(maxsize=256)
 def shape_of(model: type[Wire]) -> Shape:
-    """The shape of a model, compiled once from its fields."""
-    inner = {name: list(_models_in(field.annotation)) for name, field in model.model_fields.items()}
+    """The shape of a model, compiled once from its fields; one that Python keeps for itself (`from`) has an alias."""
+    inner = {field.alias or name: list(_models_in(field.annotation)) for name, field in model.model_fields.items()}
     nested = tuple((name, _merged(map(shape_of, models))) for name, models in inner.items() if models)
     return Shape(frozenset(inner), nested)
 

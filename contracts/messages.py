@@ -23,6 +23,7 @@ class Kind(Enum):
     RECEIPT = "money that came to the bank; each of its items is a fact of the session it belongs to"
     CDR_ANSWER = "a fact of the session whose CDR its `cdr_id` names"
     PAYOUT_FACT = "a fact of the payout that its `payout_id` names"
+    RUN_DECISION = "what a person decides of the runs of an operator, or of all"
     STATUS = "the state of a charger: kept, and nothing follows from it"
 
     # A member is one object for ever; hashed as such it is found in a third of the time.
@@ -130,6 +131,15 @@ def _settlement_stream(data: Data) -> str:
     return name if part == 1 else f"{name}\t{part}"
 
 
+def _runs_of(data: Data) -> str:
+    """Whose runs a decision is about: an operator's, or those of all."""
+    return str(data.get("operator_id") or "*")
+
+
+def _runs_stream(data: Data) -> str:
+    return _operator_stream(data) if data.get("operator_id") else "payouts"
+
+
 PAYMENT, CDR = Ref("payment", "payment_id", within="provider"), Ref("cdr", "cdr_id")
 
 # Facts that no message states by itself: what was captured for other sessions of one payment, and whether lines of a
@@ -147,7 +157,11 @@ _CATALOGUE = Topic(
 _PAYMENTS = Topic("payments", _field("session_id"), "the session id; the provider for payment.settled")
 _ROAMING = Topic("roaming", _field("partner"), "the partner, as COUNTRY-PARTY")
 _PAYOUT_RESULTS = Topic("payout.results", _field("payout_id"), "the payout id")
-_DECISIONS = Topic("decisions", _field("payout_id"), "what is decided about: the payout id")
+_DECISIONS = Topic(
+    "decisions",
+    _field("payout_id"),
+    "what is decided about: the payout id; for the runs the operator id, or * for all",
+)
 
 _SESSION_FACT = MessageType(Kind.SESSION_FACT, _SESSIONS)
 _PAYMENT_FACT = MessageType(Kind.SESSION_FACT, _PAYMENTS)
@@ -212,6 +226,7 @@ MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
         "payout.failed": _PAYOUT_ANSWER,
         "payout.returned": _PAYOUT_ANSWER,
         "payout.retried": MessageType(Kind.PAYOUT_FACT, _DECISIONS),
+        "payouts.reopened": MessageType(Kind.RUN_DECISION, _DECISIONS, key=_runs_of, stream=_runs_stream),
     }
 )
 

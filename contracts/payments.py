@@ -1,12 +1,16 @@
 """Events of payments, roaming partners' answers, the payout processor's results and what people decide of payouts."""
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from contracts.amounts import Money, PositiveMoney, UnsignedMoney, check_same_currency
 from contracts.envelope import Event
+from contracts.ocpi.values import Date
 from contracts.values import (
+    EARLIEST_YEAR,
+    LATEST_YEAR,
     AtLeastOne,
     Identifier,
     Many,
@@ -25,6 +29,15 @@ MAX_PARTS = 10_000
 
 # An ISO 20022 external reason code; what else a bank writes is kept, and told.
 ReasonCode = Reason
+
+
+def _in_the_years(text: str) -> str:
+    if not EARLIEST_YEAR <= date.fromisoformat(text).year <= LATEST_YEAR:
+        raise bad_value(f"lies outside the years {EARLIEST_YEAR} to {LATEST_YEAR}")
+    return text
+
+
+BusinessDate = Annotated[Date, AfterValidator(_in_the_years)]
 
 
 class PaymentCapturedData(Wire):
@@ -203,6 +216,21 @@ class PayoutRetriedData(Wire):
     by: Reason
 
 
+class PayoutsReopenedData(Wire):
+    """A person opens payout days again that were closed too far: those of the business dates from `from` on.
+
+    Of all operators where `operator_id` names none.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    operator_id: Identifier | None = None
+    opened_from: Annotated[BusinessDate, Field(alias="from")]
+    at: Time
+    reason: Reason
+    by: Reason
+
+
 class PaymentCaptured(Event):
     """`payment.captured`."""
 
@@ -285,3 +313,10 @@ class PayoutRetried(Event):
 
     type: Literal["payout.retried"]
     data: PayoutRetriedData
+
+
+class PayoutsReopened(Event):
+    """`payouts.reopened`."""
+
+    type: Literal["payouts.reopened"]
+    data: PayoutsReopenedData

@@ -11,6 +11,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.book.findings import FindingKind
+from domain.far_ahead import AHEAD_MAX
 from domain.payout.cover import CoverRule
 from domain.payout.run import RunsMade, Waiting
 from domain.session.decisions import CdrIssued
@@ -18,6 +19,7 @@ from domain.session.session import Judgement, Session
 from engine.cover import has_work as has_cover_work
 from engine.cover import money_left, weigh
 from engine.errors import RunsFailed
+from engine.far_ahead import wall_clock
 from engine.follow_up import FollowUp
 from engine.judging import judge_and_refuse
 from engine.operator_findings import find_withheld, operators_with_findings
@@ -29,8 +31,8 @@ from engine.working_set import WorkingSet
 from ledger import locks
 from ledger.errors import ConcurrencyConflict, MachineryFault
 from ledger.events.heads import count_due_sessions, due_among, due_sessions, presuming_sessions
+from ledger.intake.event_time import horizon
 from ledger.intake.parking import add_references
-from ledger.intake.positions import horizon
 
 OnProgress: TypeAlias = Callable[[str, int], None]
 
@@ -54,10 +56,13 @@ class Clock:
         """Give the connection back."""
         self._working_set.close()
 
-    def event_time(self) -> datetime | None:
-        """The latest envelope time of the accepted events; None while there are none."""
+    def event_time(self, now: datetime | None = None) -> datetime | None:
+        """The latest envelope time of the accepted events that is not far ahead of the wall clock; None without any.
+
+        `now` is what that clock shows, where it is another than this machine's.
+        """
         with self._gateway.transaction() as cursor:
-            return horizon(cursor)
+            return horizon(cursor, (now or wall_clock()) + AHEAD_MAX)
 
     def count_due(self, until: datetime, at_most: int) -> int:
         """For how many sessions the clock has something to do by `until`, counted up to `at_most`."""

@@ -18,11 +18,14 @@ from contracts.headers import ORIGIN_HEADER
 from contracts.messages import CDR, MESSAGE_TYPES, Kind, stream_of
 from contracts.refusal import Refusal, RefusalCode
 from domain.fact import RecordedFact
+from domain.far_ahead import AHEAD_MAX
 from domain.tariff.events import warned
 from engine.errors import PartitionLost
+from engine.far_ahead import take_far_ahead, wall_clock
 from engine.follow_up import FollowUp
 from engine.judging import judge_and_refuse
 from engine.operator_findings import find_about_accounts
+from engine.payout_days import take_reopenings
 from engine.payouts import take_payout_facts
 from engine.ports import Claim, Record
 from engine.receipts import take_receipts
@@ -59,13 +62,23 @@ class Batch:
     receipts: list[Message] = field(default_factory=list)
     cdr_answers: list[Message] = field(default_factory=list)
     payout_facts: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
+    run_decisions: list[Message] = field(default_factory=list)
     statuses: list[Message] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     tallies: dict[Partition, Tally] = field(default_factory=lambda: defaultdict(Tally))
     latest: dict[Partition, datetime] = field(default_factory=dict)
+    far_ahead: list[Message] = field(default_factory=list)
 
-    def accept(self, message: Message) -> None:
-        """Put an accepted message where it belongs."""
+    def accept(self, message: Message, partition: Partition, near: datetime) -> None:
+        """Put an accepted message where it belongs; after `near` it is far ahead of the wall clock."""
+        tally, latest = self.tallies[partition], self.latest.get(partition)
+        tally.accepted += 1
+        tally.extra_fields += message.extra_fields
+        if message.time > near:
+            tally.ahead += 1
+            self.far_ahead.append(message)
+        elif latest is None or latest < message.time:
+            self.latest[partition] = message.time
         PLACES[MESSAGE_TYPES[message.type].kind](self, message)
 
 
@@ -76,6 +89,7 @@ PLACES: dict[Kind, Callable[[Batch, Message], None]] = {
     Kind.RECEIPT: lambda batch, message: batch.receipts.append(message),
     Kind.CDR_ANSWER: lambda batch, message: batch.cdr_answers.append(message),
     Kind.PAYOUT_FACT: lambda batch, message: batch.payout_facts[message.data["payout_id"]].append(message),
+    Kind.RUN_DECISION: lambda batch, message: batch.run_decisions.append(message),
     Kind.STATUS: lambda batch, message: batch.statuses.append(message),
 }
 
@@ -83,8 +97,9 @@ PLACES: dict[Kind, Callable[[Batch, Message], None]] = {
 class Intake:
     """Takes batches of records into the store; one per consumer process, used by one thread at a time."""
 
-    def __init__(self, source: str | WorkingSet) -> None:
+    def __init__(self, source: str | WorkingSet, clock: Callable[[], datetime] = wall_clock) -> None:
         """`source` is the DSN of the database, or what this process holds of it already."""
+        self._clock = clock
         self._working_set = WorkingSet.of(source)
         self._gateway, self._known = self._working_set.gateway, self._working_set.known
         self._sessions = self._working_set.sessions
@@ -149,9 +164,12 @@ class Intake:
             if next_offsets is None:
                 raise PartitionLost("a partition of this batch belongs to another consumer now")
             fresh = [each for each in taken if each.record.offset >= next_offsets[each.partition]]
-            batch = self._sort_out(cursor, fresh)
+            now = self._clock()
+            batch = self._sort_out(cursor, fresh, now + AHEAD_MAX)
             work = Work(self._gateway.shard)
             again = self._take_in(cursor, batch, work)
+            if batch.far_ahead:
+                take_far_ahead(cursor, work, batch.far_ahead, now)
             for letter in batch.letters:
                 work.send_deadletter(letter.source or "", letter.deadletter_id)
             positions.advance(
@@ -162,7 +180,7 @@ class Intake:
 
     # Duplicates, conflicts and refusals ------------------------------------------------------------------------
 
-    def _sort_out(self, cursor: Any, taken: Sequence[Taken]) -> Batch:
+    def _sort_out(self, cursor: Any, taken: Sequence[Taken], near: datetime) -> Batch:
         """Tell new messages from duplicates, conflicts and refusals; each record counts once."""
         batch = Batch()
         first: dict[bytes, Taken] = {}
@@ -180,20 +198,14 @@ class Intake:
         letters: list[tuple[Taken, DeadLetter]] = []
         for at, each in enumerate(taken):
             _, partition, outcome, key = each
-            tally = batch.tallies[partition]
             if isinstance(outcome, Refusal):
                 letters.append((each, _letter(each.record, outcome)))
             elif at in conflicts:
                 letters.append((each, _conflict(each.record, outcome)))
             elif key in known or first[key] is not each:
-                tally.duplicates += 1
+                batch.tallies[partition].duplicates += 1
             else:
-                tally.accepted += 1
-                tally.extra_fields += outcome.extra_fields
-                latest = batch.latest.get(partition)
-                if latest is None or latest < outcome.time:
-                    batch.latest[partition] = outcome.time
-                batch.accept(outcome)
+                batch.accept(outcome, partition, near)
         _quarantine(cursor, batch, letters)
         return batch
 
@@ -205,6 +217,9 @@ class Intake:
         again = self._publish(cursor, batch, work)
         again |= self._take_receipts(cursor, batch, work)
         again |= self._take_sessions(cursor, batch, work)
+        if batch.run_decisions:
+            # Before payouts, as runs do it: they hold their operator's days, and then lock payouts.
+            take_reopenings(cursor, work, _by_stream(batch.run_decisions))
         told = {payout_id: _facts(found) for payout_id, found in batch.payout_facts.items()}
         take_payout_facts(cursor, work, told, self._known.catalogue)
         return again
@@ -217,9 +232,7 @@ class Intake:
             )
             marked |= concerns
             accounts_of |= accounts
-        by_stream: dict[UUID, list[RecordedFact]] = defaultdict(list)
-        for message in (*batch.catalogue, *batch.statuses):
-            by_stream[stream_of(message.type, message.data)].append(_fact(message))
+        by_stream = _by_stream((*batch.catalogue, *batch.statuses))
         versions = lock_streams(cursor, by_stream)
         for stream_id, facts in by_stream.items():
             stream = work.stream(stream_id, Unfolded(versions[stream_id]))
@@ -300,6 +313,14 @@ def _fact(message: Message) -> RecordedFact:
 
 def _facts(found: Sequence[Message]) -> list[RecordedFact]:
     return [_fact(message) for message in found]
+
+
+def _by_stream(found: Sequence[Message]) -> dict[UUID, list[RecordedFact]]:
+    """As facts, by the streams that they have of their own."""
+    by_stream: dict[UUID, list[RecordedFact]] = defaultdict(list)
+    for message in found:
+        by_stream[stream_of(message.type, message.data)].append(_fact(message))
+    return by_stream
 
 
 def _warn(stream: Stream, fact: RecordedFact) -> None:

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from contracts.messages import stream_of
 from domain.book.bookings import Booking, PaidTwice, ReserveReleased
 from domain.book.findings import FindingEnded, FindingOpened
 from domain.book.release import Release
@@ -30,6 +31,7 @@ from domain.payout.payout import (
     payout_stream,
     take_answers,
 )
+from domain.payout.reopening import DaysClosedAhead, closed_ahead
 from domain.payout.run import (
     Cover,
     Line,
@@ -42,7 +44,8 @@ from domain.payout.run import (
     reserve_release,
 )
 from engine.advances import advances_of
-from engine.work import Stream, Work
+from engine.far_ahead import wall_clock
+from engine.work import Stream, Unfolded, Work
 from ledger.book.lines import payable_lines
 from ledger.events.codec import decode
 from ledger.events.heads import lock_streams
@@ -191,7 +194,19 @@ def fire_operator_runs(
     work.paid += [(entry, payout_id) for payout_id, entries in made.paid_lines.items() for entry in entries]
     if made.closed_through is not None and made.closed_through != closed:
         cursor.execute(_CLOSE_RUN, (made.closed_through, operator_id))
+        ahead = closed_ahead(operator_id, versions, made.closed_through, wall_clock())
+        if ahead is not None:
+            _tell_closed_ahead(cursor, work, ahead)
     return made
+
+
+def _tell_closed_ahead(cursor: Cursor[TupleRow], work: Work, ahead: DaysClosedAhead) -> None:
+    """Keep in the operator's stream that its days are closed so far, and tell people."""
+    stream_id = stream_of("operator.changed", {"operator_id": ahead.operator_id})
+    versions = lock_streams(cursor, [stream_id])
+    stream = work.stream(stream_id, work.streams.get(stream_id) or Unfolded(versions[stream_id]))
+    stream.append(ahead)
+    stream.send("settlement.notifications", ahead.operator_id)
 
 
 def run_moments(

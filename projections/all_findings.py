@@ -10,7 +10,8 @@ from psycopg.rows import TupleRow, class_row
 _ROWS_PER_FETCH = 2_000
 
 # In the order of business keys. `detail` is what else the sentence of a kind names. Since when an account is open its
-# history tells; of partners' accounts the documents do.
+# history tells; of partners' accounts the documents do. Payout days are closed far ahead where the last one is so in
+# every time zone.
 _ALL = """
 WITH found AS (
     SELECT kind, NULL AS account, subject, operator_id, currency, amount, since, NULL AS detail, sentence, stream, key
@@ -72,6 +73,10 @@ WITH found AS (
                         = (payout.operator_id, payout.currency, payout.business_date)
                     AND first.attempt < payout.attempt AND first.status IN ('IN_TRANSIT', 'PAID')
           )
+    UNION ALL
+    SELECT 'PAYOUT_DAYS_CLOSED', NULL, operator_id, operator_id, NULL, NULL, NULL, closed_through::text, NULL, '', ''
+    FROM intake.run
+    WHERE closed_through > (now() + interval '38 hours')::date
     UNION ALL
     SELECT CASE state WHEN 'INVALID' THEN 'SESSION_INVALID' ELSE 'SESSION_SUSPENDED' END, NULL, session_id,
            session.operator_id, NULL, NULL, head.started_at, reason, NULL, '', ''

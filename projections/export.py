@@ -43,6 +43,7 @@ _SUMMARY_KEYS = (
     "sessions_in_suspense",
     "cdrs",
     "payouts",
+    "ahead",
     "wall_seconds",
     "events_per_second",
 )

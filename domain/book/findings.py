@@ -37,6 +37,7 @@ class FindingKind(StrEnum):
     PAYMENT_TOLD_OTHERWISE = "PAYMENT_TOLD_OTHERWISE"
     PAYOUT_ANSWER_WITHOUT_EFFECT = "PAYOUT_ANSWER_WITHOUT_EFFECT"
     PAYOUT_AWAITS_APPROVAL = "PAYOUT_AWAITS_APPROVAL"
+    PAYOUT_DAYS_CLOSED = "PAYOUT_DAYS_CLOSED"
     PAYOUT_NOT_HANDED_OFF = "PAYOUT_NOT_HANDED_OFF"
     PAYOUT_PAID_TWICE = "PAYOUT_PAID_TWICE"
     PAYOUT_REASON_UNKNOWN = "PAYOUT_REASON_UNKNOWN"
@@ -115,6 +116,9 @@ CURES: Mapping[FindingKind, str] = {
         "Look into the bank's statement: if the money left again, it has to be booked by a person."
     ),
     FindingKind.PAYOUT_AWAITS_APPROVAL: "Let somebody who may approve payouts let it go.",
+    FindingKind.PAYOUT_DAYS_CLOSED: (
+        "If that was not meant, open them again: wattledger payouts reopen --from DATE --reason TEXT."
+    ),
     FindingKind.PAYOUT_NOT_HANDED_OFF: (
         "Ask the payout processor what it paid; the answer acts once the payout is approved and handed off."
     ),

@@ -2,7 +2,8 @@
 
 The run of business date B fires at the operator's cut-off on B + 1. It pays every unpaid line released before it
 fires and available on or before B, negative ones included, once what is left after the reserve reaches the minimum.
-Lines above the operator's `advance_limit` are carried, and so are all while its bank account cannot be one.
+Lines above the operator's `advance_limit` are carried, and so are all while its bank account cannot be one. Of a date
+that was opened again after its run had paid (`domain.payout.reopening`) all lines go into the run of the next date.
 """
 
 from collections import defaultdict
@@ -196,6 +197,7 @@ class _Runs:
         self.withheld: Withheld | None = None
         self.waiting: Waiting | None = None
         self.handed_off: dict[str, int] = defaultdict(int)
+        self._payouts: dict[str, Payout] = {}
 
     def fire(self, day: date) -> bool:
         """Fire the run of one business date; False when it waits for cover."""
@@ -208,7 +210,7 @@ class _Runs:
         self.withheld = self._withhold(due, at, operator)
         if self.withheld is not None:
             return True
-        sums = list(self._sums(due, at, operator))
+        sums = [each for each in self._sums(due, at, operator) if not self._was_paid(each.currency, day)]
         self.waiting = self._wait(sums, day, at, operator)
         if self.waiting is not None:
             return False
@@ -219,6 +221,16 @@ class _Runs:
         for each in sums:
             self._pay(each, day, made_at, operator)
         return True
+
+    def _payout(self, payout_id: str) -> Payout:
+        """A payout that is about to be made, or was."""
+        if payout_id not in self._payouts:
+            self._payouts[payout_id] = self.known(payout_id)
+        return self._payouts[payout_id]
+
+    def _was_paid(self, currency: str, day: date) -> bool:
+        """Whether a date that was opened again has its payout already: what it lacks goes into the next run."""
+        return self._payout(PayoutKey(self.desk.operator_id, currency, day, 1).payout_id).created is not None
 
     def _wait(self, sums: Sequence["_Sum"], day: date, at: datetime, operator: Operator) -> Waiting | None:
         """What cover is missing for all that the run would hand off; None where there is enough, or nobody asks."""
@@ -344,7 +356,7 @@ class _Runs:
         )
         if created.status == PayoutStatus.IN_TRANSIT:
             self.handed_off[key.currency] += amount
-        payout = self.known(key.payout_id)
+        payout = self._payout(key.payout_id)
         self._note(payout, create(payout, created))
         if payout.failed:
             self.failed.append(payout)

@@ -10,6 +10,10 @@ from domain.session.registers import falls, in_reading_order
 ESTIMATED = "ESTIMATED"
 ESTIMATED_END = "estimated-end"
 
+# A report after a longer silence is by a clock that is wrong: no session is kept open, or billed, by what is said to
+# have been read in another year. Longer than any `orphan_hours`.
+SILENCE_MAX = timedelta(days=366)
+
 
 def orphan_deadline(facts: MeterFacts, catalogue: Catalogue) -> datetime | None:
     """When a session without an end closes: `orphan_hours` of its contract after the last that was heard of it.
@@ -35,8 +39,16 @@ def closed_end(facts: MeterFacts, catalogue: Catalogue, closed_at: datetime) -> 
 
 
 def last_heard(facts: MeterFacts, started_at: datetime) -> datetime:
-    """The latest report of a session that is open: a car that still sends readings is no orphan, however long."""
-    return max([started_at, *(fact.at for fact in facts.readings), *(fact.at for fact in facts.states)])
+    """The latest report of a session that is open: a car that still sends readings is no orphan, however long.
+
+    What is reported more than SILENCE_MAX after all else is not heard.
+    """
+    last = started_at
+    for at in sorted([*(fact.at for fact in facts.readings), *(fact.at for fact in facts.states)]):
+        if at - last > SILENCE_MAX:
+            break
+        last = max(last, at)
+    return last
 
 
 def estimated_end(facts: MeterFacts) -> Ended | None:
@@ -47,9 +59,9 @@ def estimated_end(facts: MeterFacts) -> Ended | None:
     start = facts.first_start()
     if start is None:
         return None
-    at, register_wh = start.at, start.register_wh
+    at, register_wh, heard = start.at, start.register_wh, last_heard(facts, start.at)
     for fact in sorted(facts.readings, key=in_reading_order):
-        if fact.at < start.at:
+        if not start.at <= fact.at <= heard:
             continue
         if falls(register_wh, fact.register_wh):
             break

@@ -20,6 +20,7 @@ from ledger.audit.payments import check_captures, check_disputes, check_raised, 
 from ledger.audit.plugs import check_plugs, keep_visit, sessions_to_be_told
 from ledger.audit.receipts import check_receipt
 from ledger.audit.report import AuditReport, Check, Severity, Tally
+from ledger.audit.runs import check_runs
 from ledger.audit.sessions import SESSION_CHECKS, Session, Surroundings
 from ledger.audit.settled_lines import Lines
 from ledger.audit.settlements import check_settlements
@@ -59,6 +60,7 @@ SENTENCES: dict[str, str] = {
     "receipts": "What came to the bank is on the book by the settlement or the invoice that reported it.",
     "cdrs": "CDRs are numbered from 1, one stands at a time, and the last says what the session cost.",
     "payouts": "Every payout has the ids of its key and the book that the bank's answers ask for.",
+    "runs": "Runs paid open dates once they were over, and what is closed far ahead was told and not reopened.",
     "payout_sums": "Every payout is the sum of the entries it pays, and no entry is paid by two.",
     "attempts": "Only what came to nothing was paid again: to another account, three times by itself, or as decided.",
     "paid_twice": "What several attempts of one payout paid is owed by its operator.",
@@ -81,6 +83,7 @@ SNAPSHOT_CHECKS: dict[str, Callable[[Snapshot, Tally], None]] = {
     "balance_history": history.check_history,
     "trial_balance": sums.check_trial_balance,
     "streams": sums.check_versions,
+    "runs": check_runs,
     "payout_sums": payouts.check_sums,
     "attempts": payout_answers.check_tried_again,
     "paid_twice": payout_answers.check_paid_twice,

@@ -17,6 +17,7 @@ CORRECTED = "charging.session.meter_corrected"
 _CORRECTED = ("started_at", "meter_start_wh", "ended_at", "meter_stop_wh")
 REVIEWED = "charging.session.reviewed"
 EXPIRED = "charging.reservation.expired"
+_LONGEST_SILENCE = timedelta(days=366)
 
 
 def starts_of(stream: Stream) -> list[Fact]:
@@ -53,13 +54,18 @@ def estimated_end(stream: Stream, start: Fact, operator_id: str, catalogue: Cata
     if not closings or terms is None or terms.orphan_hours is None:
         return None
     readings, states = stream.facts.get(METERED, []), stream.facts.get(STATE_CHANGED, [])
-    silent_since = max([start.at, *(fact.at for fact in (*readings, *states))])
+    silent_since = start.at
+    for moment in sorted(fact.at for fact in (*readings, *states)):
+        # What is said a year later and more is by another clock.
+        if moment > silent_since + _LONGEST_SILENCE:
+            break
+        silent_since = max(silent_since, moment)
     if instant(closings[-1]["closed_at"]) < silent_since + timedelta(hours=terms.orphan_hours):
         return None
     at, highest = start.at, start.data["meter_start_wh"]
     for fact in sorted(readings, key=_rising):
         register = fact.data["register_wh"]
-        if fact.at >= start.at:
+        if start.at <= fact.at <= silent_since:
             if exact(highest) - exact(register) >= 1:
                 break
             at, highest = fact.at, max(highest, register, key=exact)

@@ -58,8 +58,9 @@ FACT_TYPES: Mapping[str, FactType] = {
     "payout.retried": FactType("at", PAYOUT),
 }
 
-# These move no money, and nothing that is checked follows from them; the catalogue is read apart.
-NOT_READ = ("charging.charger.status_changed",)
+# These move no money, and nothing that is checked in a stream follows from them; the catalogue is read apart, and so
+# is what people decide of runs (`ledger.audit.runs`).
+NOT_READ = ("charging.charger.status_changed", "payouts.reopened")
 
 # States move no money by themselves, unless an orphan's end is estimated by them.
 _QUIET = ("charging.session.state_changed",)

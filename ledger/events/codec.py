@@ -22,8 +22,10 @@ from domain.book.findings import Finding, FindingEnded, FindingOpened
 from domain.book.posting import POSTING_RULES
 from domain.book.standing import Booked, Retracted
 from domain.fact import RecordedFact
+from domain.far_ahead import SourceAhead
 from domain.money import plain
 from domain.payout.payout import PayoutCreated, PayoutStatusChanged, PayoutSuperseded
+from domain.payout.reopening import DaysClosedAhead
 from domain.session.decisions import (
     CdrCredited,
     CdrIssued,
@@ -49,6 +51,8 @@ _PLAIN_EVENTS: tuple[type, ...] = (
     PayoutStatusChanged,
     PayoutSuperseded,
     TariffWarned,
+    SourceAhead,
+    DaysClosedAhead,
 )
 
 _WRAPPERS = (Booked, Retracted)

@@ -53,6 +53,7 @@ ON CONFLICT (stream_id) DO NOTHING
 _LOCK_STREAM_HEADS = """
 SELECT stream_id, version FROM intake.stream_head WHERE stream_id = ANY(%s) ORDER BY stream_id FOR UPDATE
 """
+_BEGUN = "SELECT stream_id FROM intake.stream_head WHERE stream_id = ANY(%s) AND version > 0"
 _SAVE_STREAM_HEADS = """
 UPDATE intake.stream_head AS head SET version = new.version
 FROM unnest(%s::uuid[], %s::int[]) AS new (stream_id, version)
@@ -108,6 +109,11 @@ def lock_streams(cursor: Cursor[TupleRow], stream_ids: Iterable[UUID]) -> dict[U
         return {}
     cursor.execute(_MAKE_STREAM_HEADS, (wanted,))
     return dict(cursor.execute(_LOCK_STREAM_HEADS, (wanted,)).fetchall())
+
+
+def begun_streams(cursor: Cursor[TupleRow], stream_ids: Iterable[UUID]) -> set[UUID]:
+    """Which of these have events, as far as this transaction sees; nothing is locked."""
+    return {stream_id for (stream_id,) in cursor.execute(_BEGUN, (list(stream_ids),)).fetchall()}
 
 
 def save_streams(cursor: Cursor[TupleRow], versions: dict[UUID, int]) -> None:

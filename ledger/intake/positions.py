@@ -32,35 +32,41 @@ FROM unnest(%s::text[], %s::int[], %s::bigint[], %s::timestamptz[]) AS new (topi
 WHERE position.topic = new.topic AND position.partition = new.partition
 """
 _COUNT = """
-INSERT INTO intake.tally AS tally (topic, partition, accepted, duplicates, conflicts, dead_lettered, extra_fields)
-SELECT * FROM unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
-    AS new (topic, partition, accepted, duplicates, conflicts, dead_lettered, extra_fields)
+INSERT INTO intake.tally AS tally (topic, partition, accepted, duplicates, conflicts, dead_lettered, extra_fields,
+    ahead)
+SELECT * FROM unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+                     %s::bigint[])
+    AS new (topic, partition, accepted, duplicates, conflicts, dead_lettered, extra_fields, ahead)
 ORDER BY 1, 2
 ON CONFLICT (topic, partition) DO UPDATE SET
     accepted = tally.accepted + excluded.accepted,
     duplicates = tally.duplicates + excluded.duplicates,
     conflicts = tally.conflicts + excluded.conflicts,
     dead_lettered = tally.dead_lettered + excluded.dead_lettered,
-    extra_fields = tally.extra_fields + excluded.extra_fields
+    extra_fields = tally.extra_fields + excluded.extra_fields,
+    ahead = tally.ahead + excluded.ahead
 """
 _TOTALS = """
 SELECT coalesce(sum(accepted), 0)::bigint, coalesce(sum(duplicates), 0)::bigint, coalesce(sum(conflicts), 0)::bigint,
-       coalesce(sum(dead_lettered), 0)::bigint, coalesce(sum(extra_fields), 0)::bigint
+       coalesce(sum(dead_lettered), 0)::bigint, coalesce(sum(extra_fields), 0)::bigint,
+       coalesce(sum(ahead), 0)::bigint
 FROM intake.tally
 """
-# Where event time stands: each partition keeps its own, so that no row is one which all consumers wait for.
-_HORIZON = "SELECT max(event_time) FROM intake.position"
 
 
 @dataclass(slots=True)
 class Tally:
-    """How records were taken; every record counts in exactly one of the first four."""
+    """How records were taken; every record counts in exactly one of the first four.
+
+    `ahead` are the accepted ones whose time was far ahead of the wall clock.
+    """
 
     accepted: int = 0
     duplicates: int = 0
     conflicts: int = 0
     dead_lettered: int = 0
     extra_fields: int = 0
+    ahead: int = 0
 
     def __sub__(self, earlier: "Tally") -> "Tally":
         return Tally(
@@ -69,6 +75,7 @@ class Tally:
             self.conflicts - earlier.conflicts,
             self.dead_lettered - earlier.dead_lettered,
             self.extra_fields - earlier.extra_fields,
+            self.ahead - earlier.ahead,
         )
 
 
@@ -94,7 +101,10 @@ def next_offsets(cursor: Cursor[TupleRow]) -> dict[Partition, int]:
 
 
 def advance(cursor: Cursor[TupleRow], moves: Mapping[Partition, tuple[int, datetime | None]]) -> None:
-    """Move locked positions to (next offset, latest envelope time of the accepted events); times never go back."""
+    """Move locked positions to (next offset, latest envelope time of the accepted events); times never go back.
+
+    Times that are far ahead of the wall clock stand elsewhere (`ledger.intake.event_time`).
+    """
     if moves:
         columns = zip(*((topic, number, *move) for (topic, number), move in moves.items()), strict=True)
         cursor.execute(_ADVANCE, [list(column) for column in columns])
@@ -103,7 +113,7 @@ def advance(cursor: Cursor[TupleRow], moves: Mapping[Partition, tuple[int, datet
 def count(cursor: Cursor[TupleRow], tallies: Mapping[Partition, Tally]) -> None:
     """Add to the tallies of partitions."""
     rows = [
-        (topic, number, t.accepted, t.duplicates, t.conflicts, t.dead_lettered, t.extra_fields)
+        (topic, number, t.accepted, t.duplicates, t.conflicts, t.dead_lettered, t.extra_fields, t.ahead)
         for (topic, number), t in tallies.items()
     ]
     if rows:
@@ -114,9 +124,3 @@ def totals(cursor: Cursor[TupleRow]) -> Tally:
     """All records of the store, counted."""
     row = cursor.execute(_TOTALS).fetchone()
     return Tally(*row) if row else Tally()
-
-
-def horizon(cursor: Cursor[TupleRow]) -> datetime | None:
-    """The latest envelope time of all accepted events."""
-    row = cursor.execute(_HORIZON).fetchone()
-    return row[0] if row else None

@@ -78,6 +78,9 @@ _SENTENCES: Mapping[FindingKind, Callable[[FoundRow], str]] = {
     FindingKind.PAYOUT_AWAITS_APPROVAL: lambda row: (
         f"payout {row.subject} of operator {row.operator_id} over {_much(row)} waits for approval"
     ),
+    FindingKind.PAYOUT_DAYS_CLOSED: lambda row: (
+        f"the payout days of operator {row.subject} are closed through {row.detail}: nothing is paid before"
+    ),
     FindingKind.PAYOUT_UNANSWERED: lambda row: (
         f"payout {row.subject} of operator {row.operator_id} over {_much(row)} is with the bank, without an answer"
     ),

@@ -17,6 +17,7 @@ def taken_document(tally: Tally, seconds: float, events_in: int | None = None) -
         "duplicates": tally.duplicates,
         "conflicts": tally.conflicts,
         "dead_lettered": tally.dead_lettered,
+        "ahead": tally.ahead,
         "wall_seconds": round(seconds, 3),
         "events_per_second": round(events_in / seconds) if events_in and seconds else 0,
     }

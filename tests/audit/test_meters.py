@@ -197,6 +197,16 @@ def test_it_finds_energy_that_was_billed_and_cannot_have_been(
     assert findings(engine, events) == {"meters"}
 
 
+def test_the_audit_agrees_about_an_orphan_that_was_read_by_a_clock_36_years_ahead(engine: Engine) -> None:
+    silent = [started(), metered("S-1", "2026-03-02T10:30:00Z", 5_000), metered("S-1", "2062-05-01T00:00:00Z", 9_000)]
+    engine.feed([operator(orphan_hours=1), tariff(), *silent])
+    engine.advance()
+    engine.advance("2026-03-03T00:00:00Z")
+    assert engine.rows("SELECT topic FROM event_store.stored_events WHERE topic = 'OrphanClosed'")
+    assert engine.balances()["2011/OP-1 EUR"] == -273
+    assert {check.name for check in verify(engine.dsn).failed} == set()
+
+
 def test_the_audit_agrees_about_an_orphan_whose_end_was_corrected(engine: Engine) -> None:
     silent = [started(), metered("S-1", "2026-03-02T10:30:00Z", 5_000)]
     engine.feed([operator(orphan_hours=1), tariff(), *silent])

@@ -57,7 +57,7 @@ def outbound_golden() -> list[Golden]:
 def required_fields(type_: str) -> list[str]:
     """The fields of its data that an event of a type cannot do without."""
     data: Any = INBOUND_MODEL_OF[type_].model_fields["data"].annotation
-    return [name for name, field in data.model_fields.items() if field.is_required()]
+    return [field.alias or name for name, field in data.model_fields.items() if field.is_required()]
 
 
 def golden_event(name: str) -> Event:

@@ -3,6 +3,7 @@
 The example starts at 10:00 on 2 March, is read at 10:20 and 10:40, and costs 60 minor units a kWh with VAT.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from hypothesis import given
@@ -90,6 +91,16 @@ def test_what_is_heard_late_puts_the_closing_off() -> None:
     assert outcome(session).state == "OPEN"
     session = decided([*silent(), idle("02 20:00")], closing(), at("03 20:00"))
     assert outcome(session).energy_wh == "15000"
+
+
+def test_a_report_from_another_century_keeps_no_session_open_and_is_not_billed() -> None:
+    """The meter's clock is 36 years ahead; in the year after the last report it may be a long stay."""
+    far = [read("2062-05-01T00:00:00", 99_000), replace(idle("02 10:00"), at=at("2063-05-01T00:00:00"))]
+    session = decided([*silent(), *far], closing(), at("03 10:40"))
+    found = outcome(session)
+    assert (found.state, found.reason, found.energy_wh, found.gross) == ("RATED", "ESTIMATED", "15000", 900)
+    late = decided([*silent(), read("2027-02-28T00:00:00", 16_000)], closing(), at("03 10:40"))
+    assert outcome(late).state == "OPEN"
 
 
 def test_a_register_that_falls_is_not_good_and_nothing_after_it_is_either() -> None:

@@ -31,8 +31,9 @@ READ_IN = {
     Kind.RECEIPT: files.RECEIPTS,
     Kind.CDR_ANSWER: files.FACTS,
     Kind.PAYOUT_FACT: files.PAYOUT,
+    Kind.RUN_DECISION: files.RUNS,
 }
-STREAMS_OF_THEIR_OWN = (Kind.CATALOGUE, Kind.RECEIPT, Kind.STATUS)
+STREAMS_OF_THEIR_OWN = (Kind.CATALOGUE, Kind.RECEIPT, Kind.RUN_DECISION, Kind.STATUS)
 
 
 def without_row(tables: Tables) -> Iterator[Gap]:

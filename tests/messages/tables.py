@@ -14,6 +14,7 @@ from contracts.schemas import event_schemas, schema_file
 from contracts.upcasters import CURRENT_VERSION
 from domain.catalogue.catalogue import PUBLISHERS
 from domain.payout.answers import PAYOUT_PARSERS
+from domain.payout.reopening import RUN_PARSERS
 from domain.receipt import RECEIPT_BOOKINGS
 from domain.session.facts import FACT_PARSERS
 from domain.session.session import LEARN as LEARNED_BY_SESSIONS
@@ -29,6 +30,7 @@ GOLDEN = "contracts/golden"
 SCHEMAS, ASYNCAPI = "contracts/schemas.py", "contracts/asyncapi.py"
 FACTS, SESSION = "domain/session/facts.py", "domain/session/session.py"
 CATALOGUE, RECEIPTS, PAYOUT = "domain/catalogue/catalogue.py", "domain/receipt.py", "domain/payout/answers.py"
+RUNS = "domain/payout/reopening.py"
 INTAKE, FORESIGHT = "engine/intake.py", "wattledger/demo/foresight.py"
 AUDITED_STREAMS, AUDITED_CATALOGUE = "ledger/audit/streams.py", "ledger/audit/catalogue.py"
 
@@ -74,6 +76,7 @@ def real_tables() -> Tables:
             CATALOGUE: set(PUBLISHERS),
             RECEIPTS: set(RECEIPT_BOOKINGS),
             PAYOUT: set(PAYOUT_PARSERS),
+            RUNS: set(RUN_PARSERS),
         },
         facts={type_: get_type_hints(parse)["return"] for type_, parse in FACT_PARSERS.items()},
         learned=set(LEARNED_BY_SESSIONS),

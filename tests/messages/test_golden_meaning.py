@@ -18,6 +18,8 @@ STREAMS = {
     "partner.registered/v1-pay-when-paid": "PARTNER:DE-ABC",
     "payment.settled/v1-two-payments": "settlement:acme-psp:ST-1",
     "payment.settled/v1-second-part": "settlement:acme-psp:ST-2\t2",
+    "payouts.reopened/v1-one-operator": "operator:OP-1",
+    "payouts.reopened/v1-all-operators": "payouts",
     "roaming.invoice_paid/v1-one-cdr": "invoice:DE-ABC:I-2026-03",
     "tariff.published/v1-energy": "tariff:OP-1:t-day",
     "tariff.published/v1-partner-and-taxes": "tariff:OP-5:t-qc:DE-ABC",

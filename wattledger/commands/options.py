@@ -38,6 +38,9 @@ BankFilesOption = Annotated[
 ]
 OneOperators = Annotated[str | None, typer.Option("--operator", help="Only this operator's.")]
 Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="RFC 3339 with an offset; inclusive.")]
+Ahead = Annotated[
+    bool, typer.Option("--ahead", help="Take an --until more than 24 hours ahead: it closes payout days to come.")
+]
 
 
 def moment(text: str | None, option: str = "--until") -> datetime | None:
@@ -51,6 +54,35 @@ def moment(text: str | None, option: str = "--until") -> datetime | None:
     if parsed is None or parsed.tzinfo is None or parsed.year not in _YEARS:
         raise typer.BadParameter(f"{text!r} is not a time such as 2026-03-01T00:00:00Z", param_hint=option)
     return parsed.astimezone(UTC)
+
+
+def clock_moment(until: str | None, *, ahead: bool) -> datetime | None:
+    """The moment that `--until` names, None where it is left out; the clock is moved there.
+
+    Raises ApplicationError for one far ahead of the wall clock without `ahead`, typer.BadParameter as `moment` does.
+    """
+    from domain.far_ahead import AHEAD_MAX
+    from wattledger.errors import ApplicationError
+
+    end = moment(until)
+    if end is None and ahead:
+        raise typer.BadParameter("it takes the moment that --until names: name one", param_hint="--ahead")
+    now = datetime.now(UTC)
+    if end is not None and end - now > AHEAD_MAX and not ahead:
+        raise ApplicationError(
+            f"--until {until} is more than 24 hours ahead (it is {now:%Y-%m-%dT%H:%MZ}): every payout day up to then "
+            "would be closed; name an earlier moment, or add --ahead if that is meant"
+        )
+    return end
+
+
+def day(text: str, option: str) -> date:
+    """A day as YYYY-MM-DD; raises typer.BadParameter."""
+    with suppress(ValueError):
+        found = date.fromisoformat(text)
+        if found.year in _YEARS:
+            return found
+    raise typer.BadParameter(f"{text!r} is not a day such as 2026-03-01", param_hint=option)
 
 
 def day_or_moment(text: str, option: str) -> date | datetime:

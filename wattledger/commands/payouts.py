@@ -1,5 +1,6 @@
 """Commands about payouts: what the clock drives, up to their runs, and a list of them."""
 
+import getpass
 import sys
 from datetime import UTC, datetime
 from typing import Annotated
@@ -8,7 +9,7 @@ import typer
 
 from wattledger.commands.common import read, tell_faults, the_store
 from wattledger.commands.live import watch_clock
-from wattledger.commands.options import DataDir, Debug, Json, OneOperators, Until, moment
+from wattledger.commands.options import Ahead, DataDir, Debug, Json, OneOperators, Until, clock_moment, day
 from wattledger.errors import ApplicationError
 from wattledger.views.progress import progress_report
 from wattledger.views.tables import show_rows
@@ -20,13 +21,14 @@ app = typer.Typer(name="payouts", help="Payout runs and payouts.", no_args_is_he
 @app.command()
 def run(
     until: Until = None,
+    ahead: Ahead = False,
     watch: Annotated[bool, typer.Option("--watch", help="Go on with the wall clock until stopped.")] = False,
     data_dir: DataDir = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Do what the clock drives up to now (or TIME): issue CDRs, mature funds, fire every payout run that is due."""
-    end = moment(until)
+    end = clock_moment(until, ahead=ahead)
     if watch and end is not None:
         raise ApplicationError("--watch follows the wall clock: leave --until out, or leave --watch out")
     with the_store(data_dir, debug=debug, needs_kafka=False, live=watch, creates=watch) as store:
@@ -46,6 +48,50 @@ def run(
         sys.stdout.write(f"everything that was due by {end.isoformat()} is done\n")
     if status:
         sys.exit(status)
+
+
+@app.command()
+def reopen(
+    since: Annotated[str, typer.Option("--from", metavar="DATE", help="The first business date that is open again.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for who reads the book later.")],
+    operator: OneOperators = None,
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="NAME", help="Who decides it; your login name by default.")
+    ] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Open payout days that were closed too far: their runs fire when their time comes; what was paid stays."""
+    from wattledger.crew import Crew
+    from wattledger.reopening import Wish, reopen
+
+    if not reason.strip():
+        raise typer.BadParameter("a decision needs one: who reads the book later asks why", param_hint="--reason")
+    wish = Wish(day(since, "--from"), operator, reason, by or _login_name(), datetime.now(UTC))
+    with (
+        the_store(data_dir, debug=debug) as store,
+        progress_report() as progress,
+        Crew(store) as crew,
+    ):
+        done = reopen(store, crew, wish, progress)
+    closed = [
+        {"operator_id": operator_id, "were_closed_through": through.isoformat()}
+        for operator_id, through in done.were_closed.items()
+    ]
+    if json:
+        print_json({"decision_id": done.decision_id, "from": wish.opened_from.isoformat(), "operators": closed})
+    else:
+        sys.stdout.write(f"payout days from {wish.opened_from} on are open again:\n")
+        for each in closed:
+            sys.stdout.write(f"  {each['operator_id']}, which were closed through {each['were_closed_through']}\n")
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        raise ApplicationError("nobody knows who decides this: say so with --by NAME") from None
 
 
 @app.command("file")

@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from wattledger.commands.common import make_folder, settings_for, tell_faults, the_store
-from wattledger.commands.options import BankFiles, BankFilesOption, DataDir, Debug, Files, Json, Out, Until, moment
+from wattledger.commands.options import (
+    Ahead,
+    BankFiles,
+    BankFilesOption,
+    DataDir,
+    Debug,
+    Files,
+    Json,
+    Out,
+    Until,
+    clock_moment,
+)
 from wattledger.views.progress import progress_report
 from wattledger.views.summary import read_summary, show_summary
 from wattledger.views.terminal import print_json
@@ -21,6 +32,7 @@ def settle(
     out: Out,
     data_dir: DataDir = None,
     until: Until = None,
+    ahead: Ahead = False,
     bank_files: BankFilesOption = BankFiles.NEW,
     json: Json = False,
     debug: Debug = False,
@@ -29,7 +41,7 @@ def settle(
     from consumers.files import check_readable
     from wattledger import verbs
 
-    end = moment(until)
+    end = clock_moment(until, ahead=ahead)
     check_readable(files)
     make_folder(out)
     with the_store(data_dir, debug=debug, creates=True) as store, progress_report() as progress:

@@ -58,7 +58,7 @@ class Foresight:
         self._of_payouts[each["data"]["payout_id"]].append(fact)
 
     def _ignore(self, each: Event) -> None:
-        """A charger's state changes no price."""
+        """A charger's state changes no price, nor does what people decide of runs."""
 
     def _session(self, session_id: str) -> Session:
         return self._sessions.setdefault(session_id, Session(session_id))
@@ -114,5 +114,6 @@ LEARN: dict[Kind, Callable[[Foresight, Event], None]] = {
     Kind.RECEIPT: Foresight._learn_items,
     Kind.CDR_ANSWER: Foresight._learn_cdr_answer,
     Kind.PAYOUT_FACT: Foresight._learn_of_payout,
+    Kind.RUN_DECISION: Foresight._ignore,
     Kind.STATUS: Foresight._ignore,
 }
