@@ -26,6 +26,12 @@ SET CONSTRAINTS book.posting_entry_fkey IMMEDIATE;
 SET CONSTRAINTS book.posting_entry_fkey DEFERRED
 """
 
+# How many entries there are, in the writer's own slot.
+_COUNT = """
+INSERT INTO book.entry_count AS kept (shard, entries) VALUES (%s, %s)
+ON CONFLICT (shard) DO UPDATE SET entries = kept.entries + excluded.entries
+"""
+
 # The journal by effective time, each entry with its accounts and amounts in the order of their lines.
 _JOURNAL = """
 SELECT entry.entry_id, entry.kind, entry.effective_at, entry.currency, entry.session_id, entry.payout_id,
@@ -103,6 +109,7 @@ def write_entries(cursor: Cursor[TupleRow], entries: Sequence[Entry], shard: int
             raise EntryExists(f"{error.diag.message_primary}: it was written before; roll back") from error
         raise EntryRefused(f"the book refuses the entries: {error.diag.message_primary}; roll back") from error
     add_to_balances(cursor, ordered, moments_us, shard)
+    cursor.execute(_COUNT, (shard, len(ordered)))
 
 
 def journal(cursor: Cursor[TupleRow]) -> Iterator[Entry]:
