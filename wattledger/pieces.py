@@ -27,20 +27,28 @@ class Pieces:
     They are started from the thread that calls `start` and `tend`, whose end would be theirs: the main thread.
     """
 
-    def __init__(self, words: Mapping[str, Sequence[str]], environment: Mapping[str, str]) -> None:
-        self._environment = environment
-        self._pieces = [_Piece(name, each) for name, each in words.items()]
+    def __init__(
+        self,
+        words: Mapping[str, Sequence[str]],
+        environment: Mapping[str, str],
+        own: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        """`own` are variables of single pieces, which come before those of the `environment` of all."""
+        variables = own or {}
+        self._pieces = [
+            _Piece(name, each, {**environment, **variables.get(name, {})}) for name, each in words.items()
+        ]
 
     def start(self) -> None:
         """Start all."""
         for piece in self._pieces:
-            piece.start(self._environment)
+            piece.start()
 
     def tend(self) -> None:
         """Start again what has ended, once its pause is over; to be called often."""
         for piece in self._pieces:
             if piece.has_ended():
-                piece.start(self._environment)
+                piece.start()
 
     def stop(self) -> None:
         """Tell all to end, and wait until they have; whatever takes too long is killed."""
@@ -56,16 +64,17 @@ class _Piece:
 
     name: str
     words: Sequence[str]
+    environment: Mapping[str, str]
     process: "subprocess.Popen[bytes] | None" = None
     started_at: float = 0.0
     start_at: float = 0.0
     pause_s: float = _PAUSE_S
 
-    def start(self, environment: Mapping[str, str]) -> None:
+    def start(self) -> None:
         command = bound_to_this_process([sys.executable, "-m", "wattledger.cli", *self.words], signal.SIGTERM)
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(  # noqa: S603 - our own command with our own words
-            command, env=environment, stdin=subprocess.DEVNULL
+            command, env=self.environment, stdin=subprocess.DEVNULL
         )
 
     def has_ended(self) -> bool:
