@@ -31,9 +31,14 @@ def consume(data_dir: DataDir = None, debug: Debug = False) -> None:
     """Take in what gateways publish, as one member of the consumer group, until stopped."""
     from consumers.run import run_forever
     from engine.intake import Intake
+    from ledger.heartbeat import heartbeat
     from wattledger.monitoring.monitor import CONSUME
 
-    with live_store(data_dir, CONSUME, debug=debug) as (store, signs), stop_on_signals(IN_ORDER_S) as stop:
+    with (
+        live_store(data_dir, CONSUME, debug=debug) as (store, signs),
+        stop_on_signals(IN_ORDER_S) as stop,
+        heartbeat(store.dsn, "consume"),
+    ):
         settings = store.settings
         run_forever(
             store.kafka,
@@ -52,6 +57,7 @@ def project(data_dir: DataDir = None, debug: Debug = False) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     from consumers.relay import run_relay
+    from ledger.heartbeat import heartbeat
     from projections.runner import follow_forever
     from wattledger.monitoring.monitor import PROJECT
 
@@ -59,6 +65,7 @@ def project(data_dir: DataDir = None, debug: Debug = False) -> None:
     with (
         live_store(data_dir, PROJECT, debug=debug) as (store, signs),
         stop_on_signals(IN_ORDER_S) as stop,
+        heartbeat(store.dsn, "project"),
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="relay") as threads,
     ):
         relay = threads.submit(lambda: asyncio.run(run_relay(store.kafka, store.dsn, stop, signs)))
@@ -159,6 +166,7 @@ def watch_clock(store: "Store", signs: "Signs") -> None:
     """Do what the clock drives as the wall clock goes on, until stopped."""
     from engine.clock import Clock
     from engine.errors import RunsFailed
+    from ledger.heartbeat import heartbeat
     from ledger.patience import Stopping
     from wattledger.patience import patiently
 
@@ -168,7 +176,7 @@ def watch_clock(store: "Store", signs: "Signs") -> None:
         signs.moves("clock")
         return clock.advance(datetime.now(UTC), lambda _stage, _count: signs.moves("clock"))
 
-    with stop_on_signals(IN_ORDER_S) as stop, suppress(Stopping):
+    with stop_on_signals(IN_ORDER_S) as stop, heartbeat(store.dsn, "clock"), suppress(Stopping):
         while not stop.wait(_CLOCK_S):
             try:
                 signs.add(payouts=patiently(advance, stop=stop), rounds=1)
