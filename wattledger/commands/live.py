@@ -30,10 +30,12 @@ def consume(data_dir: DataDir = None, debug: Debug = False) -> None:
     """Take in what gateways publish, as one member of the consumer group, until stopped."""
     from consumers.run import run_forever
     from engine.intake import Intake
+    from ledger.heartbeat import heartbeat
 
     with (
         the_store(data_dir, debug=debug, creates=True, live=True) as store,
         stop_on_signals(IN_ORDER_S) as stop,
+        heartbeat(store.dsn, "consume"),
     ):
         settings = store.settings
         run_forever(
@@ -52,12 +54,14 @@ def project(data_dir: DataDir = None, debug: Debug = False) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     from consumers.relay import run_relay
+    from ledger.heartbeat import heartbeat
     from projections.runner import follow_forever
 
     # The projections follow in this thread, the relay in another.
     with (
         the_store(data_dir, debug=debug, creates=True, live=True) as store,
         stop_on_signals(IN_ORDER_S) as stop,
+        heartbeat(store.dsn, "project"),
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="relay") as threads,
     ):
         relay = threads.submit(lambda: asyncio.run(run_relay(store.kafka, store.dsn, stop)))
@@ -70,8 +74,10 @@ def project(data_dir: DataDir = None, debug: Debug = False) -> None:
 @app.command()
 def up(data_dir: DataDir = None, debug: Debug = False) -> None:
     """Run a whole live system: services, intake, clock, projections and relay, until stopped."""
+    from ledger.heartbeat import heartbeat
     from wattledger.opening import open_store
     from wattledger.pieces import Pieces
+    from wattledger.state_line import state_line
 
     settings = settings_for(data_dir, debug=debug, live=True)
     # Each piece is a process of its own, started again when it ends.
@@ -79,11 +85,13 @@ def up(data_dir: DataDir = None, debug: Debug = False) -> None:
         _only_one(settings),
         open_store(settings, creates=True) as store,
         stop_on_signals() as stop,
+        heartbeat(store.dsn, "up"),
+        state_line(store) as say,
     ):
         consumers = {f"consume {number}": ["consume"] for number in range(1, settings.processes + 1)}
         words = consumers | {"project": ["project"], "clock": ["payouts", "run", "--watch"]}
         options = ["--debug"] if debug else []
-        pieces = Pieces({name: [*each, *options] for name, each in words.items()}, _environment(store))
+        pieces = Pieces({name: [*each, *options] for name, each in words.items()}, _environment(store), say)
         sys.stderr.write(
             f"WattLedger is up: Kafka at {store.kafka['bootstrap_servers']}; stop it with Ctrl-C. Other commands "
             f"find it by --data-dir {settings.data_dir}\n"
@@ -138,11 +146,12 @@ def watch_clock(store: "Store") -> None:
     """Do what the clock drives as the wall clock goes on, until stopped."""
     from engine.clock import Clock
     from engine.errors import RunsFailed
+    from ledger.heartbeat import heartbeat
     from ledger.patience import Stopping
     from wattledger.patience import patiently
 
     clock = Clock(store.working_set())
-    with stop_on_signals(IN_ORDER_S) as stop, suppress(Stopping):
+    with stop_on_signals(IN_ORDER_S) as stop, heartbeat(store.dsn, "clock"), suppress(Stopping):
         while not stop.wait(_CLOCK_S):
             try:
                 patiently(lambda: clock.advance(datetime.now(UTC)), stop=stop)
