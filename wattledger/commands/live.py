@@ -78,8 +78,10 @@ def project(data_dir: DataDir = None, debug: Debug = False) -> None:
 @app.command()
 def up(data_dir: DataDir = None, debug: Debug = False) -> None:
     """Run a whole live system: services, intake, clock, projections and relay, until stopped."""
+    from ledger.heartbeat import heartbeat
     from wattledger.opening import open_store
     from wattledger.pieces import Pieces
+    from wattledger.state_line import state_line
 
     settings = settings_for(data_dir, debug=debug, live=True)
     consumers = {f"consume {number}": ["consume"] for number in range(1, settings.processes + 1)}
@@ -91,9 +93,11 @@ def up(data_dir: DataDir = None, debug: Debug = False) -> None:
         _ports(settings, words) as ports,
         open_store(settings, creates=True) as store,
         stop_on_signals() as stop,
+        heartbeat(store.dsn, "up"),
+        state_line(store) as say,
     ):
         options = ["--debug"] if debug else []
-        pieces = Pieces({name: [*each, *options] for name, each in words.items()}, _environment(store), ports)
+        pieces = Pieces({name: [*each, *options] for name, each in words.items()}, _environment(store), ports, say)
         sys.stderr.write(
             f"WattLedger is up: Kafka at {store.kafka['bootstrap_servers']}; stop it with Ctrl-C. Other commands "
             f"find it by --data-dir {settings.data_dir}\n"
