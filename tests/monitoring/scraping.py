@@ -93,8 +93,8 @@ def started(home: Home, names: Iterable[str]) -> dict[str, PieceAt]:
     """Pieces that were started and are ready."""
     processes = {name: home.start(*WORDS[name]) for name in names}
     try:
-        wait_until(lambda: {name for name, _ in urls_in(home.log)} == set(processes))
-        pieces = {name: PieceAt(processes[name], url) for name, url in urls_in(home.log)}
+        wait_until(lambda: set(processes) <= {name for name, _ in urls_in(home.log)})
+        pieces = {name: PieceAt(processes[name], url) for name, url in urls_in(home.log) if name in processes}
         wait_until(lambda: all(piece.is_ready() for piece in pieces.values()))
     except BaseException:
         ended(processes.values())

@@ -39,13 +39,16 @@ def queries() -> Iterator[tuple[str, str]]:
         yield f"rule {rule['alert']}", rule["expr"]
 
 
-def all_have_seen_the_verification(live: Live) -> bool:
-    """Whether what is not there before something happened is there in every piece: it comes with the next look."""
-    return all("wattledger_store_verify_passed" in piece.scrape().names for piece in live.pieces.values())
+def all_have_looked(live: Live) -> bool:
+    """Whether each piece has seen the verification, and Kafka where it uses it: both come with the next look."""
+    names = {name: piece.scrape().names for name, piece in live.pieces.items()}
+    return all("wattledger_store_verify_passed" in found for found in names.values()) and all(
+        "wattledger_store_lag_records" in names[name] for name in ("consume", "project")
+    )
 
 
 def test_the_page_has_every_metric_with_its_type_its_labels_and_the_pieces_that_have_it(live: Live) -> None:
-    wait_until(lambda: all_have_seen_the_verification(live))
+    wait_until(lambda: all_have_looked(live))
     exposed: dict[str, tuple[str, set[str], set[str]]] = {}
     for piece, at in live.pieces.items():
         for family in at.scrape().families:
@@ -66,7 +69,7 @@ def test_the_page_has_every_metric_with_its_type_its_labels_and_the_pieces_that_
 
 
 def test_every_query_of_the_dashboard_and_the_rules_asks_for_what_there_is(live: Live) -> None:
-    wait_until(lambda: all_have_seen_the_verification(live))
+    wait_until(lambda: all_have_looked(live))
     known: dict[str, set[str]] = {}
     for piece in live.pieces.values():
         for name, labels in piece.scrape().labels.items():
