@@ -6,6 +6,7 @@ A consumer shares the topics with its group, or reads given partitions alone unt
 
 import asyncio
 import logging
+import time
 from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +25,7 @@ from consumers.hints import OffsetHints
 from consumers.ownership import Held, Ownership, RebalanceListener
 from consumers.reading import Reading
 from consumers.security import security_of
+from consumers.watch import UNWATCHED, Watch
 from contracts.messages import INBOUND_TOPICS
 from engine.errors import PartitionLost
 from engine.ports import Intake
@@ -82,7 +84,9 @@ class Consumption:
         max_records: int = BATCH_MAX_RECORDS,
         alone: Collection[Partition] | None = None,
         unread_seconds: float = UNREAD_SECONDS,
+        watch: Watch = UNWATCHED,
     ) -> None:
+        self._watch = watch
         self._client_options = client_options
         self._group_id = group_id
         self._max_records = max_records
@@ -243,8 +247,9 @@ class Consumption:
         next_offsets = {record.home: record.offset + 1 for record in records}
         owned = {home: self.held[home] for home in next_offsets}
         epochs = {home: held.epoch for home, held in owned.items()}
+        began = time.monotonic()
         try:
-            self.quarantined += await self._delivery.deliver(records, epochs)
+            quarantined = await self._delivery.deliver(records, epochs)
         except PartitionLost as lost:
             _log.info("%s; its batch was dropped", lost)
             # Where the claims are new already, reading goes on from them.
@@ -254,6 +259,9 @@ class Consumption:
         for home, held in owned.items():
             held.next_offset = next_offsets[home]
         self.batches += 1
+        self.quarantined += quarantined
+        written = (record.timestamp for record in batch if (record.topic, record.partition) in owned)
+        self._watch.took(written, quarantined, time.monotonic() - began)
         self._hints.note(next_offsets)
         self.moved.set()
 

@@ -15,6 +15,7 @@ from tenacity import stop_after_delay, wait_fixed
 
 from consumers.outgoing import all_outgoing
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing, Publisher
+from consumers.watch import UNWATCHED, Watch
 from ledger.errors import MachineryFault
 from ledger.gateway import Gateway
 from ledger.intake import outbox
@@ -72,12 +73,15 @@ class Relay:
         return []
 
 
-async def run_relay(client_options: Mapping[str, Any], dsn: str, stop: threading.Event) -> None:
+async def run_relay(
+    client_options: Mapping[str, Any], dsn: str, stop: threading.Event, watch: Watch = UNWATCHED
+) -> None:
     """Relays until the event is set; faults of the database and the brokers are waited out."""
     stopping = asyncio.Event()
-    relaying = asyncio.create_task(_relay_forever(client_options, dsn, stopping))
+    relaying = asyncio.create_task(_relay_forever(client_options, dsn, stopping, watch))
 
     async def is_over() -> bool:
+        watch.moves("relay")
         return stop.is_set() or relaying.done()
 
     await until_async(is_over, _LOOK_SECONDS)
@@ -90,14 +94,16 @@ async def run_relay(client_options: Mapping[str, Any], dsn: str, stop: threading
         await asyncio.wait([relaying])
 
 
-async def _relay_forever(client_options: Mapping[str, Any], dsn: str, stopping: asyncio.Event) -> None:
+async def _relay_forever(client_options: Mapping[str, Any], dsn: str, stopping: asyncio.Event, watch: Watch) -> None:
     gateway, patience = Gateway(dsn), Patience(wait_fixed(_RETRY_SECONDS))
 
     async def relay_on() -> None:
         async with Publisher(client_options) as publisher:
             relay = Relay(gateway, publisher)
             while not stopping.is_set():
-                if not await relay.send_batch():
+                if sent := await relay.send_batch():
+                    watch.sent(sent)
+                else:
                     await asyncio.sleep(_LOOK_SECONDS)
                 patience.worked()
 

@@ -11,6 +11,7 @@ from tenacity import stop_after_delay, stop_never, wait_fixed
 
 from consumers.app import BATCH_MAX_RECORDS, UNREAD_SECONDS, Consumption
 from consumers.topics import inbound_bounds, inbound_partitions
+from consumers.watch import UNWATCHED, Watch
 from engine.ports import Intake
 from ledger.errors import MachineryFault
 from ledger.intake.positions import Partition
@@ -31,6 +32,7 @@ def run_forever(
     group_id: str,
     max_records: int = BATCH_MAX_RECORDS,
     unread_seconds: float = UNREAD_SECONDS,
+    watch: Watch = UNWATCHED,
 ) -> None:
     """Shares the inbound topics with the group until the event is set; the batch in hand is finished first.
 
@@ -42,17 +44,24 @@ def run_forever(
 
     def consumption() -> Consumption:
         return Consumption(
-            client_options, intake, group_id=group_id, max_records=max_records, unread_seconds=unread_seconds
+            client_options,
+            intake,
+            group_id=group_id,
+            max_records=max_records,
+            unread_seconds=unread_seconds,
+            watch=watch,
         )
 
-    asyncio.run(_forever(consumption, stop))
+    asyncio.run(_forever(consumption, stop, watch))
 
 
-async def _forever(make: Callable[[], Consumption], stop: threading.Event) -> None:
+async def _forever(make: Callable[[], Consumption], stop: threading.Event, watch: Watch) -> None:
     consumption = make()
     async with consumption:
 
         async def is_over() -> bool:
+            watch.moves("intake")
+            watch.holds(len(consumption.held))
             consumption.check()
             return stop.is_set()
 

@@ -1,8 +1,10 @@
 """Connections to the database, each in one of the ledger's roles and only to a server that keeps what it commits."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from urllib.parse import quote, urlencode
 
 from psycopg import Connection, Error, InterfaceError, OperationalError
 from psycopg.conninfo import conninfo_to_dict
@@ -73,6 +75,43 @@ def open_connection(dsn: str, role: Role | str, *, autocommit: bool = False) -> 
             raise
         connection.autocommit = autocommit
     return connection
+
+
+def address_of(dsn: str) -> str:
+    """Where a DSN leads, as `HOST:PORT, database NAME`: nothing of who logs in."""
+    given = conninfo_to_dict(dsn)
+    return f"{given.get('host') or 'localhost'}:{given.get('port') or 5432}, database {given.get('dbname') or ''}"
+
+
+def reading_url(dsn: str, role: Role | None, *, with_password: bool = True) -> str:
+    """A URL for libpq's clients by which a session reads only: as `role`, or as who logs in where there is none."""
+    given = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value is not None}
+    acting = [f"-c role={role.value}"] if role is not None else []
+    given["options"] = " ".join(filter(None, [given.get("options"), *acting, "-c default_transaction_read_only=on"]))
+    if not with_password:
+        given.pop("password", None)
+    user, password, name = given.pop("user", ""), given.pop("password", ""), given.pop("dbname", "")
+    login = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
+    place = ""
+    if re.fullmatch(r"[A-Za-z0-9.-]+", given.get("host", "")) and given.get("port", "5432").isdecimal():
+        place = f"{given.pop('host')}:{given.pop('port', '5432')}"
+    server = f"{login}@{place}" if login else place
+    return f"postgresql://{server}/{quote(name, safe='')}?{urlencode(given, quote_via=quote)}"
+
+
+def may_act_as(dsn: str, role: Role) -> bool:
+    """Whether who logs in by a DSN may take a role; raises MachineryFault when the server cannot be reached."""
+    with database_faults(), Connection.connect(dsn, connect_timeout=CONNECT_TIMEOUT_S) as connection:
+        row = connection.execute(
+            "SELECT coalesce(pg_has_role(session_user, to_regrole(%s), 'SET'), false)", (role.value,)
+        ).fetchone()
+    return row == (True,)
+
+
+def password_of(dsn: str) -> str | None:
+    """The password that a DSN holds."""
+    found = conninfo_to_dict(dsn).get("password")
+    return None if found is None else str(found)
 
 
 def make_database(server: str, name: str) -> None:

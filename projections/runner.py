@@ -55,11 +55,16 @@ class Progress:
     position: int
 
 
-def catch_up(database: str | Connection[TupleRow], names: Sequence[str] | None = None) -> dict[str, int]:
+def catch_up(
+    database: str | Connection[TupleRow],
+    names: Sequence[str] | None = None,
+    moves: Callable[[], None] = lambda: None,
+) -> dict[str, int]:
     """Bring projections (all by default) to where the store ended when this began; `{name: position}`.
 
     `database` is a DSN or a connection of the projector with no transaction open. Each set of events is one
-    transaction, so that a crash leaves rows and position together; several may run at once.
+    transaction, so that a crash leaves rows and position together; several may run at once. `moves` is called before
+    each of them.
     Raises UnknownProjection, also for one that the schema of this database has not.
     """
     wanted = chosen(names)
@@ -67,6 +72,7 @@ def catch_up(database: str | Connection[TupleRow], names: Sequence[str] | None =
         with connection.transaction(), connection.cursor() as cursor:
             end = last_position(cursor)
         while True:
+            moves()
             positions = advance_live(connection, wanted)
             if len(positions) < len(wanted):
                 _refuse_without_generation(connection, wanted)
@@ -127,8 +133,11 @@ def follow_forever(
     stop: Event,
     names: Sequence[str] | None = None,
     reached: Callable[[dict[str, int]], None] = lambda positions: None,
+    moves: Callable[[], None] = lambda: None,
 ) -> None:
     """Keep projections up with the store until `stop` is set; `reached` is told positions whenever they moved.
+
+    `moves` is called before each transaction and at each try to reach the database.
 
     Waits for the store's announcements. A lost database is tried again, with longer and longer waits.
     """
@@ -136,11 +145,12 @@ def follow_forever(
     patience = Patience(wait_exponential(multiplier=0.1, max=RETRY_S_MAX))
 
     def follow() -> None:
+        moves()
         with connect(dsn, Role.PROJECTOR, autocommit=True) as connection:
             connection.execute(_LISTEN)
             last: dict[str, int] = {}
             while not stop.is_set():
-                positions = catch_up(connection, wanted)
+                positions = catch_up(connection, wanted, moves)
                 patience.worked()
                 if positions != last:
                     reached(positions)

@@ -18,9 +18,11 @@ from wattledger.commands import (
     payouts,
     prices,
     projections,
+    psql,
     rerate,
     sessions,
     settling,
+    status,
     tariffs,
 )
 from wattledger.help_printer import load_help_printer
@@ -37,8 +39,8 @@ app = typer.Typer(
 )
 # In the order in which the help lists them.
 for noun in (
-    *(settling, live, balances, sessions, cdrs, audit, projections, leakage, contracts, prices, rerate),
-    *(payouts, findings, deadletters, tariffs),
+    *(settling, live, status, balances, sessions, cdrs, audit, projections, leakage, contracts, prices, rerate),
+    *(payouts, findings, deadletters, tariffs, psql),
 ):
     app.add_typer(noun.app)
 

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import inf
 
 # Of the ten seconds, what the end of the work in hand may take; a database that hangs would hold it for ever.
@@ -39,9 +39,11 @@ def stop_on_signals(limit_s: float = inf) -> Iterator[threading.Event]:
 def _end_hard(over: threading.Event, limit_s: float) -> None:
     if over.wait(limit_s):
         return
-    sys.stderr.write(
-        f"wattledger: told to end, and the work in hand did not within {limit_s:.0f} s: it is given up, and done by "
-        "the next process\n"
-    )
-    sys.stderr.flush()
+    # Whoever read what is said here may be gone before us.
+    with suppress(OSError):
+        sys.stderr.write(
+            f"wattledger: told to end, and the work in hand did not within {limit_s:.0f} s: it is given up, and done "
+            "by the next process\n"
+        )
+        sys.stderr.flush()
     os._exit(1)

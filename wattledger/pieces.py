@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Thread
+from typing import IO
 
 from wattledger.embedded.process import bound_to_this_process
 from wattledger.views.terminal import print_error
@@ -27,20 +29,32 @@ class Pieces:
     They are started from the thread that calls `start` and `tend`, whose end would be theirs: the main thread.
     """
 
-    def __init__(self, words: Mapping[str, Sequence[str]], environment: Mapping[str, str]) -> None:
-        self._environment = environment
-        self._pieces = [_Piece(name, each) for name, each in words.items()]
+    def __init__(
+        self,
+        words: Mapping[str, Sequence[str]],
+        environment: Mapping[str, str],
+        own: Mapping[str, Mapping[str, str]] | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        """`own` are variables of single pieces, which come before those of the `environment` of all.
+
+        `say` is given each line that a piece prints on standard error; without it they print on ours.
+        """
+        variables = own or {}
+        self._pieces = [
+            _Piece(name, each, {**environment, **variables.get(name, {})}, say) for name, each in words.items()
+        ]
 
     def start(self) -> None:
         """Start all."""
         for piece in self._pieces:
-            piece.start(self._environment)
+            piece.start()
 
     def tend(self) -> None:
         """Start again what has ended, once its pause is over; to be called often."""
         for piece in self._pieces:
             if piece.has_ended():
-                piece.start(self._environment)
+                piece.start()
 
     def stop(self) -> None:
         """Tell all to end, and wait until they have; whatever takes too long is killed."""
@@ -56,17 +70,22 @@ class _Piece:
 
     name: str
     words: Sequence[str]
+    environment: Mapping[str, str]
+    say: Callable[[str], None] | None = None
     process: "subprocess.Popen[bytes] | None" = None
     started_at: float = 0.0
     start_at: float = 0.0
     pause_s: float = _PAUSE_S
 
-    def start(self, environment: Mapping[str, str]) -> None:
+    def start(self) -> None:
         command = bound_to_this_process([sys.executable, "-m", "wattledger.cli", *self.words], signal.SIGTERM)
         self.started_at = time.monotonic()
+        heard = subprocess.PIPE if self.say is not None else None
         self.process = subprocess.Popen(  # noqa: S603 - our own command with our own words
-            command, env=environment, stdin=subprocess.DEVNULL
+            command, env=self.environment, stdin=subprocess.DEVNULL, stderr=heard
         )
+        if self.say is not None and self.process.stderr is not None:
+            Thread(target=_pass_on, args=(self.process.stderr, self.say), name=self.name, daemon=True).start()
 
     def has_ended(self) -> bool:
         """Whether there is no process and it is time for another one."""
@@ -78,6 +97,12 @@ class _Piece:
             print_error(f"{self.name} ended with status {status}; it is started again in {self.pause_s:.0f} s")
             self.process = None
         return self.process is None and now >= self.start_at
+
+
+def _pass_on(lines: IO[bytes], say: Callable[[str], None]) -> None:
+    with lines:
+        for line in lines:
+            say(line.decode(errors="replace").rstrip("\n"))
 
 
 def _wait(processes: Iterable["subprocess.Popen[bytes]"], deadline: float) -> None:

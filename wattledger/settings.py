@@ -149,6 +149,9 @@ class Settings(BaseModel):
     # A process of its own takes most of a second to start, which is worth it for this many records.
     backlog_per_process: int = Field(default=10_000, ge=1)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    # Where pieces answer probes and Prometheus: nowhere unless set, 0 being any port that is free.
+    metrics_port: int | None = Field(default=None, ge=0, le=65_535)
+    metrics_host: str = Field(default="127.0.0.1", min_length=1)
 
     holiday_file: Path | None = None
     # What no connector gives, where none is published: more energy than that is not billed.

@@ -38,6 +38,12 @@ SET CONSTRAINTS book.posting_entry_fkey IMMEDIATE;
 SET CONSTRAINTS book.posting_entry_fkey DEFERRED
 """
 
+# How many entries there are, in the writer's own slot.
+_COUNT = """
+INSERT INTO book.entry_count AS kept (shard, entries) VALUES (%s, %s)
+ON CONFLICT (shard) DO UPDATE SET entries = kept.entries + excluded.entries
+"""
+
 # The journal by effective time, each entry with its accounts and amounts in the order of their lines.
 _JOURNAL = """
 SELECT entry.entry_id, entry.kind, entry.effective_at, entry.currency, entry.session_id, entry.payout_id,
@@ -105,6 +111,7 @@ def write_entries(cursor: Cursor[TupleRow], entries: Sequence[Entry], shard: int
         _copy(cursor, _COPY_ENTRIES, entry_rows(ordered, moments_us, hashes, HASH_VERSION))
         cursor.execute(_CHECK_LINES_NOW)
     add_to_balances(cursor, ordered, moments_us, shard)
+    cursor.execute(_COUNT, (shard, len(ordered)))
 
 
 def post_entries(cursor: Cursor[TupleRow], entries: Sequence[Entry], shard: int) -> None:

@@ -11,6 +11,7 @@ import pytest
 from ledger.errors import EntryRefused, MachineryFault
 from ledger.patience import Stopping, until
 from wattledger.commands.live import watch_clock
+from wattledger.monitoring.signs import Signs
 from wattledger.patience import patiently
 from wattledger.settings import load_settings
 from wattledger.store import Store
@@ -68,7 +69,7 @@ def test_a_clock_whose_database_is_away_hears_a_signal_at_once(caplog: pytest.Lo
 
     killer = Thread(target=end_the_clock_once_it_waits)
     killer.start()
-    watch_clock(clock)
+    watch_clock(clock, Signs(("clock",)))
     killer.join()
     assert "the database does not answer" in caplog.text
 

@@ -1,12 +1,13 @@
 """`wattledger verify`: the audit of the book."""
 
 import sys
+import time
 
 import typer
 
 from wattledger.commands.common import the_store
 from wattledger.commands.options import DataDir, Debug, Json
-from wattledger.views.terminal import print_json
+from wattledger.views.terminal import print_error, print_json
 
 app = typer.Typer()
 
@@ -16,11 +17,17 @@ def verify(data_dir: DataDir = None, json: Json = False, debug: Debug = False) -
     """Recompute the book from the events, check every invariant and print what differs; exit 1 if anything does."""
     from ledger.audit import verify as audit
     from ledger.database import database_faults
+    from ledger.verifications import record_verification
     from projections.documents.audit import report_document
     from wattledger.views.audit import show_report
 
     with the_store(data_dir, debug=debug, needs_kafka=False) as store, database_faults():
+        began = time.monotonic()
         report = audit(store.dsn, power_max_kw=store.settings.power_max_kw)
+        found = sum(check.found for check in report.failed)
+        unnoted = record_verification(store.dsn, time.monotonic() - began, passed=report.passed, findings=found)
+    if unnoted:
+        print_error(f"that the book was verified could not be noted ({unnoted}); `wattledger status` will not know")
     if json:
         print_json(report_document(report))
     else:

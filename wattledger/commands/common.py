@@ -9,6 +9,8 @@ from wattledger.errors import ApplicationError
 from wattledger.views.terminal import print_error, set_up_logging
 
 if TYPE_CHECKING:
+    from wattledger.monitoring.monitor import Piece
+    from wattledger.monitoring.signs import Signs
     from wattledger.settings import Settings
     from wattledger.store import Store
 
@@ -38,6 +40,23 @@ def the_store(
 
     with open_store(settings, needs_kafka=needs_kafka, creates=creates) as store:
         yield store
+
+
+@contextmanager
+def live_store(
+    data_dir: Path | None, piece: "Piece", *, debug: bool, needs_kafka: bool = True
+) -> Iterator[tuple["Store", "Signs"]]:
+    """The store of a long-running piece, and the signs that it tells of its work; where a port is set, both answer.
+
+    Raises ApplicationError where the port cannot be had, before any service is started.
+    """
+    from wattledger.monitoring.monitor import monitored
+
+    settings = settings_for(data_dir, debug=debug, live=True)
+    from wattledger.opening import open_store
+
+    with monitored(settings, piece) as begin, open_store(settings, needs_kafka=needs_kafka, creates=True) as store:
+        yield store, begin(store)
 
 
 def read(store: "Store", query: Callable[[Any], Any]) -> Any:

@@ -2,20 +2,21 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import typer
 
-from wattledger.commands.common import settings_for, the_store
+from wattledger.commands.common import live_store, settings_for, the_store
 from wattledger.commands.options import DataDir, Debug
 from wattledger.ending import IN_ORDER_S, stop_on_signals
 from wattledger.errors import ApplicationError
 from wattledger.views.terminal import print_error
 
 if TYPE_CHECKING:
+    from wattledger.monitoring.signs import Signs
     from wattledger.settings import Settings
     from wattledger.store import Store
 
@@ -30,10 +31,13 @@ def consume(data_dir: DataDir = None, debug: Debug = False) -> None:
     """Take in what gateways publish, as one member of the consumer group, until stopped."""
     from consumers.run import run_forever
     from engine.intake import Intake
+    from ledger.heartbeat import heartbeat
+    from wattledger.monitoring.monitor import CONSUME
 
     with (
-        the_store(data_dir, debug=debug, creates=True, live=True) as store,
+        live_store(data_dir, CONSUME, debug=debug) as (store, signs),
         stop_on_signals(IN_ORDER_S) as stop,
+        heartbeat(store.dsn, "consume"),
     ):
         settings = store.settings
         run_forever(
@@ -42,6 +46,7 @@ def consume(data_dir: DataDir = None, debug: Debug = False) -> None:
             stop,
             group_id=settings.group_id,
             max_records=settings.batch_max_records,
+            watch=signs,
         )
 
 
@@ -52,38 +57,47 @@ def project(data_dir: DataDir = None, debug: Debug = False) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     from consumers.relay import run_relay
+    from ledger.heartbeat import heartbeat
     from projections.runner import follow_forever
+    from wattledger.monitoring.monitor import PROJECT
 
     # The projections follow in this thread, the relay in another.
     with (
-        the_store(data_dir, debug=debug, creates=True, live=True) as store,
+        live_store(data_dir, PROJECT, debug=debug) as (store, signs),
         stop_on_signals(IN_ORDER_S) as stop,
+        heartbeat(store.dsn, "project"),
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="relay") as threads,
     ):
-        relay = threads.submit(lambda: asyncio.run(run_relay(store.kafka, store.dsn, stop)))
+        relay = threads.submit(lambda: asyncio.run(run_relay(store.kafka, store.dsn, stop, signs)))
         # Without the relay nothing leaves: its end, whatever the reason, is the end of both.
         relay.add_done_callback(lambda _: stop.set())
-        follow_forever(store.dsn, stop)
+        follow_forever(store.dsn, stop, moves=lambda: signs.moves("projections"))
         relay.result()
 
 
 @app.command()
 def up(data_dir: DataDir = None, debug: Debug = False) -> None:
     """Run a whole live system: services, intake, clock, projections and relay, until stopped."""
+    from ledger.heartbeat import heartbeat
     from wattledger.opening import open_store
     from wattledger.pieces import Pieces
+    from wattledger.state_line import state_line
 
     settings = settings_for(data_dir, debug=debug, live=True)
+    consumers = {f"consume {number}": ["consume"] for number in range(1, settings.processes + 1)}
+    # In this order each has its port: those that there is one of keep theirs, however many consumers there are.
+    words = {"project": ["project"], "clock": ["payouts", "run", "--watch"], **consumers}
     # Each piece is a process of its own, started again when it ends.
     with (
         _only_one(settings),
+        _ports(settings, words) as ports,
         open_store(settings, creates=True) as store,
         stop_on_signals() as stop,
+        heartbeat(store.dsn, "up"),
+        state_line(store) as say,
     ):
-        consumers = {f"consume {number}": ["consume"] for number in range(1, settings.processes + 1)}
-        words = consumers | {"project": ["project"], "clock": ["payouts", "run", "--watch"]}
         options = ["--debug"] if debug else []
-        pieces = Pieces({name: [*each, *options] for name, each in words.items()}, _environment(store))
+        pieces = Pieces({name: [*each, *options] for name, each in words.items()}, _environment(store), ports, say)
         sys.stderr.write(
             f"WattLedger is up: Kafka at {store.kafka['bootstrap_servers']}; stop it with Ctrl-C. Other commands "
             f"find it by --data-dir {settings.data_dir}\n"
@@ -120,6 +134,24 @@ def _only_one(settings: "Settings") -> Iterator[None]:
         folder.unlock()
 
 
+@contextmanager
+def _ports(settings: "Settings", pieces: Iterable[str]) -> Iterator[dict[str, dict[str, str]]]:
+    """The variable that gives each piece a port of its own, from the one that is set on; 0 is any port for all.
+
+    Raises ApplicationError where one cannot be had, so that the reason is said once and not by each piece.
+    """
+    first = settings.metrics_port
+    if first is None:
+        yield {}
+        return
+    from wattledger.monitoring.server import check_port
+
+    ports = {name: first and first + place for place, name in enumerate(pieces)}
+    for port in ports.values():
+        check_port(settings.metrics_host, port)
+    yield {name: {"WATTLEDGER_METRICS_PORT": str(port)} for name, port in ports.items()}
+
+
 def _environment(store: "Store") -> dict[str, str]:
     return os.environ | {
         "WATTLEDGER_DATABASE_URL": store.dsn,
@@ -134,18 +166,25 @@ def migrate(data_dir: DataDir = None, debug: Debug = False) -> None:
         sys.stdout.write("schema and topics are up to date\n")
 
 
-def watch_clock(store: "Store") -> None:
+def watch_clock(store: "Store", signs: "Signs") -> None:
     """Do what the clock drives as the wall clock goes on, until stopped."""
     from engine.clock import Clock
     from engine.errors import RunsFailed
+    from ledger.heartbeat import heartbeat
     from ledger.patience import Stopping
     from wattledger.patience import patiently
 
     clock = Clock(store.working_set())
-    with stop_on_signals(IN_ORDER_S) as stop, suppress(Stopping):
+
+    def advance() -> int:
+        signs.moves("clock")
+        return clock.advance(datetime.now(UTC), lambda _stage, _count: signs.moves("clock"))
+
+    with stop_on_signals(IN_ORDER_S) as stop, heartbeat(store.dsn, "clock"), suppress(Stopping):
         while not stop.wait(_CLOCK_S):
             try:
-                patiently(lambda: clock.advance(datetime.now(UTC)), stop=stop)
+                signs.add(payouts=patiently(advance, stop=stop), rounds=1)
             except RunsFailed as failed:
+                signs.add(failures=1)
                 print_error(str(failed))
     clock.close()

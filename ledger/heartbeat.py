@@ -1,0 +1,138 @@
+"""Signs of life: each long-running process says every few seconds that it lives, and how far the store is by then."""
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+
+from psycopg import Cursor, Error
+from psycopg.rows import TupleRow
+
+from ledger.errors import MachineryFault
+from ledger.gateway import Gateway
+
+_log = logging.getLogger(__name__)
+
+BEAT_S = 2.0
+# A process that has said nothing for so long is not known to live.
+SILENT_S = 15.0
+# How long an end waits for the last sign; a database that hangs must not hold it up.
+_LAST_BEAT_S = 1.0
+
+_BEAT = """
+INSERT INTO wattledger.heartbeat (id, host, pid, piece, started_at, beat_at)
+VALUES (%(id)s, %(host)s, %(pid)s, %(piece)s, clock_timestamp() - make_interval(secs => %(age_s)s), clock_timestamp())
+ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at
+"""
+_FORGET = "DELETE FROM wattledger.heartbeat WHERE id = %(id)s"
+# Whose place this process may take: others of its kind on this host. What was silent for a day tells nobody anything.
+_OTHERS = "SELECT id, pid FROM wattledger.heartbeat WHERE host = %(host)s AND piece = %(piece)s"
+_FORGET_ENDED = """
+DELETE FROM wattledger.heartbeat WHERE id = ANY(%s) OR beat_at < clock_timestamp() - interval '1 day'
+"""
+# One sample for all processes every five seconds.
+_SAMPLE = """
+INSERT INTO wattledger.sample (at, position, taken, entries)
+SELECT clock_timestamp(),
+       (SELECT coalesce(max(notification_id), 0) FROM event_store.stored_events),
+       (SELECT coalesce(sum(accepted + duplicates + conflicts + dead_lettered), 0) FROM intake.tally),
+       (SELECT coalesce(sum(entries), 0) FROM book.entry_count)
+WHERE NOT EXISTS (SELECT FROM wattledger.sample WHERE at > clock_timestamp() - interval '5 seconds')
+ON CONFLICT (at) DO NOTHING
+"""
+_PRUNE = """
+DELETE FROM wattledger.sample
+WHERE at < clock_timestamp() - interval '5 minutes'
+  AND position <= (SELECT min(position) FROM projection.generation WHERE live)
+"""
+_PIECES = """
+SELECT piece, host, pid, started_at, beat_at FROM wattledger.heartbeat ORDER BY piece, host, started_at, pid
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A long-running process as it said last; `beat_at` is its last sign of life, by the database's clock."""
+
+    piece: str
+    host: str
+    pid: int
+    started_at: datetime
+    beat_at: datetime
+
+
+def pieces(cursor: Cursor[TupleRow]) -> tuple[Piece, ...]:
+    """The long-running processes that have not ended in order, by name.
+
+    One that was killed stays until another one is started in its place, or for a day.
+    """
+    return tuple(Piece(*row) for row in cursor.execute(_PIECES).fetchall())
+
+
+@contextmanager
+def heartbeat(dsn: str, piece: str) -> Iterator[None]:
+    """Say that this process lives while the block runs, from a thread of its own; `piece` is what it is.
+
+    It uses one connection. A database that is away is tried again with the next beat and holds nobody up, at the end
+    neither.
+    """
+    over = threading.Event()
+    thread = threading.Thread(target=_beat_until, args=(dsn, piece, over), name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(_LAST_BEAT_S)
+
+
+def _beat_until(dsn: str, piece: str, over: threading.Event) -> None:
+    began = time.monotonic()
+    gateway = Gateway(dsn)
+    me = {"id": uuid4(), "host": socket.gethostname(), "pid": os.getpid(), "piece": piece}
+    try:
+        with _whatever_fails():
+            _forget_ended(gateway, me)
+        while not over.is_set():
+            with _whatever_fails(), gateway.transaction() as cursor:
+                cursor.execute(_BEAT, me | {"age_s": time.monotonic() - began})
+                cursor.execute(_SAMPLE)
+                if cursor.rowcount:
+                    cursor.execute(_PRUNE)
+            over.wait(BEAT_S)
+        with _whatever_fails(), gateway.transaction() as cursor:
+            cursor.execute(_FORGET, me)
+    finally:
+        gateway.close()
+
+
+@contextmanager
+def _whatever_fails() -> Iterator[None]:
+    """A sign of life that cannot be given is no fault of the work."""
+    try:
+        yield
+    except (Error, MachineryFault) as fault:
+        _log.debug("no sign of life could be given: %s", fault)
+
+
+def _forget_ended(gateway: Gateway, me: dict[str, object]) -> None:
+    with gateway.transaction() as cursor:
+        others = cursor.execute(_OTHERS, me).fetchall()
+        cursor.execute(_FORGET_ENDED, ([id_ for id_, pid in others if not is_running(pid)],))
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process of this host has that number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

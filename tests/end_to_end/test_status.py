@@ -1,0 +1,223 @@
+"""A system shows what it does: its pieces, how far they are, what waits; also when it is stopped or half away."""
+
+import asyncio
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import orjson
+import psutil
+import psycopg
+import pytest
+
+from consumers.publisher import Outgoing, publish
+from projections.schema import migrate
+from tests.end_to_end.running import PROJECT_ROOT, Home, Process
+from tests.support.events import operator, session, tariff
+from tests.support.waiting import wait_until
+
+FIVE = ["clock", "consume", "consume", "project", "up"]
+EVENTS = [operator(), tariff(), *session("S-1")]
+
+
+def status(home: Home) -> dict[str, Any]:
+    found: dict[str, Any] = home.json("status")
+    return found
+
+
+def pieces_in(found: dict[str, Any], state: str) -> list[str]:
+    return [each["piece"] for each in found["pieces"] if each["state"] == state]
+
+
+def behind(found: dict[str, Any]) -> int:
+    return max(int(each["events_behind"]) for each in found["projections"])
+
+
+def pid_of(found: dict[str, Any], piece: str) -> int:
+    return next(int(each["pid"]) for each in found["pieces"] if each["piece"] == piece)
+
+
+def send(home: Home, events: list[dict[str, Any]]) -> None:
+    records = [Outgoing("charging.sessions", b"key", orjson.dumps(event)) for event in events]
+    asyncio.run(publish({"bootstrap_servers": status(home)["kafka"]["address"]}, records))
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[tuple[Home, Process]]:
+    """A live system of two consumers whose pieces have all given a sign of life."""
+    home = Home(tmp_path, PROCESSES="2")
+    process = home.start("up")
+    try:
+        wait_until(lambda: "WattLedger is up" in home.log.read_text())
+        wait_until(lambda: pieces_in(status(home), "alive") == FIVE)
+        yield home, process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def see_what_stands_still(home: Home) -> None:
+    """First consumers and then a projector stand still, and go on."""
+    found = status(home)
+    consumers = [psutil.Process(each["pid"]) for each in found["pieces"] if each["piece"] == "consume"]
+    projector = psutil.Process(pid_of(found, "project"))
+    for each in consumers:
+        each.suspend()
+    send(home, EVENTS)
+    wait_until(lambda: status(home)["intake"]["lag"] == len(EVENTS))
+    projector.suspend()
+    for each in consumers:
+        each.resume()
+    wait_until(lambda: status(home)["intake"]["lag"] == 0 < behind(status(home)))
+    wait_until(lambda: "project" in pieces_in(status(home), "silent"))
+    stuck = next(each for each in status(home)["projections"] if each["events_behind"])
+    assert stuck["seconds_behind"] > 5
+    projector.resume()
+    wait_until(lambda: behind(found := status(home)) == 0 and pieces_in(found, "alive") == FIVE)
+
+
+def test_a_live_system_is_shown_at_work_and_what_stands_still_by_its_lag(live: tuple[Home, Process]) -> None:
+    home, process = live
+    found = status(home)
+    assert found["postgresql"]["state"] == found["kafka"]["state"] == "up"
+    assert re.fullmatch(r"127\.0\.0\.1:\d+, database wattledger", found["postgresql"]["address"])
+    assert (found["intake"]["lag"], behind(found), found["verified"]) == (0, 0, None)
+    assert found["disk"]["data_bytes"] > 1_000_000 < found["disk"]["free_bytes"]
+
+    see_what_stands_still(home)
+    found = status(home)
+    assert found["entries"] > 0
+    assert found["rates"]["records_per_s"] >= 0
+    assert found["sessions"] == {"RATED": 1}
+    (runs,) = found["runs"]
+    assert runs["operator_id"] == "OP-1"
+    wait_until(lambda: not status(home)["runs"][0]["due"])
+
+    # What is killed is started again, and takes the place of the one that was.
+    clock = pid_of(found, "clock")
+    os.kill(clock, signal.SIGKILL)
+    wait_until(lambda: pieces_in(found := status(home), "alive") == FIVE and pid_of(found, "clock") != clock)
+
+    assert home.json("verify")["passed"] is True
+    verified = status(home)["verified"]
+    assert (verified["passed"], verified["findings"]) == (True, 0)
+    assert "the book holds" in home.run("status").decode()
+    process.terminate()
+    assert process.wait(60) == 0, home.log.read_text()
+    stopped = status(home)
+    assert (stopped["pieces"], stopped["postgresql"]["state"]) == ([], "started for this command")
+    assert (stopped["kafka"]["state"], stopped["intake"]["lag"]) == ("away", None)
+
+
+def test_what_was_killed_all_at_once_has_ended(live: tuple[Home, Process]) -> None:
+    home, process = live
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    for each in family:
+        try:
+            each.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(family, timeout=20)
+    wait_until(lambda: pieces_in(status(home), "ended") == FIVE)
+
+
+def test_brokers_that_are_away_are_told_and_everything_else_with_them(database_url: str, tmp_path: Path) -> None:
+    migrate(database_url)
+    found = status(Home(tmp_path, DATABASE_URL=database_url, KAFKA_BOOTSTRAP="127.0.0.1:1"))
+    assert found["kafka"]["state"] == "away"
+    assert "127.0.0.1:1" in found["kafka"]["reason"]
+    assert (found["intake"]["lag"], found["disk"], found["postgresql"]["state"]) == (None, None, "up")
+    assert len(found["projections"]) == 7
+
+
+def test_watching_goes_on_until_it_is_told_to_end(database_url: str, tmp_path: Path) -> None:
+    migrate(database_url)
+    home = Home(tmp_path, DATABASE_URL=database_url, KAFKA_BOOTSTRAP="127.0.0.1:1")
+    process = home.start("status", "--watch", "--json")
+    wait_until(lambda: home.log.read_text().count('"outbox"') >= 2)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0
+    assert all(orjson.loads(line)["pieces"] == [] for line in home.log.read_bytes().splitlines())
+
+
+class Terminal:
+    """A command on a terminal of its own, with all that it shows there."""
+
+    def __init__(self, home: Home, *words: str) -> None:
+        self.shown = b""
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 200, 0, 0))
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "wattledger.cli", *words],
+            cwd=PROJECT_ROOT,
+            env=home.environment | {"TERM": "xterm"},
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        Thread(target=self._read, args=(ours,), daemon=True).start()
+
+    def _read(self, ours: int) -> None:
+        try:
+            while more := os.read(ours, 65_536):
+                self.shown += more
+        except OSError:  # Linux says so when nobody has the other end any more.
+            os.close(ours)
+
+
+def test_on_a_terminal_a_line_is_kept_below_what_is_logged(tmp_path: Path) -> None:
+    home = Home(tmp_path, PROCESSES="1")
+    terminal = Terminal(home, "up")
+    try:
+        wait_until(lambda: b"pieces 4" in terminal.shown)
+        wait_until(lambda: b"reading 42 partitions" in terminal.shown)
+        clock = pid_of(status(home), "clock")
+        os.kill(clock, signal.SIGKILL)
+        wait_until(lambda: b"clock ended with status -9" in terminal.shown)
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.process.wait(60) == 0
+    finally:
+        terminal.process.kill()
+        terminal.process.wait()
+    # What moves the cursor or wipes a line away begins a new one: each line that was logged is whole.
+    lines = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]|\r", b"\n", terminal.shown).decode().splitlines()
+    assert "wattledger: clock ended with status -9; it is started again in 2 s" in lines, lines
+    assert "INFO     reading 42 partitions on from their stored positions" in lines, lines
+    assert any("WattLedger is up" in line and line.endswith(str(home.data_dir)) for line in lines), lines
+    assert any(line.startswith("pieces 4") and "Kafka 0 behind" in line for line in lines), lines
+
+
+def test_the_database_can_be_read_by_hand_and_not_changed(database_url: str, tmp_path: Path) -> None:
+    migrate(database_url)
+    home = Home(tmp_path, DATABASE_URL=database_url)
+    ask = "SELECT current_user || ' ' || count(*) FROM book.entry"
+    assert home.run("psql", "--", "-tAc", ask).decode().strip() == "wattledger_reader 0"
+    ask = "SELECT current_user || ' ' || count(*) FROM intake.message"
+    assert home.run("psql", "--everything", "--", "-tAc", ask).decode().strip() == "wattledger_auditor 0"
+    home.run("psql", "--", "-c", ask, status=1)
+
+    url = home.run("psql", "--print").decode().strip()
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT current_user::text").fetchone() == ("wattledger_reader",)
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            connection.execute("CREATE TABLE mine (id int)")
+
+
+def test_a_store_that_is_stopped_is_read_by_hand_and_has_no_address(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.run("migrate")
+    assert home.run("psql", "--", "-tAc", "SELECT count(*) FROM book.entry").decode().strip() == "0"
+    home.run("psql", "--print", status=1)

@@ -1,0 +1,1 @@
+"""What pieces say of themselves over HTTP."""
