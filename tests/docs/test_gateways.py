@@ -27,9 +27,11 @@ from domain.book.findings import FindingKind
 from projections.runner import catch_up
 from tests.docs.kafka import arrivals, begin_at_the_ends, make_topics
 from tests.docs.pages import ROOT, block, code_lines, table
+from tests.docs.test_roles import roles_of_commands
 from tests.end_to_end.running import Home, documents
 from tests.support.engine import Engine
 from tests.support.events import ended, event, metered, operator, started, tariff
+from tests.support.library import login
 from wattledger.settings import ENV_PREFIX, Settings
 
 PAGE = ROOT / "docs" / "gateways.md"
@@ -90,11 +92,11 @@ def test_the_pages_session_is_rated_in_either_binding_and_counts_once(
     begin_at_the_ends(database_url, kafka_bootstrap)
     catalogue = tmp_path / "catalogue.jsonl"
     catalogue.write_text("\n".join(block(PAGE, "jsonl")))
-    home = Home(tmp_path / "home", DATABASE_URL=database_url, KAFKA_BOOTSTRAP=kafka_bootstrap)
 
     tell(program, kafka_bootstrap, "binary")
     tell(program, kafka_bootstrap)
-    home.settle(tmp_path / "out", catalogue)
+    with login(database_url, *roles_of_commands()["wattledger settle"]) as dsn:
+        Home(tmp_path / "home", DATABASE_URL=dsn, KAFKA_BOOTSTRAP=kafka_bootstrap).settle(tmp_path / "out", catalogue)
 
     (session,) = documents(tmp_path / "out" / "sessions.jsonl")
     assert (session["session_id"], session["state"]) == ("R-2026-0042", "RATED")

@@ -55,7 +55,8 @@ def rights(connection: psycopg.Connection[Any], role: Role, schema: str) -> str:
 def test_the_page_has_the_rights_of_every_role_in_every_schema(superuser: psycopg.Connection[Any]) -> None:
     expected = [[role.value, *(rights(superuser, role, schema) for schema in SCHEMAS)] for role in LISTED]
     shown = [[cell.strip("`") for cell in row] for row in table(OPERATIONS, GRID)]
-    assert shown == expected
+    rows = "\n".join(f"| `{role}` | {' | '.join(told)} |" for role, *told in expected)
+    assert shown == expected, f"mend docs/operations.md, Roles:\n{rows}"
 
 
 def test_the_page_names_every_role(superuser: psycopg.Connection[Any]) -> None:
@@ -73,7 +74,8 @@ def test_the_page_names_all_that_a_narrow_role_may_read(superuser: psycopg.Conne
         (list(SCHEMAS), role.value, role.value),
     )
     rows = dict(table(OPERATIONS, "| narrow role | reads |"))
-    assert set(re.findall(r"\w+\.\w+", rows[role.value])) == {row[0] for row in readable}
+    named, may_read = set(re.findall(r"\w+\.\w+", rows[role.value])), {row[0] for row in readable}
+    assert named == may_read, f"{sorted(named ^ may_read)}: mend docs/operations.md, Roles, or the migration's grants"
 
 
 def test_no_role_of_the_ledger_is_a_member_of_another_or_above_the_rules(superuser: psycopg.Connection[Any]) -> None:

@@ -93,6 +93,18 @@ def test_who_made_bank_files_before_there_was_a_role_for_it_goes_on_making_them(
                 assert superuser.execute(is_member, (user,)).fetchone() == (expected,)
 
 
+def test_what_the_reader_could_see_before_is_taken_away_from_it(database_url: str, folder: Path) -> None:
+    later = [path.rename(folder.parent / path.name) for path in sorted(folder.glob("*.sql")) if path.name >= "144"]
+    may_read = "SELECT has_table_privilege('wattledger_reader', 'projection.payout_row', 'SELECT')"
+    with psycopg.connect(database_url, autocommit=True) as superuser:
+        run_migrations(database_url, [folder])
+        assert superuser.execute(may_read).fetchone() == (True,)
+        for path in later:
+            path.rename(folder / path.name)
+        run_migrations(database_url, [folder])
+        assert superuser.execute(may_read).fetchone() == (False,)
+
+
 def test_a_new_store_makes_nobody_of_another_store_a_maker_of_its_bank_files(database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as superuser:
         superuser.execute((LEDGER_MIGRATIONS.parent / "roles.sql").read_bytes())
