@@ -14,7 +14,7 @@ KEY_OF_TOPIC: Mapping[str, str] = {
     "settlement.batches": "the operator id; the lines of a batch follow it in their order",
     "settlement.cdrs": "the session id",
     "settlement.notifications": "the subject of the notification",
-    "settlement.deadletter": "the subject: where the record came from",
+    "settlement.deadletter": "the source of what was refused, or its session; none where neither is known",
 }
 
 _BINARY_ATTRIBUTES = ("specversion", "id", "source", "type", "subject", "time")

@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from enum import StrEnum
 from urllib.parse import quote, urlencode
 
-from psycopg import Connection, Error, InterfaceError, OperationalError
+from psycopg import Connection, Cursor, Error, InterfaceError, OperationalError
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier
 
-from ledger.errors import MachineryFault, UnsafeDatabase
+from ledger.errors import MachineryFault, RoleRefused, UnsafeDatabase
 
 CONNECT_TIMEOUT_S = 10
 # Of the errors that psycopg calls operational, those that a server raises for its own state: a connection or a log-in
@@ -20,6 +21,8 @@ CONNECT_TIMEOUT_S = 10
 # (PostgreSQL, appendix A "Error Codes".)
 _FAULT_CLASSES = ("08", "28", "40", "53", "57", "58", "F0")
 _FAULT_CODES = ("55006", "55P03")
+
+_NO_MEMBER = "permission denied to set role"
 
 _DURABLE_SETTINGS = ("fsync", "full_page_writes", "synchronous_commit")
 
@@ -32,13 +35,15 @@ _READ_SETTINGS = (
 class Role(StrEnum):
     """Database roles, none of which can log in: users that log in are made members of them.
 
-    WRITER inserts events, entries and balances; PROJECTOR owns what is in the schema `projection`; READER reads the
-    book and the read models; AUDITOR reads everything; OWNER owns the objects and is taken by migrations only.
+    WRITER inserts events, entries and balances; PROJECTOR has everything in the schema `projection`; BANK makes bank
+    files; READER reads the book and the read models without drivers' tokens and bank accounts; AUDITOR reads
+    everything; OWNER owns the objects and is taken by migrations only.
     """
 
     OWNER = "wattledger_owner"
     WRITER = "wattledger_writer"
     PROJECTOR = "wattledger_projector"
+    BANK = "wattledger_bank"
     READER = "wattledger_reader"
     AUDITOR = "wattledger_auditor"
 
@@ -57,17 +62,23 @@ def open_connection(dsn: str, role: Role | str, *, autocommit: bool = False) -> 
     """A connection that acts as `role`, in UTC; the user of the DSN must be a member of it.
 
     The role is set when the session starts, so RESET ROLE, RESET ALL and DISCARD ALL come back to it.
-    Raises UnsafeDatabase when the server may lose commits, MachineryFault when it cannot be reached; what is done
-    with the connection belongs into `database_faults`.
+    Raises RoleRefused where that user is none, UnsafeDatabase when the server may lose commits, MachineryFault when
+    it cannot be reached; what is done with the connection belongs into `database_faults`.
     """
     given = conninfo_to_dict(dsn)
     options = f"{given.get('options') or ''} -c role={Role(role).value} -c TimeZone=UTC".strip()
     # A server that dies during the log-in may leave the client waiting for an answer that nobody gives.
     timeout_s = int(given.get("connect_timeout") or CONNECT_TIMEOUT_S)
     with database_faults():
-        connection: Connection[TupleRow] = Connection.connect(
-            dsn, options=options, connect_timeout=timeout_s, autocommit=True
-        )
+        try:
+            connection: Connection[TupleRow] = Connection.connect(
+                dsn, options=options, connect_timeout=timeout_s, autocommit=True
+            )
+        except OperationalError as error:
+            # Errors of a log-in have no code in psycopg.
+            if _NO_MEMBER in str(error):
+                raise _no_member(str(given.get("user", "the login")), Role(role)) from error
+            raise
         try:
             refuse_unsafe_settings(connection)
         except BaseException:
@@ -114,6 +125,22 @@ def password_of(dsn: str) -> str | None:
     return None if found is None else str(found)
 
 
+@contextmanager
+def acting_as(cursor: Cursor[TupleRow], role: Role) -> Iterator[None]:
+    """Another role for a part of the cursor's transaction, in the same snapshot; its user must be a member of it.
+
+    Raises RoleRefused where it is not. An exception leaves the role to the end of the transaction, which is rolled
+    back.
+    """
+    row = cursor.execute("SELECT current_user::text").fetchone() or ()
+    try:
+        cursor.execute(SQL("SET LOCAL ROLE {}").format(Identifier(role.value)))
+    except InsufficientPrivilege as error:
+        raise _no_member(cursor.connection.info.user, role) from error
+    yield
+    cursor.execute(SQL("SET LOCAL ROLE {}").format(Identifier(*row)))
+
+
 def make_database(server: str, name: str) -> None:
     """Make a database unless it is there; `server` is the DSN of one that is, of a user who may make others.
 
@@ -158,6 +185,12 @@ def refuse_unsafe_settings(connection: Connection[TupleRow]) -> None:
             f"{connection.info.port}, database {connection.info.dbname}: a crash could undo committed postings; "
             "turn them on in the server, the database and the role, then start again"
         )
+
+
+def _no_member(user: str, role: Role) -> RoleRefused:
+    return RoleRefused(
+        f"{user} is no member of {role.value}, which this takes; as a superuser: GRANT {role.value} TO {user}"
+    )
 
 
 def _reason(error: Error) -> str:

@@ -8,6 +8,7 @@ LedgerError
 ├── MigrationFailed       the database does not take the text of a migration
 ├── MigrationRefused      the schema in the database and the migrations of this version do not fit together
 ├── NoStore               what was to be read or carried on was never made
+├── RoleRefused           the login is no member of the role that the work takes
 └── UnsafeDatabase        the server is set up so that a commit may be lost
 
 MachineryFault            the database, the brokers or the network do not answer: the same work is tried again
@@ -43,6 +44,10 @@ class MigrationRefused(LedgerError):
 
 class NoStore(LedgerError):
     """There is no store where one was named; nothing was made there."""
+
+
+class RoleRefused(LedgerError):
+    """The login may not act in a role of the ledger; the message says who may, and how it is allowed."""
 
 
 class MigrationFailed(LedgerError):

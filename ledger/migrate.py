@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from psycopg import Connection, Error
+from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import TupleRow
 
 from ledger import locks
 from ledger.database import Role, database_faults, refuse_unsafe_settings
-from ledger.errors import MigrationFailed, MigrationRefused, NoStore
+from ledger.errors import MigrationFailed, MigrationRefused, NoStore, RoleRefused
 
 LEDGER_MIGRATIONS = Path(__file__).parent / "migrations"
 _ROLES = Path(__file__).parent / "roles.sql"
@@ -36,6 +37,12 @@ SELECT EXISTS (
     WHERE nspname = 'wattledger' AND relname = 'migration'
 )
 """
+# Whether this login may read the record; no row where there is none.
+_MAY_READ_RECORD = """
+SELECT has_schema_privilege(relnamespace, 'USAGE') AND has_table_privilege(pg_class.oid, 'SELECT')
+FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE nspname = 'wattledger' AND relname = 'migration'
+"""
 _READ_RECORD = "SELECT number, name, sha256 FROM wattledger.migration"
 _ADD_RECORD = "INSERT INTO wattledger.migration (number, name, sha256) VALUES (%s, %s, %s)"
 
@@ -59,8 +66,9 @@ def run_migrations(database: str | Connection[TupleRow], folders: Sequence[Path]
 
     May be called again and by several processes at once: the others wait for the first and find nothing to do.
     `database` is a DSN or an open connection, of a superuser or of a role that may create roles and owns the
-    database. One in which no migration was ever run holds no store: unless `creates`, that raises NoStore and nothing
-    is made. Raises MigrationRefused when a migration that was run is changed or missing, UnsafeDatabase when the
+    database; where there is nothing to do, any member of the ledger's roles will do. One in which no migration was
+    ever run holds no store: unless `creates`, that raises NoStore and nothing is made. Raises MigrationRefused when a
+    migration that was run is changed or missing, RoleRefused when the login may not migrate, UnsafeDatabase when the
     server may lose commits, MigrationFailed when the database does not take a migration's text, MachineryFault when
     it cannot be reached.
     """
@@ -90,19 +98,40 @@ def read_migrations(folders: Sequence[Path]) -> tuple[Migration, ...]:
 def _migrate(connection: Connection[TupleRow], migrations: Sequence[Migration], *, creates: bool) -> None:
     with connection.transaction():
         refuse_unsafe_settings(connection)
+        if _is_up_to_date(connection, migrations):
+            return
         connection.execute(_LOCK)
         if not creates and connection.execute(_RECORD_EXISTS).fetchone() == (False,):
             where = connection.info
             raise NoStore(
                 f"no store at {where.host}:{where.port}, database {where.dbname}; `wattledger migrate` makes one"
             )
-        _run(connection, _ROLES.read_text(encoding="utf-8"))
+        _make_roles(connection)
         done = _read_record(connection)
         _refuse_changed(migrations, done)
         for migration in migrations:
             if migration.number not in done:
                 _apply(connection, migration)
         connection.execute("RESET ROLE")
+
+
+def _is_up_to_date(connection: Connection[TupleRow], migrations: Sequence[Migration]) -> bool:
+    """Whether this login sees that these migrations were run, and no others."""
+    if connection.execute(_MAY_READ_RECORD).fetchone() != (True,):
+        return False
+    done = {number: (name, sha256) for number, name, sha256 in connection.execute(_READ_RECORD)}
+    return done == {each.number: (each.name, each.sha256) for each in migrations}
+
+
+def _make_roles(connection: Connection[TupleRow]) -> None:
+    try:
+        _run(connection, _ROLES.read_text(encoding="utf-8"))
+    except InsufficientPrivilege as error:
+        where = connection.info
+        raise RoleRefused(
+            f"{where.user} may not bring database {where.dbname} up to date: run `wattledger migrate` as a "
+            f"superuser, or as a role that may create roles and owns the database ({error.diag.message_primary})"
+        ) from error
 
 
 def _read_record(connection: Connection[TupleRow]) -> dict[int, tuple[str, str]]:

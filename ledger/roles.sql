@@ -4,7 +4,8 @@ DECLARE
     name_of_role text;
 BEGIN
     FOREACH name_of_role IN ARRAY ARRAY[
-        'wattledger_owner', 'wattledger_writer', 'wattledger_projector', 'wattledger_reader', 'wattledger_auditor'
+        'wattledger_owner', 'wattledger_writer', 'wattledger_projector', 'wattledger_bank', 'wattledger_reader',
+        'wattledger_auditor'
     ] LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = name_of_role) THEN
             BEGIN

@@ -270,7 +270,7 @@ _FILES: dict[str, Callable[[Cursor[TupleRow]], Lines]] = {
 
 def _write_bank_files(dsn: str, directory: Path, *, again: bool) -> None:
     directory.mkdir(exist_ok=True)
-    with connect(dsn, Role.PROJECTOR) as connection, connection.cursor() as cursor:
+    with connect(dsn, Role.BANK) as connection, connection.cursor() as cursor:
         written = []
         for made in files_to_write(cursor, again=again):
             with _replacing(directory / made.name) as file:

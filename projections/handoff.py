@@ -18,7 +18,7 @@ from psycopg.rows import TupleRow
 from domain.calendar import MONDAY_TO_FRIDAY, next_open
 from domain.payout.content import file_id
 from ledger import locks
-from ledger.database import Role, connect
+from ledger.database import Role, acting_as, connect
 from ledger.intake.catalogue import bank_calendar
 from projections.bank_file import Instruction, Platform, bank_file
 
@@ -61,8 +61,9 @@ class MadeFile:
 
 
 def waiting_for_files(cursor: Cursor[TupleRow]) -> list[tuple[object, ...]]:
-    """The payouts that were handed off and stand in no bank file, as a snapshot shows them."""
-    return cursor.execute(_WITHOUT_FILE).fetchall()
+    """The payouts that were handed off and stand in no bank file, as a snapshot shows them to the bank's role."""
+    with acting_as(cursor, Role.BANK):
+        return cursor.execute(_WITHOUT_FILE).fetchall()
 
 
 def make_files(dsn: str, waiting: Sequence[tuple[object, ...]], platform: Platform, made_at: datetime | None) -> None:
@@ -71,7 +72,7 @@ def make_files(dsn: str, waiting: Sequence[tuple[object, ...]], platform: Platfo
     `made_at` is the moment of a live system, before whose local date no bank is asked to pay; None where the clock is
     the events': the files of a run are then made when it fires. Raises BankFileRefused.
     """
-    with connect(dsn, Role.PROJECTOR) as connection, connection.cursor() as cursor:
+    with connect(dsn, Role.BANK) as connection, connection.cursor() as cursor:
         cursor.execute(_LOCK)
         standing = {row[0] for row in cursor.execute(_STANDING, ([row[0] for row in waiting],)).fetchall()}
         told = [_planned(row, made_at) for row in waiting if row[0] not in standing]

@@ -1,10 +1,18 @@
-"""The README's session, payout and example are what the engine makes of the messages it shows."""
+"""The README's session, payout and examples are what the engine makes of their messages; its topics are ours."""
 
 import json
+import re
+import subprocess
+import sys
 from collections import Counter
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 
+from consumers.topics import OUTBOUND_TOPICS
+from contracts.asyncapi import KEY_OF_TOPIC
+from contracts.decode import Message, decode
+from contracts.messages import partition_key
 from domain.book.journal import Entry
 from domain.calendar import instant
 from domain.money import format_minor
@@ -12,6 +20,7 @@ from domain.payout.payout import Payout
 from domain.session.assessment import SessionState
 from domain.session.decisions import SessionAssessed
 from tests.docs.dry_run import DryRun
+from tests.docs.kafka import arrivals, make_topics
 from tests.docs.pages import README, block, table
 from wattledger.demo import FOLLOWED_SESSION, network
 from wattledger.demo.network import GARBAGE
@@ -117,3 +126,43 @@ def test_the_readmes_own_events_give_the_payout_it_names() -> None:
     ]
     words = " ".join(README.read_text(encoding="utf-8").split())
     assert "one payout of 16.56 EUR, of business date 2 March" in words
+
+
+def test_the_table_of_topics_is_that_of_the_contract() -> None:
+    rows = table(README, "| topic | key | written by |")
+    assert [(topic, key) for topic, key, _ in rows] == [*KEY_OF_TOPIC.items()], "mend README.md, On Kafka"
+    assert {topic for topic, _, writer in rows if writer == "WattLedger"} == set(OUTBOUND_TOPICS)
+
+
+def test_the_picture_has_every_topic_and_who_writes_it() -> None:
+    picture = "\n".join(block(README, "mermaid"))
+    assert re.findall(r'\(\["(.+?)"\]\)', picture) == list(KEY_OF_TOPIC)
+    names = dict(re.findall(r'(\w+)\(?\["(.+?)"\]\)?', picture))
+    arrows = [line.split("-->") for line in picture.splitlines() if "-->" in line]
+    into_topics = {(at, topic) for left, right, *_ in arrows for at in left.split("&") for topic in right.split("&")}
+    told = {(names[words(at)], names[words(topic)]) for at, topic in into_topics}
+    for topic, _, writer in table(README, "| topic | key | written by |"):
+        source = writer.removeprefix("the ") if topic not in OUTBOUND_TOPICS else names["engine"]
+        assert (source, topic) in told
+
+
+def words(node: str) -> str:
+    """The name of a node of the picture, without what is written in it."""
+    return node.strip().partition("[")[0].partition("(")[0]
+
+
+def test_the_first_message_by_a_plain_client_is_taken(kafka_bootstrap: str, tmp_path: Path) -> None:
+    make_topics(kafka_bootstrap)
+    (tmp_path / "mine.jsonl").write_text("\n".join(block(README, "jsonl")))
+    lines = block(README, "python")
+    assert len([line for line in lines if line]) == 6
+    program = "\n".join(lines).replace("127.0.0.1:9092", kafka_bootstrap)
+    assert kafka_bootstrap in program
+
+    with arrivals(kafka_bootstrap, "charging.sessions") as arrived:
+        subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=120)
+        (record,) = arrived.wait_for(1)
+
+    message = decode(record.value())
+    assert isinstance(message, Message)
+    assert (message.type, record.key()) == ("charging.session.started", partition_key(message).encode())

@@ -7,12 +7,13 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
-from ledger.database import Role, connect, database_faults, make_database, open_connection
-from ledger.errors import MachineryFault
+from ledger.database import Role, acting_as, connect, database_faults, make_database, open_connection
+from ledger.errors import MachineryFault, RoleRefused
 from ledger.gateway import Gateway
 from projections.rebuild import rebuild
 from projections.runner import catch_up
 from projections.schema import migrate
+from tests.support.library import login
 
 NOBODY = "postgresql://somebody@127.0.0.1:9/nothing"
 
@@ -57,6 +58,33 @@ def test_a_database_that_the_server_does_not_make_is_told_with_its_reason(databa
         make_database(database_url, "")
     with pytest.raises(MachineryFault, match=r"cannot be made: .*127\.0\.0\.1"):
         make_database(NOBODY, "any")
+
+
+def test_a_login_that_may_not_act_in_a_role_is_told_what_lets_it(book: str) -> None:
+    lets_it = (
+        r"^login_\d+ is no member of wattledger_bank, which this takes; as a superuser: GRANT wattledger_bank TO"
+    )
+    with login(book, Role.PROJECTOR) as dsn:
+        with pytest.raises(RoleRefused, match=lets_it):
+            open_connection(dsn, Role.BANK)
+        with (
+            connect(dsn, Role.PROJECTOR) as connection,
+            pytest.raises(RoleRefused, match=lets_it),
+            acting_as(connection.cursor(), Role.BANK),
+        ):
+            pytest.fail("it may not")
+
+
+def test_another_role_is_taken_for_a_part_of_a_transaction(book: str) -> None:
+    acting = "SELECT current_user::text"
+    with connect(book, Role.PROJECTOR) as connection, connection.cursor() as cursor:
+        with acting_as(cursor, Role.BANK):
+            assert cursor.execute(acting).fetchone() == (Role.BANK.value,)
+        assert cursor.execute(acting).fetchone() == (Role.PROJECTOR.value,)
+        with pytest.raises(ValueError, match="on the way"), acting_as(cursor, Role.BANK):
+            raise ValueError("on the way")
+        connection.rollback()
+        assert cursor.execute(acting).fetchone() == (Role.PROJECTOR.value,)
 
 
 def cut_off(book: str) -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ledger.database import Role, connect
-from ledger.errors import MigrationFailed, MigrationRefused
-from ledger.migrate import read_migrations, run_migrations
+from ledger.errors import MigrationFailed, MigrationRefused, RoleRefused
+from ledger.migrate import LEDGER_MIGRATIONS, read_migrations, run_migrations
 from projections.schema import FOLDERS, migrate
+from tests.support.library import login
 
 
 @pytest.fixture
@@ -60,6 +61,58 @@ def test_a_role_that_owns_the_database_can_migrate_without_being_superuser(fresh
     migrate(dsn)
     with connect(dsn, Role.WRITER) as connection:
         assert connection.execute("SELECT count(*) FROM book.entry").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("role", [Role.WRITER, Role.PROJECTOR, Role.READER, Role.AUDITOR])
+def test_a_login_that_may_not_migrate_finds_a_store_up_to_date_or_is_told_who_may(
+    database_url: str, folder: Path, role: Role
+) -> None:
+    run_migrations(database_url, [folder])
+    with login(database_url, role) as dsn:
+        run_migrations(dsn, [folder], creates=False)
+        (folder / "920_later.sql").write_text("CREATE TABLE intake.later (id int)")
+        with pytest.raises(RoleRefused, match=r"^login_\d+ may not bring database test_\d+ up to date: run"):
+            run_migrations(dsn, [folder])
+    assert 920 not in numbers_in(database_url)
+
+
+def test_who_made_bank_files_before_there_was_a_role_for_it_goes_on_making_them(
+    database_url: str, folder: Path
+) -> None:
+    before = folder.rename(folder.with_name("before"))
+    later = [path.rename(folder.parent / path.name) for path in sorted(before.glob("*.sql")) if path.name >= "144"]
+    run_migrations(database_url, [before])
+    is_member = "SELECT pg_has_role(%s, 'wattledger_bank', 'MEMBER')"
+    with login(database_url, Role.PROJECTOR) as projector, login(database_url, Role.READER) as reader:
+        for path in later:
+            path.rename(before / path.name)
+        run_migrations(database_url, [before])
+        with psycopg.connect(database_url) as superuser:
+            for dsn, expected in ((projector, True), (reader, False)):
+                user = conninfo_to_dict(dsn)["user"]
+                assert superuser.execute(is_member, (user,)).fetchone() == (expected,)
+
+
+def test_what_the_reader_could_see_before_is_taken_away_from_it(database_url: str, folder: Path) -> None:
+    later = [path.rename(folder.parent / path.name) for path in sorted(folder.glob("*.sql")) if path.name >= "144"]
+    may_read = "SELECT has_table_privilege('wattledger_reader', 'projection.payout_row', 'SELECT')"
+    with psycopg.connect(database_url, autocommit=True) as superuser:
+        run_migrations(database_url, [folder])
+        assert superuser.execute(may_read).fetchone() == (True,)
+        for path in later:
+            path.rename(folder / path.name)
+        run_migrations(database_url, [folder])
+        assert superuser.execute(may_read).fetchone() == (False,)
+
+
+def test_a_new_store_makes_nobody_of_another_store_a_maker_of_its_bank_files(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as superuser:
+        superuser.execute((LEDGER_MIGRATIONS.parent / "roles.sql").read_bytes())
+        with login(database_url, Role.PROJECTOR) as projector:
+            migrate(database_url)
+            user = conninfo_to_dict(projector)["user"]
+            row = superuser.execute("SELECT pg_has_role(%s, 'wattledger_bank', 'MEMBER')", (user,)).fetchone()
+    assert row == (False,)
 
 
 def test_any_numbered_file_is_picked_up_in_order_even_after_later_ones(database_url: str, folder: Path) -> None:

@@ -8,14 +8,17 @@ from uuid import UUID
 from xml.etree import ElementTree
 
 import pytest
+from psycopg.errors import InsufficientPrivilege
 
 from domain.payout.content import file_id
 from domain.payout.payout import PayoutCreated, PayoutKey, PayoutStatus, payout_stream
 from ledger.database import Role, connect
+from ledger.errors import RoleRefused
 from projections.bank_file import NAMESPACE, OwnAccount, Platform
 from projections.export import export
-from projections.handoff import file_of
+from projections.handoff import file_of, make_files, waiting_for_files
 from tests.projections.builders import ACH_ACCOUNT, OWN_ACCOUNT, PLATFORM, Recorder, created, payout_key
+from tests.support.library import login
 
 FIRED_AT = datetime(2026, 3, 3, 4, tzinfo=UTC)
 ELSEWHERE = Platform("Another name", OwnAccount("NL91ABNA0417164300", "ABNANL2A", "1", "021000021"))
@@ -162,3 +165,40 @@ def test_the_file_of_a_payout_is_found_by_its_id_with_and_without_hyphens(
             assert (found.name, found.content) == (name, content)
         assert file_of(cursor, str(UUID(int=7))) is None
         assert file_of(cursor, "nothing") is None
+
+
+def test_bank_files_are_made_by_a_login_of_the_bank_and_not_by_one_of_the_projector_alone(
+    store: str, recorder: Recorder, tmp_path: Path
+) -> None:
+    one = of("OP-1")
+    record(recorder, one)
+    with login(store, Role.PROJECTOR) as dsn:
+        with pytest.raises(RoleRefused, match="no member of wattledger_bank"):
+            export(dsn, tmp_path, PLATFORM)
+        with connect(dsn, Role.PROJECTOR) as connection, pytest.raises(InsufficientPrivilege):
+            connection.execute("INSERT INTO intake.bank_file (name, content) VALUES ('mine.xml', '')")
+    with login(store, Role.BANK) as dsn:
+        with connect(dsn, Role.BANK) as connection, connection.cursor() as cursor:
+            waiting = waiting_for_files(cursor)
+        make_files(dsn, waiting, PLATFORM, None)
+    with connect(store, Role.AUDITOR) as connection, connection.cursor() as cursor:
+        assert file_of(cursor, one.payout_id) is not None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT entry_ids FROM projection.payouts",
+        "SELECT FROM projection.payout_row",
+        "SELECT FROM projection.cdrs",
+        "SELECT FROM event_store.stored_events",
+        "SELECT FROM book.entry",
+        "SELECT FROM intake.catalogue",
+        "UPDATE intake.bank_file SET content = ''",
+        "DELETE FROM intake.bank_file",
+        "INSERT INTO intake.bank_file (name, content, handed_off_at) VALUES ('a', '', now())",
+    ],
+)
+def test_who_makes_bank_files_can_do_nothing_else(store: str, statement: str) -> None:
+    with connect(store, Role.BANK) as connection, pytest.raises(InsufficientPrivilege):
+        connection.execute(statement.encode())

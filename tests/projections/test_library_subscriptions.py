@@ -163,7 +163,7 @@ class SeenPayouts(EventSourcedProjection[UUID]):
 def test_an_event_sourced_projection_keeps_aggregates_of_its_own(store: str, recorder: Recorder) -> None:
     recorder.record_all([*session_history("S-1"), *payout_history()])
     with (
-        login(store, Role.PROJECTOR, "elsewhere") as dsn,
+        login(store, Role.PROJECTOR, schema="elsewhere") as dsn,
         EventSourcedProjectionRunner(
             application_class=WattLedger, projection_class=SeenPayouts, env=variables(dsn, "elsewhere")
         ) as runner,

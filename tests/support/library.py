@@ -15,12 +15,13 @@ _login_numbers = count(1)
 
 
 @contextmanager
-def login(superuser_dsn: str, role: Role, schema: str | None = None) -> Iterator[str]:
-    """The DSN of a new login that is a member of `role` and owns the new schema, if one is named."""
+def login(superuser_dsn: str, *roles: Role, schema: str | None = None) -> Iterator[str]:
+    """The DSN of a new login that is a member of `roles` and owns the new schema, if one is named."""
     name = f"login_{next(_login_numbers)}"
     with psycopg.connect(superuser_dsn, autocommit=True) as connection:
-        make = SQL("CREATE ROLE {} LOGIN PASSWORD {} IN ROLE {}")
-        connection.execute(make.format(Identifier(name), Literal(name), Identifier(role.value)))
+        connection.execute(SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(Identifier(name), Literal(name)))
+        for role in roles:
+            connection.execute(SQL("GRANT {} TO {}").format(Identifier(role.value), Identifier(name)))
         if schema is not None:
             connection.execute(SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(Identifier(schema), Identifier(name)))
         yield make_conninfo(superuser_dsn, user=name, password=name)

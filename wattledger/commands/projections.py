@@ -47,7 +47,7 @@ def export(
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
         make_folder(directory)
         began = time.monotonic()
-        with connect(store.dsn, Role.AUDITOR) as connection, connection.cursor() as cursor:
+        with connect(store.dsn, Role.PROJECTOR) as connection, connection.cursor() as cursor:
             tally = positions.totals(cursor)
         summary = taken_document(tally, time.monotonic() - began)
         write_files(
