@@ -7,10 +7,22 @@ from typing import Annotated
 import typer
 
 from wattledger.commands.common import make_folder, settings_for, tell_faults, the_store
-from wattledger.commands.options import BankFiles, BankFilesOption, DataDir, Debug, Files, Json, Out, Until, moment
+from wattledger.commands.options import (
+    BankFiles,
+    BankFilesOption,
+    Csv,
+    DataDir,
+    Debug,
+    Files,
+    Json,
+    Out,
+    Until,
+    form_of,
+    last_moment,
+)
 from wattledger.views.progress import progress_report
 from wattledger.views.summary import read_summary, show_summary
-from wattledger.views.terminal import print_json
+from wattledger.views.terminal import print_error, print_json
 
 app = typer.Typer()
 
@@ -23,19 +35,31 @@ def settle(
     until: Until = None,
     bank_files: BankFilesOption = BankFiles.NEW,
     json: Json = False,
+    csv: Csv = False,
     debug: Debug = False,
 ) -> None:
-    """Settle the events of files: publish, consume, rate, post, pay out, and write the result to DIR."""
+    """Settle the events of files: publish, consume, rate, post, pay out, and write the result to DIR.
+
+    Ends with 1 where there were events and all of them were refused.
+    """
     from consumers.files import check_readable
     from wattledger import verbs
 
-    end = moment(until)
+    form = form_of(json=json, csv=csv)
+    end = last_moment(until)
     check_readable(files)
     make_folder(out)
     with the_store(data_dir, debug=debug, creates=True) as store, progress_report() as progress:
         verbs.settle(store, files, out, end, progress, every_bank_file=bank_files is BankFiles.ALL)
         status = tell_faults(store)
-    show_summary(read_summary(out), out, json=json)
+    summary = read_summary(out)
+    show_summary(summary, out, form)
+    if summary["events_in"] and not summary["accepted"] + summary["duplicates"]:
+        print_error(
+            f"none of the {summary['events_in']} events of {', '.join(files)} was accepted; "
+            "wattledger deadletter list tells why"
+        )
+        status = 1
     if status:
         sys.exit(status)
 
