@@ -21,7 +21,7 @@ FIXED: list[bytes | dict[str, Any]] = [
     operator("OP-A"),
     tariff("OP-A"),
     operator("OP-NY", time_zone="America/New_York"),
-    tariff("OP-NY"),
+    tariff("OP-NY") | {"id": "tariff:OP-NY"},
     started("S-FALLS", operator_id="OP-A", meter_start_wh=5_000),
     ended("S-FALLS", register_wh=10),
     started("S-A", operator_id="OP-A"),

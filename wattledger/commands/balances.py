@@ -248,9 +248,9 @@ def _never_posted(cursor: Any, account: str, currency: str | None) -> str:
     code = account.partition("/")[0]
     names = {name for accounts in posted(cursor, code=code).values() for name in accounts} - {account}
     near = get_close_matches(account, sorted(names), n=3)
-    meant = f"did you mean {' or '.join(near)}? " if near else ""
+    ask = f"did you mean {' or '.join(near)}? Otherwise name" if near else "name"
     return (
-        f"nothing was ever posted to {account!r}{within}; {meant}name a code of the chart of accounts, such as 2010, "
+        f"nothing was ever posted to {account!r}{within}; {ask} a code of the chart of accounts, such as 2010, "
         "or one with its dimension, such as 2010/OP-1"
     )
 
