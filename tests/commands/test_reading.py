@@ -13,7 +13,7 @@ from projections.documents.balances import OWED
 from projections.export import export
 from tests.commands.conftest import Run
 from tests.commands.test_forms import rows_of
-from tests.projections.test_export import PLATFORM
+from tests.projections.builders import PLATFORM
 from tests.support.aftermath import payout_id
 from tests.support.engine import Engine
 
@@ -263,3 +263,12 @@ def test_times_and_dates_that_are_none_are_wrong_usage(run: Run) -> None:
 def test_everything_is_due_by_the_end_of_a_day_in_utc(run: Run) -> None:
     said = json.loads(run("payouts", "run", "--until", "2026-03-01", "--json").stdout)
     assert said == {"until": "2026-03-01T23:59:59.999999+00:00"}
+
+
+def test_an_order_takes_effect_at_the_end_of_a_day_where_the_operator_is(run: Run, ask: Any) -> None:
+    days = ["--from", "2026-03-02", "--to", "2026-03-03", "--tariff", "T-1"]
+    found = ask("rerate", "--operator", "OP-NY", *days, "--at", "2026-03-05")
+    assert found["order"]["ordered_at"] == "2026-03-06T04:59:59.999999Z"
+    assert [row["session_id"] for row in rows_of(run, "rerate", "--operator", "OP-NY", *days)] == ["S-NY"]
+    early = run("rerate", "--operator", "OP-NY", *days, "--at", "9000-01-01", status=1).stderr
+    assert "9000-01-01 is not over yet in America/New_York" in early
