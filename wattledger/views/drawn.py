@@ -9,8 +9,8 @@ from rich.text import Text
 
 from wattledger.views.tables import output
 
-# A column costs its padding and a line, the table one line more.
-_PER_COLUMN, _PER_TABLE = 3, 1
+# What a column costs beside its text: its padding and a line; the lines of a table are one more than its columns.
+_PADDING, _LINE = 2, 1
 
 
 def draw(
@@ -19,14 +19,42 @@ def draw(
     """Print a table on the terminal; columns in `right` are numbers, those in `prose` are folded between words."""
     table = Table(title=Text(title, justify="left"), header_style="bold")
     for name in columns:
-        table.add_column(Text(name), justify="right" if name in right else "left", no_wrap=name not in prose)
+        table.add_column(
+            Text(name.replace("_", " ")), justify="right" if name in right else "left", no_wrap=name not in prose
+        )
     for row in rows:
         table.add_row(*map(Text, row))
     show(table, output())
 
 
 def show(table: Table, console: Console) -> None:
-    """Print a table with columns as wide as the console lets them be, or a block a row where it is too narrow.
+    """Print a table as wide as the console lets it be: with headings folded, without lines, else a block a row."""
+    if table.title is not None:
+        console.print(table.title, soft_wrap=True)
+        table.title = None
+    for make_narrower in (_leave, _fold_headings, _take_lines_away):
+        make_narrower(table)
+        if _fits(table, console.width):
+            console.print(table)
+            return
+    console.print(_blocks(table), soft_wrap=True)
+
+
+def _leave(_table: Table) -> None:
+    """Nothing is narrower yet."""
+
+
+def _fold_headings(table: Table) -> None:
+    for column in table.columns:
+        column.header = Text("\n".join(_text(column.header).split()))
+
+
+def _take_lines_away(table: Table) -> None:
+    table.box = None
+
+
+def _fits(table: Table, columns: int) -> bool:
+    """Whether a table of so many columns of text is wide enough for it; its columns are then as wide as they can be.
 
     Columns that may be folded share what the others leave, and get at least their longest word.
     """
@@ -35,14 +63,14 @@ def show(table: Table, console: Console) -> None:
         each if column.no_wrap else min(each, _width(column, words=True))
         for each, column in zip(natural, table.columns, strict=True)
     ]
-    spare = console.width - _PER_COLUMN * len(natural) - _PER_TABLE - sum(least)
+    lines = 0 if table.box is None else _LINE * (len(natural) + 1)
+    spare = columns - _PADDING * len(natural) - lines - sum(least)
     if spare < 0:
-        console.print(_blocks(table), soft_wrap=True)
-        return
+        return False
     wanting = [wish - width for wish, width in zip(natural, least, strict=True)]
     for column, width, want in zip(table.columns, least, _shares(wanting, spare), strict=True):
         column.width = width + want
-    console.print(table)
+    return True
 
 
 def _shares(wanting: Sequence[int], spare: int) -> list[int]:
@@ -58,10 +86,10 @@ def _shares(wanting: Sequence[int], spare: int) -> list[int]:
 
 
 def _width(column: Column, *, words: bool) -> int:
-    """The longest line of a column, or its longest word; a heading is folded nowhere."""
+    """The longest line of a column, or its longest word; a heading has the lines that it has."""
     texts = [_text(cell) for cell in column.cells]
     pieces = (piece for text in texts for piece in (text.split() if words else text.splitlines()))
-    return max(map(cell_len, (_text(column.header), *pieces)), default=0)
+    return max(map(cell_len, (*_text(column.header).splitlines(), *pieces)), default=0)
 
 
 def _text(cell: RenderableType) -> str:
@@ -70,12 +98,12 @@ def _text(cell: RenderableType) -> str:
 
 def _blocks(table: Table) -> Text:
     """Each row as lines of a name and a value, however long: nobody but the terminal breaks them."""
-    names = [_text(column.header) for column in table.columns]
+    names = [" ".join(_text(column.header).split()) for column in table.columns]
     margin = max(map(len, names), default=0)
     cells = zip(*([_text(cell) for cell in column.cells] for column in table.columns), strict=True)
-    blocks = [
-        "\n".join(f"{name.ljust(margin)}  {value}".rstrip() for name, value in zip(names, row, strict=True))
-        for row in cells
-    ]
-    title = f"{_text(table.title)}\n" if table.title else ""
-    return Text(title + "\n\n".join(blocks))
+    return Text(
+        "\n\n".join(
+            "\n".join(f"{name.ljust(margin)}  {value}".rstrip() for name, value in zip(names, row, strict=True))
+            for row in cells
+        )
+    )
