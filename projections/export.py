@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from typing import IO, Any, LiteralString, TypeAlias
+from typing import IO, Any, LiteralString, NamedTuple, TypeAlias
 
 import orjson
 from psycopg import Cursor, IsolationLevel
@@ -27,6 +27,7 @@ from projections.handoff import files_to_write, make_files, names_of_files, note
 from projections.movements import COLUMNS
 from projections.queries import totals
 from projections.runner import Progress, advance, catch_up
+from projections.trial_balance import GONE
 
 _ROWS_PER_FETCH = 2_000
 _OPTIONS = orjson.OPT_UTC_Z
@@ -71,24 +72,13 @@ ORDER BY operator_id, currency
 """
 
 # Every account that an entry stands on; debits and credits include what was mirrored since.
-_TRIAL_BALANCE = """
-WITH mirrored AS (
-    SELECT DISTINCT posting.account, posting.currency
-    FROM book.entry JOIN book.posting USING (entry_id) WHERE entry.reverses IS NOT NULL
-), standing AS (
-    SELECT DISTINCT posting.account, posting.currency
-    FROM mirrored JOIN book.posting USING (account, currency) JOIN book.entry USING (entry_id)
-    WHERE entry.reverses IS NULL
-      AND NOT EXISTS (SELECT FROM book.entry AS mirror WHERE mirror.reverses = entry.entry_id)
-), gone AS (
-    SELECT account, currency FROM mirrored EXCEPT SELECT account, currency FROM standing
-)
+_TRIAL_BALANCE: LiteralString = f"""
 SELECT currency, account, sum(debits)::bigint, sum(credits)::bigint
 FROM book.balance
-WHERE (account, currency) NOT IN (SELECT account, currency FROM gone)
+WHERE (account, currency) NOT IN ({GONE})
 GROUP BY currency, account
 ORDER BY currency, account
-"""
+"""  # noqa: S608 (a constant)
 
 # Payouts by operator, currency, business date and attempt.
 _PAYOUTS = """
@@ -100,6 +90,14 @@ ORDER BY operator_id, currency, business_date, attempt
 Lines: TypeAlias = Iterator[bytes]
 
 
+class WrittenFile(NamedTuple):
+    """A file that was written, what it holds, and the number of them."""
+
+    name: str
+    holds: str
+    number: int
+
+
 def export(
     dsn: str,
     directory: Path,
@@ -108,14 +106,16 @@ def export(
     *,
     every_bank_file: bool = False,
     made_at: datetime | None = None,
-) -> None:
+) -> list[WrittenFile]:
     """Write what the store holds to a directory: the files that are listed below, bank files and a summary.
 
     Projections are brought up to date first and held there meanwhile; intake goes on. `summary` is added to the
     totals of the store. Files of another run with the same names are replaced, and bank files that the store did not
     make are removed from `batches`. A bank file is made once and written once; `every_bank_file`: again. `made_at` as
-    in `make_files`. Raises OSError, and BankFileRefused for a payout that no bank file can state.
+    in `make_files`. Returns what was written. Raises OSError, and BankFileRefused for a payout that no bank file can
+    state.
     """
+    written: list[WrittenFile] = []
     catch_up(dsn)
     directory.mkdir(parents=True, exist_ok=True)
     with connect(dsn, Role.PROJECTOR) as connection:
@@ -125,11 +125,14 @@ def export(
             _catch_up_within(cursor)
             for name, lines in _FILES.items():
                 with _replacing(directory / name) as file:
-                    file.writelines(lines(cursor))
+                    written.append(_written(name, _write(file, lines(cursor))))
             make_files(dsn, waiting_for_files(cursor), platform, made_at)
-            _write_bank_files(dsn, directory / "batches", again=every_bank_file)
+            made = _write_bank_files(dsn, directory / "batches", again=every_bank_file)
+            written.append(WrittenFile("batches/*.xml", "bank files", made))
             with _replacing(directory / "summary.json") as file:
                 file.write(_summary(totals(cursor), summary or {}))
+            written.append(_written("summary.json", 1))
+    return written
 
 
 def _catch_up_within(cursor: Cursor[TupleRow]) -> None:
@@ -266,9 +269,29 @@ _FILES: dict[str, Callable[[Cursor[TupleRow]], Lines]] = {
     "deadletter.jsonl": deadletter_lines,
     "findings.jsonl": _finding_lines,
 }
+# What the lines of a file are where its name does not say it; other files are one document.
+_LINES_ARE = {"cdrs": "CDRs and credit CDRs", "journal": "entries", "deadletter": "dead letters"}
 
 
-def _write_bank_files(dsn: str, directory: Path, *, again: bool) -> None:
+def _written(name: str, lines: int) -> WrittenFile:
+    """What was written with so many lines."""
+    stem, _, kind = name.partition(".")
+    return (
+        WrittenFile(name, _LINES_ARE.get(stem, stem), lines) if kind == "jsonl" else WrittenFile(name, "document", 1)
+    )
+
+
+def _write(file: IO[bytes], lines: Lines) -> int:
+    """Write lines as they come; how many there were."""
+    count = 0
+    for line in lines:
+        file.write(line)
+        count += 1
+    return count
+
+
+def _write_bank_files(dsn: str, directory: Path, *, again: bool) -> int:
+    """Write the bank files that are due, and remove those that are none of the store's; how many were written."""
     directory.mkdir(exist_ok=True)
     with connect(dsn, Role.BANK) as connection, connection.cursor() as cursor:
         written = []
@@ -281,6 +304,7 @@ def _write_bank_files(dsn: str, directory: Path, *, again: bool) -> None:
             if path.name not in known:
                 path.unlink()
         note_hand_off(cursor, written)
+    return len(written)
 
 
 def _summary(counts: Mapping[str, int], given: Mapping[str, Any]) -> bytes:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count, groupby
 from typing import TypeAlias
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from psycopg import Cursor
@@ -21,6 +20,7 @@ from ledger import locks
 from ledger.database import Role, acting_as, connect
 from ledger.intake.catalogue import bank_calendar
 from projections.bank_file import Instruction, Platform, bank_file
+from projections.queries import payout_id_as_written
 
 _LOCK = f"SELECT pg_advisory_xact_lock({locks.BANK_FILES})"
 
@@ -133,9 +133,5 @@ def note_hand_off(cursor: Cursor[TupleRow], names: Sequence[str]) -> None:
 
 def file_of(cursor: Cursor[TupleRow], payout_id: str) -> MadeFile | None:
     """The bank file that a payout stands in; its id with or without hyphens. None while it stands in none."""
-    try:
-        written = str(UUID(payout_id))
-    except ValueError:
-        written = payout_id
-    row = cursor.execute(_FILE_OF, (written,)).fetchone()
+    row = cursor.execute(_FILE_OF, (payout_id_as_written(payout_id),)).fetchone()
     return MadeFile(row[0], bytes(row[1])) if row else None

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow, class_row
@@ -32,6 +34,17 @@ SELECT payout_id, batch_id, operator_id, currency, business_date, attempt, amoun
 FROM projection.payouts
 WHERE %(operator_id)s::text IS NULL OR operator_id = %(operator_id)s
 ORDER BY operator_id, currency, business_date, attempt
+"""
+_OPERATORS_OF_PAYOUTS = "SELECT payout_id, operator_id FROM projection.payouts"
+
+# Sessions by id, of a state or an operator where one is named.
+_SESSIONS = """
+SELECT session_id, operator_id, state, reason, energy_wh, currency, net, vat, gross, commission, commission_vat,
+       operator_share
+FROM projection.sessions
+WHERE (%(state)s::text IS NULL OR state = %(state)s)
+  AND (%(operator_id)s::text IS NULL OR operator_id = %(operator_id)s)
+ORDER BY session_id LIMIT %(limit)s
 """
 
 
@@ -70,6 +83,24 @@ class PayoutRow:
     entries: int
 
 
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session as people see it; amounts are in minor units, and there are none where it has no bill."""
+
+    session_id: str
+    operator_id: str
+    state: str
+    reason: str
+    energy_wh: Decimal | None
+    currency: str | None
+    net: int | None
+    vat: int | None
+    gross: int | None
+    commission: int | None
+    commission_vat: int | None
+    operator_share: int | None
+
+
 def totals(cursor: Cursor[TupleRow]) -> dict[str, int]:
     """Counts of the store: `sessions_rated`, `sessions_open`, `sessions_in_suspense`, `cdrs`, `payouts`."""
     row = cursor.execute(_TOTALS).fetchone() or ()
@@ -86,3 +117,24 @@ def payouts(cursor: Cursor[TupleRow], operator_id: str | None = None) -> list[Pa
     """Payouts by operator, currency, business date and attempt, of all or of one operator."""
     with cursor.connection.cursor(row_factory=class_row(PayoutRow)) as rows:
         return rows.execute(_PAYOUTS, {"operator_id": operator_id}).fetchall()
+
+
+def operators_of_payouts(cursor: Cursor[TupleRow]) -> dict[str, str]:
+    """The operator of each payout, by the payout's id."""
+    return dict(cursor.execute(_OPERATORS_OF_PAYOUTS).fetchall())
+
+
+def sessions(
+    cursor: Cursor[TupleRow], *, state: str | None = None, operator_id: str | None = None, limit: int
+) -> list[SessionRow]:
+    """The first sessions by id, of a state and of an operator where those are named."""
+    with cursor.connection.cursor(row_factory=class_row(SessionRow)) as rows:
+        return rows.execute(_SESSIONS, {"state": state, "operator_id": operator_id, "limit": limit}).fetchall()
+
+
+def payout_id_as_written(text: str) -> str:
+    """A payout's id with hyphens and in small letters, whichever way it was given; other text as it is."""
+    try:
+        return str(UUID(text.strip()))
+    except ValueError:
+        return text

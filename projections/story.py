@@ -1,6 +1,6 @@
 """The story of one session, for those who ask: its messages, outcome, entries, CDRs, payouts and energy."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -74,7 +74,7 @@ def session_story(cursor: Cursor[TupleRow], session_id: str) -> SessionStory | N
     if not stored:
         return None
     timeline = tuple(decode(event.topic, event.state) for event in stored)
-    entry_ids = _entry_ids(timeline, stream_id)
+    entry_ids = entry_ids_of(timeline, stream_id)
     outcomes = [event for event in timeline if isinstance(event, SessionAssessed)]
     outcome = outcomes[-1] if outcomes else None
     cdrs = tuple(document for (document,) in cursor.execute(_CDRS, (session_id,)).fetchall())
@@ -98,7 +98,7 @@ def entries_by_id(cursor: Cursor[TupleRow], entry_ids: list[UUID]) -> tuple[Entr
     )
 
 
-def _entry_ids(timeline: tuple[Any, ...], stream_id: UUID) -> list[UUID]:
+def entry_ids_of(timeline: Iterable[Any], stream_id: UUID) -> list[UUID]:
     """Ids of the entries that the bookings in a stream gave, and of the mirrors of those retracted."""
     found: list[UUID] = []
     for event in timeline:

@@ -1,7 +1,7 @@
 """The command `wattledger`: its nouns put together, and what it answers to misuse and failure."""
 
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
@@ -15,6 +15,7 @@ from wattledger.commands import (
     findings,
     leakage,
     live,
+    payments,
     payouts,
     prices,
     projections,
@@ -33,16 +34,33 @@ app = typer.Typer(
     name="wattledger",
     help="Turns what chargers report into money that operators have in hand the next day.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": [*_HELP]},
 )
 # In the order in which the help lists them.
 for noun in (
     *(settling, live, status, balances, sessions, cdrs, audit, projections, leakage, contracts, prices, rerate),
-    *(payouts, findings, deadletters, tariffs, psql),
+    *(payouts, payments, findings, deadletters, tariffs, psql),
 ):
     app.add_typer(noun.app)
+app.add_typer(sessions.lists)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"wattledger {version('wattledger')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and end.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Turns what chargers report into money that operators have in hand the next day."""
 
 
 def main(arguments: list[str] | None = None) -> int:

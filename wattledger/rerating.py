@@ -1,7 +1,7 @@
 """Orders to rate anew: made of days and a tariff that people name, checked as on arrival, and given through Kafka."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -40,6 +40,7 @@ class Wish:
     """What somebody wants to be rated anew; `since` and `until` are local days, both whole, or moments.
 
     Of moments, the sessions are meant that started from `since` on and before `until`.
+    It takes effect at `ordered_at`, or where a day `on` is named at its end where the operator is.
     `tariff` names a published tariff of the operator or a file, and `taxes`, where there are some, are in place of
     those that belong to it (see `named_tariff`). Without a `reason` it is only asked what if.
     """
@@ -52,12 +53,14 @@ class Wish:
     ordered_at: datetime
     reason: str | None = None
     taxes: tuple[Tax, ...] = ()
+    on: date | None = None
 
 
 def order_of(store: Store, wish: Wish) -> Order:
     """The order as its message tells it, checked as on arrival; raises ApplicationError when it cannot be given."""
     catalogue = _catalogue(store.dsn)
     operator = _operator(catalogue, wish)
+    wish = _dated(wish, operator)
     started_from, started_before = _range(operator, wish)
     document, taxes = named_tariff(catalogue, wish.operator_id, wish.tariff, wish.taxes)
     _check_currency(catalogue, wish.operator_id, (started_from, started_before), document)
@@ -105,6 +108,19 @@ def _operator(catalogue: Catalogue, wish: Wish) -> Operator:
     if versions is None:
         raise ApplicationError(f"no operator {wish.operator_id!r} is known; ids are those of operator.registered")
     return versions.at(wish.ordered_at) or versions.timeline[0][1].value
+
+
+def _dated(wish: Wish, operator: Operator) -> Wish:
+    """The wish with its moment; raises ApplicationError for a day that is not over yet."""
+    if wish.on is None:
+        return wish
+    ends_at = opens_at(wish.on + timedelta(days=1), operator.time_zone, _MIDNIGHT) - timedelta(microseconds=1)
+    if ends_at > wish.ordered_at:
+        raise ApplicationError(
+            f"{wish.on} is not over yet in {operator.time_zone.key}, and an order cannot take effect later than now; "
+            "name an earlier --at, or none"
+        )
+    return replace(wish, ordered_at=ends_at, on=None)
 
 
 def _range(operator: Operator, wish: Wish) -> tuple[datetime, datetime]:

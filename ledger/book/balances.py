@@ -1,6 +1,6 @@
 """Balances kept with the postings, as of now and of any moment: added to in the transaction that posts."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -31,7 +31,7 @@ _CURRENCIES = "SELECT DISTINCT currency FROM book.balance WHERE account = %s ORD
 _ALL = """
 SELECT currency, account, sum(debits)::bigint, sum(credits)::bigint
 FROM book.balance
-WHERE %(code)s::text IS NULL OR account = %(code)s OR starts_with(account, %(code)s || '/')
+WHERE %(codes)s::text[] IS NULL OR split_part(account, '/', 1) = ANY(%(codes)s)
 GROUP BY currency, account
 ORDER BY currency, account
 """
@@ -60,7 +60,7 @@ WITH span AS (
 )
 SELECT currency, account, sum(debits)::bigint, sum(credits)::bigint
 FROM part
-WHERE %(code)s::text IS NULL OR account = %(code)s OR starts_with(account, %(code)s || '/')
+WHERE %(codes)s::text[] IS NULL OR split_part(account, '/', 1) = ANY(%(codes)s)
 GROUP BY currency, account
 ORDER BY currency, account
 """
@@ -97,17 +97,18 @@ def balance_at(cursor: Cursor[TupleRow], account: str, currency: str, at: dateti
 
 
 def trial_balance(
-    cursor: Cursor[TupleRow], at: datetime | None = None, code: str | None = None
+    cursor: Cursor[TupleRow], at: datetime | None = None, code: str | Collection[str] | None = None
 ) -> dict[str, dict[str, tuple[int, int]]]:
     """`{currency: {account: (debits, credits)}}`, sorted by currency and account, of all that is posted.
 
-    With `at`, which is inclusive, of what is effective by then. With `code`, only accounts of this code: for `2010`
-    itself and `2010/OP-1`. Raises ValueError when `at` has no offset.
+    With `at`, which is inclusive, of what is effective by then. With `code`, only accounts of this code, or of these:
+    for `2010` itself and `2010/OP-1`. Raises ValueError when `at` has no offset.
     """
+    codes = [code] if isinstance(code, str) else None if code is None else list(code)
     if at is None:
-        rows = cursor.execute(_ALL, {"code": code})
+        rows = cursor.execute(_ALL, {"codes": codes})
     else:
-        rows = cursor.execute(_ALL_AT, {"code": code, **_spans(at)})
+        rows = cursor.execute(_ALL_AT, {"codes": codes, **_spans(at)})
     result: dict[str, dict[str, tuple[int, int]]] = {}
     for currency, account, debits, credits in rows:
         result.setdefault(currency, {})[account] = (debits, credits)

@@ -23,10 +23,11 @@ event_source, event_id, event_type, recorded_at, replayed_at
 """
 # Without the records themselves, which may be a megabyte each.
 _LISTED_COLUMNS = _COLUMNS.replace("record_value", "NULL::bytea")
+# The last that were refused.
 _LIST = f"""
 SELECT {_LISTED_COLUMNS} FROM intake.deadletter
 WHERE (%(all)s OR replayed_at IS NULL) AND (%(code)s::text IS NULL OR code = %(code)s)
-ORDER BY recorded_at, deadletter_id LIMIT %(limit)s
+ORDER BY recorded_at DESC, deadletter_id DESC LIMIT %(limit)s
 """  # noqa: S608 (the columns are a constant)
 _SHOW = f"SELECT {_COLUMNS} FROM intake.deadletter WHERE deadletter_id::text LIKE %s || '%%'"  # noqa: S608
 _MARK_REPLAYED = """
@@ -88,10 +89,9 @@ def add(cursor: Cursor[TupleRow], letters: Sequence[DeadLetter]) -> set[UUID]:
 def listed(
     cursor: Cursor[TupleRow], *, code: str | None = None, include_replayed: bool = False, limit: int = 1_000
 ) -> Iterator[DeadLetter]:
-    """Dead letters in the order in which they were refused, each without its record: `show` has it."""
-    cursor.execute(_LIST, {"all": include_replayed, "code": code, "limit": limit})
-    for row in cursor:
-        yield _letter(row)
+    """The last dead letters, in the order in which they were refused, without their records: `show` has those."""
+    rows = cursor.execute(_LIST, {"all": include_replayed, "code": code, "limit": limit}).fetchall()
+    return map(_letter, reversed(rows))
 
 
 def show(cursor: Cursor[TupleRow], id_prefix: str) -> list[DeadLetter]:

@@ -3,15 +3,19 @@
 from datetime import datetime
 from typing import Any
 
+from domain.calendar import utc_text
 from ledger.intake.quarantine import DeadLetter
 
 
 def listed_letter(letter: DeadLetter) -> dict[str, Any]:
-    """Why a record was refused, and whether it was published again."""
+    """When, where and why a record was refused, which it was, and whether it was published again."""
     return {
         "id": str(letter.deadletter_id),
+        "recorded_at": _time(letter.recorded_at),
         "code": letter.code,
         "topic": letter.topic,
+        "source": letter.source,
+        "event_id": letter.id,
         "path": letter.path,
         "sentence": letter.sentence,
         "replayed": _time(letter.replayed_at),
@@ -39,4 +43,4 @@ def letter_document(letter: DeadLetter) -> dict[str, Any]:
 
 
 def _time(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
+    return utc_text(moment) if moment else None

@@ -8,7 +8,7 @@ from domain.calendar import utc_seconds
 from domain.money import format_minor
 from projections.queries import PayoutRow
 
-_LISTED = ("payout_id", "operator_id", "business_date", "currency", "amount", "status", "attempt")
+LISTED = ("payout_id", "operator_id", "business_date", "currency", "amount", "status", "attempt")
 
 
 def payout_document(row: PayoutRow) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def payout_document(row: PayoutRow) -> dict[str, Any]:
 def listed_payout(row: PayoutRow) -> dict[str, Any]:
     """What a list says of a payout: which it is, how much, and where it stands."""
     found = payout_document(row)
-    return {name: found[name] for name in _LISTED}
+    return {name: found[name] for name in LISTED}
 
 
 def _plain(value: Any) -> Any:

@@ -1,8 +1,10 @@
 """`wattledger price`: totals and explanations of CDRs, the choice of tariff, zone and form, refusals in one line."""
 
+import csv
 import json
 from copy import deepcopy
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +64,7 @@ class Desk:
         return str(path)
 
     def price(self, content: Any, *options: str) -> dict[str, Any]:
-        status = main(["price", self.file(content), *options])
+        status = main(["price", self.file(content), *options, "--json"])
         said = self.capsys.readouterr()
         self.note = said.err
         assert status == 0
@@ -315,19 +317,33 @@ def spoiled(draw: st.DrawFn) -> Any:
 @settings(
     max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-@given(content=spoiled(), newer=st.booleans())
+@given(content=spoiled(), newer=st.booleans(), form=st.sampled_from(["--json", ""]))
 def test_a_spoiled_cdr_is_priced_or_refused_in_one_line_and_never_breaks_the_command(
-    content: Any, newer: bool, desk: Desk
+    content: Any, newer: bool, form: str, desk: Desk
 ) -> None:
     options = ("--ocpi", "2.3.0") if newer else ()
-    status = main(["price", desk.file(content), "--explain", *options])
+    status = main(["price", desk.file(content), "--explain", *filter(None, [form]), *options])
     said = desk.capsys.readouterr()
     assert status in (0, 1)
     assert "unexpected" not in said.err
     assert status == 0 or said.err.count("\n") == 1
     assert all(line.startswith("wattledger: ") for line in said.err.splitlines())
-    if status == 0:
+    if status == 0 and form == "--json":
         assert json.loads(said.out)["rounding"]["sum"]
+    assert bool(said.out) == (status == 0)
+
+
+def test_people_see_lines_totals_and_roundings_as_tables(desk: Desk) -> None:
+    assert main(["price", desk.file(cdr()), "--explain"]) == 0
+    page = desk.capsys.readouterr().out
+    assert "ENERGY" in page
+    assert "total_cost" in page
+    assert "posted 5.00 and 6.00" in page
+    assert not {"{", "│", "┃"} & set(page)
+    assert main(["price", desk.file(cdr()), "--explain", "--csv"]) == 0
+    (line,) = csv.DictReader(StringIO(desk.capsys.readouterr().out))
+    assert (line["component"], line["quantity"], line["excl_vat"]) == ("ENERGY", "10", "5")
+    assert desk.refusal(cdr(), "--csv")[0] == 2
 
 
 def test_local_times_without_a_time_zone_are_said_to_be_taken_as_utc(desk: Desk) -> None:

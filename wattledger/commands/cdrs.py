@@ -8,7 +8,7 @@ from typing import IO, Annotated
 
 import typer
 
-from wattledger.commands.common import the_store
+from wattledger.commands.common import check_operator, the_store
 from wattledger.commands.options import DataDir, Debug, OneOperators, utc_span
 from wattledger.errors import ApplicationError
 from wattledger.views.terminal import print_error
@@ -29,6 +29,7 @@ def cdrs(
     ocpi: Annotated[str, typer.Option("--ocpi", metavar="2.2.1|2.3.0", help="The version to write.")] = "2.2.1",
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Instead of standard output.")] = None,
     data_dir: DataDir = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document, a list, instead of one a line.")] = False,
     debug: Debug = False,
 ) -> None:
     """Write the CDRs and credit CDRs that went out, one JSON document a line, by session."""
@@ -44,10 +45,12 @@ def cdrs(
         snapshot(connection) as cursor,
         _sink(out) as file,
     ):
-        written = _write(file, cdr_lines(cursor, wanted, ocpi))
+        written = (_write_list if json else _write)(file, cdr_lines(cursor, wanted, ocpi))
+        if not written:
+            check_operator(cursor, operator)
     if out is not None:
         sys.stdout.write(f"{written} CDRs of OCPI {ocpi} written to {out}\n")
-    elif not written:
+    elif not written and not json:
         print_error("no CDR went out that this asks for")
 
 
@@ -56,6 +59,16 @@ def _write(file: IO[bytes], lines: Iterable[bytes]) -> int:
     for line in lines:
         file.write(line)
         count += 1
+    return count
+
+
+def _write_list(file: IO[bytes], lines: Iterable[bytes]) -> int:
+    """One JSON list, written as it comes."""
+    count = 0
+    for line in lines:
+        file.write((b",\n  " if count else b"[\n  ") + line.rstrip(b"\n"))
+        count += 1
+    file.write(b"\n]\n" if count else b"[]\n")
     return count
 
 

@@ -1,6 +1,6 @@
 """What the commands share: the store for as long as they run, what they read of it, and folders to write to."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from wattledger.monitoring.signs import Signs
     from wattledger.settings import Settings
     from wattledger.store import Store
+
+# Of ids that might have been meant, more than this are no help.
+_NAMED_MAX = 3
 
 
 def settings_for(data_dir: Path | None, *, debug: bool, live: bool = False) -> "Settings":
@@ -59,12 +62,36 @@ def live_store(
         yield store, begin(store)
 
 
-def read(store: "Store", query: Callable[[Any], Any]) -> Any:
-    """What a query finds with a cursor that may read everything, once the read models are up to date."""
+def read(store: "Store", query: Callable[[Any], Any], operator_id: str | None = None) -> Any:
+    """What a query finds with a cursor that may read everything, once the read models are up to date.
+
+    Raises ApplicationError where an operator is named, as of whom is asked, and nobody knows it.
+    """
     from projections.freshness import up_to_date
 
     with up_to_date(store.dsn) as connection, connection.cursor() as cursor:
+        check_operator(cursor, operator_id)
         return query(cursor)
+
+
+def check_operator(cursor: Any, operator_id: str | None) -> None:
+    """Nothing where there is such an operator, or none is named; raises ApplicationError where nobody knows it."""
+    if operator_id is None:
+        return
+    from ledger.intake.operators import is_named_by_sessions, known_operators
+
+    known = known_operators(cursor)
+    if operator_id not in known and not is_named_by_sessions(cursor, operator_id):
+        raise ApplicationError(unknown("operator", operator_id, known, "operator.registered"))
+
+
+def unknown(what: str, id_: str, known: Collection[str], said_by: str) -> str:
+    """The sentence for an id that nobody knows: with those that resemble it, or that there are where they are few."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(id_, known, n=_NAMED_MAX) or (sorted(known) if len(known) <= _NAMED_MAX else [])
+    hint = f"did you mean {' or '.join(near)}?" if near else f"ids are those of {said_by}"
+    return f"no {what} {id_!r} is known; {hint}"
 
 
 def make_folder(path: Path) -> Path:

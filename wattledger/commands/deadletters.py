@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wattledger.commands.common import read, the_store
-from wattledger.commands.options import DataDir, Debug, Json
+from wattledger.commands.options import Csv, DataDir, Debug, Json, form_of
 from wattledger.errors import ApplicationError
 from wattledger.views.deadletters import show_letter, show_letters
+from wattledger.views.forms import Form
 from wattledger.views.terminal import print_error, print_json
 
 if TYPE_CHECKING:
@@ -29,20 +30,20 @@ def list_letters(
     replayed: Annotated[bool, typer.Option("--replayed", help="Also those that were replayed.")] = False,
     data_dir: DataDir = None,
     json: Json = False,
+    csv: Csv = False,
     debug: Debug = False,
 ) -> None:
-    """List refused records, the oldest first."""
+    """List refused records, the newest last."""
     from projections.documents.deadletters import listed_letter
+
+    form = form_of(json=json, csv=csv)
 
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
         found = _listed(store, code, _LISTED_MAX + 1, replayed=replayed)
-    letters = [listed_letter(letter) for letter in found[:_LISTED_MAX]]
-    if json:
-        print_json(letters)
-    else:
-        show_letters(letters)
+    letters = [listed_letter(letter) for letter in found[-_LISTED_MAX:]]
+    show_letters(letters, form)
     if len(found) > len(letters):
-        print_error(f"only the first {_LISTED_MAX} are listed; narrow them by --code")
+        print_error(f"only the last {_LISTED_MAX} are listed; narrow them by --code")
 
 
 @app.command()
@@ -50,17 +51,19 @@ def show(
     deadletter_id: Annotated[str, typer.Argument(metavar="ID", help="An id, or how it begins.")],
     data_dir: DataDir = None,
     json: Json = False,
+    csv: Csv = False,
     debug: Debug = False,
 ) -> None:
     """Show a refused record: where it came from, why it was refused, and its bytes."""
     from projections.documents.deadletters import letter_document
 
+    form = form_of(json=json, csv=csv)
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
         letter = letter_document(_one_letter(store, deadletter_id))
-    if json:
+    if form is Form.JSON:
         print_json(letter)
     else:
-        show_letter(letter)
+        show_letter(letter, form)
 
 
 @app.command()

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from wattledger.commands.common import read, the_store
-from wattledger.commands.options import DataDir, Debug, Json, OneOperators
+from wattledger.commands.options import Csv, DataDir, Debug, Json, OneOperators, form_of
 from wattledger.errors import ApplicationError
-from wattledger.views.findings import show_findings
+from wattledger.views.findings import show_findings, write_findings
+from wattledger.views.forms import Form
 from wattledger.views.terminal import print_json
 
 app = typer.Typer()
@@ -20,6 +21,7 @@ def findings(
     kind: Annotated[str | None, typer.Option("--kind", help="Only this kind, such as UNCAPTURED.")] = None,
     data_dir: DataDir = None,
     json: Json = False,
+    csv: Csv = False,
     debug: Debug = False,
 ) -> None:
     """Show what is kept without effect or does not match, since when, and what cures it."""
@@ -27,15 +29,15 @@ def findings(
     from projections.all_findings import all_findings
     from projections.documents.findings import finding_document
 
+    form = form_of(json=json, csv=csv)
     kind = kind.upper() if kind else kind
     if kind is not None and kind not in set(FindingKind):
         raise ApplicationError(f"there is no kind {kind!r}; choose among {', '.join(FindingKind)}")
     now = datetime.now(UTC)
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        found = read(
-            store, lambda cursor: [finding_document(each, now) for each in all_findings(cursor, operator, kind)]
-        )
-    if json:
-        print_json(found)
+        found = read(store, lambda cursor: [*all_findings(cursor, operator, kind)], operator)
+    documents = [finding_document(each, now) for each in found]
+    if form is Form.JSON:
+        print_json(documents)
     else:
-        show_findings(found)
+        (write_findings if form is Form.CSV else show_findings)(documents)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from wattledger.commands.common import the_store
-from wattledger.commands.options import DataDir, Debug, Json, utc_span
+from wattledger.commands.common import check_operator, the_store
+from wattledger.commands.options import Csv, DataDir, Debug, Json, form_of, utc_span
 from wattledger.views.tables import show_rows
 
 app = typer.Typer()
@@ -23,6 +23,7 @@ def leakage(
     sessions: Annotated[bool, typer.Option("--sessions", help="Each session that leaks, instead of sums.")] = False,
     data_dir: DataDir = None,
     json: Json = False,
+    csv: Csv = False,
     debug: Debug = False,
 ) -> None:
     """Show energy that was metered and not billed, by operator and cause."""
@@ -30,8 +31,12 @@ def leakage(
     from projections.documents.leakage import ENERGY, leakage_document
     from projections.freshness import up_to_date
 
+    form = form_of(json=json, csv=csv)
     first, before = utc_span(since, until)
     find = energy.leaking_sessions if sessions else energy.leakage
     with the_store(data_dir, debug=debug, needs_kafka=False) as store, up_to_date(store.dsn) as connection:
+        with connection.cursor() as cursor:
+            check_operator(cursor, operator)
         rows = [leakage_document(each) for each in find(connection, operator, first, before)]
-    show_rows("Energy metered and billed, in Wh", rows, ("sessions", *ENERGY), json=json, whole=("cause",))
+    columns = ("operator_id", "cause", "session_id" if sessions else "sessions", *ENERGY)
+    show_rows("Energy metered and billed, in Wh", rows, columns, ("sessions", *ENERGY), form=form)

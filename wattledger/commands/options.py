@@ -5,18 +5,22 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
+
+from wattledger.views.forms import Form
 
 if TYPE_CHECKING:
     from domain.tariff.taxes import Tax
 
-_DAY = timedelta(days=1)
+_DAY, _MICROSECOND = timedelta(days=1), timedelta(microseconds=1)
 # In the years before and after, another time zone or the next day may be outside the calendar.
 _YEARS = range(2, 9999)
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where embedded services keep their data.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print the table as CSV (RFC 4180), for spreadsheets.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and debug logs.")]
 Files = Annotated[
     list[str], typer.Argument(metavar="FILE...", help="JSON Lines of CloudEvents; - for standard input.")
@@ -37,10 +41,47 @@ BankFilesOption = Annotated[
     typer.Option("--bank-files", help="The bank files that were never written, or all that were ever made."),
 ]
 OneOperators = Annotated[str | None, typer.Option("--operator", help="Only this operator's.")]
-Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="RFC 3339 with an offset; inclusive.")]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        "--until", metavar="TIME", help="RFC 3339 with an offset, inclusive; a date is the end of that day in UTC."
+    ),
+]
 Ahead = Annotated[
     bool, typer.Option("--ahead", help="Take an --until more than 24 hours ahead: it closes payout days to come.")
 ]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        metavar="TIME",
+        help="As of then: RFC 3339 with an offset, inclusive; a date is the end of that day where the operator is, "
+        "of other accounts in UTC.",
+    ),
+]
+
+
+def form_of(*, json: bool, csv: bool) -> Form:
+    """The form that `--json` and `--csv` ask for; raises typer.BadParameter for both at once."""
+    if json and csv:
+        raise typer.BadParameter("one of --json and --csv at a time", param_hint="--csv")
+    return Form.JSON if json else Form.CSV if csv else Form.TABLE
+
+
+def last_moment(text: str | None, option: str = "--until") -> datetime | None:
+    """The UTC instant that a time means, or the last one of a day in UTC: for what concerns several time zones.
+
+    Raises typer.BadParameter when it is neither.
+    """
+    found = None if text is None else day_or_moment(text, option)
+    return found if found is None or isinstance(found, datetime) else end_of_day(found, ZoneInfo("UTC"))
+
+
+def end_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """The last instant of a day in a time zone, to the microsecond, in UTC."""
+    from domain.calendar import opens_at
+
+    return opens_at(day + _DAY, zone, time()) - _MICROSECOND
 
 
 def moment(text: str | None, option: str = "--until") -> datetime | None:
@@ -59,12 +100,12 @@ def moment(text: str | None, option: str = "--until") -> datetime | None:
 def clock_moment(until: str | None, *, ahead: bool) -> datetime | None:
     """The moment that `--until` names, None where it is left out; the clock is moved there.
 
-    Raises ApplicationError for one far ahead of the wall clock without `ahead`, typer.BadParameter as `moment` does.
+    Raises ApplicationError for one far ahead of the wall clock without `ahead`, and what `last_moment` raises.
     """
     from domain.far_ahead import AHEAD_MAX
     from wattledger.errors import ApplicationError
 
-    end = moment(until)
+    end = last_moment(until)
     if end is None and ahead:
         raise typer.BadParameter("it takes the moment that --until names: name one", param_hint="--ahead")
     now = datetime.now(UTC)

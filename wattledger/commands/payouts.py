@@ -1,4 +1,4 @@
-"""Commands about payouts: what the clock drives, up to their runs, and a list of them."""
+"""Commands about payouts: what the clock drives, up to their runs, a list of them, and one of them."""
 
 import getpass
 import sys
@@ -9,8 +9,20 @@ import typer
 
 from wattledger.commands.common import live_store, read, tell_faults, the_store
 from wattledger.commands.live import watch_clock
-from wattledger.commands.options import Ahead, DataDir, Debug, Json, OneOperators, Until, clock_moment, day
+from wattledger.commands.options import (
+    Ahead,
+    Csv,
+    DataDir,
+    Debug,
+    Json,
+    OneOperators,
+    Until,
+    clock_moment,
+    day,
+    form_of,
+)
 from wattledger.errors import ApplicationError
+from wattledger.views.forms import Form
 from wattledger.views.progress import progress_report
 from wattledger.views.tables import show_rows
 from wattledger.views.terminal import print_json
@@ -118,12 +130,47 @@ def print_file(
 
 @app.command("list")
 def list_payouts(
-    operator: OneOperators = None, data_dir: DataDir = None, json: Json = False, debug: Debug = False
+    operator: OneOperators = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+    csv: Csv = False,
+    debug: Debug = False,
 ) -> None:
     """List payouts with their status."""
     from projections import queries
-    from projections.documents.payouts import listed_payout
+    from projections.documents.payouts import LISTED, listed_payout
 
+    form = form_of(json=json, csv=csv)
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        found = read(store, lambda cursor: queries.payouts(cursor, operator))
-    show_rows("Payouts", [listed_payout(row) for row in found], ("amount", "attempt"), json=json)
+        found = read(store, lambda cursor: queries.payouts(cursor, operator), operator)
+    show_rows("Payouts", [listed_payout(row) for row in found], LISTED, ("amount", "attempt"), form=form)
+
+
+@app.command()
+def show(
+    payout_id: Annotated[str, typer.Argument(metavar="ID", help="A payout's id, with or without hyphens.")],
+    limit: Annotated[int, typer.Option("--limit", min=0, help="How many of the entries that it pays.")] = 100,
+    data_dir: DataDir = None,
+    json: Json = False,
+    csv: Csv = False,
+    debug: Debug = False,
+) -> None:
+    """Show a payout: what it pays, what the bank said of it, its own entries, and the bank file it stands in.
+
+    As CSV the entries that it pays.
+    """
+    from projections.payout_story import payout_story
+
+    form = form_of(json=json, csv=csv)
+    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
+        story = read(store, lambda cursor: payout_story(cursor, payout_id, limit))
+    if story is None:
+        raise ApplicationError(f"no payout {payout_id!r} is known; wattledger payouts list tells all ids")
+    if form is Form.JSON:
+        from projections.documents.payout_story import payout_story_document
+
+        print_json(payout_story_document(story))
+        return
+    from wattledger.views.payout_story import show_payout, write_lines
+
+    (write_lines if form is Form.CSV else show_payout)(story)

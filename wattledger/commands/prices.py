@@ -1,9 +1,9 @@
 """`wattledger price`: the price of an OCPI CDR, by the tariff it carries or by another."""
 
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from json import dumps, loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 import typer
 
 from wattledger.commands.common import log_without_settings
-from wattledger.commands.options import Debug, read_tax
+from wattledger.commands.options import Csv, Debug, Json, form_of, read_tax
 from wattledger.errors import ApplicationError
 from wattledger.given_file import read_given
+from wattledger.views.forms import Form
 
 if TYPE_CHECKING:
     from domain.tariff.tariff import Tariff
@@ -37,13 +38,23 @@ def price(
     ocpi: Annotated[
         Literal["2.2.1", "2.3.0"] | None, typer.Option("--ocpi", help="Form of the prices; else that of the tariff.")
     ] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Add every line and every rounding.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show every line and every rounding, as tables; with --json, as JSON.")
+    ] = False,
+    json: Json = False,
+    csv: Csv = False,
     debug: Debug = False,
 ) -> None:
-    """Price the charging periods of an OCPI CDR and print the OCPI totals as JSON."""
+    """Price the charging periods of an OCPI CDR and print the OCPI totals as JSON.
+
+    With --explain tables of all lines and totals, or both as JSON; as CSV the lines.
+    """
     from domain.rating.partner_cdr import price_cdr
     from projections.documents.prices import price_document
 
+    form = form_of(json=json, csv=csv)
+    if form is Form.CSV and not explain:
+        raise typer.BadParameter("only of what --explain shows", param_hint="--csv")
     log_without_settings(debug=debug)
     taxes = [read_tax(text) for text in tax or ()]
     given_zone = None if time_zone is None else _given_zone(time_zone)
@@ -57,8 +68,16 @@ def price(
         sys.stderr.write(f"wattledger: {warning}\n")
     if given_zone is None:
         _say_which_zone(document, used)
-    shown = price_document(priced, ocpi, explain=explain)
-    sys.stdout.write(json.dumps(shown, separators=(",", ":"), default=_number) + "\n")
+    _show(price_document(priced, ocpi, explain=explain), form if explain else Form.JSON)
+
+
+def _show(document: Mapping[str, Any], form: Form) -> None:
+    if form is Form.JSON:
+        sys.stdout.write(dumps(document, separators=(",", ":"), default=_number) + "\n")
+        return
+    from wattledger.views.prices import show_explained, write_lines
+
+    (write_lines if form is Form.CSV else show_explained)(document)
 
 
 def _priced_by(
@@ -76,7 +95,7 @@ def _refused_on_arrival(tariffs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     from contracts.tariff_check import tariff_faults
 
     for tariff in tariffs:
-        as_sent = json.loads(json.dumps(tariff, default=_number))
+        as_sent = loads(dumps(tariff, default=_number))
         for fault in tariff_faults(as_sent):
             sentence = f"{fault.excerpt} {fault.problem}".strip()
             yield f"tariff {tariff['id']} would be refused on arrival, {fault.path}: {sentence}"
@@ -102,7 +121,7 @@ def _number(value: Decimal) -> int | float:
 def _json_object(path: Path) -> dict[str, Any]:
     """The JSON object in a file, its numbers as decimals; raises ApplicationError when there is none."""
     try:
-        document = json.loads(read_given(path), parse_float=Decimal, parse_constant=_no_number)
+        document = loads(read_given(path), parse_float=Decimal, parse_constant=_no_number)
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise ApplicationError(f"{path}: not JSON ({error}); name a file that holds one OCPI object") from error
     if not isinstance(document, dict):

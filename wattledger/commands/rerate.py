@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wattledger.commands.common import tell_faults, the_store
-from wattledger.commands.options import DataDir, Debug, Json, day_or_moment, moment, read_tax
+from wattledger.commands.options import Csv, DataDir, Debug, Json, day_or_moment, form_of, read_tax
+from wattledger.views.forms import Form
 from wattledger.views.progress import progress_report
 
 if TYPE_CHECKING:
@@ -49,42 +50,56 @@ def rerate(
     apply: Annotated[bool, typer.Option("--apply", help="Order it: rate these sessions so from now on.")] = False,
     reason: Annotated[str | None, typer.Option("--reason", help="Why it is ordered; with --apply.")] = None,
     at: Annotated[
-        str | None, typer.Option("--at", metavar="TIME", help="When the order takes effect; now by default.")
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="TIME",
+            help="When the order takes effect; a date is the end of that day where the operator is. Now by default.",
+        ),
     ] = None,
     data_dir: DataDir = None,
     json: Json = False,
+    csv: Csv = False,
     debug: Debug = False,
 ) -> None:
-    """Show what past sessions would have earned by another tariff; with --apply, rate them by it."""
+    """Show what past sessions would have earned by another tariff; with --apply, rate them by it.
+
+    As CSV every session that is rated; not with --apply.
+    """
     from wattledger.rerating import Wish
 
+    form = form_of(json=json, csv=csv)
+    if apply and form is Form.CSV:
+        raise typer.BadParameter("not with --apply, which shows no list", param_hint="--csv")
     if apply and not (reason and reason.strip()):
         raise typer.BadParameter("an order needs one: who reads the book later asks why", param_hint="--reason")
     now = datetime.now(UTC)
-    ordered_at = moment(at, "--at") or now
+    named = now if at is None else day_or_moment(at, "--at")
+    ordered_at, on = (named, None) if isinstance(named, datetime) else (now, named)
     if ordered_at > now:
         # The order's time would be the store's latest, and whatever follows event time would run ahead of the day.
         raise typer.BadParameter("an order cannot take effect later than now", param_hint="--at")
     days = (day_or_moment(since, "--from"), day_or_moment(until, "--to"))
     taxes = tuple(read_tax(text) for text in tax or ())
-    wish = Wish(operator, *days, tariff, sessions_of, ordered_at, reason if apply else None, taxes)
-    (_apply if apply else _ask)(data_dir, wish, json=json, debug=debug)
+    wish = Wish(operator, *days, tariff, sessions_of, ordered_at, reason if apply else None, taxes, on)
+    (_apply if apply else _ask)(data_dir, wish, form, debug=debug)
 
 
-def _ask(data_dir: Path | None, wish: "Wish", *, json: bool, debug: bool) -> None:
+def _ask(data_dir: Path | None, wish: "Wish", form: Form, *, debug: bool) -> None:
     """Show what the tariff would have earned."""
     from engine.what_if import what_if
     from wattledger.rerating import order_of
-    from wattledger.views.rerating import show_what_if, write_what_if
+    from wattledger.views.rerating import show_what_if, write_rows, write_what_if
 
+    write = {Form.JSON: write_what_if, Form.CSV: write_rows, Form.TABLE: show_what_if}[form]
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
         order = order_of(store, wish)
         # Closed at once, also when nobody reads the output to its end: a transaction is open while it is read.
         with closing(what_if(store.dsn, order)) as sessions:
-            (write_what_if if json else show_what_if)(order, sessions)
+            write(order, sessions)
 
 
-def _apply(data_dir: Path | None, wish: "Wish", *, json: bool, debug: bool) -> None:
+def _apply(data_dir: Path | None, wish: "Wish", form: Form, *, debug: bool) -> None:
     """Order it and show what that changed."""
     from engine.what_if import standing, what_if
     from wattledger.crew import Crew
@@ -99,7 +114,7 @@ def _apply(data_dir: Path | None, wish: "Wish", *, json: bool, debug: bool) -> N
         give(store, crew, order, progress)
         after = _totals(standing(store.dsn, order))
         status = tell_faults(store)
-        show_given(order, before, after, json=json)
+        show_given(order, before, after, json=form is Form.JSON)
     if status:
         sys.exit(status)
 

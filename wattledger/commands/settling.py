@@ -11,6 +11,7 @@ from wattledger.commands.options import (
     Ahead,
     BankFiles,
     BankFilesOption,
+    Csv,
     DataDir,
     Debug,
     Files,
@@ -18,10 +19,11 @@ from wattledger.commands.options import (
     Out,
     Until,
     clock_moment,
+    form_of,
 )
 from wattledger.views.progress import progress_report
 from wattledger.views.summary import read_summary, show_summary
-from wattledger.views.terminal import print_json
+from wattledger.views.terminal import print_error, print_json
 
 app = typer.Typer()
 
@@ -35,19 +37,31 @@ def settle(
     ahead: Ahead = False,
     bank_files: BankFilesOption = BankFiles.NEW,
     json: Json = False,
+    csv: Csv = False,
     debug: Debug = False,
 ) -> None:
-    """Settle the events of files: publish, consume, rate, post, pay out, and write the result to DIR."""
+    """Settle the events of files: publish, consume, rate, post, pay out, and write the result to DIR.
+
+    Ends with 1 where there were events and all of them were refused.
+    """
     from consumers.files import check_readable
     from wattledger import verbs
 
+    form = form_of(json=json, csv=csv)
     end = clock_moment(until, ahead=ahead)
     check_readable(files)
     make_folder(out)
     with the_store(data_dir, debug=debug, creates=True) as store, progress_report() as progress:
         verbs.settle(store, files, out, end, progress, every_bank_file=bank_files is BankFiles.ALL)
         status = tell_faults(store)
-    show_summary(read_summary(out), out, json=json)
+    summary = read_summary(out)
+    show_summary(summary, out, form)
+    if summary["events_in"] and not summary["accepted"] + summary["duplicates"]:
+        print_error(
+            f"none of the {summary['events_in']} events of {', '.join(files)} was accepted; "
+            "wattledger deadletter list tells why"
+        )
+        status = 1
     if status:
         sys.exit(status)
 

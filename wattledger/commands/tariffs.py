@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from wattledger.commands.common import log_without_settings, read, the_store
-from wattledger.commands.options import DataDir, Debug, Json, OneOperators
+from wattledger.commands.common import check_operator, log_without_settings, read, the_store
+from wattledger.commands.options import Csv, DataDir, Debug, Json, OneOperators, form_of
 from wattledger.errors import ApplicationError
 from wattledger.views.tariffs import show_orders, show_versions
 from wattledger.views.terminal import print_json
@@ -17,18 +17,22 @@ app = typer.Typer(
 
 
 @app.command()
-def orders(operator: OneOperators = None, data_dir: DataDir = None, json: Json = False, debug: Debug = False) -> None:
+def orders(
+    operator: OneOperators = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+    csv: Csv = False,
+    debug: Debug = False,
+) -> None:
     """List the orders to rate sessions by another tariff, and why one is not followed."""
     from projections.documents.tariffs import rating_order_document
     from wattledger.rerating import given_orders
 
+    form = form_of(json=json, csv=csv)
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
+        read(store, lambda cursor: check_operator(cursor, operator))
         given = given_orders(store.dsn, operator)
-    rows = [rating_order_document(each.operator_id, each.order, each.remark) for each in given]
-    if json:
-        print_json(rows)
-    else:
-        show_orders(rows)
+    show_orders([rating_order_document(each.operator_id, each.order, each.remark) for each in given], form)
 
 
 @app.command()
@@ -62,16 +66,17 @@ def lint(
 
 @app.command("list")
 def list_versions(
-    operator: OneOperators = None, data_dir: DataDir = None, json: Json = False, debug: Debug = False
+    operator: OneOperators = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+    csv: Csv = False,
+    debug: Debug = False,
 ) -> None:
     """List every version of every tariff, with the hash that CDRs name and the warnings it was accepted with."""
     from ledger.intake.tariff_versions import tariff_versions
     from projections.documents.tariffs import version_document
 
+    form = form_of(json=json, csv=csv)
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        found = read(store, lambda cursor: tariff_versions(cursor, operator))
-    rows = [version_document(version) for version in found]
-    if json:
-        print_json(rows)
-    else:
-        show_versions(rows)
+        found = read(store, lambda cursor: tariff_versions(cursor, operator), operator)
+    show_versions([version_document(version) for version in found], form)

@@ -7,10 +7,18 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+from wattledger.views.forms import print_csv
 from wattledger.views.tables import print_table
 
 _DAY_CHARS = 10
 _COLUMNS = ("subject", "operator", "amount", "currency", "since", "days", "what")
+
+
+def write_findings(findings: Sequence[Mapping[str, Any]]) -> None:
+    """Findings as CSV, a record each, all that a document says of it."""
+    rows = ([*_row(each), each["account"], each["cure"]] for each in findings)
+    names = ("kind", *_COLUMNS, "account", "cure")
+    print_csv(names, ([each["kind"], *row] for each, row in zip(findings, rows, strict=True)))
 
 
 def show_findings(findings: Sequence[Mapping[str, Any]]) -> None:
@@ -19,7 +27,7 @@ def show_findings(findings: Sequence[Mapping[str, Any]]) -> None:
         sys.stdout.write("Findings: none\n")
     for kind, of_kind in groupby(findings, key=lambda each: each["kind"]):
         rows = sorted(of_kind, key=lambda each: (-abs(_amount(each)), each["since"] or ""))
-        print_table(_title(kind, rows), _COLUMNS, map(_row, rows), ("amount", "days"), whole=("amount", "since"))
+        print_table(_title(kind, rows), _COLUMNS, [*map(_row, rows)], ("amount", "days"), prose=("what",))
         sys.stdout.write(f"{rows[0]['cure']}\n\n")
 
 

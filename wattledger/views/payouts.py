@@ -9,7 +9,7 @@ from rich.text import Text
 
 from domain.money import format_minor
 from projections.queries import PayoutRow
-from wattledger.views.pages import titled_table
+from wattledger.views.pages import cells, titled_table
 
 _LATEST = 3
 _COLUMNS = ("operator", "business_date", "attempt", "amount", "currency", "entries", "status", "reason")
@@ -34,7 +34,7 @@ def _last(rows: Sequence[PayoutRow], operator_id: str) -> list[PayoutRow]:
 
 
 def _add(table: Table, row: PayoutRow, operator: str) -> None:
-    table.add_row(
+    told = (
         operator,
         row.business_date.isoformat(),
         str(row.attempt),
@@ -44,3 +44,4 @@ def _add(table: Table, row: PayoutRow, operator: str) -> None:
         row.status,
         row.reason or "",
     )
+    table.add_row(*cells(*told))

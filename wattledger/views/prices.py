@@ -7,6 +7,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from wattledger.views.forms import print_csv
+from wattledger.views.pages import cells, print_parts, titled_table
+
 _HASH_CHARS_SHOWN = 12
 _NAMES = {"HOLDS": "Price", "REPLACED": "Replaced price", "WITHDRAWN": "Withdrawn price"}
 _COLUMNS = ("from", "to", "component", "quantity", "price", "step", "VAT %", "net", "gross")
@@ -23,12 +26,54 @@ def price_parts(ratings: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType
 def _lines(rating: Mapping[str, Any]) -> Table:
     tariff = rating["tariff"][:_HASH_CHARS_SHOWN]
     title = f"{_NAMES[rating['standing']]} as of {rating['at']}, by tariff {tariff}..., because of {rating['id']}"
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
-    for column in _COLUMNS:
-        table.add_column(column, justify="right" if column in _NUMBERS else "left", overflow="fold")
-    for line in rating["lines"]:
-        table.add_row(*_row(line))
+    return lines_part(title, rating["lines"])
+
+
+def lines_part(title: str, lines: Sequence[Mapping[str, Any]]) -> Table:
+    """A table of priced lines, each as it is stored with a rating."""
+    table = titled_table(title, *_COLUMNS, right=_NUMBERS, prose=("component",))
+    for line in lines:
+        table.add_row(*cells(*_row(line)))
     return table
+
+
+def show_explained(document: Mapping[str, Any]) -> None:
+    """The price of a CDR: its lines, its totals, and what was rounded, as `price_document` explains it."""
+    rounding = document["rounding"]
+    totals = titled_table("Totals", "total", "value", right=("value",))
+    for name, value in document.items():
+        if name not in ("lines", "rounding"):
+            totals.add_row(*cells(name, _amounts(value)))
+    lines = [_with_tariff(line) for line in document["lines"]]
+    print_parts([lines_part("Lines", lines), totals, Text(_roundings(rounding))])
+
+
+def write_lines(document: Mapping[str, Any]) -> None:
+    """The lines of a price as CSV: the fields that any of them has."""
+    lines = document["lines"]
+    names = list(dict.fromkeys(name for line in lines for name in line))
+    print_csv(names, ([_plain(line.get(name)) for name in names] for line in lines))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [f"{tax['name']} {tax['percentage']} %" for tax in value]
+    return value
+
+
+def _with_tariff(line: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A line of a session of several tariffs says of which it is."""
+    tariff = line.get("tariff_id")
+    return {**line, "component": f"{line['component']} of {tariff}"} if tariff else line
+
+
+def _amounts(value: Any) -> str:
+    """A total: a number, or amounts with their names."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    taxes = "".join(f", {tax['name']} {tax['amount']}" for tax in value.get("taxes") or ())
+    amounts = ", ".join(f"{name} {amount}" for name, amount in value.items() if name != "taxes")
+    return f"{amounts}{taxes}"
 
 
 def _row(line: Mapping[str, Any]) -> tuple[str, ...]:

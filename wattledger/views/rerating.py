@@ -16,6 +16,7 @@ from engine.what_if_documents import (
     session_if_document,
     totals_document,
 )
+from wattledger.views.forms import print_csv
 from wattledger.views.tables import print_table
 from wattledger.views.terminal import print_json
 
@@ -41,6 +42,13 @@ def write_what_if(order: Order, sessions: Iterator[SessionIf]) -> None:
     out.write('\n  ],\n  "totals": ' + _json(totals_document(totals, currency)) + "\n}\n")
 
 
+def write_rows(order: Order, sessions: Iterator[SessionIf]) -> None:
+    """Every session as CSV, a record each, written as it comes."""
+    currency = order_currency(order)
+    documents = (session_if_document(each, currency) for each in sessions if each.billed is not None)
+    print_csv(("currency", *_COLUMNS), ([currency, *(row[name] for name in _COLUMNS)] for row in documents))
+
+
 def _json(document: Any) -> str:
     return orjson.dumps(document).decode()
 
@@ -60,7 +68,9 @@ def show_what_if(order: Order, sessions: Iterator[SessionIf]) -> None:
     taxes = "".join(f", {each['name']} {each['percent']} %" for each in data.get("taxes") or ())
     title = f"{data['operator_id']} by tariff {data['tariff']['id']}, {currency}{taxes}: from {data['started_from']}"
     cells = [[row[name] for name in _COLUMNS] for row in rows]
-    print_table(f"{title} to before {data['started_before']}", _COLUMNS, cells, right=_COLUMNS[1:-1])
+    print_table(
+        f"{title} to before {data['started_before']}", _COLUMNS, cells, right=_COLUMNS[1:-1], prose=("refused",)
+    )
     if totals.sessions > len(rows):
         sys.stdout.write(f"and {totals.sessions - len(rows)} sessions more; --json lists all\n")
     _print_totals("Totals", (("billed", totals.billed), ("by this tariff", totals.under)), currency)
@@ -99,4 +109,4 @@ def _print_counts(totals: Totals, currency: str) -> None:
     ]
     rows += [(f"would be refused: {reason}", count) for reason, count in sorted(totals.refused.items())]
     rows += [(f"not rated, left out: {reason}", count) for reason, count in sorted(totals.left_out.items())]
-    print_table("Counts", ("what", "value"), rows, right=("value",))
+    print_table("Counts", ("what", "value"), rows, right=("value",), prose=("what",))

@@ -13,7 +13,7 @@ from projections.documents.session import ratings_of
 from projections.queries import PayoutRow
 from projections.story import SessionStory
 from wattledger.views.entries import entries_part
-from wattledger.views.pages import print_parts, titled_table
+from wattledger.views.pages import cells, print_parts, titled_table
 from wattledger.views.prices import price_parts
 
 _AMOUNTS = ("net", "vat", "gross", "commission", "commission_vat", "operator_share")
@@ -31,8 +31,12 @@ _TOLD = (
     "reason",
     "provider",
     "settlement_id",
+    "refund_id",
+    "dispute_id",
+    "borne_by",
+    "outcome",
 )
-_TOLD_MONEY = ("amount", "fee")
+_TOLD_MONEY = ("amount", "gross", "fee")
 
 
 def show_session(story: SessionStory, console: Console | None = None) -> None:
@@ -48,13 +52,15 @@ def session_parts(story: SessionStory) -> list[RenderableType]:
 
 
 def _messages(story: SessionStory) -> Table:
-    table = titled_table(f"Session {story.session_id}: what was said about it", "time", "message", "says")
+    title = f"Session {story.session_id}: what was said about it"
+    table = titled_table(title, "time", "message", "says", prose=("says",))
     for fact in sorted(story.facts, key=lambda fact: (fact.time, fact.id)):
-        table.add_row(f"{utc_seconds(fact.time)}Z", fact.type, _gist(fact.data))
+        table.add_row(*cells(f"{utc_seconds(fact.time)}Z", fact.type, gist(fact.data)))
     return table
 
 
-def _gist(data: Mapping[str, Any]) -> str:
+def gist(data: Mapping[str, Any]) -> str:
+    """The few fields of a message that a reader wants to see, in one line."""
     told = [f"{name} {data[name]}" for name in _TOLD if data.get(name) is not None]
     told += [f"{name} {data[name]['amount']} {data[name]['currency']}" for name in _TOLD_MONEY if data.get(name)]
     return ", ".join(told)

@@ -1,0 +1,119 @@
+"""One payout, for those who ask: what it pays, what the bank said of it, its entries, and the file it stands in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow, class_row
+
+from domain.book.journal import Entry
+from domain.fact import RecordedFact
+from domain.payout.payout import payout_stream
+from ledger.events.codec import decode
+from ledger.events.store import read_streams
+from projections.queries import PayoutRow, payout_id_as_written
+from projections.story import entries_by_id, entry_ids_of
+
+_PAYOUT = """
+SELECT payout_id, batch_id, operator_id, currency, business_date, attempt, amount, reserve, status, status_at, reason,
+       fired_at, reissue_of, cardinality(entry_ids) AS entries
+FROM projection.payouts
+WHERE payout_id = %s
+"""
+_GOES_TO = """
+SELECT holder_name, bank_account, execution_date, entry_ids,
+       (SELECT name FROM intake.bank_file_payout AS stands WHERE stands.payout_id = payouts.payout_id)
+FROM projection.payouts
+WHERE payout_id = %s
+"""
+# The attempt that repeats this one.
+_REPEATED_BY = "SELECT payout_id FROM projection.payouts WHERE reissue_of = %s"
+
+# What a payout pays, by kind of entry; the ids are all it has, and the entries are read by their keys.
+_BY_KIND = """
+SELECT entry.kind, count(*) AS entries, sum(line.amount)::bigint AS amount
+FROM unnest(%s::uuid[]) AS paid (entry_id) JOIN intake.line USING (entry_id) JOIN book.entry USING (entry_id)
+GROUP BY entry.kind
+ORDER BY entry.kind
+"""
+_LINES = """
+SELECT entry.entry_id, entry.kind, entry.session_id, entry.effective_at, line.released_at, line.available_on,
+       line.amount
+FROM unnest(%s::uuid[]) AS paid (entry_id) JOIN intake.line USING (entry_id) JOIN book.entry USING (entry_id)
+ORDER BY entry.effective_at, entry.kind, entry.entry_id
+LIMIT %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PaidLine:
+    """An entry that a payout pays: its effect on what the operator is owed, in minor units, and when it matured."""
+
+    entry_id: UUID
+    kind: str
+    session_id: str | None
+    effective_at: datetime
+    released_at: datetime | None
+    available_on: date | None
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class KindPaid:
+    """How many entries of a kind a payout pays, and what they come to in minor units."""
+
+    kind: str
+    entries: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutStory:
+    """A payout from its run on; `lines` are the first of what it pays, `kinds` all of it."""
+
+    payout: PayoutRow
+    holder_name: str
+    bank_account: Mapping[str, Any]
+    execution_date: date | None
+    bank_file: str | None
+    repeated_by: str | None
+    answers: tuple[RecordedFact, ...]
+    entries: tuple[Entry, ...]
+    kinds: tuple[KindPaid, ...]
+    lines: tuple[PaidLine, ...]
+
+
+def payout_story(cursor: Cursor[TupleRow], payout_id: str, lines: int) -> PayoutStory | None:
+    """Everything that is known of a payout, with at most so many lines; None where there is none of this id.
+
+    Needs a role that may read the event store and the intake.
+    """
+    written = payout_id_as_written(payout_id)
+    with cursor.connection.cursor(row_factory=class_row(PayoutRow)) as rows:
+        payout = rows.execute(_PAYOUT, (written,)).fetchone()
+    goes_to = cursor.execute(_GOES_TO, (written,)).fetchone()
+    if payout is None or goes_to is None:
+        return None
+    holder_name, bank_account, execution_date, paid, bank_file = goes_to
+    repeated_by = cursor.execute(_REPEATED_BY, (written,)).fetchone()
+    stream_id = payout_stream(written)
+    timeline = tuple(decode(event.topic, event.state) for event in read_streams(cursor, [stream_id])[stream_id])
+    with cursor.connection.cursor(row_factory=class_row(KindPaid)) as rows:
+        kinds = tuple(rows.execute(_BY_KIND, (paid,)).fetchall())
+    with cursor.connection.cursor(row_factory=class_row(PaidLine)) as rows:
+        first = tuple(rows.execute(_LINES, (paid, lines)).fetchall())
+    return PayoutStory(
+        payout,
+        holder_name,
+        bank_account,
+        execution_date,
+        bank_file,
+        repeated_by[0] if repeated_by else None,
+        tuple(event for event in timeline if isinstance(event, RecordedFact)),
+        entries_by_id(cursor, entry_ids_of(timeline, stream_id)),
+        kinds,
+        first,
+    )
