@@ -17,8 +17,8 @@ from domain.payout.content import bank_file_name, content_hash, creditor, end_to
 from domain.payout.payout import PayoutCreated, PayoutStatusChanged
 from domain.session.decisions import SessionAssessed
 from domain.tariff.events import TariffWarned
-from engine.work import event_id
 from ledger.events.codec import decode
+from ledger.events.store import event_id
 from ledger.intake.outbox import PendingEvent, PendingLetter
 from ledger.intake.quarantine import DeadLetter
 

@@ -4,6 +4,7 @@ A piece is one of our own commands. Linux tells it to end when the process that 
 it does the embedded services.
 """
 
+import logging
 import signal
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wattledger.embedded.process import bound_to_this_process
-from wattledger.views.terminal import print_error
+
+_log = logging.getLogger(__name__)
 
 # A piece ends by itself within 10 seconds of being told to (wattledger.ending); the rest is for a busy machine.
 END_S = 12.0
@@ -65,7 +67,7 @@ class _Piece:
         command = bound_to_this_process([sys.executable, "-m", "wattledger.cli", *self.words], signal.SIGTERM)
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(  # noqa: S603 - our own command with our own words
-            command, env=environment, stdin=subprocess.DEVNULL
+            command, env={**environment, "WATTLEDGER_PIECE": self.name}, stdin=subprocess.DEVNULL
         )
 
     def has_ended(self) -> bool:
@@ -75,7 +77,7 @@ class _Piece:
             self.pause_s = _PAUSE_S if now - self.started_at > _SOUND_S else min(2 * self.pause_s, _PAUSE_S_MAX)
             self.start_at = now + self.pause_s
             status = self.process.returncode
-            print_error(f"{self.name} ended with status {status}; it is started again in {self.pause_s:.0f} s")
+            _log.warning("%s ended with status %d; it is started again in %.0f s", self.name, status, self.pause_s)
             self.process = None
         return self.process is None and now >= self.start_at
 

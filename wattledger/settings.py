@@ -100,6 +100,12 @@ def _from_json(given: Any) -> Any:
         raise ValueError('is not JSON such as {"USD": {"account_number": "...", "routing_code": "..."}}') from None
 
 
+def _log_format(given: Any) -> Any:
+    if given not in ("text", "json"):
+        raise ValueError(f"is {given!r}: set it to text or json")
+    return given
+
+
 class CurrencyAccount(BaseModel):
     """The platform's account for one currency: `iban` (and `bic`), `account_number` with `routing_code`, or both."""
 
@@ -149,6 +155,9 @@ class Settings(BaseModel):
     # A process of its own takes most of a second to start, which is worth it for this many records.
     backlog_per_process: int = Field(default=10_000, ge=1)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Annotated[Literal["text", "json"], BeforeValidator(_log_format)] = "text"
+    # What a process calls itself in its logs; its command where nothing is said.
+    piece: str | None = Field(default=None, max_length=64)
 
     holiday_file: Path | None = None
     # What no connector gives, where none is published: more energy than that is not billed.

@@ -1,5 +1,6 @@
 """Commands of a live system: its pieces, and all of them together."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -13,13 +14,15 @@ from wattledger.commands.common import settings_for, the_store
 from wattledger.commands.options import DataDir, Debug
 from wattledger.ending import IN_ORDER_S, stop_on_signals
 from wattledger.errors import ApplicationError
-from wattledger.views.terminal import print_error
+from wattledger.logs import say
 
 if TYPE_CHECKING:
     from wattledger.settings import Settings
     from wattledger.store import Store
 
 app = typer.Typer()
+
+_log = logging.getLogger(__name__)
 
 _CLOCK_S = 1.0
 _TEND_S = 0.5
@@ -84,9 +87,9 @@ def up(data_dir: DataDir = None, debug: Debug = False) -> None:
         words = consumers | {"project": ["project"], "clock": ["payouts", "run", "--watch"]}
         options = ["--debug"] if debug else []
         pieces = Pieces({name: [*each, *options] for name, each in words.items()}, _environment(store))
-        sys.stderr.write(
+        say(
             f"WattLedger is up: Kafka at {store.kafka['bootstrap_servers']}; stop it with Ctrl-C. Other commands "
-            f"find it by --data-dir {settings.data_dir}\n"
+            f"find it by --data-dir {settings.data_dir}"
         )
         try:
             pieces.start()
@@ -147,5 +150,5 @@ def watch_clock(store: "Store") -> None:
             try:
                 patiently(lambda: clock.advance(datetime.now(UTC)), stop=stop)
             except RunsFailed as failed:
-                print_error(str(failed))
+                _log.error("%s", failed)
     clock.close()

@@ -1,6 +1,7 @@
 """`wattledger price`: the price of an OCPI CDR, by the tariff it carries or by another."""
 
 import json
+import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -14,6 +15,7 @@ from wattledger.commands.common import log_without_settings
 from wattledger.commands.options import Debug, read_tax
 from wattledger.errors import ApplicationError
 from wattledger.given_file import read_given
+from wattledger.logs import say
 
 if TYPE_CHECKING:
     from domain.tariff.tariff import Tariff
@@ -54,7 +56,7 @@ def price(
     priced = price_cdr(document, given_zone or _zone_of(document, cdr), other, taxes)
     used = [each for each, _ in priced.parts]
     for warning in (*priced.warnings, *_refused_on_arrival(_priced_by(document, other, used))):
-        sys.stderr.write(f"wattledger: {warning}\n")
+        say(warning, level=logging.WARNING, prefix="wattledger: ")
     if given_zone is None:
         _say_which_zone(document, used)
     shown = price_document(priced, ocpi, explain=explain)
@@ -88,9 +90,11 @@ def _say_which_zone(document: Mapping[str, Any], tariffs: Sequence["Tariff"]) ->
 
     menus = [menu for tariff in tariffs for menu in (tariff.charging, tariff.reserved, tariff.expired)]
     if stated_time_zone(document) is None and any(menu.edges.clock_minutes for menu in menus):
-        sys.stderr.write(
-            "wattledger: the tariff has local times and a CDR no time zone; they are taken as UTC: "
-            "give the location's as --time-zone\n"
+        say(
+            "the tariff has local times and a CDR no time zone; they are taken as UTC: "
+            "give the location's as --time-zone",
+            level=logging.WARNING,
+            prefix="wattledger: ",
         )
 
 
