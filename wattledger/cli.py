@@ -23,6 +23,7 @@ from wattledger.commands import (
     sessions,
     settling,
     tariffs,
+    trace,
 )
 from wattledger.help_printer import load_help_printer
 from wattledger.logs import name_piece, say
@@ -39,7 +40,7 @@ app = typer.Typer(
 )
 # In the order in which the help lists them.
 for noun in (
-    *(settling, live, balances, sessions, cdrs, audit, projections, leakage, contracts, prices, rerate),
+    *(settling, live, balances, sessions, trace, cdrs, audit, projections, leakage, contracts, prices, rerate),
     *(payouts, findings, deadletters, tariffs),
 ):
     app.add_typer(noun.app)
