@@ -5,7 +5,7 @@ thing is named by it. Lists are bounded and say how many there are in all.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -24,7 +24,7 @@ from domain.session.orphans import ESTIMATED
 from domain.session.session import session_stream
 from domain.tariff.events import TariffWarned
 from ledger.events.store import event_id
-from projections.histories import Decided, History, Told, histories, owner_of_message
+from projections.histories import Decided, History, Owner, Told, histories, owner_of_message
 from projections.lookups import (
     Cdr,
     EntryRow,
@@ -143,8 +143,11 @@ def _add(links: dict[str, Links], name: str, nodes: Iterable[Node], total: int |
 def find(cursor: Cursor[TupleRow], id_: str) -> list[Node]:
     """What has this id, of every kind; UUIDs and hex are found in either case, UUIDs without hyphens too.
 
-    Needs a role that may read everything. Reads at most `READ_MAX` events of a kind.
+    Each with the operator whom it concerns, where it concerns one: a settlement, an invoice, a bank file and a dead
+    letter may concern several. Needs a role that may read everything. Reads at most `READ_MAX` events of a kind.
     """
+    if not id_.isprintable():
+        return []
     return _Finder(Lookups(cursor)).find(id_)
 
 
@@ -166,7 +169,8 @@ class _Finder:
 
     def find(self, id_: str) -> list[Node]:
         found = [*self._by_stream(id_), *self._by_table(id_), *self._by_mention(id_)]
-        nodes = list({node.key: node for node in reversed(found)}.values())[::-1]
+        found.sort(key=lambda node: node.operator_id is not None)
+        nodes = list({node.key: node for node in found}.values())
         exact = {node.kind for node in nodes if node.id == id_}
         return sorted(
             (node for node in nodes if node.id == id_ or node.kind not in exact),
@@ -188,7 +192,7 @@ class _Finder:
 
     def _by_table(self, id_: str) -> Iterator[Node]:
         ids = uuids(id_)
-        yield from (_entry_node(row) for row in self.look.entries(ids))
+        yield from (_entry_node(row, self._operator_of_entry(row)) for row in self.look.entries(ids))
         yield from (_letter_node(letter) for letter in self.look.letters(ids))
         yield from (_cdr_node(cdr) for cdr in self.look.cdrs(spellings(id_)))
         for name, made_at, _ in self.look.files([*spellings(id_), f"{id_}.xml"]):
@@ -202,7 +206,34 @@ class _Finder:
     def _by_mention(self, id_: str) -> Iterator[Node]:
         for kind, mentions in self.look.mentions(_MENTIONED, id_, READ_MAX).items():
             for mention in mentions:
-                yield from _meant(self.look, kind, id_, mention)
+                for node in _meant(self.look, kind, id_, mention):
+                    yield node if node.operator_id else replace(node, operator_id=self._operator(mention))
+
+    def _operator_of_entry(self, row: EntryRow) -> str | None:
+        return self._operator_of(Owner(Kind.SESSION, row.session_id or "")) or self._operator_of(
+            Owner(Kind.PAYOUT, row.payout_id or "")
+        )
+
+    def _operator(self, mention: Mention) -> str | None:
+        """Whom an event concerns: it says so, or what it is about does."""
+        body = mention.body
+        if mention.topic not in MESSAGE_TYPES:
+            said = (part.get("operator_id") for part in (body, body.get("booking", {}), body.get("finding", {})))
+            return next((operator_id for operator_id in said if operator_id), None)
+        if operator_id := body["data"].get("operator_id"):
+            return str(operator_id)
+        if "cdr_id" in body["data"]:
+            return next((cdr.operator_id for cdr in self.look.cdrs([body["data"]["cdr_id"]])), None)
+        owner = owner_of_message(mention.topic, body["data"])
+        return self._operator_of(owner) if owner else None
+
+    def _operator_of(self, owner: Owner) -> str | None:
+        if owner.kind is Kind.SESSION:
+            outcome = self.look.outcomes([owner.id]).get(owner.id)
+            return outcome.operator_id or None if outcome else None
+        if owner.kind is Kind.PAYOUT:
+            return next((payout.operator_id for payout in self.look.payouts([owner.id])), None)
+        return None
 
 
 def _meant(look: Lookups, kind: Kind, id_: str, mention: Mention) -> Iterator[Node]:

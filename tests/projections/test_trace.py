@@ -14,7 +14,10 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from contracts.messages import MESSAGE_TYPES
+from domain.book.posting import entries_of
+from domain.book.standing import Booked
 from domain.fact import RecordedFact
+from domain.payout.payout import payout_stream
 from domain.session.session import session_stream
 from ledger.database import Role, connect
 from ledger.events.codec import read_body
@@ -23,7 +26,7 @@ from projections.export import export
 from projections.mentions import Kind, ids_in
 from projections.runner import catch_up
 from projections.trace import Node, Trace, find, follow
-from tests.projections.builders import PLATFORM, Recorder
+from tests.projections.builders import PLATFORM, Recorder, assessed, created, payout_key, rated_booking
 from tests.support.aftermath import cdr_answer
 from tests.support.engine import Engine
 from tests.support.events import SOURCE, event
@@ -204,6 +207,23 @@ def test_the_end_to_end_id_of_a_payout_and_ids_in_capitals_are_found(cursor: Cur
             assert [each["id"] for each in ask(spelled, "--kind", kind, "--json")["found"]] == [id_]
 
 
+def test_what_is_found_says_whom_it_concerns(cursor: Cursor[TupleRow]) -> None:
+    ids = ids_by_kind(cursor)
+    concern_one = (Kind.ENTRY, Kind.CDR, Kind.PAYOUT, Kind.BATCH, Kind.BANK_REFERENCE, Kind.SESSION, Kind.EVSE)
+    for kind in concern_one:
+        found = [of_kind(cursor, kind, id_).operator_id for id_ in ids[kind][:20]]
+        assert set(found) & {"OP-1", "OP-2"}, kind
+    cursor.execute("SELECT session_id, ref FROM intake.reference WHERE kind = 'payment' ORDER BY 1")
+    for session_id, ref in cursor.fetchall()[:10]:
+        session = of_kind(cursor, Kind.SESSION, session_id)
+        assert session.operator_id in {node.operator_id for node in find(cursor, ref.partition("\t")[2])}
+
+
+@pytest.mark.parametrize("id_", ["", "\ud800", "a\nb", "%", "'; --", "x" * 300])
+def test_what_can_be_no_id_is_not_found(cursor: Cursor[TupleRow], id_: str) -> None:
+    assert find(cursor, id_) == []
+
+
 def test_what_waits_for_a_cdr_is_found_by_its_id_and_by_the_cdr(ask: Ask) -> None:
     [waited_for] = ask(WAITING_CDR, "--json")["found"]
     [waiting] = waited_for["links"]["messages"]["shown"]
@@ -274,6 +294,31 @@ def test_every_look_up_has_an_index(settled: str, cursor: Cursor[TupleRow]) -> N
     assert len(plan) > len(Kind)
     # Which generation of a read model is live stands in a table of a row each.
     assert {scan for scan in scans if " generation " not in scan} == set()
+
+
+def test_a_large_payout_is_bounded_and_says_how_much_there_is_and_how_to_see_it(
+    store: str, recorder: Recorder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATTLEDGER_DATABASE_URL", store)
+    monkeypatch.setenv("WATTLEDGER_KAFKA_BOOTSTRAP", "127.0.0.1:9")
+    entry_ids: list[str] = []
+    for number in range(60):
+        stream, booking = session_stream(f"S-{number}"), rated_booking(f"S-{number}")
+        recorder.record(stream, assessed(f"S-{number}"), Booked(booking, 1))
+        entry_ids += [str(entry.entry_id) for entry in entries_of(booking, stream, 1, stream)]
+    payout = created(payout_key(), entry_ids=tuple(entry_ids))
+    recorder.record(payout_stream(payout.payout_id), payout)
+    catch_up(store)
+
+    assert main(["trace", payout.payout_id]) == 0
+    shown = capsys.readouterr().out
+    assert f"pays ({len(entry_ids)}, the first 20 of them; --all shows all)" in shown
+    assert "sessions (60, the first 20 of them; --all shows all)" in shown
+    assert sum(entry_id in shown for entry_id in entry_ids) == 20
+
+    assert main(["trace", payout.payout_id, "--all", "--json"]) == 0
+    pays = json.loads(capsys.readouterr().out)["found"][0]["links"]["pays"]
+    assert pays["total"] == len(pays["shown"]) == len(entry_ids)
 
 
 def test_one_id_of_several_things_lists_each(store: str, recorder: Recorder) -> None:
