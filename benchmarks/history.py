@@ -32,10 +32,9 @@ from domain.book.posting import entry_id
 from domain.session.cdr_chain import cdr_id
 from domain.session.plug import plug_id
 from domain.session.session import session_stream
-from engine.work import event_id
 from ledger.book.journal import write_entries
 from ledger.database import Role
-from ledger.events.store import StoredEvent, append
+from ledger.events.store import StoredEvent, append, event_id
 from ledger.gateway import Gateway
 from ledger.intake import messages, positions
 from ledger.intake.positions import Tally

@@ -28,9 +28,8 @@ from domain.session.session import session_stream
 from engine.clock import Clock
 from engine.intake import Intake
 from engine.ports import Record
-from engine.work import event_id
 from ledger.book.journal import journal
-from ledger.events.store import StoredEvent, read_streams
+from ledger.events.store import StoredEvent, event_id, read_streams
 from projections.runner import catch_up
 from projections.schema import migrate
 from wattledger.demo.load import load

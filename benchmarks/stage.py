@@ -18,7 +18,7 @@ from ledger.intake.positions import Partition
 from projections.schema import migrate
 from wattledger.demo.load import load
 from wattledger.embedded import EmbeddedKafka, EmbeddedPostgres
-from wattledger.quiet import silence_libraries
+from wattledger.logs import silence_libraries
 from wattledger.settings import default_cache_dir
 
 MESSAGES_PER_SESSION = 10

@@ -30,7 +30,7 @@ from contracts.messages import INBOUND_TOPICS
 from engine.errors import PartitionLost
 from engine.ports import Intake
 from ledger.errors import MachineryFault
-from ledger.intake.positions import Partition
+from ledger.intake.positions import Partition, named
 from ledger.patience import Patience, Stopping
 
 _log = logging.getLogger(__name__)
@@ -219,7 +219,7 @@ class Consumption:
             f"topic {home[0]}, partition {home[1]}: the record batch at offset {offset} cannot be read "
             f"({reason}); docs/operations.md, Batches that cannot be read, says what to do"
         )
-        _log.error("%s; the other partitions go on", error)
+        _log.error("%s; the other partitions go on", error, extra={"partition": named(home), "offset": offset})
         self._unread[home] = (held, error)
         if self._alone is None:
             asyncio.get_running_loop().call_later(self._unread_seconds, self._give_up, home)
@@ -251,7 +251,7 @@ class Consumption:
         try:
             quarantined = await self._delivery.deliver(records, epochs)
         except PartitionLost as lost:
-            _log.info("%s; its batch was dropped", lost)
+            _log.info("%s; its batch was dropped", lost, extra={"partition": ",".join(map(named, owned))})
             # Where the claims are new already, reading goes on from them.
             if all(self.held.get(home) is held for home, held in owned.items()):
                 self._doubt()
@@ -283,9 +283,8 @@ class _Faults:
 
     def log(self, level: int, message: Any, /, **details: Any) -> None:
         if level >= logging.ERROR:
-            cause = details.get("exc_info")
-            shown = cause if _log.isEnabledFor(logging.DEBUG) else None
-            _log.log(level, "%s", f"{message}: {cause}" if cause else message, exc_info=shown)
+            # Whether a traceback is shown is for whoever formats the line.
+            _log.log(level, "%s", message, exc_info=details.get("exc_info"))
 
 
 async def _whole_batch(batch: tuple[ConsumerRecord, ...]) -> KafkaMessage:

@@ -17,7 +17,7 @@ from tenacity import wait_random_exponential
 from engine.errors import PartitionLost
 from engine.ports import Claim, Intake, Record
 from ledger.errors import MachineryFault
-from ledger.intake.positions import Partition
+from ledger.intake.positions import Partition, named
 from ledger.patience import Patience, Stopping
 
 _log = logging.getLogger(__name__)
@@ -96,7 +96,8 @@ class Delivery:
                     middle = len(part) // 2
                     parts += [part[middle:], part[:middle]]
                     continue
-                _log.error("%s offset %d is quarantined: %r", part[0].home, part[0].offset, error)
+                where = {"partition": named(part[0].home), "offset": part[0].offset}
+                _log.error("a record breaks the engine and is quarantined", exc_info=error, extra=where)
                 await self._quarantine(part[0], error, mine)
                 quarantined += 1
         return quarantined

@@ -21,8 +21,8 @@ from domain.payout.payout import PayoutCreated, PayoutStatusChanged
 from domain.payout.reopening import DaysClosedAhead
 from domain.session.decisions import SessionAssessed
 from domain.tariff.events import TariffWarned
-from engine.work import event_id
 from ledger.events.codec import decode
+from ledger.events.store import event_id
 from ledger.intake.outbox import PendingEvent, PendingLetter
 from ledger.intake.quarantine import DeadLetter
 

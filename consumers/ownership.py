@@ -14,7 +14,7 @@ from consumers.delivery import Delivery
 from consumers.errors import LogReplaced
 from consumers.faults import broker_faults
 from engine.ports import Claim, Record
-from ledger.intake.positions import Partition
+from ledger.intake.positions import Partition, named
 from ledger.patience import Patience, Stopping, until_async
 
 _log = logging.getLogger(__name__)
@@ -201,7 +201,11 @@ def _warn_of_gaps(held: Mapping[Partition, Held], firsts: Mapping[TopicPartition
         first = firsts[_tp(partition)]
         if each.next_offset < first:
             lost = (each.next_offset, first - 1)
-            _log.warning("Kafka dropped offsets %d to %d of %s before they were read", *lost, partition)
+            _log.warning(
+                "Kafka dropped offsets %d to %d of %s before they were read",
+                *(*lost, named(partition)),
+                extra={"partition": named(partition)},
+            )
 
 
 def _tp(partition: Partition) -> TopicPartition:

@@ -17,6 +17,7 @@ from consumers.outgoing import all_outgoing
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing, Publisher
 from consumers.watch import UNWATCHED, Watch
 from ledger.errors import MachineryFault
+from ledger.events.store import event_id
 from ledger.gateway import Gateway
 from ledger.intake import outbox
 from ledger.intake.outbox import PendingEvent, PendingLetter
@@ -63,14 +64,24 @@ class Relay:
         """The records of a row. One that nothing can be made of stays where it is and holds up no other."""
         try:
             records = all_outgoing(row)
-        except Exception:
-            _log.exception("outbox row %d cannot be sent and is left in the outbox", row.outbox_id)
+        except Exception as error:
+            _log.error("an outbox row cannot be sent and is left in the outbox", exc_info=error, extra=_about(row))
         else:
             if all(record.size_bytes <= RECORD_MAX_BYTES for record in records):
                 return records
-            _log.error("outbox row %d is larger than a broker takes and is left in the outbox", row.outbox_id)
+            _log.error("an outbox row is larger than a broker takes and is left in the outbox", extra=_about(row))
         self._set_aside.add(row.outbox_id)
         return []
+
+
+def _about(row: PendingEvent | PendingLetter) -> dict[str, Any]:
+    """What a log line says of a row: the event (`wattledger trace` shows it) or the dead letter it is made of."""
+    made_of = (
+        {"deadletter": row.letter.deadletter_id}
+        if isinstance(row, PendingLetter)
+        else {"event": event_id(row.stream_id, row.version)}
+    )
+    return {"outbox_row": row.outbox_id, "topic": row.topic, **made_of}
 
 
 async def run_relay(

@@ -73,7 +73,9 @@ class SessionSets:
     def _set_aside(self, session_id: str, error: BaseException) -> None:
         reason = f"{type(error).__name__}: {error}"[:_REASON_CHARS_MAX]
         _log.error(
-            "session %s cannot be judged (%s): it is set aside until its next fact or start", session_id, reason
+            "session %s cannot be judged (%s): it is set aside until its next fact or start",
+            *(session_id, reason),
+            extra={"session": session_id},
         )
         with self._working_set.gateway.transaction() as cursor:
             set_aside(cursor, session_id, reason)

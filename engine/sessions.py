@@ -12,7 +12,7 @@ from domain.book.findings import FindingChange, FindingEnded, FindingOpened
 from domain.book.standing import BookChange, Booked, Retracted
 from domain.catalogue.catalogue import Catalogue
 from domain.fact import RecordedFact
-from domain.session.assessment import SessionState
+from domain.session.assessment import NOTIFIED_STATES
 from domain.session.decisions import (
     CdrCredited,
     CdrIssued,
@@ -42,7 +42,6 @@ _OF_ITS_PLACE = frozenset(type_ for type_ in FACT_PARSERS if type_.startswith("c
     "charging.session.metered",
     "charging.session.state_changed",
 }
-NOTIFIED_STATES = (SessionState.SUSPENSE, SessionState.INVALID)
 
 
 class SessionStore:

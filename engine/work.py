@@ -14,7 +14,6 @@ from domain.book.journal import Entry
 from domain.book.posting import entries_of, mirrors_of, payable_effects
 from domain.book.release import Release
 from domain.book.standing import BookChange, Booked
-from domain.named_ids import named_id
 from domain.session.decisions import ShareReleased
 from domain.session.plug import Overlap
 from ledger.arrays import columns
@@ -22,7 +21,7 @@ from ledger.book.journal import write_entries
 from ledger.book.lines import MovedRelease, NewLine, add_lines, move_releases, pay_lines
 from ledger.events.codec import encode
 from ledger.events.heads import SessionHead, save_sessions, save_streams
-from ledger.events.store import LOCK, StoredEvent, append
+from ledger.events.store import LOCK, StoredEvent, append, event_id
 from ledger.intake.plugs import Arrival, arrive, note_told
 from ledger.intake.receipts import look_at
 from ledger.intake.shared_payments import forget_shared, note_shared
@@ -31,11 +30,6 @@ _ADD_TO_OUTBOX = """
 INSERT INTO intake.outbox (topic, record_key, stream_id, version, deadletter_id)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::uuid[], %s::int[], %s::uuid[])
 """
-
-
-def event_id(stream_id: UUID, version: int) -> UUID:
-    """The id of a stored event, as entries name their cause."""
-    return named_id(stream_id, f"event:{version}")
 
 
 class Versioned(Protocol):

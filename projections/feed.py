@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import UUID
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
@@ -14,7 +16,7 @@ POSITIONS_MAX = 100_000
 # Events of some topics between two positions. Whatever is committed up to the last position is all there is, since
 # appends are numbered one transaction at a time.
 _WANTED = """
-SELECT notification_id, topic, state
+SELECT notification_id, originator_id, originator_version, topic, state
 FROM event_store.stored_events
 WHERE notification_id > %s AND notification_id <= %s AND topic = ANY(%s)
 ORDER BY notification_id
@@ -22,12 +24,21 @@ LIMIT %s
 """
 
 
+class Place(NamedTuple):
+    """Where an event stands: its position in the order of all events, its stream, and its version there."""
+
+    position: int
+    stream_id: UUID
+    version: int
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Events as (topic, stored bytes), in order, and the position that is reached when they are applied."""
+    """Events as (topic, stored bytes), in order, with their places, and the position that is reached with them."""
 
     position: int
     events: tuple[tuple[str, bytes], ...]
+    places: tuple[Place, ...]
 
 
 def read_piece(cursor: Cursor[TupleRow], topics: Iterable[str], after: int, end: int) -> Piece:
@@ -35,4 +46,5 @@ def read_piece(cursor: Cursor[TupleRow], topics: Iterable[str], after: int, end:
     end = min(end, after + POSITIONS_MAX)
     rows = cursor.execute(_WANTED, (after, end, list(topics), EVENTS_MAX), binary=True).fetchall()
     position = rows[-1][0] if len(rows) == EVENTS_MAX else end
-    return Piece(position, tuple([(topic, state) for _, topic, state in rows]))
+    events = tuple([(topic, state) for *_, topic, state in rows])
+    return Piece(position, events, tuple([Place(at, stream, version) for at, stream, version, *_ in rows]))

@@ -9,6 +9,7 @@ from domain.book.bookings import Booking
 from domain.book.posting import BANK, POSTING_RULES
 from domain.book.standing import Booked, Retracted
 from ledger.events.codec import decode
+from projections.feed import Place
 
 StoredPair: TypeAlias = tuple[str, bytes]
 
@@ -95,10 +96,14 @@ class Movements:
 
 
 class EventSet(list[StoredPair]):
-    """A set of events for projections; what it moves is worked out once, when one of them asks first."""
+    """A set of events for projections, with their places where they are known.
 
-    def __init__(self, events: Iterable[StoredPair]) -> None:
+    What it moves is worked out once, when one of them asks first.
+    """
+
+    def __init__(self, events: Iterable[StoredPair], places: Iterable[Place] = ()) -> None:
         super().__init__(events)
+        self.places = tuple(places)
         self.known: Movements | None = None
 
 

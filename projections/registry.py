@@ -10,6 +10,7 @@ from projections.cdr_answers import CdrAnswers
 from projections.cdrs import Cdrs
 from projections.errors import UnknownProjection
 from projections.findings import Findings
+from projections.mentions import Mentions
 from projections.open_items import OpenItems
 from projections.operator_balances import OperatorBalances
 from projections.payouts import Payouts
@@ -35,6 +36,7 @@ PROJECTIONS: dict[str, Projection] = {
     "cdr_answers": CdrAnswers(),
     "cdrs": Cdrs(),
     "findings": Findings(),
+    "mentions": Mentions(),
     "open_items": OpenItems(),
     "operator_balances": OperatorBalances(),
     "payouts": Payouts(),

@@ -121,7 +121,9 @@ def advance(cursor: Cursor[TupleRow], progress: Sequence[Progress], end: int) ->
         projection = projections[standing.name]
         topics = projection.topics
         if topics not in sets:
-            sets[topics] = EventSet([event for event in piece.events if event[0] in topics])
+            chosen_ones = [number for number, event in enumerate(piece.events) if event[0] in topics]
+            of_topics = [piece.events[number] for number in chosen_ones]
+            sets[topics] = EventSet(of_topics, [piece.places[number] for number in chosen_ones])
         projection.apply(cursor, standing.generation, sets[topics])
     names, generations = [each.name for each in group], [each.generation for each in group]
     cursor.execute(_MOVE, (piece.position, names, generations))

@@ -1,5 +1,6 @@
 """The command `wattledger`: its nouns put together, and what it answers to misuse and failure."""
 
+import logging
 import sys
 from typing import Annotated, Any
 
@@ -25,8 +26,10 @@ from wattledger.commands import (
     settling,
     status,
     tariffs,
+    trace,
 )
 from wattledger.help_printer import load_help_printer
+from wattledger.logs import name_piece, say
 
 _HELP = ("-h", "--help")
 
@@ -39,8 +42,8 @@ app = typer.Typer(
 )
 # In the order in which the help lists them.
 for noun in (
-    *(settling, live, status, balances, sessions, cdrs, audit, projections, leakage, contracts, prices, rerate),
-    *(payouts, payments, findings, deadletters, tariffs, psql),
+    *(settling, live, status, balances, sessions, trace, cdrs, audit, projections, leakage, contracts, prices),
+    *(rerate, payouts, payments, findings, deadletters, tariffs, psql),
 ):
     app.add_typer(noun.app)
 app.add_typer(sessions.lists)
@@ -66,6 +69,7 @@ def options(
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit status: 0 done, 1 refused or a discrepancy found, 2 wrong usage."""
     given = sys.argv[1:] if arguments is None else arguments
+    name_piece(given)
     if not given or any(word in _HELP for word in given):
         load_help_printer()
     try:
@@ -90,7 +94,8 @@ def _misuse(error: TyperException) -> int:
         return 2
     sentence = error.format_message() if hasattr(error, "format_message") else str(error)
     path = context.command_path if context is not None else "wattledger"
-    sys.stderr.write(f"wattledger: {' '.join(sentence.split()).rstrip('.')}; see '{path} --help'\n")
+    said = " ".join(sentence.split()).rstrip(".")
+    say(f"{said}; see '{path} --help'", level=logging.ERROR, prefix="wattledger: ")
     return 2
 
 

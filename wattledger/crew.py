@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
+from wattledger.logs import this_form
 from wattledger.portions import Hands, OnPortion, Portion
 from wattledger.store import Store
 
@@ -128,7 +129,7 @@ class _Member:
         self.busy, self.lost = False, False
         self.failure: Exception | None = None
         self._on_portion: OnPortion = _nobody
-        self._send((store.dsn, store.kafka["bootstrap_servers"], store.settings, logging.getLogger().level))
+        self._send((store.dsn, store.kafka["bootstrap_servers"], store.settings, this_form()))
 
     def begin(self, portion: Portion, on_portion: OnPortion) -> None:
         """Have it do a portion: `busy` until it is done, `lost` or has a `failure`."""

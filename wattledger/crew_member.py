@@ -3,7 +3,6 @@
 Run as `python -m wattledger.crew_member FD`, where FD is its end of a socket pair.
 """
 
-import logging
 import os
 import pickle
 import queue
@@ -12,17 +11,16 @@ import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
+from wattledger.logs import set_up_logging
 from wattledger.portions import Hands
-from wattledger.quiet import silence_libraries
 from wattledger.store import Store
 
 
 def main(descriptor: int) -> None:
     """Does one portion after the other until the line is cut."""
     line = Connection(descriptor)
-    dsn, bootstrap, settings, level = line.recv()
-    logging.basicConfig(level=level, format="%(message)s")
-    silence_libraries()
+    dsn, bootstrap, settings, form = line.recv()
+    set_up_logging(form.level, debug=form.debug, piece=form.piece)
     portions: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(line, portions), name="line", daemon=True).start()
     hands = Hands(Store.at(dsn, bootstrap, settings))

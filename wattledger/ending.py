@@ -1,12 +1,14 @@
 """How a long-running process ends: in order when it is told to, and in any case within ten seconds."""
 
+import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from math import inf
+
+from wattledger.logs import say
 
 # Of the ten seconds, what the end of the work in hand may take; a database that hangs would hold it for ever.
 IN_ORDER_S = 8.0
@@ -41,9 +43,10 @@ def _end_hard(over: threading.Event, limit_s: float) -> None:
         return
     # Whoever read what is said here may be gone before us.
     with suppress(OSError):
-        sys.stderr.write(
-            f"wattledger: told to end, and the work in hand did not within {limit_s:.0f} s: it is given up, and done "
-            "by the next process\n"
+        say(
+            f"told to end, and the work in hand did not within {limit_s:.0f} s: it is given up, and done by the next "
+            "process",
+            level=logging.ERROR,
+            prefix="wattledger: ",
         )
-        sys.stderr.flush()
     os._exit(1)

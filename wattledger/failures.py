@@ -10,6 +10,7 @@ from engine.errors import EngineError
 from ledger.errors import LedgerError, MachineryFault
 from projections.errors import ProjectionError
 from wattledger.errors import ApplicationError
+from wattledger.logs import wants_json
 from wattledger.views.terminal import print_error
 
 # What is said in words that were meant for people; anything else is a defect of ours and says so.
@@ -29,12 +30,13 @@ _EXPECTED = (
 
 def report(error: Exception, *, debug: bool) -> int:
     """Print a failure; the exit status."""
-    if debug:
+    if debug and not wants_json():
         traceback.print_exception(error)
     if isinstance(error, _EXPECTED):
-        print_error(str(error) or type(error).__name__)
+        print_error(str(error) or type(error).__name__, error)
     else:
         print_error(
-            f"unexpected {type(error).__name__}: {error}; run it again with --debug and report what it prints"
+            f"unexpected {type(error).__name__}: {error}; run it again with --debug and report what it prints",
+            error,
         )
     return 1

@@ -4,6 +4,7 @@ A piece is one of our own commands. Linux tells it to end when the process that 
 it does the embedded services.
 """
 
+import logging
 import signal
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from threading import Thread
 from typing import IO
 
 from wattledger.embedded.process import bound_to_this_process
-from wattledger.views.terminal import print_error
+
+_log = logging.getLogger(__name__)
 
 # A piece ends by itself within 10 seconds of being told to (wattledger.ending); the rest is for a busy machine.
 END_S = 12.0
@@ -82,7 +84,10 @@ class _Piece:
         self.started_at = time.monotonic()
         heard = subprocess.PIPE if self.say is not None else None
         self.process = subprocess.Popen(  # noqa: S603 - our own command with our own words
-            command, env=self.environment, stdin=subprocess.DEVNULL, stderr=heard
+            command,
+            env={**self.environment, "WATTLEDGER_PIECE": self.name},
+            stdin=subprocess.DEVNULL,
+            stderr=heard,
         )
         if self.say is not None and self.process.stderr is not None:
             Thread(target=_pass_on, args=(self.process.stderr, self.say), name=self.name, daemon=True).start()
@@ -94,7 +99,7 @@ class _Piece:
             self.pause_s = _PAUSE_S if now - self.started_at > _SOUND_S else min(2 * self.pause_s, _PAUSE_S_MAX)
             self.start_at = now + self.pause_s
             status = self.process.returncode
-            print_error(f"{self.name} ended with status {status}; it is started again in {self.pause_s:.0f} s")
+            _log.warning("%s ended with status %d; it is started again in %.0f s", self.name, status, self.pause_s)
             self.process = None
         return self.process is None and now >= self.start_at
 

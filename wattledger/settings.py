@@ -100,6 +100,12 @@ def _from_json(given: Any) -> Any:
         raise ValueError('is not JSON such as {"USD": {"account_number": "...", "routing_code": "..."}}') from None
 
 
+def _log_format(given: Any) -> Any:
+    if given not in ("text", "json"):
+        raise ValueError(f"is {given!r}: set it to text or json")
+    return given
+
+
 class CurrencyAccount(BaseModel):
     """The platform's account for one currency: `iban` (and `bic`), `account_number` with `routing_code`, or both."""
 
@@ -152,6 +158,9 @@ class Settings(BaseModel):
     # Where pieces answer probes and Prometheus: nowhere unless set, 0 being any port that is free.
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)
     metrics_host: str = Field(default="127.0.0.1", min_length=1)
+    log_format: Annotated[Literal["text", "json"], BeforeValidator(_log_format)] = "text"
+    # What a process calls itself in its logs; its command where nothing is said.
+    piece: str | None = Field(default=None, max_length=64)
 
     holiday_file: Path | None = None
     # What no connector gives, where none is published: more energy than that is not billed.

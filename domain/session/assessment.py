@@ -54,6 +54,10 @@ class SessionState(StrEnum):
     INVALID = "INVALID"
 
 
+# The states that keep a session from being billed: people are told of them.
+NOTIFIED_STATES = (SessionState.SUSPENSE, SessionState.INVALID)
+
+
 @value
 class Bill:
     """One price of a session: amounts in minor units, with the exact rating behind them.

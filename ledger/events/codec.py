@@ -186,3 +186,6 @@ _READERS = {kind.__name__: _reader(kind) for kind in _PLAIN_EVENTS} | {
     for kind in POSTING_RULES
 }
 _READERS |= {kind.__name__: _finding_reader(kind) for kind in (FindingOpened, FindingEnded)}
+
+# The topics of all decisions, those of facts being the types of messages.
+DECISION_TOPICS = frozenset(_READERS)

@@ -9,6 +9,7 @@ from psycopg import Cursor
 from psycopg.errors import UniqueViolation
 from psycopg.rows import TupleRow
 
+from domain.named_ids import named_id
 from ledger.copy_rows import EVENT_COLUMNS, event_rows
 from ledger.errors import ConcurrencyConflict
 
@@ -67,6 +68,11 @@ class Notification:
     version: int
     topic: str
     state: bytes
+
+
+def event_id(stream_id: UUID, version: int) -> UUID:
+    """The id of a stored event, as entries name their cause and as messages made of it are known by."""
+    return named_id(stream_id, f"event:{version}")
 
 
 def append(cursor: Cursor[TupleRow], events: Sequence[StoredEvent]) -> None:

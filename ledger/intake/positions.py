@@ -79,6 +79,12 @@ class Tally:
         )
 
 
+def named(partition: Partition) -> str:
+    """A partition as logs name it: `TOPIC/NUMBER`."""
+    topic, number = partition
+    return f"{topic}/{number}"
+
+
 def claim(cursor: Cursor[TupleRow], partitions: Sequence[Partition]) -> dict[Partition, tuple[int, int | None]]:
     """Become the owner of partitions: of each its new epoch, and the next offset or None when never read."""
     topics, numbers = [topic for topic, _ in partitions], [number for _, number in partitions]

@@ -13,10 +13,10 @@ from wattledger.settings import ENV_PREFIX, Settings
 
 FILE = PROJECT_ROOT / "compose.yaml"
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(FILE.read_text())["services"]
-# What a container has no use for: folders and services of a machine, and how its processors are shared.
+# What a container has no use for: folders and services of a machine, how its processors are shared, another name.
 NOT_PASSED = {
     f"{ENV_PREFIX}{name}"
-    for name in ("DATA_DIR", "CACHE_DIR", "BATCH_MAX_RECORDS", "PROCESSES", "BACKLOG_PER_PROCESS")
+    for name in ("DATA_DIR", "CACHE_DIR", "BATCH_MAX_RECORDS", "PROCESSES", "BACKLOG_PER_PROCESS", "PIECE")
 }
 ENGINE = {name: service for name, service in SERVICES.items() if "build" in service}
 

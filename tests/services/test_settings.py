@@ -58,6 +58,7 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
         ("WATTLEDGER_LOG_LEVEL", "LOUD"),
         ("WATTLEDGER_METRICS_PORT", "65536"),
         ("WATTLEDGER_METRICS_PORT", "http"),
+        ("WATTLEDGER_LOG_FORMAT", "xml"),
         ("WATTLEDGER_PLATFORM_IBAN", "DE89370400440532013001"),
         ("WATTLEDGER_PLATFORM_BIC", "COBA"),
         ("WATTLEDGER_PLATFORM_ACCOUNTS", "USD"),

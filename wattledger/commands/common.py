@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wattledger.errors import ApplicationError
-from wattledger.views.terminal import print_error, set_up_logging
+from wattledger.logs import set_up_logging
+from wattledger.views.terminal import print_error
 
 if TYPE_CHECKING:
     from wattledger.monitoring.monitor import Piece
@@ -24,13 +25,13 @@ def settings_for(data_dir: Path | None, *, debug: bool, live: bool = False) -> "
 
     settings = load_settings(data_dir=data_dir)
     level = settings.log_level if live or settings.log_level != "INFO" else "WARNING"
-    set_up_logging("DEBUG" if debug else level)
+    set_up_logging("DEBUG" if debug else level, debug=debug, piece=settings.piece)
     return settings
 
 
 def log_without_settings(*, debug: bool) -> None:
     """Logging of a command that needs no store and no settings."""
-    set_up_logging("DEBUG" if debug else "WARNING")
+    set_up_logging("DEBUG" if debug else "WARNING", debug=debug)
 
 
 @contextmanager

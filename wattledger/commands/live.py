@@ -1,5 +1,6 @@
 """Commands of a live system: its pieces, and all of them together."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,7 +14,7 @@ from wattledger.commands.common import live_store, settings_for, the_store
 from wattledger.commands.options import DataDir, Debug
 from wattledger.ending import IN_ORDER_S, stop_on_signals
 from wattledger.errors import ApplicationError
-from wattledger.views.terminal import print_error
+from wattledger.logs import say
 
 if TYPE_CHECKING:
     from wattledger.monitoring.signs import Signs
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from wattledger.store import Store
 
 app = typer.Typer()
+
+_log = logging.getLogger(__name__)
 
 _CLOCK_S = 1.0
 _TEND_S = 0.5
@@ -94,13 +97,13 @@ def up(data_dir: DataDir = None, debug: Debug = False) -> None:
         open_store(settings, creates=True) as store,
         stop_on_signals() as stop,
         heartbeat(store.dsn, "up"),
-        state_line(store) as say,
+        state_line(store) as tell,
     ):
         options = ["--debug"] if debug else []
-        pieces = Pieces({name: [*each, *options] for name, each in words.items()}, _environment(store), ports, say)
-        sys.stderr.write(
+        pieces = Pieces({name: [*each, *options] for name, each in words.items()}, _environment(store), ports, tell)
+        say(
             f"WattLedger is up: Kafka at {store.kafka['bootstrap_servers']}; stop it with Ctrl-C. Other commands "
-            f"find it by --data-dir {settings.data_dir}\n"
+            f"find it by --data-dir {settings.data_dir}"
         )
         try:
             pieces.start()
@@ -186,5 +189,5 @@ def watch_clock(store: "Store", signs: "Signs") -> None:
                 signs.add(payouts=patiently(advance, stop=stop), rounds=1)
             except RunsFailed as failed:
                 signs.add(failures=1)
-                print_error(str(failed))
+                _log.error("%s", failed)
     clock.close()

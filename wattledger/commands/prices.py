@@ -1,5 +1,6 @@
 """`wattledger price`: the price of an OCPI CDR, by the tariff it carries or by another."""
 
+import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -14,6 +15,7 @@ from wattledger.commands.common import log_without_settings
 from wattledger.commands.options import Csv, Debug, Json, form_of, read_tax
 from wattledger.errors import ApplicationError
 from wattledger.given_file import read_given
+from wattledger.logs import say
 from wattledger.views.forms import Form
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def price(
     priced = price_cdr(document, given_zone or _zone_of(document, cdr), other, taxes)
     used = [each for each, _ in priced.parts]
     for warning in (*priced.warnings, *_refused_on_arrival(_priced_by(document, other, used))):
-        sys.stderr.write(f"wattledger: {warning}\n")
+        say(warning, level=logging.WARNING, prefix="wattledger: ")
     if given_zone is None:
         _say_which_zone(document, used)
     _show(price_document(priced, ocpi, explain=explain), form if explain else Form.JSON)
@@ -107,9 +109,11 @@ def _say_which_zone(document: Mapping[str, Any], tariffs: Sequence["Tariff"]) ->
 
     menus = [menu for tariff in tariffs for menu in (tariff.charging, tariff.reserved, tariff.expired)]
     if stated_time_zone(document) is None and any(menu.edges.clock_minutes for menu in menus):
-        sys.stderr.write(
-            "wattledger: the tariff has local times and a CDR no time zone; they are taken as UTC: "
-            "give the location's as --time-zone\n"
+        say(
+            "the tariff has local times and a CDR no time zone; they are taken as UTC: "
+            "give the location's as --time-zone",
+            level=logging.WARNING,
+            prefix="wattledger: ",
         )
 
 

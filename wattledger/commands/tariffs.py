@@ -8,6 +8,7 @@ import typer
 from wattledger.commands.common import check_operator, log_without_settings, read, the_store
 from wattledger.commands.options import Csv, DataDir, Debug, Json, OneOperators, form_of
 from wattledger.errors import ApplicationError
+from wattledger.logs import say
 from wattledger.views.tariffs import show_orders, show_versions
 from wattledger.views.terminal import print_json
 
@@ -57,7 +58,7 @@ def lint(
     else:
         for remark in remarks:
             sys.stdout.write(" ".join(str(remark).split()) + "\n")
-        sys.stderr.write(f"tariffs: {tariffs}, errors: {errors}, warnings: {warnings}\n")
+        say(f"tariffs: {tariffs}, errors: {errors}, warnings: {warnings}")
     if errors:
         sys.exit(1)
     if not tariffs:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wattledger.errors import DownloadError
+from wattledger.logs import say
 
 KAFKA_VERSION = "4.4.0"
 LOCK_FILE = Path(__file__).with_name("kafka-jars.lock")
@@ -169,13 +170,12 @@ def _progress(total: int) -> Iterator[Callable[[], None]]:
             yield lambda: progress.advance(task)
         return
     done = 0
-    sys.stderr.write(f"{title}\n")
+    say(title)
 
     def advance() -> None:
         nonlocal done
         done += 1
         if done * 5 // total > (done - 1) * 5 // total:
-            sys.stderr.write(f"{title}: {done} of {total}\n")
-            sys.stderr.flush()
+            say(f"{title}: {done} of {total}")
 
     yield advance

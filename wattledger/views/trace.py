@@ -1,0 +1,56 @@
+"""A trace for people: what it is, and beneath it what it is linked to, by sort and time."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from rich.text import Text
+from rich.tree import Tree
+
+from domain.calendar import utc_seconds
+from projections.trace import Links, Node, Trace
+from wattledger.views.tables import output
+
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
+def show_traces(traces: Iterable[Trace]) -> None:
+    """Print each as a tree; a line a thing, never wrapped, so that ids can be copied."""
+    console = output()
+    for trace in traces:
+        console.print(_tree(trace), soft_wrap=True)
+        console.print()
+
+
+def show_found(nodes: Sequence[Node]) -> None:
+    """Print what has an id, a line each."""
+    console = output()
+    for node in nodes:
+        console.print(Text(_line(node)), soft_wrap=True)
+
+
+def _tree(trace: Trace) -> Tree:
+    tree = Tree(Text(_line(trace.node), style="bold"))
+    for name, value in trace.facts:
+        tree.add(Text(f"{name}: {value}"))
+    for links in trace.links:
+        _branch(tree, links)
+    if trace.further:
+        further = tree.add(Text("further along", style="bold"))
+        for links in trace.further:
+            _branch(further, links)
+    return tree
+
+
+def _branch(tree: Tree, links: Links) -> None:
+    name, shown = links.name.replace("_", " "), len(links.nodes)
+    rest = "" if shown == links.total else f", the first {shown} of them; --all shows all"
+    branch = tree.add(Text(f"{name} ({links.total:,}{rest})", style="bold"))
+    for node in sorted(links.nodes, key=lambda node: node.at or _BEGINNING):
+        branch.add(Text(_line(node)))
+
+
+def _line(node: Node) -> str:
+    at = f"{utc_seconds(node.at)}Z " if node.at else ""
+    of = f" of {node.of}" if node.of else ""
+    says = f"  {node.says}" if node.says else ""
+    return f"{at}{node.kind.replace('_', ' ')} {node.id}{of}{says}"
