@@ -49,6 +49,7 @@ SELECT coalesce(sum(accepted), 0)::bigint, coalesce(sum(duplicates), 0)::bigint,
 FROM intake.tally
 """
 # Where event time stands: each partition keeps its own, so that no row is one which all consumers wait for.
+_EVENT_TIME = "SELECT event_time FROM intake.position WHERE topic = %s AND partition = %s"
 _HORIZON = "SELECT max(event_time) FROM intake.position"
 
 
@@ -119,4 +120,10 @@ def totals(cursor: Cursor[TupleRow]) -> Tally:
 def horizon(cursor: Cursor[TupleRow]) -> datetime | None:
     """The latest envelope time of all accepted events."""
     row = cursor.execute(_HORIZON).fetchone()
+    return row[0] if row else None
+
+
+def event_time(cursor: Cursor[TupleRow], partition: Partition) -> datetime | None:
+    """The latest envelope time of the accepted events of a partition; None while there are none."""
+    row = cursor.execute(_EVENT_TIME, partition).fetchone()
     return row[0] if row else None
