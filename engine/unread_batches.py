@@ -6,10 +6,15 @@ from datetime import UTC, datetime
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from contracts.refusal import RefusalCode
 from domain.book.findings import Finding, FindingKind
+from engine.errors import NothingUnread
 from engine.finding_streams import finding_streams, read_findings
 from engine.work import Work
-from ledger.intake.positions import Partition, event_time
+from ledger.gateway import Gateway
+from ledger.intake import positions, quarantine
+from ledger.intake.positions import Partition, Tally, event_time
+from ledger.intake.quarantine import DeadLetter, deadletter_id
 
 _REASON_MAX_CHARS = 300
 
@@ -39,6 +44,42 @@ def end_unread(cursor: Cursor[TupleRow], work: Work, passed: Mapping[Partition, 
         stream = streams[_name(partition)]
         for finding in list(stream.findings):
             stream.change([], max(at or finding.since, finding.since))
+
+
+def pass_unread(gateway: Gateway, partition: Partition, offset: int, through: int, reason: str) -> DeadLetter:
+    """Read a partition on behind `through` that stands still before a batch at `offset`; the letter that is kept.
+
+    Whoever owns the partition loses it, and reads on when it claims it again. Raises NothingUnread.
+    """
+    topic, number = partition
+    sentence = f"offsets {offset} to {through} could not be read and were passed by hand: {reason}"
+    letter = DeadLetter(
+        deadletter_id=deadletter_id(f"{topic}:{number}:{offset}", f"passed:{through}"),
+        topic=topic,
+        partition=number,
+        offset=offset,
+        key=None,
+        headers=(),
+        value=None,
+        code=RefusalCode.UNREAD_BATCH,
+        path="$",
+        sentence=sentence[:300],
+    )
+    with gateway.transaction() as cursor:
+        _, next_offset = positions.claim(cursor, [partition])[partition]
+        if open_unread(cursor, [partition]).get(partition) != offset or (next_offset or 0) > offset:
+            raise NothingUnread(
+                f"topic {topic}, partition {number}: no batch at offset {offset} is known that cannot be read; "
+                "'wattledger findings --kind UNREAD_BATCH' lists those that are"
+            )
+        work = Work(gateway.shard)
+        positions.advance(cursor, {partition: (through + 1, None)})
+        if quarantine.add(cursor, [letter]):
+            work.send_deadletter("", letter.deadletter_id)
+            positions.count(cursor, {partition: Tally(dead_lettered=1)})
+        end_unread(cursor, work, {partition: event_time(cursor, partition)})
+        work.write(cursor)
+    return letter
 
 
 def _unread(partition: Partition, offset: int, since: datetime, reason: str) -> Finding:

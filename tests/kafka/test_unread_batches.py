@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -17,7 +18,8 @@ from engine.errors import PartitionLost
 from engine.intake import Intake
 from ledger.audit import verify
 from ledger.intake import positions
-from ledger.intake.outbox import PendingEvent, pending
+from ledger.intake.outbox import PendingEvent, PendingLetter, pending
+from ledger.intake.positions import Tally
 from projections.all_findings import all_findings
 from projections.documents.findings import finding_document
 from projections.runner import catch_up
@@ -25,6 +27,7 @@ from projections.schema import migrate
 from tests.kafka.store import Store
 from tests.kafka.test_record_batches import OTHER, STILL, TOPIC, emptied, send_one_that_no_client_reads
 from tests.support.events import session
+from wattledger.cli import main
 
 __all__ = ["emptied"]
 HOME = (TOPIC, STILL)
@@ -126,3 +129,51 @@ def test_who_lost_the_partition_tells_nothing(intake: Intake, database_url: str)
     with pytest.raises(PartitionLost):
         intake.note_unread(HOME, lost, 7, "no codec")
     assert told(database_url) == []
+
+
+@pytest.mark.usefixtures("emptied")
+async def test_a_person_passes_it_and_it_is_kept_as_a_dead_letter(
+    client_options: dict[str, Any],
+    intake: Intake,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("WATTLEDGER_DATABASE_URL", database_url)
+    monkeypatch.setenv("WATTLEDGER_KAFKA_BOOTSTRAP", client_options["bootstrap_servers"])
+    monkeypatch.setenv("WATTLEDGER_DATA_DIR", str(tmp_path))
+
+    async def command(*words: str) -> tuple[int, str, str]:
+        status = await asyncio.to_thread(main, list(words))
+        return (status, *capsys.readouterr())
+
+    def skip(offset: int, *options: str) -> tuple[str, ...]:
+        return ("deadletter", "skip", TOPIC, str(STILL), str(offset), "--reason", "damaged on its disk", *options)
+
+    offset = await send_one_that_no_client_reads(client_options, STILL)
+    await send(client_options, STILL)
+    status, _, error = await command(*skip(offset))
+    assert (status, error.count("\n")) == (1, 1)
+    assert f"no batch at offset {offset} is known that cannot be read" in error
+    await consume(client_options, intake, offset)
+    status, _, error = await command(*skip(offset, "--through", str(offset + 1_000)))
+    assert (status, "is no offset of topic" in error) == (1, True)
+
+    status, said, _ = await command(*skip(offset, "--json"))
+    assert status == 0
+    letter = orjson.loads(said)["id"]
+    shown = orjson.loads((await command("deadletter", "show", letter, "--json"))[1])
+    assert (shown["code"], shown["topic"], shown["partition"], shown["offset"]) == (
+        "UNREAD_BATCH", TOPIC, STILL, offset,
+    )  # fmt: skip
+    assert shown["sentence"].endswith("passed by hand: damaged on its disk")
+    status, _, error = await command("deadletter", "replay", letter)
+    assert (status, "have the sender send its messages again" in error) == (1, True)
+    assert [each["data"]["kind"] for each in told(database_url)] == ["UNREAD_BATCH", "UNREAD_BATCH_ENDED"]
+    await consume(client_options, intake)
+    with psycopg.connect(database_url) as connection, connection.cursor() as cursor:
+        assert positions.totals(cursor) == Tally(accepted=len(session("S-1")), dead_lettered=1)
+        (sent,) = [row for row in pending(cursor, 1000) if isinstance(row, PendingLetter)]
+    OUTBOUND_MODEL_OF["settlement.deadletter.recorded"].model_validate(orjson.loads(outgoing(sent).value or b""))
+    assert verify(database_url).passed
