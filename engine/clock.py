@@ -29,7 +29,7 @@ from engine.operator_findings import (
     operators_held_up,
     operators_with_findings,
 )
-from engine.payouts import DueRuns, due_runs, fire_operator_runs, look_for_answers, run_moments
+from engine.payouts import DueRuns, close_runs, due_runs, fire_operator_runs, look_for_answers, run_moments
 from engine.receipts import look_at_receipts
 from engine.session_sets import SESSIONS_PER_SET, Query, SessionSets
 from engine.work import Work
@@ -270,6 +270,7 @@ class Clock:
             if operator_id in fired.owing or any(below.amounts for below in made.below_zero):
                 find_below_zero(cursor, work, operator_id, made.below_zero)
             work.write(cursor)
+            close_runs(cursor, operator_id, made)
             return made
 
     def _weigh_cover(self, waiting: Mapping[str, Waiting], until: datetime) -> None:

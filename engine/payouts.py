@@ -63,7 +63,8 @@ RETURNING closed_through
 """
 _CLOSED_RUNS = "SELECT operator_id, closed_through FROM intake.run"
 _CLOSE_RUN = """
-UPDATE intake.run SET closed_through = %s, fired_at = %s, recorded_at = clock_timestamp() WHERE operator_id = %s
+UPDATE intake.run SET closed_through = %(day)s, fired_at = %(at)s, recorded_at = clock_timestamp()
+WHERE operator_id = %(operator_id)s AND closed_through <> %(day)s
 """
 _FIRST_DAYS = """
 SELECT operator_id, min(available_on) FROM intake.line
@@ -221,9 +222,13 @@ def fire_operator_runs(
     for payout, decisions in (*made.decisions, *_found_in_attempts(cursor, opened, made)):
         _write_decisions(cursor, work.stream(payout_stream(payout.payout_id), payout), payout, decisions, versions)
     work.paid += [(entry, payout_id) for payout_id, entries in made.paid_lines.items() for entry in entries]
-    if made.closed_through is not None and made.closed_through != closed:
-        cursor.execute(_CLOSE_RUN, (made.closed_through, made.fired_at, operator_id))
     return made
+
+
+def close_runs(cursor: Cursor[TupleRow], operator_id: str, made: RunsMade) -> None:
+    """Keep which business dates are closed, once all that runs made is written; `fire_operator_runs` has the lock."""
+    if made.closed_through is not None:
+        cursor.execute(_CLOSE_RUN, {"day": made.closed_through, "at": made.fired_at, "operator_id": operator_id})
 
 
 def run_moments(
