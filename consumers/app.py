@@ -95,6 +95,7 @@ class Consumption:
         self._ownership = Ownership(self._delivery, self._fail)
         self._unread_seconds = unread_seconds
         self._unread: dict[Partition, tuple[Held, UnreadBatch]] = {}
+        self._noting: set[asyncio.Task[None]] = set()
         self._reading = Reading(max_records, _WAIT_MS, self._rewind, self._stand_still)
         self._hints = OffsetHints(self._current_consumer)
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -156,6 +157,7 @@ class Consumption:
         async with self._delivery:
             if self._subscriber.consumer is not None:
                 await self._hints.close()
+            await asyncio.gather(*self._noting)
             await self._app.stop()
         if self._failure.done():
             self._failure.exception()
@@ -220,6 +222,23 @@ class Consumption:
             f"({reason}); docs/operations.md, Batches that cannot be read, says what to do"
         )
         _log.error("%s; the other partitions go on", error, extra={"partition": named(home), "offset": offset})
+        noting = asyncio.create_task(self._note_unread(home, held, offset, error, reason))
+        self._noting.add(noting)
+        noting.add_done_callback(self._noting.discard)
+
+    async def _note_unread(self, home: Partition, held: Held, offset: int, error: UnreadBatch, reason: str) -> None:
+        """Have people told of it before anybody ends for it."""
+        try:
+            await self._delivery.note_unread(home, held.epoch, offset, reason)
+        except PartitionLost:
+            if self.held.get(home) is held:
+                self._doubt()
+            return
+        except Stopping:
+            return
+        except Exception as failure:
+            self._fail(failure)
+            return
         self._unread[home] = (held, error)
         if self._alone is None:
             asyncio.get_running_loop().call_later(self._unread_seconds, self._give_up, home)

@@ -102,6 +102,10 @@ class Delivery:
                 quarantined += 1
         return quarantined
 
+    async def note_unread(self, partition: Partition, epoch: int, offset: int, reason: str) -> None:
+        """Have people told of a record batch that cannot be read; raises as `deliver` does."""
+        await self._patiently(self._intake.note_unread, partition, epoch, offset, reason)
+
     async def _quarantine(self, record: Record, error: Exception, epochs: Mapping[Partition, int]) -> None:
         """Set a record aside; one that cannot even be set aside holds its partition up and is not lost."""
 

@@ -10,7 +10,7 @@ import orjson
 
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing
 from contracts.outgoing import ENTRY_IDS_MAX, ENTRY_IDS_OF_PART, encode, raw_bytes
-from domain.book.findings import FindingEnded, FindingOpened
+from domain.book.findings import CURES, FindingEnded, FindingOpened
 from domain.calendar import utc_text
 from domain.fact import RecordedFact
 from domain.far_ahead import AHEAD_MAX, SourceAhead
@@ -193,14 +193,23 @@ def _reopened_notice(pending: PendingEvent) -> _Content:
 
 def _finding_opened(pending: PendingEvent) -> _Content:
     finding = _finding_change(pending).finding
-    data = _notice(finding.kind, finding.subject, finding.sentence, finding.operator_id)
+    data = _notice(finding.kind, finding.subject, finding.sentence, finding.operator_id) | {
+        "cure": CURES[finding.kind]
+    }
     return _Content("settlement.notification.raised", finding.subject, finding.since, data)
 
 
 def _finding_ended(pending: PendingEvent) -> _Content:
-    finding = _finding_change(pending).finding
+    event = _finding_change(pending)
+    finding = event.finding
     data = _notice(f"{finding.kind}_ENDED", finding.subject, f"no longer: {finding.sentence}", finding.operator_id)
-    return _Content("settlement.notification.raised", finding.subject, _time_of_fact(pending.fact_state), data)
+    return _Content(
+        "settlement.notification.raised", finding.subject, _ended_at(event) or _time_of_fact(pending.fact_state), data
+    )
+
+
+def _ended_at(event: FindingOpened | FindingEnded) -> datetime | None:
+    return event.at if isinstance(event, FindingEnded) else None
 
 
 def _finding_change(pending: PendingEvent) -> FindingOpened | FindingEnded:

@@ -89,12 +89,16 @@ class CdrData(Wire):
 
 
 class NotificationData(Wire):
-    """Something a person should know: `kind` for programs, such as SESSION_SUSPENDED, `sentence` for people."""
+    """Something a person should know: `kind` for programs, such as SESSION_SUSPENDED, `sentence` for people.
+
+    `cure` says what ends it, where it is a finding; not in messages of old, nor where it is over.
+    """
 
     kind: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
     subject: Attribute
     sentence: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
     operator_id: Identifier | None = None
+    cure: Annotated[str, StringConstraints(min_length=1, max_length=1000)] | None = None
 
 
 class RawBytes(Wire):

@@ -32,6 +32,7 @@ class RefusalCode(StrEnum):
     BAD_VALUE          the right type with a value that cannot be: a negative register, a naive time
     CURRENCY_MISMATCH  amounts that belong together in different currencies
     TOO_LARGE          a value above the largest a broker takes
+    UNREAD_BATCH       a record batch that no client can make records of, and that somebody has passed
     CONFLICT           the same id and source as a stored event, with other content
     PROCESSING_FAILED  a valid event that the engine could not process; it can be replayed after a fix
     """
@@ -44,6 +45,7 @@ class RefusalCode(StrEnum):
     BAD_VALUE = "BAD_VALUE"
     CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
     TOO_LARGE = "TOO_LARGE"
+    UNREAD_BATCH = "UNREAD_BATCH"
     CONFLICT = "CONFLICT"
     PROCESSING_FAILED = "PROCESSING_FAILED"
 

@@ -10,20 +10,28 @@ from typing import TypeAlias
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.book.findings import FindingKind
+from domain.book.findings import Finding, FindingKind
 from domain.far_ahead import AHEAD_MAX
 from domain.payout.cover import CoverRule
 from domain.payout.run import RunsMade, Waiting
+from domain.payout.run_findings import CLOCK, clock_stood_still, missed_runs
 from domain.session.decisions import CdrIssued
 from domain.session.session import Judgement, Session
 from engine.cover import has_work as has_cover_work
 from engine.cover import money_left, weigh
 from engine.errors import RunsFailed
 from engine.far_ahead import wall_clock
+from engine.finding_streams import finding_streams, read_findings
 from engine.follow_up import FollowUp
 from engine.judging import judge_and_refuse
-from engine.operator_findings import find_withheld, operators_with_findings
-from engine.payouts import fire_operator_runs, operators_with_due_runs, run_moments
+from engine.operator_findings import (
+    find_below_zero,
+    find_broken_runs,
+    find_withheld,
+    operators_held_up,
+    operators_with_findings,
+)
+from engine.payouts import DueRuns, close_runs, due_runs, fire_operator_runs, look_for_answers, run_moments
 from engine.receipts import look_at_receipts
 from engine.session_sets import SESSIONS_PER_SET, Query, SessionSets
 from engine.work import Work
@@ -37,6 +45,7 @@ from ledger.intake.parking import add_references
 OnProgress: TypeAlias = Callable[[str, int], None]
 
 RECEIPTS_PER_SET = 20
+PAYOUTS_PER_SET = 200
 
 _LOCK = f"SELECT pg_advisory_xact_lock({locks.CLOCK})"
 
@@ -51,6 +60,8 @@ class Clock:
         self._sessions = self._working_set.sessions
         self._follow_up = FollowUp(self._working_set)
         self._sets = SessionSets(self._working_set)
+        # Whether it is open that the clock stood still; None while nobody has looked.
+        self._was_late: bool | None = None
 
     def close(self) -> None:
         """Give the connection back."""
@@ -82,7 +93,12 @@ class Clock:
             for wait in (False, True):
                 self._advance_all_sessions(until, report, wait=wait)
             self._look_at_receipts()
-            return self._fire_runs(until, report)
+            fired = self._fire_runs(until, report)
+            self._look_for_answers(until)
+            if fired.failures:
+                told = ", ".join(f"{operator_id} ({error})" for operator_id, error in fired.failures.items())
+                raise RunsFailed(f"payout runs broke for {told}; those of all other operators are made")
+            return fired.payouts
         except BaseException:
             self._working_set.forget()
             raise
@@ -137,25 +153,77 @@ class Clock:
             issued += _references(session, judgement)
         add_references(cursor, issued)
 
-    def _fire_runs(self, until: datetime, report: OnProgress) -> int:
+    def _look_for_answers(self, until: datetime) -> None:
+        """Find payouts that nobody has answered in time."""
+        while self._look_for_some_answers(until):
+            pass
+
+    def _look_for_some_answers(self, until: datetime) -> int:
+        with self._gateway.transaction() as cursor:
+            self._known.lock(cursor, to_publish=False)
+            work = Work(self._gateway.shard)
+            looked_at = look_for_answers(cursor, work, self._known.catalogue, until, PAYOUTS_PER_SET)
+            if work.events:
+                work.write(cursor)
+            return looked_at
+
+    def _note_standstill(self, until: datetime, late: Iterable[Finding] = ()) -> None:
+        """Have people told that the clock stood still, once until all runs are made, and that they are."""
+        found = list(late)
+        if self._was_late == bool(found):
+            return
+        with self._gateway.transaction() as cursor:
+            if self._was_late is None:
+                self._was_late = any(map(len, read_findings(cursor, [CLOCK]).values()))
+            if self._was_late == bool(found):
+                return
+            work = Work(self._gateway.shard)
+            finding_streams(cursor, work, [CLOCK])[CLOCK].change(found, until)
+            work.write(cursor)
+        self._was_late = bool(found)
+
+    def _note_broken_runs(self, fired: "_Fired", until: datetime) -> None:
+        if not fired.failures and not fired.broke:
+            return
+        with self._gateway.transaction() as cursor:
+            work = Work(self._gateway.shard)
+            find_broken_runs(cursor, work, fired.failures, until)
+            if work.events:
+                work.write(cursor)
+
+    def _late_runs(self, cursor: Cursor[TupleRow], due: DueRuns, until: datetime) -> list[Finding]:
+        """That runs were not fired in time, of those that nothing else holds up."""
+        if not due.closed:
+            return []
+        held_up = operators_held_up(cursor)
+        closed = {key: day for key, day in due.closed.items() if key not in held_up}
+        return clock_stood_still(missed_runs(self._known.catalogue.operators, closed, due.last, until), until)
+
+    def _fire_runs(self, until: datetime, report: OnProgress) -> "_Fired":
         """Fire what is due: an operator's runs in their order or, where runs wait for cover, all by their moments."""
         stops = self._working_set.cover_rule is CoverRule.STOP
         with self._gateway.transaction() as cursor:
             self._known.lock(cursor, to_publish=False)
-            due = operators_with_due_runs(cursor, self._known.catalogue, until)
-            bad = frozenset(operators_with_findings(cursor, (FindingKind.BAD_ACCOUNT,)))
+            due_now = due_runs(cursor, self._known.catalogue, until)
+            due = due_now.operator_ids
+            fired = _Fired.after(cursor)
+            late = self._late_runs(cursor, due_now, until)
             moments = run_moments(cursor, self._known.catalogue, due, until) if stops else []
-        fired = _Fired(bad, [moment for moment, _ in moments])
+        if due:
+            # Another process may have had the clock meanwhile.
+            self._was_late = None
+        if late:
+            self._note_standstill(until, late)
+        fired.moments = [moment for moment, _ in moments]
         for moment, operator_ids in moments:
             self._fire_all(
                 self._covered(fired, fired.in_turn(operator_ids, moment), moment), moment, fired, stops=True
             )
         self._fire_all(fired.in_turn(due, until), until, fired, report, stops=stops)
         self._weigh_cover(fired.waiting, until)
-        if fired.failures:
-            told = ", ".join(fired.failures.values())
-            raise RunsFailed(f"payout runs broke for {told}; those of all other operators are made")
-        return fired.payouts
+        self._note_broken_runs(fired, until)
+        self._note_standstill(until)
+        return fired
 
     def _covered(self, fired: "_Fired", operator_ids: Sequence[str], moment: datetime) -> Iterator[str]:
         """These in their turn, without those that wait for more than there is at a moment."""
@@ -181,17 +249,17 @@ class Clock:
         """Fire the runs of operators that are due by a moment, one after the other."""
         for operator_id in operator_ids:
             try:
-                fired.take(operator_id, self._fire_operator_runs(operator_id, until, fired.bad, stops=stops))
+                fired.take(operator_id, self._fire_operator_runs(operator_id, until, fired, stops=stops))
             except (MachineryFault, ConcurrencyConflict):
                 raise
             except Exception as error:
                 self._known.forget()
-                fired.failures[operator_id] = f"{operator_id} ({type(error).__name__}: {error})"
+                fired.failures[operator_id] = f"{type(error).__name__}: {error}"
             if report is not None:
                 report("operators", 1)
 
-    def _fire_operator_runs(self, operator_id: str, until: datetime, bad: frozenset[str], *, stops: bool) -> RunsMade:
-        """Fire an operator's runs; of the `bad` it was found that nothing can be paid to their accounts."""
+    def _fire_operator_runs(self, operator_id: str, until: datetime, fired: "_Fired", *, stops: bool) -> RunsMade:
+        """Fire an operator's runs, and note what they found of it."""
         with self._gateway.transaction() as cursor:
             cursor.execute(_LOCK)
             self._known.lock(cursor, to_publish=False)
@@ -202,9 +270,12 @@ class Clock:
                 return money_left(cursor, [(currency, moment)])[currency, moment]
 
             made = fire_operator_runs(cursor, work, operator_id, versions, until, cover if stops else None)
-            if operator_id in bad or made.withheld is not None:
+            if operator_id in fired.bad or made.withheld is not None:
                 find_withheld(cursor, work, self._known.catalogue, operator_id, made.withheld)
+            if operator_id in fired.owing or any(below.amounts for below in made.below_zero):
+                find_below_zero(cursor, work, operator_id, made.below_zero)
             work.write(cursor)
+            close_runs(cursor, operator_id, made)
             return made
 
     def _weigh_cover(self, waiting: Mapping[str, Waiting], until: datetime) -> None:
@@ -221,18 +292,29 @@ class Clock:
 
 @dataclass(slots=True)
 class _Fired:
-    """What firing runs came to so far; nothing could be paid to the accounts of the `bad` before.
+    """What firing runs came to so far.
 
+    Before it nothing could be paid to the accounts of the `bad`, the runs of those that `broke` were not made, and
+    those `owing` owed more than they had earned. `failures` has the runs that break now, and by what.
     `left` is client money by currency and moment, as far as anybody asked; `handed_off` what was made since.
     """
 
     bad: frozenset[str]
-    moments: Sequence[datetime]
+    owing: frozenset[str]
+    broke: frozenset[str]
+    moments: Sequence[datetime] = ()
     payouts: int = 0
     waiting: dict[str, Waiting] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     left: dict[tuple[str, datetime], int] = field(default_factory=dict)
     handed_off: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    @classmethod
+    def after(cls, cursor: Cursor[TupleRow]) -> "_Fired":
+        """Nothing yet, after what was found before."""
+        kinds = (FindingKind.BAD_ACCOUNT, FindingKind.NEGATIVE_BALANCE, FindingKind.RUNS_FAILED)
+        bad, owing, broke = (frozenset(operators_with_findings(cursor, (kind,))) for kind in kinds)
+        return cls(bad, owing, broke)
 
     def in_turn(self, operator_ids: Sequence[str], until: datetime) -> list[str]:
         """These and all that wait, by the moment of their run and their ids; none whose runs broke."""

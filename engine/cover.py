@@ -70,7 +70,7 @@ def weigh(cursor: Cursor[TupleRow], work: Work, waiting: Mapping[str, Waiting], 
         runs = waiting_runs(operator_id, waiting[operator_id]) if operator_id in waiting else []
         # What was short is told also where it is covered by now.
         stream.change(kept, KINDS)
-        stream.change([*runs, *(each for each in kept if _is_short(each, left, until))], KINDS)
+        stream.change([*runs, *(each for each in kept if _is_short(each, left, until))], KINDS, until)
     save_open(cursor, streams.values())
 
 

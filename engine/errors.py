@@ -1,6 +1,7 @@
 """The one exception tree of the engine.
 
 EngineError
+├── NothingUnread     no batch that cannot be read stands where one is to be passed; nothing was written
 ├── PartitionLost     another consumer owns the partition now; nothing was written
 └── RunsFailed        the payout runs of an operator break; those of the others are made
 
@@ -10,6 +11,10 @@ A database that does not answer is ledger.errors.MachineryFault.
 
 class EngineError(Exception):
     """A use case could not be done; the message says what, where and what to do."""
+
+
+class NothingUnread(EngineError):
+    """Reading stands still before no batch at that place, so that there is nothing to pass."""
 
 
 class PartitionLost(EngineError):

@@ -31,6 +31,7 @@ from engine.ports import Claim, Record
 from engine.receipts import take_receipts
 from engine.said_again import Doubt, said_again
 from engine.sessions import record_facts
+from engine.unread_batches import end_unread, note_unread, open_unread
 from engine.work import Stream, Unfolded, Work
 from engine.working_set import WorkingSet
 from ledger.collector import collector_paused
@@ -104,6 +105,8 @@ class Intake:
         self._gateway, self._known = self._working_set.gateway, self._working_set.known
         self._sessions = self._working_set.sessions
         self._follow_up = FollowUp(self._working_set)
+        # Where reading stands still, by the partitions that are ours: so that batches look for nothing more.
+        self._unread: dict[Partition, int] = {}
 
     def claim(self, partitions: Sequence[Partition]) -> dict[Partition, Claim]:
         """Become the owner of partitions; whoever owned them before can write nothing from here on."""
@@ -111,6 +114,8 @@ class Intake:
         def attempt() -> dict[Partition, Claim]:
             with self._gateway.transaction() as cursor:
                 claims = positions.claim(cursor, partitions)
+                unread = self._still_unread(cursor, {home: next_ or 0 for home, (_, next_) in claims.items()})
+            self._unread = unread
             self._follow_up.start()
             return {partition: Claim(epoch, next_offset) for partition, (epoch, next_offset) in claims.items()}
 
@@ -140,6 +145,21 @@ class Intake:
             RefusalCode.PROCESSING_FAILED, "$", sentence[:300], outcome.id, outcome.source, outcome.type
         )
         self._guarded(lambda: self._process([Taken(record, record.home, refusal)], epochs))
+
+    def note_unread(self, partition: Partition, epoch: int, offset: int, reason: str) -> None:
+        """Have people told that the record batch at an offset cannot be read, until it is passed."""
+
+        def attempt() -> None:
+            with self._gateway.transaction() as cursor:
+                if positions.lock(cursor, {partition: epoch}) is None:
+                    raise PartitionLost("the partition of this batch belongs to another consumer now")
+                work = Work(self._gateway.shard)
+                note_unread(cursor, work, partition, offset, reason)
+                if work.events:
+                    work.write(cursor)
+            self._unread[partition] = offset
+
+        self._guarded(attempt)
 
     def close(self) -> None:
         """Give the connection back."""
@@ -172,11 +192,28 @@ class Intake:
                 take_far_ahead(cursor, work, batch.far_ahead, now)
             for letter in batch.letters:
                 work.send_deadletter(letter.source or "", letter.deadletter_id)
-            positions.advance(
-                cursor, {e.partition: (e.record.offset + 1, batch.latest.get(e.partition)) for e in fresh}
-            )
+            moves = {e.partition: (e.record.offset + 1, batch.latest.get(e.partition)) for e in fresh}
+            positions.advance(cursor, moves)
             positions.count(cursor, batch.tallies)
-            return work.write(cursor) or again
+            passed = {
+                home: moves[home][1] for home, at in self._unread.items() if home in moves and moves[home][0] > at
+            }
+            if passed:
+                end_unread(cursor, work, passed)
+            written = work.write(cursor)
+        for home in passed:
+            del self._unread[home]
+        return written or again
+
+    def _still_unread(self, cursor: Any, next_offsets: Mapping[Partition, int]) -> dict[Partition, int]:
+        """Where partitions stand still that are read on from here; what was passed by hand is over."""
+        unread = open_unread(cursor, next_offsets)
+        passed = {home: positions.event_time(cursor, home) for home, at in unread.items() if next_offsets[home] > at}
+        if passed:
+            work = Work(self._gateway.shard)
+            end_unread(cursor, work, passed)
+            work.write(cursor)
+        return {home: at for home, at in unread.items() if home not in passed}
 
     # Duplicates, conflicts and refusals ------------------------------------------------------------------------
 

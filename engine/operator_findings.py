@@ -2,23 +2,28 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from contracts.messages import stream_of
-from domain.book.findings import Finding, FindingEnded, FindingKind, FindingOpened, OpenFindings
+from domain.book.findings import Finding, FindingKind, OpenFindings
 from domain.catalogue.account_findings import ACCOUNT_KINDS, account_findings, bad_account, bad_accounts
 from domain.catalogue.catalogue import Catalogue
-from domain.payout.run import Withheld
+from domain.payout.cover import WAITING_KEY
+from domain.payout.run import BelowZero, Withheld
+from domain.payout.run_findings import broken_runs, owed_by_operator
+from engine.finding_streams import open_in
 from engine.work import Stream, Unfolded, Work
 from ledger.arrays import columns
-from ledger.events.codec import decode
 from ledger.events.heads import lock_streams
-from ledger.events.store import StoredEvent, read_streams
+from ledger.events.store import read_streams
 
 # Operators of whom something is open, so that their streams are read only where they have to be.
 _OPEN = "SELECT operator_id FROM intake.operator_finding WHERE kind = ANY(%s) ORDER BY operator_id"
+# Operators whose runs are not made for a reason that is told: they break, or wait for cover.
+_HELD_UP = "SELECT operator_id FROM intake.operator_finding WHERE kind = %s OR starts_with(key, %s)"
 _KEEP = """
 INSERT INTO intake.operator_finding (operator_id, key, kind) SELECT * FROM unnest(%s::text[], %s::text[], %s::text[])
 ON CONFLICT (operator_id, key) DO NOTHING
@@ -27,7 +32,6 @@ _DROP = """
 DELETE FROM intake.operator_finding AS kept USING unnest(%s::text[], %s::text[]) AS over (operator_id, key)
 WHERE kept.operator_id = over.operator_id AND kept.key = over.key
 """
-_TOPICS = (FindingOpened.__name__, FindingEnded.__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +43,9 @@ class OperatorStream:
     before: Mapping[str, FindingKind]
     findings: OpenFindings
 
-    def change(self, wanted: Iterable[Finding], kinds: Collection[FindingKind]) -> None:
-        """Have just those findings of some kinds open."""
-        for change in self.findings.towards(wanted, f"operator:{self.operator_id}", among=kinds):
+    def change(self, wanted: Iterable[Finding], kinds: Collection[FindingKind], at: datetime | None = None) -> None:
+        """Have just those findings of some kinds open; what ends does so `at` that moment."""
+        for change in self.findings.towards(wanted, f"operator:{self.operator_id}", among=kinds, at=at):
             self.findings.evolve(change)
             self.stream.append(change)
             self.stream.tell(change)
@@ -66,6 +70,12 @@ def operators_with_findings(cursor: Cursor[TupleRow], kinds: Collection[FindingK
     return [operator_id for (operator_id,) in cursor.execute(_OPEN, (list(kinds),)).fetchall()]
 
 
+def operators_held_up(cursor: Cursor[TupleRow]) -> frozenset[str]:
+    """The operators whose runs broke, or waited for cover, when they were last to be made."""
+    found = cursor.execute(_HELD_UP, (FindingKind.RUNS_FAILED, WAITING_KEY)).fetchall()
+    return frozenset(operator_id for (operator_id,) in found)
+
+
 def operator_streams(
     cursor: Cursor[TupleRow], work: Work, operator_ids: Iterable[str]
 ) -> Mapping[str, OperatorStream]:
@@ -76,18 +86,10 @@ def operator_streams(
     found = {}
     for stream_id, operator_id in ids.items():
         aggregate = work.streams.get(stream_id) or Unfolded(versions[stream_id])
-        findings = _open(stored.get(stream_id, ()))
+        findings = open_in(stored.get(stream_id, ()))
         before = {finding.key: finding.kind for finding in findings}
         found[operator_id] = OperatorStream(operator_id, work.stream(stream_id, aggregate), before, findings)
     return found
-
-
-def _open(stored: Iterable[StoredEvent]) -> OpenFindings:
-    findings = OpenFindings()
-    for event in stored:
-        if event.topic in _TOPICS:
-            findings.evolve(decode(event.topic, event.state))
-    return findings
 
 
 def find_about_accounts(
@@ -110,3 +112,23 @@ def find_withheld(
     # The account in effect comes first, with what it lacks: of two findings with one key the first counts.
     each.change([*made, *bad_accounts(versions, ())], (FindingKind.BAD_ACCOUNT,))
     save_open(cursor, [each])
+
+
+def find_below_zero(cursor: Cursor[TupleRow], work: Work, operator_id: str, runs: Iterable[BelowZero]) -> None:
+    """Note what an operator owes, as its runs found it one after the other, and that it is over."""
+    each = operator_streams(cursor, work, [operator_id])[operator_id]
+    for below in runs:
+        wanted = owed_by_operator(operator_id, below, each.findings)
+        each.change(wanted, (FindingKind.NEGATIVE_BALANCE,), below.at)
+    save_open(cursor, [each])
+
+
+def find_broken_runs(cursor: Cursor[TupleRow], work: Work, errors: Mapping[str, str], until: datetime) -> None:
+    """Note of which operators the runs break, by what, and that those of others no longer do."""
+    concerned = {*errors, *operators_with_findings(cursor, (FindingKind.RUNS_FAILED,))}
+    streams = operator_streams(cursor, work, concerned)
+    for operator_id, each in streams.items():
+        error = errors.get(operator_id)
+        wanted = [] if error is None else [broken_runs(operator_id, error, until, each.findings)]
+        each.change(wanted, (FindingKind.RUNS_FAILED,), until)
+    save_open(cursor, streams.values())

@@ -24,7 +24,9 @@ _CLOSED = """
 SELECT operator_id, closed_through FROM intake.run
 WHERE closed_through >= %s AND (%s::text IS NULL OR operator_id = %s) ORDER BY operator_id
 """
-_OPEN = "UPDATE intake.run SET closed_through = %s WHERE operator_id = ANY(%s)"
+_OPEN = """
+UPDATE intake.run SET closed_through = %s, fired_at = NULL, recorded_at = NULL WHERE operator_id = ANY(%s)
+"""
 
 
 def closed_days(cursor: Cursor[TupleRow], since: date, operator_id: str | None) -> dict[str, date]:

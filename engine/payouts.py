@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from psycopg import Cursor
@@ -19,7 +20,13 @@ from domain.catalogue.versions import Versions
 from domain.fact import RecordedFact
 from domain.payout.advances import Advances
 from domain.payout.answers import parse_payout_fact
-from domain.payout.findings import find_in_attempts, find_in_facts
+from domain.payout.findings import (
+    find_in_attempts,
+    find_in_facts,
+    find_unanswered,
+    is_looked_for,
+    unanswered_at,
+)
 from domain.payout.payout import (
     Payout,
     PayoutCreated,
@@ -58,7 +65,10 @@ ON CONFLICT (operator_id) DO UPDATE SET closed_through = run.closed_through
 RETURNING closed_through
 """
 _CLOSED_RUNS = "SELECT operator_id, closed_through FROM intake.run"
-_CLOSE_RUN = "UPDATE intake.run SET closed_through = %s WHERE operator_id = %s"
+_CLOSE_RUN = """
+UPDATE intake.run SET closed_through = %(day)s, fired_at = %(at)s, recorded_at = clock_timestamp()
+WHERE operator_id = %(operator_id)s AND closed_through <> %(day)s
+"""
 _FIRST_DAYS = """
 SELECT operator_id, min(available_on) FROM intake.line
 WHERE operator_id = ANY(%s) AND payout_id IS NULL AND released_at IS NOT NULL GROUP BY operator_id
@@ -68,24 +78,47 @@ SELECT payout_id FROM intake.open_payout WHERE operator_id = %s AND (reserve_hel
 """
 _KEEP_OPEN = """
 INSERT INTO intake.open_payout AS known (payout_id, operator_id, reserve_held, failed, currency, amount, sent_at,
-                                         left_at, weighed)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+                                         left_at, weighed, due_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (payout_id) DO UPDATE SET reserve_held = excluded.reserve_held, failed = excluded.failed,
     currency = excluded.currency, amount = excluded.amount, sent_at = excluded.sent_at, left_at = excluded.left_at,
+    due_at = excluded.due_at,
     weighed = CASE WHEN known.sent_at IS NULL THEN excluded.weighed ELSE known.weighed END
+"""
+# Payouts whose answer is due by a moment.
+_DUE_PAYOUTS = "SELECT payout_id FROM intake.open_payout WHERE due_at <= %s ORDER BY due_at, payout_id LIMIT %s"
+_LOOK_AGAIN = """
+UPDATE intake.open_payout AS known SET due_at = new.due_at FROM unnest(%s::text[], %s::timestamptz[])
+    AS new (payout_id, due_at) WHERE known.payout_id = new.payout_id
 """
 _NEVER = date(1, 1, 1)
 
 
-def operators_with_due_runs(cursor: Cursor[TupleRow], catalogue: Catalogue, until: datetime) -> list[str]:
-    """The operators who have a run that is due by `until` and was not fired yet."""
+@dataclass(frozen=True, slots=True)
+class DueRuns:
+    """Operators with runs that are due and were not fired: the last business date due, and the last that was closed.
+
+    `closed` leaves out who never had one.
+    """
+
+    last: Mapping[str, date]
+    closed: Mapping[str, date]
+
+    @property
+    def operator_ids(self) -> list[str]:
+        """The operators, by id."""
+        return sorted(self.last)
+
+
+def due_runs(cursor: Cursor[TupleRow], catalogue: Catalogue, until: datetime) -> DueRuns:
+    """The runs that are due by `until` and were not fired yet."""
     closed: dict[str, date] = dict(cursor.execute(_CLOSED_RUNS).fetchall())
-    due = []
+    due = {}
     for operator_id, versions in catalogue.operators.items():
         last = last_closed(versions, until)
         if last is not None and (operator_id not in closed or closed[operator_id] < last):
-            due.append(operator_id)
-    return sorted(due)
+            due[operator_id] = last
+    return DueRuns(due, {key: closed[key] for key in due if closed.get(key, _NEVER) != _NEVER})
 
 
 def load_payouts(cursor: Cursor[TupleRow], payout_ids: Iterable[str]) -> dict[str, Payout]:
@@ -193,7 +226,6 @@ def fire_operator_runs(
         _write_decisions(cursor, work.stream(payout_stream(payout.payout_id), payout), payout, decisions, versions)
     work.paid += [(entry, payout_id) for payout_id, entries in made.paid_lines.items() for entry in entries]
     if made.closed_through is not None and made.closed_through != closed:
-        cursor.execute(_CLOSE_RUN, (made.closed_through, operator_id))
         ahead = closed_ahead(operator_id, versions, made.closed_through, wall_clock())
         if ahead is not None:
             _tell_closed_ahead(cursor, work, ahead)
@@ -207,6 +239,12 @@ def _tell_closed_ahead(cursor: Cursor[TupleRow], work: Work, ahead: DaysClosedAh
     stream = work.stream(stream_id, work.streams.get(stream_id) or Unfolded(versions[stream_id]))
     stream.append(ahead)
     stream.send("settlement.notifications", ahead.operator_id)
+
+
+def close_runs(cursor: Cursor[TupleRow], operator_id: str, made: RunsMade) -> None:
+    """Keep which business dates are closed, once all that runs made is written; `fire_operator_runs` has the lock."""
+    if made.closed_through is not None:
+        cursor.execute(_CLOSE_RUN, {"day": made.closed_through, "at": made.fired_at, "operator_id": operator_id})
 
 
 def run_moments(
@@ -284,15 +322,45 @@ def _write_decisions(
         elif isinstance(decision, FindingOpened | FindingEnded):
             stream.tell(decision)
     if created is not None and decisions:
-        _keep_open(cursor, payout, created)
+        _keep_open(cursor, payout, created, versions)
 
 
-def _keep_open(cursor: Cursor[TupleRow], payout: Payout, created: PayoutCreated) -> None:
-    """Keep what later runs look at, and since when and until when the payout is on its way."""
+def _keep_open(
+    cursor: Cursor[TupleRow], payout: Payout, created: PayoutCreated, versions: Versions[Operator] | None
+) -> None:
+    """Keep what later runs look at, since when and until when the payout is on its way, and when it is unanswered."""
     sent_at, left_at = payout.on_its_way()
     transit = (created.currency, created.amount, sent_at, (left_at or END) if sent_at else None, sent_at is None)
     head = (payout.payout_id, created.operator_id, payout.holds_reserve, payout.failed)
-    cursor.execute(_KEEP_OPEN, (*head, *transit))
+    due_at = _answer_due(created, versions) if is_looked_for(payout) else None
+    cursor.execute(_KEEP_OPEN, (*head, *transit, due_at))
+
+
+def _answer_due(created: PayoutCreated, versions: Versions[Operator] | None) -> datetime:
+    return unanswered_at(created, versions.at(created.fired_at) if versions else None)
+
+
+def look_for_answers(
+    cursor: Cursor[TupleRow], work: Work, catalogue: Catalogue, until: datetime, at_most: int
+) -> int:
+    """Find of payouts whose answer is due by a moment that nobody has answered them; how many were looked at."""
+    due = [found[0] for found in cursor.execute(_DUE_PAYOUTS, (until, at_most)).fetchall()]
+    next_due: list[datetime | None] = []
+    for payout_id, payout in load_payouts(cursor, due).items():
+        versions = catalogue.operators.get(payout.created.operator_id) if payout.created else None
+        answer_due = _answer_due(payout.created, versions) if payout.created and is_looked_for(payout) else None
+        # Of payouts that an older engine made nobody worked that out before.
+        is_due = answer_due is None or answer_due <= until
+        changes = find_unanswered(payout, answer_due) if answer_due and is_due else find_in_facts(payout)
+        if changes:
+            stream = work.stream(payout_stream(payout_id), payout)
+            for change in changes:
+                stream.append(change)
+                stream.tell(change)
+        next_due.append(None if is_due else answer_due)
+    if due:
+        cursor.execute(_LOOK_AGAIN, (sorted(due), next_due))
+    return len(due)
 
 
 def _release(booking: Booking, created: PayoutCreated | None, versions: Versions[Operator] | None) -> Release | None:

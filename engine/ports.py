@@ -62,3 +62,10 @@ class Intake(Protocol):
         Raises as `process` does.
         """
         ...
+
+    def note_unread(self, partition: Partition, epoch: int, offset: int, reason: str) -> None:
+        """Have people told that the record batch at an offset cannot be read, until it is passed.
+
+        Raises PartitionLost when the epoch is over, MachineryFault when the database does not answer.
+        """
+        ...

@@ -16,6 +16,8 @@ _ALL = """
 WITH found AS (
     SELECT kind, NULL AS account, subject, operator_id, currency, amount, since, NULL AS detail, sentence, stream, key
     FROM projection.findings
+    -- What people are told of these is in streams; here they are read as they stand.
+    WHERE kind NOT IN ('NEGATIVE_BALANCE', 'PAYOUT_AWAITS_APPROVAL', 'PAYOUT_UNANSWERED')
     UNION ALL
     SELECT CASE WHEN session.gross IS NULL OR session.currency <> item.currency THEN 'CAPTURE_UNRATED'
                 WHEN session.gross = item.amount THEN 'UNCAPTURED'

@@ -13,11 +13,14 @@ from consumers.files import EventFiles, TooLarge
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing, publish
 from consumers.relay import drain
 from consumers.run import backlog
+from consumers.topics import inbound_bounds
 from contracts.messages import CATALOGUE_TOPIC
 from engine.too_large import refuse_too_large
+from engine.unread_batches import pass_unread
 from ledger.gateway import Gateway
 from ledger.intake import positions
 from ledger.intake.positions import Partition, Tally
+from ledger.intake.quarantine import DeadLetter
 from projections.documents.summary import taken_document
 from projections.export import export
 from projections.registry import PROJECTIONS
@@ -40,6 +43,22 @@ def publish_records(store: Store, records: Iterable[Outgoing]) -> int:
     if refused:
         raise ApplicationError(f"{len(refused)} records are larger than a broker takes; they were not sent")
     return sent
+
+
+def pass_batch(store: Store, partition: Partition, offset: int, through: int, reason: str) -> DeadLetter:
+    """Read on behind a batch that cannot be read; the dead letter that is kept of it.
+
+    Raises NothingUnread, and ApplicationError for a last offset that is not of the partition.
+    """
+    _, end = asyncio.run(inbound_bounds(store.kafka)).get(partition, (0, 0))
+    if through != offset and not offset < through < end:
+        raise ApplicationError(
+            f"--through {through} is no offset of topic {partition[0]}, partition {partition[1]} from {offset} on: "
+            f"it ends with {end - 1}"
+        )
+    with _gateway(store) as gateway:
+        letter: DeadLetter = patiently(lambda: pass_unread(gateway, partition, offset, through, reason))
+    return letter
 
 
 def publish_files(store: Store, files: Sequence[str], on_progress: OnProgress) -> int:

@@ -53,6 +53,8 @@ class FindingKind(StrEnum):
     REFUND_FAILURE_WITHOUT_REFUND = "REFUND_FAILURE_WITHOUT_REFUND"
     REFUND_WITHOUT_CAPTURE = "REFUND_WITHOUT_CAPTURE"
     REGISTER_OVERLAP = "REGISTER_OVERLAP"
+    RUNS_FAILED = "RUNS_FAILED"
+    RUNS_LATE = "RUNS_LATE"
     SESSION_INVALID = "SESSION_INVALID"
     SESSION_SUSPENDED = "SESSION_SUSPENDED"
     SETTLEMENT_DIFFERS = "SETTLEMENT_DIFFERS"
@@ -63,6 +65,7 @@ class FindingKind(StrEnum):
     SHARED_ACCOUNT = "SHARED_ACCOUNT"
     SHORTFALL = "SHORTFALL"
     UNCAPTURED = "UNCAPTURED"
+    UNREAD_BATCH = "UNREAD_BATCH"
     UNSETTLED = "UNSETTLED"
 
 
@@ -158,6 +161,12 @@ CURES: Mapping[FindingKind, str] = {
     FindingKind.REGISTER_OVERLAP: (
         "Correct registers of one of the two sessions, or review this one (BILL), or the one that was none (VOID)."
     ),
+    FindingKind.RUNS_FAILED: (
+        "The logs of the clock say what broke: mend it, or report it as a defect; the runs are made at the next look."
+    ),
+    FindingKind.RUNS_LATE: (
+        "The runs are made one after the other now; see that the clock (payouts run --watch) always runs."
+    ),
     FindingKind.SESSION_INVALID: (
         "Send what is right in charging.session.meter_corrected, or decide by charging.session.reviewed."
     ),
@@ -182,6 +191,10 @@ CURES: Mapping[FindingKind, str] = {
     ),
     FindingKind.SHORTFALL: "Ask the driver for the difference; the raised price stands once it is captured.",
     FindingKind.UNCAPTURED: "Send the payment.captured of the session, or its payment.failed if it never will be.",
+    FindingKind.UNREAD_BATCH: (
+        "Install what the client lacks to read it; where it will never be readable, pass it and have its messages "
+        "sent again."
+    ),
     FindingKind.UNSETTLED: "Wait for the provider's settlement, and send it as payment.settled.",
 }
 
@@ -219,11 +232,15 @@ class FindingOpened:
 
 @value
 class FindingEnded:
-    """A finding is over; people are told if it is the `first` end of its key."""
+    """A finding is over; people are told if it is the `first` end of its key.
+
+    `at` is the moment at which the clock or the intake found that; None where a fact of its stream ended it.
+    """
 
     stream: str
     finding: Finding
     first: bool
+    at: datetime | None = None
 
 
 FindingChange: TypeAlias = FindingOpened | FindingEnded
@@ -254,18 +271,22 @@ class OpenFindings:
             self._told[key] = True
 
     def towards(
-        self, wanted: Iterable[Finding], stream: str, among: Collection[FindingKind] | None = None
+        self,
+        wanted: Iterable[Finding],
+        stream: str,
+        among: Collection[FindingKind] | None = None,
+        at: datetime | None = None,
     ) -> list[FindingChange]:
         """The changes after which just `wanted` is open: first what ends, then what opens or says something else.
 
         Of two with one key the first counts. With `among` only findings of those kinds are judged, for streams in
-        which several judges find things: what is open of other kinds stays.
+        which several judges find things: what is open of other kinds stays. What ends does so `at` that moment.
         """
         wanted_by_key: dict[str, Finding] = {}
         for finding in wanted:
             wanted_by_key.setdefault(finding.key, finding)
         changes: list[FindingChange] = [
-            FindingEnded(stream, finding, first=not self._told[key])
+            FindingEnded(stream, finding, first=not self._told[key], at=at)
             for key, finding in self._open.items()
             if key not in wanted_by_key and (among is None or finding.kind in among)
         ]

@@ -9,7 +9,7 @@ from domain.money import format_minor
 from domain.payout.run import Waiting
 from domain.values import value
 
-_PAYOUT_KEY = "cover-short:"
+_PAYOUT_KEY, WAITING_KEY = "cover-short:", "cover-wait:"
 
 
 class CoverRule(StrEnum):
@@ -70,7 +70,7 @@ def waiting_runs(operator_id: str, waiting: Waiting) -> list[Finding]:
     return [
         Finding(
             FindingKind.COVER_SHORT,
-            key=f"cover-wait:{waiting.business_date}:{currency}",
+            key=f"{WAITING_KEY}{waiting.business_date}:{currency}",
             subject=operator_id,
             operator_id=operator_id,
             since=waiting.at,

@@ -1,9 +1,11 @@
 """What is said of a payout and has no effect, or does not match: the findings of its stream."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, time
 
 from domain.book.findings import Finding, FindingChange, FindingKind
+from domain.calendar import MONDAY_TO_FRIDAY, ONE_DAY, next_open, opens_at, zone
+from domain.catalogue.parties import Operator
 from domain.money import format_minor
 from domain.payout.answers import (
     PayoutAnswer,
@@ -13,6 +15,7 @@ from domain.payout.answers import (
     is_code,
     is_of_the_account,
 )
+from domain.payout.content import execution_day
 from domain.payout.payout import (
     AUTOMATIC_ATTEMPTS,
     PAID_TWICE_KEY,
@@ -23,7 +26,12 @@ from domain.payout.payout import (
     stream_name,
 )
 
+# So many bank days after its execution date somebody has to ask what became of a payout.
+UNANSWERED_BANK_DAYS = 2
+
 OF_FACTS = (
+    FindingKind.PAYOUT_AWAITS_APPROVAL,
+    FindingKind.PAYOUT_UNANSWERED,
     FindingKind.PAYOUT_UNKNOWN,
     FindingKind.PAYOUT_NOT_HANDED_OFF,
     FindingKind.PAYOUT_ANSWER_WITHOUT_EFFECT,
@@ -36,9 +44,44 @@ OF_ATTEMPTS = (FindingKind.PAYOUT_PAID_TWICE, FindingKind.PAYOUT_WAITS_FOR_PERSO
 
 def find_in_facts(payout: Payout) -> list[FindingChange]:
     """Have open what is to be found in the facts of one payout, and note it."""
-    if not (payout.answers or payout.retries or payout.findings):
+    awaits = payout.status is PayoutStatus.AWAITING_APPROVAL
+    if not (awaits or payout.answers or payout.retries or payout.findings):
         return []
-    return _noted(payout, list(_in_facts(payout)), OF_FACTS)
+    return _noted(payout, [*_about_status(payout), *_in_facts(payout)], OF_FACTS)
+
+
+def unanswered_at(created: PayoutCreated, operator: Operator | None) -> datetime:
+    """From when on a payout that is still with the bank is unanswered: two bank days after its execution date begin.
+
+    The days are those of the operator's calendar and the currency's, as of its terms when the run fired, from
+    midnight to midnight of its time zone.
+    """
+    calendars = operator.bank_calendars(created.currency) if operator else (MONDAY_TO_FRIDAY,)
+    day = execution_day(created)
+    for _ in range(UNANSWERED_BANK_DAYS):
+        day = next_open(day + ONE_DAY, *calendars)
+    if created.time_zone:
+        return opens_at(day, zone(created.time_zone), time())
+    return opens_at(day, operator.time_zone, time()) if operator else datetime.combine(day, time(), UTC)
+
+
+def find_unanswered(payout: Payout, since: datetime) -> list[FindingChange]:
+    """Have it open that nobody has answered a payout by a moment, where it still is with the bank, and note it."""
+    created = payout.created
+    if created is None or payout.status is not PayoutStatus.IN_TRANSIT:
+        return find_in_facts(payout)
+    sentence = (
+        f"payout {payout.payout_id} of operator {created.operator_id} over {_amount(created)} was to be paid on "
+        f"{execution_day(created)}, and {UNANSWERED_BANK_DAYS} bank days later nobody has said what became of it"
+    )
+    finding = _finding(payout, FindingKind.PAYOUT_UNANSWERED, "unanswered", since, sentence, created.amount)
+    return _noted(payout, [finding, *_in_facts(payout)], OF_FACTS)
+
+
+def is_looked_for(payout: Payout) -> bool:
+    """Whether the clock has still to look if somebody answers a payout."""
+    told = any(finding.kind is FindingKind.PAYOUT_UNANSWERED for finding in payout.findings)
+    return payout.status is PayoutStatus.IN_TRANSIT and not told
 
 
 def find_in_attempts(attempts: Sequence[Payout]) -> list[tuple[Payout, list[PayoutDecision]]]:
@@ -74,6 +117,26 @@ def _finding(
         currency=created.currency if created and amount is not None else None,
         amount=amount,
     )
+
+
+def _amount(created: PayoutCreated) -> str:
+    return f"{format_minor(created.amount, created.currency)} {created.currency}"
+
+
+def _about_status(payout: Payout) -> Iterator[Finding]:
+    """That a payout waits for somebody to let it go; that it is unanswered stays open while it is with the bank."""
+    created = payout.created
+    if created is None:
+        return
+    if payout.status is PayoutStatus.AWAITING_APPROVAL:
+        sentence = (
+            f"payout {payout.payout_id} of operator {created.operator_id} over {_amount(created)} for business date "
+            f"{created.business_date} waits for approval"
+        )
+        kind = FindingKind.PAYOUT_AWAITS_APPROVAL
+        yield _finding(payout, kind, "awaits-approval", created.fired_at, sentence, created.amount)
+    elif payout.status is PayoutStatus.IN_TRANSIT:
+        yield from (finding for finding in payout.findings if finding.kind is FindingKind.PAYOUT_UNANSWERED)
 
 
 def _in_facts(payout: Payout) -> Iterator[Finding]:

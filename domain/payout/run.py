@@ -90,6 +90,15 @@ class Waiting:
     missing: Mapping[str, int]
 
 
+@value
+class BelowZero:
+    """What the run of a business date, at `at`, found an operator to owe: minor units below zero by currency."""
+
+    business_date: date
+    at: datetime
+    amounts: Mapping[str, int]
+
+
 # What is left of client money in a currency, as of a moment: minor units, what is on its way taken off.
 Cover: TypeAlias = Callable[[str, datetime], int]
 
@@ -99,6 +108,8 @@ class RunsMade:
     """What firing the runs decided, by payout, the lines each payout pays, and the last business date closed.
 
     `withheld` and `waiting` are of the last run that was tried; `handed_off` is the sum of what leaves, by currency.
+    `below_zero` has the first run, and each after it that found other currencies below zero than the one before.
+    `fired_at` is the moment of the last business date closed.
     """
 
     closed_through: date | None
@@ -107,6 +118,8 @@ class RunsMade:
     decisions: list[tuple[Payout, list[PayoutDecision]]] = field(default_factory=list)
     paid_lines: dict[str, list[UUID]] = field(default_factory=dict)
     handed_off: Mapping[str, int] = field(default_factory=dict)
+    below_zero: Sequence[BelowZero] = ()
+    fired_at: datetime | None = None
 
 
 def fires_at(versions: Versions[Operator], day: date) -> tuple[datetime, Operator] | None:
@@ -164,8 +177,19 @@ def fire_runs(
         day += ONE_DAY
     runs.release_reserves(until)
     closed = max(last, desk.closed_through) if desk.closed_through else last
-    decisions = list(runs.decisions.values())
-    return RunsMade(closed, runs.withheld, runs.waiting, decisions, runs.paid_lines, runs.handed_off)
+    fired = fires_at(versions, closed)
+    if runs.fired_through != closed and fired is not None and runs.waiting is None:
+        runs.note_below_zero([], closed, fired[0])
+    return RunsMade(
+        closed,
+        runs.withheld,
+        runs.waiting,
+        list(runs.decisions.values()),
+        runs.paid_lines,
+        runs.handed_off,
+        runs.below_zero,
+        fired[0] if fired else None,
+    )
 
 
 def first_day(desk: OperatorDesk) -> date | None:
@@ -198,6 +222,8 @@ class _Runs:
         self.waiting: Waiting | None = None
         self.handed_off: dict[str, int] = defaultdict(int)
         self._payouts: dict[str, Payout] = {}
+        self.below_zero: list[BelowZero] = []
+        self.fired_through: date | None = None
 
     def fire(self, day: date) -> bool:
         """Fire the run of one business date; False when it waits for cover."""
@@ -207,6 +233,7 @@ class _Runs:
         at, operator = fired
         self.release_reserves(at)
         due = [line for line in self.lines if line.available_on <= day and line.released_at < at]
+        self.note_below_zero(due, day, at)
         self.withheld = self._withhold(due, at, operator)
         if self.withheld is not None:
             return True
@@ -231,6 +258,16 @@ class _Runs:
     def _was_paid(self, currency: str, day: date) -> bool:
         """Whether a date that was opened again has its payout already: what it lacks goes into the next run."""
         return self._payout(PayoutKey(self.desk.operator_id, currency, day, 1).payout_id).created is not None
+
+    def note_below_zero(self, due: Sequence[Line], day: date, at: datetime) -> None:
+        """Note in which currencies all that is due comes to less than nothing, where it is not as the run before."""
+        sums: dict[str, int] = defaultdict(int)
+        for line in due:
+            sums[line.currency] += line.amount
+        amounts = {currency: sum_ for currency, sum_ in sorted(sums.items()) if sum_ < 0}
+        if not self.below_zero or self.below_zero[-1].amounts.keys() != amounts.keys():
+            self.below_zero.append(BelowZero(day, at, amounts))
+        self.fired_through = day
 
     def _wait(self, sums: Sequence["_Sum"], day: date, at: datetime, operator: Operator) -> Waiting | None:
         """What cover is missing for all that the run would hand off; None where there is enough, or nobody asks."""

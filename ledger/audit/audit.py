@@ -16,6 +16,8 @@ from ledger.audit.cover import check_covered
 from ledger.audit.derivation import derive
 from ledger.audit.findings import check_listed, check_open_items, check_refund_findings, check_told
 from ledger.audit.journal import check_causes, compare_journal
+from ledger.audit.notices import check_below_zero, check_payouts_told
+from ledger.audit.operator_balances import check_operator_balances
 from ledger.audit.payments import check_captures, check_disputes, check_raised, check_refunds
 from ledger.audit.plugs import check_plugs, keep_visit, sessions_to_be_told
 from ledger.audit.receipts import check_receipt
@@ -72,6 +74,9 @@ SENTENCES: dict[str, str] = {
     "advance_limits": "No payout took what an operator is paid ahead of drivers above the limit of its terms.",
     "findings": "What should be open as a finding is, what is listed is open, and each was told once.",
     "open_items": "Open items add up to the accounts of drivers, providers, partners, refunds due and receipts.",
+    "operator_balances": "What operators are owed by the read model is what their accounts hold.",
+    "payouts_told": "People are told of payouts that wait for approval or an answer, and of no others.",
+    "below_zero": "People are told of operators that their last run found below zero, and of no others.",
     "cover": "Client money that is there covers what is owed out of it.",
     "receivables": "Drivers paid what their sessions cost.",
     "advances": "Operators were paid nothing that drivers have not paid.",
@@ -95,6 +100,9 @@ SNAPSHOT_CHECKS: dict[str, Callable[[Snapshot, Tally], None]] = {
     "advance_limits": advances.check_limits,
     "findings": check_listed,
     "open_items": check_open_items,
+    "operator_balances": check_operator_balances,
+    "payouts_told": check_payouts_told,
+    "below_zero": check_below_zero,
     "cover": sums.check_cover,
     "receivables": sums.check_receivables,
     "advances": advances.check_advances,

@@ -176,8 +176,8 @@ def _booking_reader(wrapper: type[Booked] | type[Retracted], kind: type[bookings
 
 
 def _finding_reader(kind: type[FindingOpened] | type[FindingEnded]) -> Callable[..., Any]:
-    read_finding = _reader(Finding)
-    return lambda body: kind(body["stream"], read_finding(body["finding"]), body["first"])
+    read_finding, read_change = _reader(Finding), _reader(kind)
+    return lambda body: read_change({**body, "finding": read_finding(body["finding"])})
 
 
 _READERS = {kind.__name__: _reader(kind) for kind in _PLAIN_EVENTS} | {

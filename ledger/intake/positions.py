@@ -52,6 +52,8 @@ SELECT coalesce(sum(accepted), 0)::bigint, coalesce(sum(duplicates), 0)::bigint,
        coalesce(sum(ahead), 0)::bigint
 FROM intake.tally
 """
+# Each partition keeps its own event time, so that no row is one which all consumers wait for.
+_EVENT_TIME = "SELECT event_time FROM intake.position WHERE topic = %s AND partition = %s"
 
 
 @dataclass(slots=True)
@@ -130,3 +132,9 @@ def totals(cursor: Cursor[TupleRow]) -> Tally:
     """All records of the store, counted."""
     row = cursor.execute(_TOTALS).fetchone()
     return Tally(*row) if row else Tally()
+
+
+def event_time(cursor: Cursor[TupleRow], partition: Partition) -> datetime | None:
+    """The latest envelope time of the accepted events of a partition; None while there are none."""
+    row = cursor.execute(_EVENT_TIME, partition).fetchone()
+    return row[0] if row else None

@@ -20,16 +20,6 @@ def statement_under(heading: str) -> bytes:
     return found[1].encode()
 
 
-def test_a_batch_that_cannot_be_read_is_passed_by_hand(database_url: str) -> None:
-    engine = Engine(database_url)
-    home = ("charging.sessions", 3)
-    assert engine.intake.claim([home])[home].next_offset is None
-    with psycopg.connect(database_url) as connection:
-        connection.execute(statement_under("Batches that cannot be read"))
-    assert engine.intake.claim([home])[home].next_offset == 1743
-    engine.close()
-
-
 def test_a_new_log_is_read_from_its_beginning_and_nothing_counts_twice(database_url: str) -> None:
     engine = Engine(database_url)
     engine.feed(EVENTS)

@@ -20,6 +20,7 @@ class Store:
     epochs: Counter[Partition] = field(default_factory=Counter)
     taken: list[Record] = field(default_factory=list)
     quarantined: list[tuple[Record, Exception]] = field(default_factory=list)
+    unread: list[tuple[Partition, int]] = field(default_factory=list)
     again: int = 0
     batches: list[int] = field(default_factory=list)
     down: bool = False
@@ -87,6 +88,12 @@ class StoreIntake:
             self._check(epochs)
             self.store.quarantined.append((record, error))
             self.store.positions[record.home] = record.offset + 1
+
+    def note_unread(self, partition: Partition, epoch: int, offset: int, reason: str) -> None:
+        with self.store.lock:
+            self._answer()
+            self._check({partition: epoch})
+            self.store.unread.append((partition, offset))
 
     def _answer(self) -> None:
         if self.store.down:

@@ -102,6 +102,33 @@ def replay(
         sys.stdout.write(f"published {published} records again; consume them and see what is still refused\n")
 
 
+@app.command()
+def skip(
+    topic: Annotated[str, typer.Argument(help="The topic of a record batch that cannot be read.")],
+    partition: Annotated[int, typer.Argument(help="Its partition.", min=0)],
+    offset: Annotated[int, typer.Argument(help="The offset at which reading stands still.", min=0)],
+    reason: Annotated[str, typer.Option("--reason", help="Why it is passed, for those who ask later.")],
+    through: Annotated[
+        int | None, typer.Option("--through", help="The last offset of the batch, if it has several records.")
+    ] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Pass a record batch that cannot be read: it is kept as a dead letter, and reading goes on behind it."""
+    from wattledger.verbs import pass_batch
+
+    with the_store(data_dir, debug=debug) as store:
+        letter = pass_batch(store, (topic, partition), offset, offset if through is None else through, reason)
+    if json:
+        print_json({"id": str(letter.deadletter_id), "passed": letter.sentence})
+    else:
+        sys.stdout.write(
+            f"topic {topic}, partition {partition}: {letter.sentence}\nkept as dead letter {letter.deadletter_id}; "
+            "have the sender send its messages again\n"
+        )
+
+
 def _listed(store: "Store", code: str | None, limit: int, *, replayed: bool = False) -> list["DeadLetter"]:
     from ledger.intake import quarantine
 
@@ -129,6 +156,12 @@ def _refuse_unpublished(letters: Sequence["DeadLetter"]) -> None:
     if unsent:
         raise ApplicationError(
             f"dead letter {unsent[0].deadletter_id} was never sent, so it was not kept: publish its file again"
+        )
+    unread = [letter for letter in letters if letter.code == "UNREAD_BATCH"]
+    if unread:
+        raise ApplicationError(
+            f"dead letter {unread[0].deadletter_id} is of a batch that could not be read: have the sender send its "
+            "messages again"
         )
     contradicting = [letter for letter in letters if letter.partition is None]
     if contradicting:
