@@ -120,10 +120,16 @@ class Clock:
             raise
 
     def _advance_all_sessions(self, until: datetime, report: OnProgress, *, wait: bool) -> None:
-        self._follow_up.run(wait=wait)
-        for query in (due_sessions, presuming_sessions):
-            while self._advance_next(partial(query, until=until, limit=SESSIONS_PER_SET, wait=wait), until, report):
-                pass
+        """Due sessions learn what waits for them and are judged once for all of it; others are followed up behind."""
+        self._follow_up.run(wait=wait, before_clock=True)
+        is_more = True
+        while is_more:
+            for query in (due_sessions, presuming_sessions):
+                chosen = partial(query, until=until, limit=SESSIONS_PER_SET, wait=wait)
+                while self._advance_next(chosen, until, report):
+                    pass
+            # What is brought may make a session due again.
+            is_more = self._follow_up.run(wait=wait)
 
     def _look_at_receipts(self) -> None:
         """Find what nobody claims of the settlements that were told, now that every session has what is its own."""
@@ -143,12 +149,13 @@ class Clock:
         count = self._sets.do_next(query, partial(self._advance_set, until))
         if count:
             report("sessions", count)
-            self._follow_up.run()
         return count
 
     def _advance_set(self, until: datetime, cursor: Cursor[TupleRow], work: Work, session_ids: Sequence[str]) -> None:
         issued: list[tuple[str, str, str]] = []
-        for session in self._sessions.lock(cursor, session_ids).values():
+        sessions = self._sessions.lock(cursor, session_ids)
+        self._follow_up.bring_along(cursor, work, sessions)
+        for session in sessions.values():
             judgement = judge_and_refuse(cursor, work, session, self._known.catalogue, clock=until)
             issued += _references(session, judgement)
         add_references(cursor, issued)

@@ -4,7 +4,7 @@ Each set is a transaction of its own, and all of it is found in the database aga
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 
@@ -21,7 +21,7 @@ from engine.work import Work
 from engine.working_set import WorkingSet
 from ledger.events.heads import stale_sessions, take_back_set_aside
 from ledger.intake.parking import sessions_with_claims, take_claimed
-from ledger.intake.plugs import overlaps_of, untold_sessions
+from ledger.intake.plugs import overlaps_of, untold_among, untold_sessions
 from ledger.intake.shared_payments import sessions_of_shared, shared_by
 
 PAYMENTS_PER_SET = 100
@@ -40,24 +40,40 @@ class FollowUp:
             take_back_set_aside(cursor)
         self.run()
 
-    def run(self, *, wait: bool = False) -> None:
-        """Until nothing is left to follow up; what another process has in hand is left to it, or waited for."""
-        while any(self._sets.do_next(query, step) for query, step in self._steps(wait)):
-            pass
+    def run(self, *, wait: bool = False, before_clock: bool = False) -> bool:
+        """Until nothing is left to follow up; what another process has in hand is left to it, or waited for.
 
-    def _steps(self, wait: bool) -> Iterator[tuple[Query, Step]]:
+        What the clock brings along (`bring_along`) is left to it with `before_clock`. Whether there was anything.
+        """
+        found = False
+        while any(self._sets.do_next(query, step) for query, step in self._steps(wait, before_clock)):
+            found = True
+        return found
+
+    def bring_along(self, cursor: Cursor[TupleRow], work: Work, sessions: Mapping[str, Session]) -> None:
+        """Have sessions that are locked, and about to be judged, learn what waits for each of them alone."""
+        claimed = take_claimed(cursor, list(sessions), alone=True)
+        work.receipts |= claimed.settlements
+        for session_id, facts in _by_session(claimed.facts).items():
+            record_facts(work, sessions[session_id], facts)
+        work.told = untold_among(cursor, sessions)
+        for session_id, overlap in work.told.items():
+            if overlap != sessions[session_id].overlap:
+                tell(work, sessions[session_id], overlap)
+
+    def _steps(self, wait: bool, before_clock: bool) -> Iterator[tuple[Query, Step]]:
         """Claims first: a fact that is brought may make a stale outcome right."""
         yield partial(sessions_of_shared, payments=PAYMENTS_PER_SET), self._tell_each_other
-        yield partial(sessions_with_claims, limit=SESSIONS_PER_SET), self._bring_claimed
+        if not before_clock:
+            yield partial(sessions_with_claims, limit=SESSIONS_PER_SET), self._bring_claimed
         yield partial(stale_sessions, limit=SESSIONS_PER_SET, wait=wait), self._judge_again
-        yield partial(untold_sessions, limit=SESSIONS_PER_SET, wait=wait), self._tell_overlaps
+        if not before_clock:
+            yield partial(untold_sessions, limit=SESSIONS_PER_SET, wait=wait), self._tell_overlaps
 
     def _bring_claimed(self, cursor: Cursor[TupleRow], work: Work, session_ids: Sequence[str]) -> None:
-        facts: dict[str, list[RecordedFact]] = defaultdict(list)
         claimed = take_claimed(cursor, session_ids)
         work.receipts |= claimed.settlements
-        for session_id, fact in claimed.facts:
-            facts[session_id].append(fact)
+        facts = _by_session(claimed.facts)
         for session_id, session in self._working_set.sessions.lock(cursor, facts).items():
             record_facts(work, session, facts[session_id])
             self._judge(cursor, work, session)
@@ -92,3 +108,10 @@ class FollowUp:
 
     def _judge(self, cursor: Cursor[TupleRow], work: Work, session: Session) -> None:
         judge_and_refuse(cursor, work, session, self._working_set.known.catalogue, clock=None)
+
+
+def _by_session(facts: Iterable[tuple[str, RecordedFact]]) -> dict[str, list[RecordedFact]]:
+    found: dict[str, list[RecordedFact]] = defaultdict(list)
+    for session_id, fact in facts:
+        found[session_id].append(fact)
+    return found

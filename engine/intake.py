@@ -98,8 +98,14 @@ PLACES: dict[Kind, Callable[[Batch, Message], None]] = {
 class Intake:
     """Takes batches of records into the store; one per consumer process, used by one thread at a time."""
 
-    def __init__(self, source: str | WorkingSet, clock: Callable[[], datetime] = wall_clock) -> None:
-        """`source` is the DSN of the database, or what this process holds of it already."""
+    def __init__(
+        self, source: str | WorkingSet, clock: Callable[[], datetime] = wall_clock, *, before_clock: bool = False
+    ) -> None:
+        """`source` is the DSN of the database, or what this process holds of it already.
+
+        With `before_clock` the clock is moved next, and what it brings to sessions along is left to it.
+        """
+        self._before_clock = before_clock
         self._clock = clock
         self._working_set = WorkingSet.of(source)
         self._gateway, self._known = self._working_set.gateway, self._working_set.known
@@ -133,7 +139,7 @@ class Intake:
         def attempt() -> None:
             follow_up = self._process(taken, epochs)
             if follow_up:
-                self._follow_up.run()
+                self._follow_up.run(before_clock=self._before_clock)
 
         self._guarded(attempt)
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from itertools import count
 
 # How many blocks go by until cycles are looked for among all objects.
-_BLOCKS_PER_COLLECTION = 200
+_BLOCKS_PER_COLLECTION = 2_000
 _blocks = count(1)
 
 
@@ -16,7 +16,7 @@ def collector_paused() -> Iterator[None]:
 
     Left to itself the collector walks all warm sessions again and again while batches are decided, a fifth of the
     whole time. What nobody refers to any more is freed at once, whatever the collector does; only cycles wait, those
-    of a few hundred batches, so that memory stays flat.
+    of some thousand blocks, a few in each, so that memory stays flat.
     """
     if not gc.isenabled():
         yield

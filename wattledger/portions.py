@@ -22,12 +22,15 @@ _CONSUMING_PATIENCE_S = 600
 
 
 class Hands:
-    """What one process works with; intake and clock share what is warm, so that the clock need not load it again."""
+    """What one process works with; intake and clock share what is warm, so that the clock need not load it again.
+
+    Whoever takes in moves the clock, or follows up, afterwards.
+    """
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self._working_set = store.working_set()
-        self.intake, self.clock = Intake(self._working_set), Clock(self._working_set)
+        self.intake, self.clock = Intake(self._working_set, before_clock=True), Clock(self._working_set)
 
     def close(self) -> None:
         """Give the connection back."""

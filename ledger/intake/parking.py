@@ -29,15 +29,17 @@ SELECT EXISTS (
     SELECT FROM intake.parked JOIN unnest(%s::text[], %s::text[]) AS made (kind, ref) USING (kind, ref)
 )
 """
-# Sessions that claim parked facts, but for those that are set aside.
+# Sessions that claim parked facts, but for those that are set aside. The first that are found: to order them would
+# be to look at all that waits, for every set anew.
 _CLAIMING = """
-SELECT DISTINCT reference.session_id
-FROM intake.parked
-JOIN intake.reference USING (kind, ref)
-JOIN intake.session_head USING (session_id)
-WHERE session_head.fault IS NULL
-ORDER BY reference.session_id
-LIMIT %s
+SELECT DISTINCT session_id FROM (
+    SELECT reference.session_id
+    FROM intake.parked
+    JOIN intake.reference USING (kind, ref)
+    JOIN intake.session_head USING (session_id)
+    WHERE session_head.fault IS NULL
+    LIMIT %s
+) AS claiming
 """
 # The parked facts that these sessions claim; whoever takes one deletes it in the same transaction.
 _CLAIMED = """
@@ -46,10 +48,14 @@ SELECT parked.kind, parked.ref, parked.type, parked.source, parked.id, parked.ev
        (SELECT array_agg(reference.session_id) FROM intake.reference
         WHERE reference.kind = parked.kind AND reference.ref = parked.ref)
 FROM intake.parked
-WHERE (kind, ref) IN (SELECT kind, ref FROM intake.reference WHERE session_id = ANY(%s))
+WHERE (kind, ref) IN (SELECT kind, ref FROM intake.reference WHERE session_id = ANY(%s)){alone}
 ORDER BY parked.event_time, parked.source, parked.id
-FOR UPDATE OF parked
+FOR UPDATE OF parked{held}
 """
+# What several sessions claim is left where it is, and so is what somebody else is about to take.
+_ALONE = """
+  AND NOT EXISTS (SELECT FROM intake.reference WHERE kind = parked.kind AND ref = parked.ref OFFSET 1)"""
+_TAKE, _TAKE_ALONE = _CLAIMED.format(alone="", held=""), _CLAIMED.format(alone=_ALONE, held=" SKIP LOCKED")
 _UNPARK = """
 DELETE FROM intake.parked USING unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
     AS taken (kind, ref, type, source, id)
@@ -107,9 +113,13 @@ class Claimed(NamedTuple):
     settlements: set[UUID]
 
 
-def take_claimed(cursor: Cursor[TupleRow], session_ids: Sequence[str]) -> Claimed:
-    """Take the facts that sessions claim; they no longer wait."""
-    rows = cursor.execute(_CLAIMED, (list(session_ids),)).fetchall()
+def take_claimed(cursor: Cursor[TupleRow], session_ids: Sequence[str], *, alone: bool = False) -> Claimed:
+    """Take the facts that sessions claim; they no longer wait.
+
+    With `alone` only those that one session claims and nobody else is about to take: whoever has the sessions locked
+    already waits for nobody then.
+    """
+    rows = cursor.execute(_TAKE_ALONE if alone else _TAKE, (list(session_ids),)).fetchall()
     if rows:
         cursor.execute(_UNPARK, [list(column) for column in zip(*(row[:5] for row in rows), strict=True)])
     facts = [

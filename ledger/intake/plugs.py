@@ -91,6 +91,7 @@ WHERE stay.found IS DISTINCT FROM stay.told AND head.fault IS NULL
 ORDER BY head.session_id LIMIT %s FOR UPDATE OF head
 """
 _FOUND = "SELECT session_id, found FROM intake.plug_session WHERE session_id = ANY(%s::text[])"
+_UNTOLD_AMONG = f"{_FOUND} AND found IS DISTINCT FROM told"
 _TELL = """
 UPDATE intake.plug_session AS stay SET told = new.told
 FROM unnest(%s::text[], %s::text[]) AS new (session_id, told)
@@ -183,6 +184,12 @@ def untold_sessions(cursor: Cursor[TupleRow], limit: int, *, wait: bool = False)
 def overlaps_of(cursor: Cursor[TupleRow], session_ids: Iterable[str]) -> dict[str, Overlap | None]:
     """What is wrong with sessions that have a place, beside those before them."""
     rows = cursor.execute(_FOUND, (array(list(session_ids)),)).fetchall()
+    return {session_id: _overlap(found) for session_id, found in rows}
+
+
+def untold_among(cursor: Cursor[TupleRow], session_ids: Iterable[str]) -> dict[str, Overlap | None]:
+    """What the streams of sessions, of these, are to be told: what is wrong with them, or no longer is."""
+    rows = cursor.execute(_UNTOLD_AMONG, (array(list(session_ids)),)).fetchall()
     return {session_id: _overlap(found) for session_id, found in rows}
 
 
