@@ -18,7 +18,7 @@ from domain.session.session import Judgement, Session
 from engine.cover import has_work as has_cover_work
 from engine.cover import money_left, weigh
 from engine.errors import RunsFailed
-from engine.follow_up import FollowUp
+from engine.follow_up import FollowUp, look_for_places_again
 from engine.judging import judge_and_refuse
 from engine.operator_findings import find_withheld, operators_with_findings
 from engine.payouts import fire_operator_runs, operators_with_due_runs, run_moments
@@ -28,7 +28,14 @@ from engine.work import Work
 from engine.working_set import WorkingSet
 from ledger import locks
 from ledger.errors import ConcurrencyConflict, MachineryFault
-from ledger.events.heads import count_due_sessions, due_among, due_sessions, presuming_sessions
+from ledger.events.heads import (
+    count_due_sessions,
+    due_among,
+    due_sessions,
+    presuming_sessions,
+    stale_among,
+    stale_sessions,
+)
 from ledger.intake.parking import add_references
 from ledger.intake.positions import horizon
 
@@ -92,6 +99,7 @@ class Clock:
             warm = self._sessions.warm_ids()
             for first in range(0, len(warm), SESSIONS_PER_SET):
                 some = warm[first : first + SESSIONS_PER_SET]
+                self._advance_next(partial(stale_among, session_ids=some), until, report, are_stale=True)
                 self._advance_next(partial(due_among, session_ids=some, until=until), until, report)
             self._advance_all_sessions(until, report, wait=False)
         except BaseException:
@@ -103,6 +111,9 @@ class Clock:
         self._follow_up.run(wait=wait, before_clock=True)
         is_more = True
         while is_more:
+            stale = partial(stale_sessions, limit=SESSIONS_PER_SET, wait=wait)
+            while self._advance_next(stale, until, report, are_stale=True):
+                pass
             for query in (due_sessions, presuming_sessions):
                 chosen = partial(query, until=until, limit=SESSIONS_PER_SET, wait=wait)
                 while self._advance_next(chosen, until, report):
@@ -123,16 +134,20 @@ class Clock:
                 work.write(cursor)
             return found
 
-    def _advance_next(self, query: Query, until: datetime, report: OnProgress) -> int:
+    def _advance_next(self, query: Query, until: datetime, report: OnProgress, *, are_stale: bool = False) -> int:
         """One set; how many sessions it had."""
-        count = self._sets.do_next(query, partial(self._advance_set, until))
+        count = self._sets.do_next(query, partial(self._advance_set, until, are_stale))
         if count:
             report("sessions", count)
         return count
 
-    def _advance_set(self, until: datetime, cursor: Cursor[TupleRow], work: Work, session_ids: Sequence[str]) -> None:
+    def _advance_set(
+        self, until: datetime, are_stale: bool, cursor: Cursor[TupleRow], work: Work, session_ids: Sequence[str]
+    ) -> None:
         issued: list[tuple[str, str, str]] = []
         sessions = self._sessions.lock(cursor, session_ids)
+        if are_stale:
+            look_for_places_again(sessions.values())
         self._follow_up.bring_along(cursor, work, sessions)
         for session in sessions.values():
             judgement = judge_and_refuse(cursor, work, session, self._known.catalogue, clock=until)
