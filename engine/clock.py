@@ -22,7 +22,7 @@ from engine.cover import money_left, weigh
 from engine.errors import RunsFailed
 from engine.far_ahead import wall_clock
 from engine.finding_streams import finding_streams, read_findings
-from engine.follow_up import FollowUp
+from engine.follow_up import FollowUp, look_for_places_again
 from engine.judging import judge_and_refuse
 from engine.operator_findings import (
     find_below_zero,
@@ -38,7 +38,14 @@ from engine.work import Work
 from engine.working_set import WorkingSet
 from ledger import locks
 from ledger.errors import ConcurrencyConflict, MachineryFault
-from ledger.events.heads import count_due_sessions, due_among, due_sessions, presuming_sessions
+from ledger.events.heads import (
+    count_due_sessions,
+    due_among,
+    due_sessions,
+    presuming_sessions,
+    stale_among,
+    stale_sessions,
+)
 from ledger.intake.event_time import horizon
 from ledger.intake.parking import add_references
 
@@ -113,6 +120,7 @@ class Clock:
             warm = self._sessions.warm_ids()
             for first in range(0, len(warm), SESSIONS_PER_SET):
                 some = warm[first : first + SESSIONS_PER_SET]
+                self._advance_next(partial(stale_among, session_ids=some), until, report, are_stale=True)
                 self._advance_next(partial(due_among, session_ids=some, until=until), until, report)
             self._advance_all_sessions(until, report, wait=False)
         except BaseException:
@@ -124,6 +132,9 @@ class Clock:
         self._follow_up.run(wait=wait, before_clock=True)
         is_more = True
         while is_more:
+            stale = partial(stale_sessions, limit=SESSIONS_PER_SET, wait=wait)
+            while self._advance_next(stale, until, report, are_stale=True):
+                pass
             for query in (due_sessions, presuming_sessions):
                 chosen = partial(query, until=until, limit=SESSIONS_PER_SET, wait=wait)
                 while self._advance_next(chosen, until, report):
@@ -144,16 +155,20 @@ class Clock:
                 work.write(cursor)
             return found
 
-    def _advance_next(self, query: Query, until: datetime, report: OnProgress) -> int:
+    def _advance_next(self, query: Query, until: datetime, report: OnProgress, *, are_stale: bool = False) -> int:
         """One set; how many sessions it had."""
-        count = self._sets.do_next(query, partial(self._advance_set, until))
+        count = self._sets.do_next(query, partial(self._advance_set, until, are_stale))
         if count:
             report("sessions", count)
         return count
 
-    def _advance_set(self, until: datetime, cursor: Cursor[TupleRow], work: Work, session_ids: Sequence[str]) -> None:
+    def _advance_set(
+        self, until: datetime, are_stale: bool, cursor: Cursor[TupleRow], work: Work, session_ids: Sequence[str]
+    ) -> None:
         issued: list[tuple[str, str, str]] = []
         sessions = self._sessions.lock(cursor, session_ids)
+        if are_stale:
+            look_for_places_again(sessions.values())
         self._follow_up.bring_along(cursor, work, sessions)
         for session in sessions.values():
             judgement = judge_and_refuse(cursor, work, session, self._known.catalogue, clock=until)

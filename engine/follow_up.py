@@ -34,16 +34,16 @@ class FollowUp:
         self._working_set = working_set
         self._sets = SessionSets(working_set)
 
-    def start(self) -> None:
-        """Try again what was set aside, then everything that is left to follow up."""
+    def take_back(self) -> None:
+        """Have what was set aside tried again, with everything that is left to follow up."""
         with self._working_set.gateway.transaction() as cursor:
             take_back_set_aside(cursor)
-        self.run()
 
     def run(self, *, wait: bool = False, before_clock: bool = False) -> bool:
         """Until nothing is left to follow up; what another process has in hand is left to it, or waited for.
 
-        What the clock brings along (`bring_along`) is left to it with `before_clock`. Whether there was anything.
+        With `before_clock` sessions that wait for something alone, or to be judged, are left to it. Whether anything
+        was there.
         """
         found = False
         while any(self._sets.do_next(query, step) for query, step in self._steps(wait, before_clock)):
@@ -66,8 +66,7 @@ class FollowUp:
         yield partial(sessions_of_shared, payments=PAYMENTS_PER_SET), self._tell_each_other
         if not before_clock:
             yield partial(sessions_with_claims, limit=SESSIONS_PER_SET), self._bring_claimed
-        yield partial(stale_sessions, limit=SESSIONS_PER_SET, wait=wait), self._judge_again
-        if not before_clock:
+            yield partial(stale_sessions, limit=SESSIONS_PER_SET, wait=wait), self._judge_again
             yield partial(untold_sessions, limit=SESSIONS_PER_SET, wait=wait), self._tell_overlaps
 
     def _bring_claimed(self, cursor: Cursor[TupleRow], work: Work, session_ids: Sequence[str]) -> None:
@@ -91,9 +90,9 @@ class FollowUp:
             self._judge(cursor, work, session)
 
     def _judge_again(self, cursor: Cursor[TupleRow], work: Work, session_ids: Sequence[str]) -> None:
-        for session in self._working_set.sessions.lock(cursor, session_ids).values():
-            # What an orphan's contract says of its end may be something else now.
-            session.moved = Moved.AGAIN
+        sessions = self._working_set.sessions.lock(cursor, session_ids)
+        look_for_places_again(sessions.values())
+        for session in sessions.values():
             self._judge(cursor, work, session)
 
     def _tell_overlaps(self, cursor: Cursor[TupleRow], work: Work, session_ids: Sequence[str]) -> None:
@@ -108,6 +107,17 @@ class FollowUp:
 
     def _judge(self, cursor: Cursor[TupleRow], work: Work, session: Session) -> None:
         judge_and_refuse(cursor, work, session, self._working_set.known.catalogue, clock=None)
+
+
+def look_for_places_again(stale: Iterable[Session]) -> None:
+    """Have stale sessions look for their places at their plugs with the judgement that is to come.
+
+    What an orphan's contract says of its end may be something else now. Those whose first judgement was put off have
+    theirs already.
+    """
+    for session in stale:
+        if session.outcome is not None:
+            session.moved = Moved.AGAIN
 
 
 def _by_session(facts: Iterable[tuple[str, RecordedFact]]) -> dict[str, list[RecordedFact]]:

@@ -30,7 +30,7 @@ from engine.payouts import take_payout_facts
 from engine.ports import Claim, Record
 from engine.receipts import take_receipts
 from engine.said_again import Doubt, said_again
-from engine.sessions import record_facts
+from engine.sessions import put_off, record_facts
 from engine.unread_batches import end_unread, note_unread, open_unread
 from engine.work import Stream, Unfolded, Work
 from engine.working_set import WorkingSet
@@ -103,7 +103,8 @@ class Intake:
     ) -> None:
         """`source` is the DSN of the database, or what this process holds of it already.
 
-        With `before_clock` the clock is moved next, and what it brings to sessions along is left to it.
+        With `before_clock` whoever takes in moves the clock next, or follows up: sessions only take facts in, and are
+        judged by that, once for all that came.
         """
         self._before_clock = before_clock
         self._clock = clock
@@ -122,7 +123,9 @@ class Intake:
                 claims = positions.claim(cursor, partitions)
                 unread = self._still_unread(cursor, {home: next_ or 0 for home, (_, next_) in claims.items()})
             self._unread = unread
-            self._follow_up.start()
+            self._follow_up.take_back()
+            if not self._before_clock:
+                self._follow_up.run()
             return {partition: Claim(epoch, next_offset) for partition, (epoch, next_offset) in claims.items()}
 
         return self._guarded(attempt)
@@ -138,8 +141,8 @@ class Intake:
 
         def attempt() -> None:
             follow_up = self._process(taken, epochs)
-            if follow_up:
-                self._follow_up.run(before_clock=self._before_clock)
+            if follow_up and not self._before_clock:
+                self._follow_up.run()
 
         self._guarded(attempt)
 
@@ -306,7 +309,10 @@ class Intake:
                 if claimed is not None:
                     claims.append((claimed.kind, claimed.of(message.data), session_id))
                     work.captured.add(claims[-1][1])
-            judge_and_refuse(cursor, work, session, self._known.catalogue, clock=None)
+            if self._before_clock:
+                put_off(work, session, self._known.catalogue)
+            else:
+                judge_and_refuse(cursor, work, session, self._known.catalogue, clock=None)
         return add_references(cursor, claims)
 
 

@@ -157,6 +157,12 @@ def take_place(work: Work, session: Session, catalogue: Catalogue) -> bool:
     return is_free
 
 
+def put_off(work: Work, session: Session, catalogue: Catalogue) -> None:
+    """Leave a session to be judged by whoever moves the clock, or follows up; its place at its plug is taken now."""
+    take_place(work, session, catalogue)
+    work.put_off[session.session_id] = session.version
+
+
 def tell(work: Work, session: Session, overlap: Overlap | None) -> None:
     """Have a session's stream say what is wrong with it beside the one before it at its plug, None for nothing."""
     noted = OverlapNoted(session.session_id, overlap.kind if overlap else None, overlap.other_id if overlap else None)

@@ -20,7 +20,7 @@ from ledger.arrays import columns
 from ledger.book.journal import write_entries
 from ledger.book.lines import MovedRelease, NewLine, add_lines, move_releases, pay_lines
 from ledger.events.codec import encode
-from ledger.events.heads import SessionHead, save_sessions, save_streams
+from ledger.events.heads import SessionHead, put_off_sessions, save_sessions, save_streams
 from ledger.events.store import LOCK, StoredEvent, append, event_id
 from ledger.intake.plugs import Arrival, arrive, note_told
 from ledger.intake.receipts import look_at
@@ -51,7 +51,8 @@ class Work:
 
     `receipts` are the streams of the settlements that the clock has to look at because of it. `captured` are the
     payments, by reference, of which something was captured; `told_payments` those whose sessions know of each other
-    now, with the number of them. `judged_again` are the streams of sessions that decided twice.
+    now, with the number of them. `judged_again` are the streams of sessions that decided twice. `put_off` are the
+    sessions, with their versions, that are to be judged later.
     """
 
     shard: int
@@ -69,6 +70,7 @@ class Work:
     arrivals: list[Arrival] = field(default_factory=list)
     told: dict[str, Overlap | None] = field(default_factory=dict)
     judged_again: set[UUID] = field(default_factory=set)
+    put_off: dict[str, int] = field(default_factory=dict)
 
     def stream(self, stream_id: UUID, aggregate: Versioned) -> "Stream":
         """Where to append to a stream whose head this transaction has locked; the head is saved with the rest."""
@@ -91,6 +93,7 @@ class Work:
         add_lines(cursor, self.lines)
         pay_lines(cursor, self.paid)
         save_sessions(cursor, list(self.heads.values()))
+        put_off_sessions(cursor, self.put_off)
         save_streams(cursor, {stream_id: aggregate.version for stream_id, aggregate in self.streams.items()})
         _write_outbox(cursor, self.outbox)
         look_at(cursor, self.receipts)

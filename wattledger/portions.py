@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 
 from consumers.run import consume_until_caught_up
 from engine.clock import Clock
+from engine.follow_up import FollowUp
 from engine.intake import Intake
 from ledger.intake.positions import Partition
 from projections.runner import catch_up
@@ -31,6 +32,10 @@ class Hands:
         self.store = store
         self._working_set = store.working_set()
         self.intake, self.clock = Intake(self._working_set, before_clock=True), Clock(self._working_set)
+
+    def follow_up(self) -> None:
+        """Judge what was taken in, without moving the clock. Raises MachineryFault when the database stays away."""
+        patiently(lambda: FollowUp(self._working_set).run(wait=True))
 
     def close(self) -> None:
         """Give the connection back."""

@@ -74,7 +74,10 @@ def publish_files(store: Store, files: Sequence[str], on_progress: OnProgress) -
 
 
 def consume_all(crew: Crew, on_progress: OnProgress) -> None:
-    """Take in everything that is published by now, the catalogue first: what is read after it is judged once."""
+    """Take in everything that is published by now, the catalogue first.
+
+    Sessions are judged afterwards, once for all that came: by `advance_clock`, or by `follow_up` of the hands.
+    """
     waiting = patiently(lambda: _backlog(crew.store))
     total = sum(max(0, records) for records in waiting.values())
     crew.grow(_processes_for(crew, total))
@@ -162,11 +165,12 @@ def settle(
         # Nothing is published to a log that is not the one which was read: consuming it tells.
         if any(patiently(lambda: _backlog(store)).values()):
             consume_all(crew, on_progress)
+            crew.hands.follow_up()
         before = patiently(lambda: count(store))
         events_in = publish_files(store, files, _growing(crew, on_progress))
         consume_all(crew, on_progress)
-        taken = patiently(lambda: count(store)) - before
         advance_clock(crew, until, on_progress)
+        taken = patiently(lambda: count(store)) - before
         project_all(crew, on_progress)
     drain(store.kafka, store.dsn)
     seconds = time.monotonic() - began

@@ -1,6 +1,6 @@
 """Heads of streams: the last version of each, locked in sorted order by whoever is about to append to it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -45,6 +45,12 @@ FROM unnest(%s::text[], %s::int[], {", ".join(f"%s::{type_}[]" for _, type_, _ i
     AS new (session_id, version, {", ".join(column for column, _, _ in _JUDGED)})
 WHERE head.session_id = new.session_id
 """  # noqa: S608
+# What was put off is judged like what the catalogue made stale.
+_PUT_OFF_SESSIONS = """
+UPDATE intake.session_head AS head SET version = new.version, stale = true, fault = NULL
+FROM unnest(%s::text[], %s::int[]) AS new (session_id, version)
+WHERE head.session_id = new.session_id
+"""
 _MAKE_STREAM_HEADS = """
 INSERT INTO intake.stream_head (stream_id)
 SELECT stream_id FROM unnest(%s::uuid[]) AS stream_id ORDER BY stream_id
@@ -59,13 +65,20 @@ UPDATE intake.stream_head AS head SET version = new.version
 FROM unnest(%s::uuid[], %s::int[]) AS new (stream_id, version)
 WHERE head.stream_id = new.stream_id
 """
-# Sessions that are to be judged again because the catalogue changed under them.
+# Sessions that are to be judged because the catalogue changed under them, or because that was put off.
 _STALE = "SELECT session_id FROM intake.session_head WHERE stale ORDER BY session_id LIMIT %s"
+_STALE_AMONG = "SELECT session_id FROM intake.session_head WHERE session_id = ANY(%s) AND stale"
 # Sessions for which the clock has something to do by a moment.
 _DUE = "SELECT session_id FROM intake.session_head WHERE due_at <= %s ORDER BY {} LIMIT %s"
 _DUE_BY_KEY, _DUE_EARLIEST_FIRST = _DUE.format("session_id"), _DUE.format("due_at, session_id")
 _DUE_AMONG = "SELECT session_id FROM intake.session_head WHERE session_id = ANY(%s) AND due_at <= %s"
-_COUNT_DUE = "SELECT count(*) FROM (SELECT FROM intake.session_head WHERE due_at <= %s LIMIT %s) AS due"
+_COUNT_DUE = """
+SELECT count(*) FROM (
+    (SELECT FROM intake.session_head WHERE due_at <= %(until)s AND NOT stale LIMIT %(at_most)s)
+    UNION ALL
+    (SELECT FROM intake.session_head WHERE stale LIMIT %(at_most)s)
+) AS due
+"""
 # Sessions on whose book something takes a maturing for granted that a clock which stops here does not reach.
 _PRESUMING = "SELECT session_id FROM intake.session_head WHERE presumed_at > %s ORDER BY session_id LIMIT %s"
 # A session that cannot be judged waits for its next fact, or for the next start.
@@ -102,6 +115,12 @@ def save_sessions(cursor: Cursor[TupleRow], heads: Sequence[SessionHead]) -> Non
         cursor.execute(_SAVE_SESSION_HEADS, columns(rows))
 
 
+def put_off_sessions(cursor: Cursor[TupleRow], versions: Mapping[str, int]) -> None:
+    """Write the versions of sessions whose locks this transaction holds, and that they are to be judged."""
+    if versions:
+        cursor.execute(_PUT_OFF_SESSIONS, columns(versions.items()))
+
+
 def lock_streams(cursor: Cursor[TupleRow], stream_ids: Iterable[UUID]) -> dict[UUID, int]:
     """Lock the heads of other streams, new ones included; the version each has reached."""
     wanted = sorted(set(stream_ids))
@@ -123,8 +142,13 @@ def save_streams(cursor: Cursor[TupleRow], versions: dict[UUID, int]) -> None:
 
 
 def stale_sessions(cursor: Cursor[TupleRow], limit: int, *, wait: bool = False) -> list[str]:
-    """Sessions that are to be judged again, locked as `_lock_chosen` says."""
+    """Sessions that are to be judged, again or as it was put off, locked as `_lock_chosen` says."""
     return _lock_chosen(cursor, _STALE, (limit,), wait=wait)
+
+
+def stale_among(cursor: Cursor[TupleRow], session_ids: Sequence[str]) -> list[str]:
+    """Which of these are to be judged, locked; those locked by others left out."""
+    return _lock_chosen(cursor, _STALE_AMONG, (list(session_ids),), wait=False)
 
 
 def due_sessions(cursor: Cursor[TupleRow], until: datetime, limit: int, *, wait: bool = False) -> list[str]:
@@ -136,8 +160,11 @@ def due_sessions(cursor: Cursor[TupleRow], until: datetime, limit: int, *, wait:
 
 
 def count_due_sessions(cursor: Cursor[TupleRow], until: datetime, at_most: int) -> int:
-    """For how many sessions the clock has something to do by `until`; it counts no further than `at_most`."""
-    row = cursor.execute(_COUNT_DUE, (until, at_most)).fetchone()
+    """How many sessions are to be judged, by the clock's doing up to `until` or as that was put off.
+
+    Of both it counts no further than `at_most`.
+    """
+    row = cursor.execute(_COUNT_DUE, {"until": until, "at_most": at_most}).fetchone()
     return int(row[0]) if row else 0
 
 

@@ -54,14 +54,20 @@ def empty_store(postgres_dsn: str) -> Iterator[Store]:
 
 
 def settled(
-    store: Store, events: list[Event], batch: int, out: Path, cover_rule: CoverRule = CoverRule.WARN
+    store: Store,
+    events: list[Event],
+    batch: int,
+    out: Path,
+    cover_rule: CoverRule = CoverRule.WARN,
+    *,
+    before_clock: bool = False,
 ) -> tuple[Path, list[Finding]]:
     """The files of a store that took these messages in this order and then did what the clock drives.
 
-    With what is open about operators.
+    With what is open about operators. With `before_clock` no session is judged before the clock is moved.
     """
     with store() as dsn:
-        engine = Engine(dsn, cover_rule=cover_rule)
+        engine = Engine(dsn, cover_rule=cover_rule, before_clock=before_clock)
         try:
             engine.feed(events, batch)
             engine.advance(UNTIL)
@@ -93,6 +99,7 @@ def open_about_operators(engine: Engine) -> list[Finding]:
     sessions=st.integers(1, 14),
     batch=st.sampled_from((1, 3, 17, 100)),
     rule=st.sampled_from(CoverRule),
+    before_clock=st.booleans(),
 )
 def test_any_order_with_duplicates_in_batches_of_any_size_gives_the_same_result(
     empty_store: Store,
@@ -102,11 +109,13 @@ def test_any_order_with_duplicates_in_batches_of_any_size_gives_the_same_result(
     sessions: int,
     batch: int,
     rule: CoverRule,
+    before_clock: bool,
 ) -> None:
     events = history(Random(seed), sessions)
     note(f"{len(events)} events: seed {seed}, order {order}, {sessions} sessions, batches of {batch}, {rule}")
     folder = tmp_path_factory.mktemp("history")
     expected, open_in_order = settled(empty_store, events, 500, folder / "in-order", rule)
-    found, still_open = settled(empty_store, disordered(Random(order), events), batch, folder / "disordered", rule)
+    shuffled = disordered(Random(order), events)
+    found, still_open = settled(empty_store, shuffled, batch, folder / "disordered", rule, before_clock=before_clock)
     assert difference(expected, found, MENDING_APART) == ""
     assert still_open == open_in_order

@@ -21,10 +21,18 @@ TOPIC = "charging.sessions"
 class Engine:
     """One store: feed it events, move its clock, and ask what stands on the book."""
 
-    def __init__(self, dsn: str, topic: str = TOPIC, cover_rule: CoverRule = CoverRule.WARN) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        topic: str = TOPIC,
+        cover_rule: CoverRule = CoverRule.WARN,
+        *,
+        before_clock: bool = False,
+    ) -> None:
         migrate(dsn)
         self.dsn, self.topic = dsn, topic
-        self.intake, self.clock = Intake(dsn), Clock(WorkingSet.of(dsn, cover_rule=cover_rule))
+        self.intake = Intake(dsn, before_clock=before_clock)
+        self.clock = Clock(WorkingSet.of(dsn, cover_rule=cover_rule))
         claim = self.intake.claim([(topic, 0)])[topic, 0]
         self.epochs = {(topic, 0): claim.epoch}
         self.offset = claim.next_offset or 0
