@@ -103,7 +103,7 @@ class Runs:
         return self
 
     def _answered(self, payout_id: str) -> Payout:
-        return Payout(payout_id, answers=list(self.answers.get(payout_id, [])))
+        return self.payouts.get(payout_id) or Payout(payout_id, answers=list(self.answers.get(payout_id, [])))
 
     def _keep(self, made: RunsMade) -> None:
         self.closed_through, self.withheld, self.waiting = made.closed_through, made.withheld, made.waiting
@@ -170,6 +170,19 @@ def test_a_run_pays_every_line_that_is_available_and_names_its_entries() -> None
 def test_until_is_inclusive_and_a_second_before_is_not_enough() -> None:
     assert runs(None, line(1, 1080, "02")).until("02 23:59").made == []
     assert len(runs(None, line(1, 1080, "02")).until("03 00:00").made) == 1
+
+
+def test_a_date_that_is_open_again_and_was_paid_leaves_what_it_lacks_to_the_next() -> None:
+    """In another currency it was not paid."""
+    desk = runs(None, line(1, 1080, "02")).until("10 00:00")
+    assert desk.closed_through == date(2026, 3, 9)
+    desk.closed_through = date(2026, 3, 1)
+    desk.lines = [line(2, 500, "02"), line(3, 700, "02", currency="USD"), line(4, 300, "03")]
+    desk.until("05 00:00")
+    assert [each[:2] for each in desk.made] == [("02", 1080), ("02", 700), ("03", 800)]
+    assert desk.created(payout_id("03")).entry_ids == (str(UUID(int=2)), str(UUID(int=4)))
+    assert desk.created(payout_id("02", currency="USD")).fired_at == at("03 00:00")
+    assert desk.closed_through == date(2026, 3, 4)
 
 
 def test_a_run_with_nothing_payable_leaves_nothing() -> None:
