@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from psycopg import Cursor, Error
+from psycopg import Connection, Cursor, Error
 from psycopg.rows import TupleRow
 
+from ledger.database import Role, connect
 from ledger.errors import MachineryFault
-from ledger.gateway import Gateway
 
 _log = logging.getLogger(__name__)
 
@@ -94,37 +94,30 @@ def heartbeat(dsn: str, piece: str) -> Iterator[None]:
 
 def _beat_until(dsn: str, piece: str, over: threading.Event) -> None:
     began = time.monotonic()
-    gateway = Gateway(dsn)
     me = {"id": uuid4(), "host": socket.gethostname(), "pid": os.getpid(), "piece": piece}
-    try:
-        with _whatever_fails():
-            _forget_ended(gateway, me)
-        while not over.is_set():
-            with _whatever_fails(), gateway.transaction() as cursor:
-                cursor.execute(_BEAT, me | {"age_s": time.monotonic() - began})
-                cursor.execute(_SAMPLE)
-                if cursor.rowcount:
-                    cursor.execute(_PRUNE)
+    while not over.is_set():
+        try:
+            # No gateway: it would take a slot of balances from somebody who posts.
+            with connect(dsn, Role.WRITER, autocommit=True) as connection:
+                _forget_ended(connection, me)
+                while not over.is_set():
+                    _beat(connection, me | {"age_s": time.monotonic() - began})
+                    over.wait(BEAT_S)
+                connection.execute(_FORGET, me)
+        except (Error, MachineryFault) as fault:
+            _log.debug("no sign of life could be given: %s", fault)
             over.wait(BEAT_S)
-        with _whatever_fails(), gateway.transaction() as cursor:
-            cursor.execute(_FORGET, me)
-    finally:
-        gateway.close()
 
 
-@contextmanager
-def _whatever_fails() -> Iterator[None]:
-    """A sign of life that cannot be given is no fault of the work."""
-    try:
-        yield
-    except (Error, MachineryFault) as fault:
-        _log.debug("no sign of life could be given: %s", fault)
+def _beat(connection: Connection[TupleRow], me: dict[str, object]) -> None:
+    connection.execute(_BEAT, me)
+    if connection.execute(_SAMPLE).rowcount:
+        connection.execute(_PRUNE)
 
 
-def _forget_ended(gateway: Gateway, me: dict[str, object]) -> None:
-    with gateway.transaction() as cursor:
-        others = cursor.execute(_OTHERS, me).fetchall()
-        cursor.execute(_FORGET_ENDED, ([id_ for id_, pid in others if not is_running(pid)],))
+def _forget_ended(connection: Connection[TupleRow], me: dict[str, object]) -> None:
+    others = connection.execute(_OTHERS, me).fetchall()
+    connection.execute(_FORGET_ENDED, ([id_ for id_, pid in others if not is_running(pid)],))
 
 
 def is_running(pid: int) -> bool:

@@ -45,7 +45,7 @@ class StateWatch:
 
     def _read(self) -> Known:
         if self._connection is None:
-            self._connection = open_connection(self._dsn, Role.AUDITOR, autocommit=True)
+            self._connection = open_connection(self._dsn, Role.WRITER, autocommit=True)
         state = system_state(self._connection, self._operators)
         with self._connection.cursor() as cursor:
             return Known(state, len(faults(cursor)))

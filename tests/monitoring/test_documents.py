@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
@@ -12,7 +14,10 @@ import yaml
 from tests.docs.pages import OPERATIONS, ROOT, table
 from tests.monitoring.conftest import Live
 from tests.monitoring.promql import series_of
+from tests.monitoring.scraping import ask
 from tests.support.waiting import wait_until
+from wattledger.monitoring.monitor import CONSUME, monitored
+from wattledger.settings import load_settings
 
 HEADER = "| metric | type | labels | of | meaning |"
 DASHBOARD: dict[str, Any] = json.loads((ROOT / "docs" / "grafana" / "wattledger.json").read_text(encoding="utf-8"))
@@ -39,11 +44,21 @@ def queries() -> Iterator[tuple[str, str]]:
         yield f"rule {rule['alert']}", rule["expr"]
 
 
+# What is not there before something happened: a verification, a run, a finding; and Kafka has to be asked first.
+OF_STORE = {
+    "wattledger_store_findings_open",
+    "wattledger_store_open_items",
+    "wattledger_store_payout_run_timestamp_seconds",
+    "wattledger_store_verify_passed",
+}
+OF_KAFKA = {"wattledger_store_lag_records"}
+
+
 def all_have_looked(live: Live) -> bool:
-    """Whether each piece has seen the verification, and Kafka where it uses it: both come with the next look."""
-    names = {name: piece.scrape().names for name, piece in live.pieces.items()}
-    return all("wattledger_store_verify_passed" in found for found in names.values()) and all(
-        "wattledger_store_lag_records" in names[name] for name in ("consume", "project")
+    """Whether every piece has seen all that happened, which comes with the next look."""
+    return all(
+        piece.scrape().names >= (OF_STORE if name == "clock" else OF_STORE | OF_KAFKA)
+        for name, piece in live.pieces.items()
     )
 
 
@@ -134,6 +149,24 @@ def test_the_containers_are_scraped_where_they_answer() -> None:
         )
         assert f"http://127.0.0.1:{found['port']}/readyz" in COMPOSE[name]["healthcheck"]["test"][-1]
     assert configuration["rule_files"] == ["alerts.yml"]
+
+
+def health_check_fails(url: str) -> bool:
+    """Whether the health check of compose.yaml fails for a piece that answers there."""
+    program, *words = COMPOSE["consume"]["healthcheck"]["test"][1:]
+    assert program == "python"
+    words[-1] = words[-1].replace("http://127.0.0.1:9464", url)
+    variables = {"http_proxy": "http://127.0.0.1:9", "PYTHONWARNINGS": "error"}
+    return bool(subprocess.run([sys.executable, *words], env=variables, capture_output=True, check=False).returncode)
+
+
+def test_a_container_is_healthy_when_its_piece_is_ready(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
+    wait_until(live.pieces["consume"].is_ready)
+    assert not health_check_fails(live.pieces["consume"].url)
+    with monitored(load_settings(metrics_port=0), CONSUME):
+        (url,) = re.findall(r"http://[\d.:]+\d", capsys.readouterr().err)
+        assert ask(f"{url}/readyz") == (503, "starting: the store is not open yet\n")
+        assert health_check_fails(url)
 
 
 def test_every_file_that_a_container_of_the_profile_is_given_is_there() -> None:

@@ -3,10 +3,12 @@
 import psycopg
 import pytest
 
+from ledger.database import Role
 from ledger.errors import MachineryFault
 from projections.state_watch import Known, StateWatch
 from tests.support.engine import Engine
 from tests.support.events import operator
+from tests.support.library import login
 from wattledger.monitoring.health import liveness, readiness
 from wattledger.monitoring.sampling import Sample
 
@@ -78,3 +80,11 @@ def test_a_connection_that_broke_is_made_anew_and_operators_are_known_as_before(
         watch.read()
     assert [each.operator_id for each in watch.read().state.runs] == ["OP-1"]
     watch.close()
+
+
+def test_the_login_of_a_piece_may_read_all_of_it(engine: Engine) -> None:
+    engine.feed([operator()])
+    with login(engine.dsn, Role.WRITER) as dsn:
+        watch = StateWatch(dsn)
+        assert watch.read().state.events == 1
+        watch.close()

@@ -11,7 +11,7 @@ from domain.book.bookings import PayoutFailed, PayoutInitiated, PayoutReissued, 
 from domain.book.standing import Booked
 from domain.payout.payout import payout_stream
 from ledger.database import Role, connect
-from ledger.migrate import run_migrations
+from ledger.migrate import LEDGER_MIGRATIONS, run_migrations
 from projections.queries import OperatorBalance, operator_balances
 from projections.runner import catch_up
 from projections.schema import FOLDERS, migrate
@@ -66,7 +66,8 @@ def test_a_store_whose_read_model_had_no_such_column_gets_it_whole(database_url:
     for folder in FOLDERS:
         shutil.copytree(folder, older, dirs_exist_ok=True)
     for path in older.glob("*.sql"):
-        if int(path.name[:3]) >= 135:
+        # The writer of today needs the tables of today.
+        if int(path.name[:3]) >= 135 and not (LEDGER_MIGRATIONS / path.name).exists():
             path.unlink()
     run_migrations(database_url, [older])
     with connect(database_url, Role.WRITER, autocommit=True) as writer:
