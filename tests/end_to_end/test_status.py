@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -140,6 +141,14 @@ def test_brokers_that_are_away_are_told_and_everything_else_with_them(database_u
     assert "127.0.0.1:1" in found["kafka"]["reason"]
     assert (found["intake"]["lag"], found["disk"], found["postgresql"]["state"]) == (None, None, "up")
     assert len(found["projections"]) == 7
+
+
+def test_brokers_that_hang_hold_no_look_up(database_url: str, tmp_path: Path) -> None:
+    migrate(database_url)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        found = status(Home(tmp_path, DATABASE_URL=database_url, KAFKA_BOOTSTRAP=address))
+    assert found["kafka"]["reason"].startswith("Kafka does not answer within 3 s")
 
 
 def test_watching_goes_on_until_it_is_told_to_end(database_url: str, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from domain.payout.payout import PayoutStatus, PayoutStatusChanged, payout_stream
 from ledger.database import Role, connect
@@ -174,6 +175,9 @@ def test_the_latest_verification_is_told(store: str) -> None:
     assert state_of(store).verified is None
     assert record_verification(store, 1.5, passed=False, findings=3) is None
     assert record_verification(store, 2.5, passed=True, findings=0) is None
+    # A standby can be verified too, and keeps no note of it.
+    standby = make_conninfo(store, options="-c default_transaction_read_only=on")
+    assert "read-only transaction" in (record_verification(standby, 3.5, passed=False, findings=1) or "")
     verified = state_of(store).verified
     assert verified is not None
     assert (verified.passed, verified.findings, verified.seconds) == (True, 0, 2.5)
