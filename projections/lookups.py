@@ -95,6 +95,7 @@ FROM intake.reference JOIN unnest(%s::text[]) AS asked (ref) USING (ref)
 WHERE reference.kind = %s
 ORDER BY reference.session_id
 """
+_REFERENCES = "SELECT kind, ref FROM intake.reference WHERE session_id = %s ORDER BY kind, ref"
 _PROVIDERS = "SELECT ref FROM intake.reference WHERE session_id = ANY(%s) AND kind = 'payment'"
 
 _LETTERS = """
@@ -321,6 +322,10 @@ class Lookups:
         for ref, session_id in self._rows(_CLAIMANTS, list(refs), kind):
             found.setdefault(ref, []).append(session_id)
         return found
+
+    def references(self, session_id: str) -> list[tuple[str, str]]:
+        """The payments and CDRs that a session claims, as kind and reference."""
+        return [(kind, ref) for kind, ref in self._rows(_REFERENCES, session_id)]
 
     def providers(self, session_ids: Sequence[str], payment_id: str) -> list[str]:
         """The providers of a payment that these sessions captured."""

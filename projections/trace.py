@@ -13,7 +13,7 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from contracts.messages import MESSAGE_TYPES, stream_of
+from contracts.messages import CDR, MESSAGE_TYPES, stream_of
 from domain.book.findings import FindingEnded, FindingOpened
 from domain.money import format_minor
 from domain.payout.payout import PayoutCreated, PayoutStatus, PayoutStatusChanged, payout_stream
@@ -369,9 +369,26 @@ class _Follower:
         made.fact("outcome", _outcome_says(outcome) if outcome else "known from payments alone")
         made.link("messages", [_message_node(history, told) for told in history.told])
         self._named(made, [told for told in history.told if told.fact.type != _ELSEWHERE])
+        self._link_receipts(made)
         self._decided(made, history, history.decided)
         made.link("cdrs", map(_cdr_node, self.look.cdrs_of(made.node.id)))
         made.link_payouts("payouts", self.look.paying(made.entry_ids))
+
+    def _link_receipts(self, made: _Made) -> None:
+        """Settlements and invoices with lines of what a session claims, also those whose lines count no more."""
+        for ref_kind, ref in self.look.references(made.node.id):
+            kind = Kind.CDR if ref_kind == CDR.kind else Kind.PAYMENT
+            provider, _, id_ = ref.rpartition("\t")
+            for mention in self.look.mentions([kind], id_, max(self.limit, READ_MAX))[kind]:
+                data = mention.body["data"]
+                lines = [line for line in data.get("items") or () if line.get("payment_id") == id_]
+                if id_ in (data.get("cdr_ids") or ()) or (lines and data["provider"] == provider):
+                    made.link("messages", [_mention_node(mention)])
+                    made.link("settlements", self._of_data(Kind.SETTLEMENT, [mention]))
+                    made.link("invoices", self._of_data(Kind.INVOICE, [mention]))
+                    for named in (Kind.REFUND, Kind.DISPUTE):
+                        found = [each for line in lines for each in ids_in(line) if each[0] is named]
+                        made.link(_PLURAL[named], [Node(named, name) for _, name in found])
 
     def message(self, made: _Made) -> None:
         node = made.node
@@ -397,7 +414,9 @@ class _Follower:
         sessions = self._sessions_of_lines([told.fact.data for told in own])
         if sessions:
             self._sessions(made, sessions)
-        histories_ = [history, *self._histories_of(sessions[: self.limit])]
+        # The first part of a settlement hears of the others.
+        first = histories(self.look.cursor, sorted(_first_parts([mention]) - {history.stream_id})).values()
+        histories_ = [history, *first, *self._histories_of(sessions[: self.limit])]
         decided = [(each, one) for each in histories_ for one in each.caused_by(made.node.of, made.node.id)]
         made.link("events", [_event_node(each, one) for each, one in decided])
         self._entries(made, "entries", [entry for _, one in decided for entry in one.entry_ids], history.operator_id)

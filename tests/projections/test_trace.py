@@ -20,7 +20,7 @@ from domain.fact import RecordedFact
 from domain.payout.payout import payout_stream
 from domain.session.session import session_stream
 from ledger.database import Role, connect
-from ledger.events.codec import read_body
+from ledger.events.codec import DECISION_TOPICS, read_body
 from ledger.events.store import event_id
 from projections.export import export
 from projections.mentions import Kind, ids_in
@@ -105,7 +105,7 @@ def ids_by_kind(cursor: Cursor[TupleRow]) -> dict[Kind, list[str]]:
             found[Kind.MESSAGE].add(body["id"])
             for kind, id_ in ids_in(body["data"]):
                 found[kind].add(id_)
-        else:
+        elif topic in DECISION_TOPICS:
             found[Kind.EVENT].add(str(event_id(stream, version)))
     for kind, query in {
         Kind.SESSION: "SELECT session_id FROM intake.session_head",
