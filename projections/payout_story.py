@@ -24,7 +24,7 @@ FROM projection.payouts
 WHERE payout_id = %s
 """
 _GOES_TO = """
-SELECT holder_name, bank_account, execution_date, entry_ids,
+SELECT holder_name, bank_account, execution_date,
        (SELECT name FROM intake.bank_file_payout AS stands WHERE stands.payout_id = payouts.payout_id)
 FROM projection.payouts
 WHERE payout_id = %s
@@ -32,17 +32,21 @@ WHERE payout_id = %s
 # The attempt that repeats this one.
 _REPEATED_BY = "SELECT payout_id FROM projection.payouts WHERE reissue_of = %s"
 
-# What a payout pays, by kind of entry; the ids are all it has, and the entries are read by their keys.
+# What a payout pays, by kind of entry; the entries are read by their keys.
 _BY_KIND = """
 SELECT entry.kind, count(*) AS entries, sum(line.amount)::bigint AS amount
-FROM unnest(%s::uuid[]) AS paid (entry_id) JOIN intake.line USING (entry_id) JOIN book.entry USING (entry_id)
+FROM projection.payouts CROSS JOIN unnest(payouts.entry_ids) AS paid (entry_id)
+JOIN intake.line USING (entry_id) JOIN book.entry USING (entry_id)
+WHERE payouts.payout_id = %s
 GROUP BY entry.kind
 ORDER BY entry.kind
 """
 _LINES = """
 SELECT entry.entry_id, entry.kind, entry.session_id, entry.effective_at, line.released_at, line.available_on,
        line.amount
-FROM unnest(%s::uuid[]) AS paid (entry_id) JOIN intake.line USING (entry_id) JOIN book.entry USING (entry_id)
+FROM projection.payouts CROSS JOIN unnest(payouts.entry_ids) AS paid (entry_id)
+JOIN intake.line USING (entry_id) JOIN book.entry USING (entry_id)
+WHERE payouts.payout_id = %s
 ORDER BY entry.effective_at, entry.kind, entry.entry_id
 LIMIT %s
 """
@@ -97,14 +101,14 @@ def payout_story(cursor: Cursor[TupleRow], payout_id: str, lines: int) -> Payout
     goes_to = cursor.execute(_GOES_TO, (written,)).fetchone()
     if payout is None or goes_to is None:
         return None
-    holder_name, bank_account, execution_date, paid, bank_file = goes_to
+    holder_name, bank_account, execution_date, bank_file = goes_to
     repeated_by = cursor.execute(_REPEATED_BY, (written,)).fetchone()
     stream_id = payout_stream(written)
     timeline = tuple(decode(event.topic, event.state) for event in read_streams(cursor, [stream_id])[stream_id])
     with cursor.connection.cursor(row_factory=class_row(KindPaid)) as rows:
-        kinds = tuple(rows.execute(_BY_KIND, (paid,)).fetchall())
+        kinds = tuple(rows.execute(_BY_KIND, (written,)).fetchall())
     with cursor.connection.cursor(row_factory=class_row(PaidLine)) as rows:
-        first = tuple(rows.execute(_LINES, (paid, lines)).fetchall())
+        first = tuple(rows.execute(_LINES, (written, lines)).fetchall())
     return PayoutStory(
         payout,
         holder_name,

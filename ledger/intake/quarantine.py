@@ -1,7 +1,7 @@
 """Quarantine: records that were refused, kept whole, listed, and sent again after a fix."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -23,12 +23,12 @@ event_source, event_id, event_type, recorded_at, replayed_at
 """
 # Without the records themselves, which may be a megabyte each.
 _LISTED_COLUMNS = _COLUMNS.replace("record_value", "NULL::bytea")
-# The last that were refused.
-_LIST = f"""
+_LISTED = f"""
 SELECT {_LISTED_COLUMNS} FROM intake.deadletter
 WHERE (%(all)s OR replayed_at IS NULL) AND (%(code)s::text IS NULL OR code = %(code)s)
-ORDER BY recorded_at DESC, deadletter_id DESC LIMIT %(limit)s
 """  # noqa: S608 (the columns are a constant)
+_OLDEST = f"{_LISTED} ORDER BY recorded_at, deadletter_id LIMIT %(limit)s"
+_NEWEST = f"{_LISTED} ORDER BY recorded_at DESC, deadletter_id DESC LIMIT %(limit)s"
 _SHOW = f"SELECT {_COLUMNS} FROM intake.deadletter WHERE deadletter_id::text LIKE %s || '%%'"  # noqa: S608
 _MARK_REPLAYED = """
 UPDATE intake.deadletter SET replayed_at = CASE WHEN %s THEN clock_timestamp() END WHERE deadletter_id = ANY(%s)
@@ -86,12 +86,18 @@ def add(cursor: Cursor[TupleRow], letters: Sequence[DeadLetter]) -> set[UUID]:
     return new
 
 
-def listed(
+def oldest(cursor: Cursor[TupleRow], *, code: str | None = None, limit: int = 1_000) -> list[DeadLetter]:
+    """The first dead letters not replayed yet, as they were refused, without their records: `show` has those."""
+    rows = cursor.execute(_OLDEST, {"all": False, "code": code, "limit": limit}).fetchall()
+    return [_letter(row) for row in rows]
+
+
+def newest(
     cursor: Cursor[TupleRow], *, code: str | None = None, include_replayed: bool = False, limit: int = 1_000
-) -> Iterator[DeadLetter]:
-    """The last dead letters, in the order in which they were refused, without their records: `show` has those."""
-    rows = cursor.execute(_LIST, {"all": include_replayed, "code": code, "limit": limit}).fetchall()
-    return map(_letter, reversed(rows))
+) -> list[DeadLetter]:
+    """The last dead letters, in the order in which they were refused, without their records."""
+    rows = cursor.execute(_NEWEST, {"all": include_replayed, "code": code, "limit": limit}).fetchall()
+    return [_letter(row) for row in reversed(rows)]
 
 
 def show(cursor: Cursor[TupleRow], id_prefix: str) -> list[DeadLetter]:

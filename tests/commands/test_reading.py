@@ -202,6 +202,7 @@ def test_a_payment_is_shown_with_its_messages_and_entries(run: Run, ask: Any) ->
         ["tariff", "orders", "--operator", "OP-B"],
         ["leakage", "--operator", "OP-B"],
         ["cdrs", "--operator", "OP-B"],
+        ["cdrs", "--json", "--operator", "OP-B"],
         ["payouts", "show", "OP-B"],
         ["payouts", "file", "OP-B"],
         ["payments", "show", "OP-B"],

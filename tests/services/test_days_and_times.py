@@ -1,12 +1,13 @@
 """`--from` and `--to` mean the same in every command: days are whole ones, a time begins or ends the span itself."""
 
 from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 import typer
 
 from wattledger.cli import main
-from wattledger.commands.options import day_or_moment, moment, utc_span
+from wattledger.commands.options import day_or_moment, end_of_day, last_moment, moment, utc_span
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 
@@ -42,6 +43,30 @@ def test_the_ends_of_the_calendar_are_no_days(text: str) -> None:
 def test_a_day_or_a_time_is_read_as_such() -> None:
     assert day_or_moment("2026-03-05", "--to") == date(2026, 3, 5)
     assert day_or_moment("2026-03-05T13:00:00+01:00", "--to") == NOON
+
+
+@pytest.mark.parametrize(
+    ("day", "zone", "last"),
+    [
+        (date(2026, 3, 25), "UTC", "2026-03-25T23:59:59.999999Z"),
+        (date(2026, 3, 25), "America/New_York", "2026-03-26T03:59:59.999999Z"),
+        # The day on which clocks go forward has 23 hours.
+        (date(2026, 3, 28), "Europe/Amsterdam", "2026-03-28T22:59:59.999999Z"),
+        (date(2026, 3, 29), "Europe/Amsterdam", "2026-03-29T21:59:59.999999Z"),
+        # In Cairo they do at midnight: the next day begins at one.
+        (date(2024, 4, 25), "Africa/Cairo", "2024-04-25T21:59:59.999999Z"),
+    ],
+)
+def test_a_day_ends_a_microsecond_before_the_next_one_begins(day: date, zone: str, last: str) -> None:
+    assert end_of_day(day, ZoneInfo(zone)) == datetime.fromisoformat(last)
+
+
+def test_until_takes_a_time_or_the_end_of_a_day_in_utc() -> None:
+    assert last_moment(None) is None
+    assert last_moment("2026-03-05") == datetime(2026, 3, 5, 23, 59, 59, 999_999, tzinfo=UTC)
+    assert last_moment("2026-03-05T13:00:00+01:00") == NOON
+    with pytest.raises(typer.BadParameter, match="nor a time"):
+        last_moment("2026-03-05T13:00:00")
 
 
 @pytest.mark.parametrize("command", ["rerate", "cdrs", "leakage"])

@@ -48,6 +48,7 @@ def cdrs(
         written = (_write_list if json else _write)(file, cdr_lines(cursor, wanted, ocpi))
         if not written:
             check_operator(cursor, operator)
+            file.write(b"[]\n" if json else b"")
     if out is not None:
         sys.stdout.write(f"{written} CDRs of OCPI {ocpi} written to {out}\n")
     elif not written and not json:
@@ -63,12 +64,12 @@ def _write(file: IO[bytes], lines: Iterable[bytes]) -> int:
 
 
 def _write_list(file: IO[bytes], lines: Iterable[bytes]) -> int:
-    """One JSON list, written as it comes."""
+    """One JSON list, written as it comes; nothing where there are none."""
     count = 0
     for line in lines:
         file.write((b",\n  " if count else b"[\n  ") + line.rstrip(b"\n"))
         count += 1
-    file.write(b"\n]\n" if count else b"[]\n")
+    file.write(b"\n]\n" if count else b"")
     return count
 
 

@@ -34,12 +34,16 @@ def list_letters(
     debug: Debug = False,
 ) -> None:
     """List refused records, the newest last."""
+    from ledger.intake import quarantine
     from projections.documents.deadletters import listed_letter
 
     form = form_of(json=json, csv=csv)
 
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        found = _listed(store, code, _LISTED_MAX + 1, replayed=replayed)
+        found = read(
+            store,
+            lambda cursor: quarantine.newest(cursor, code=code, include_replayed=replayed, limit=_LISTED_MAX + 1),
+        )
     letters = [listed_letter(letter) for letter in found[-_LISTED_MAX:]]
     show_letters(letters, form)
     if len(found) > len(letters):
@@ -76,6 +80,7 @@ def replay(
 ) -> None:
     """Publish refused records again, after what was wrong was fixed."""
     from consumers.publisher import Outgoing
+    from ledger.intake import quarantine
     from wattledger.verbs import publish_records
 
     if not ids and code is None:
@@ -83,7 +88,7 @@ def replay(
     with the_store(data_dir, debug=debug) as store:
         letters = [_one_letter(store, each) for each in ids or ()]
         if code is not None:
-            of_code = _listed(store, code, _LISTED_MAX)
+            of_code = read(store, lambda cursor: quarantine.oldest(cursor, code=code, limit=_LISTED_MAX))
             letters += [_one_letter(store, str(each.deadletter_id)) for each in of_code]
         _refuse_unpublished(letters)
         records = [
@@ -127,15 +132,6 @@ def skip(
             f"topic {topic}, partition {partition}: {letter.sentence}\nkept as dead letter {letter.deadletter_id}; "
             "have the sender send its messages again\n"
         )
-
-
-def _listed(store: "Store", code: str | None, limit: int, *, replayed: bool = False) -> list["DeadLetter"]:
-    from ledger.intake import quarantine
-
-    found: list[DeadLetter] = read(
-        store, lambda cursor: list(quarantine.listed(cursor, code=code, include_replayed=replayed, limit=limit))
-    )
-    return found
 
 
 def _one_letter(store: "Store", deadletter_id: str) -> "DeadLetter":
