@@ -23,7 +23,7 @@ BEAT_S = 2.0
 # A process that has said nothing for so long is not known to live.
 SILENT_S = 15.0
 # How long an end waits for the last sign; a database that hangs must not hold it up.
-_LAST_BEAT_S = 1.0
+_LAST_BEAT_S = 2.0
 
 _BEAT = """
 INSERT INTO wattledger.heartbeat (id, host, pid, piece, started_at, beat_at)

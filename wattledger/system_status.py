@@ -17,6 +17,8 @@ from wattledger.store import Store
 
 # Signs that have missed their time more than once make one look whether the process is there at all.
 _OVERDUE_S = 2.5 * BEAT_S
+# What a live system has at least one of.
+NEEDED = ("consume", "project", "clock")
 
 
 class Looking:
@@ -42,6 +44,7 @@ class Looking:
             "postgresql": self._postgres(),
             "kafka": kafka,
             "disk": disk_of(self._store.settings),
+            "missing": [kind for kind in NEEDED if kind not in _alive(found["pieces"])],
             **found,
         }
 
@@ -75,6 +78,10 @@ class Looking:
         lags = [each["lag"] for each in intake["partitions"] if each["lag"] is not None]
         intake["lag"] = sum(lags) if bounds else None
         return {"address": address, "state": "away" if why else "up", "reason": why or None}
+
+
+def _alive(pieces: list[dict[str, Any]]) -> set[str]:
+    return {each["piece"] for each in pieces if each["state"] == "alive"}
 
 
 def postgres_runs(settings: Settings) -> bool:

@@ -92,7 +92,7 @@ def test_a_live_system_is_shown_at_work_and_what_stands_still_by_its_lag(live: t
     found = status(home)
     assert found["postgresql"]["state"] == found["kafka"]["state"] == "up"
     assert re.fullmatch(r"127\.0\.0\.1:\d+, database wattledger", found["postgresql"]["address"])
-    assert (found["intake"]["lag"], behind(found), found["verified"]) == (0, 0, None)
+    assert (found["intake"]["lag"], behind(found), found["verified"], found["missing"]) == (0, 0, None, [])
     assert found["disk"]["data_bytes"] > 1_000_000 < found["disk"]["free_bytes"]
 
     see_what_stands_still(home)
@@ -117,20 +117,20 @@ def test_a_live_system_is_shown_at_work_and_what_stands_still_by_its_lag(live: t
     assert process.wait(60) == 0, home.log.read_text()
     stopped = status(home)
     assert (stopped["pieces"], stopped["postgresql"]["state"]) == ([], "started for this command")
+    assert stopped["missing"] == ["consume", "project", "clock"]
     assert (stopped["kafka"]["state"], stopped["intake"]["lag"]) == ("away", None)
 
 
 def test_what_was_killed_all_at_once_has_ended(live: tuple[Home, Process]) -> None:
     home, process = live
-    family = psutil.Process(process.pid).children(recursive=True)
+    pieces = [psutil.Process(each["pid"]) for each in status(home)["pieces"]]
+    # Stopped, `up` starts none of them again; killed last, it leaves none of them the time to end in order.
+    process.send_signal(signal.SIGSTOP)
+    for each in pieces:
+        if each.pid != process.pid:
+            each.kill()
     process.kill()
     process.wait()
-    for each in family:
-        try:
-            each.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(family, timeout=20)
     wait_until(lambda: pieces_in(status(home), "ended") == FIVE)
 
 

@@ -151,7 +151,7 @@ def test_a_piece_that_ends_in_order_is_gone_and_one_that_was_killed_is_not(store
         wait_until(lambda: [each.piece for each in state_of(store).pieces] == ["project"])
         first = state_of(store).pieces[0].beat_at
         wait_until(lambda: state_of(store).pieces[0].beat_at > first)
-    assert not state_of(store).pieces
+    wait_until(lambda: not state_of(store).pieces)
     with psycopg.connect(store) as connection:
         # Of a process that there cannot be.
         connection.execute(

@@ -20,7 +20,7 @@ def status_page(found: Mapping[str, Any]) -> "RenderableType":
     return Group(
         _services(found),
         "",
-        _pieces(found["pieces"]),
+        _pieces(found["pieces"], found["missing"]),
         "",
         _topics(intake["partitions"]),
         "",
@@ -66,7 +66,7 @@ def _services(found: Mapping[str, Any]) -> "Table":
     return table
 
 
-def _pieces(pieces: Sequence[Mapping[str, Any]]) -> "RenderableType":
+def _pieces(pieces: Sequence[Mapping[str, Any]], missing: Sequence[str]) -> "RenderableType":
     if not pieces:
         return "Pieces: none is running"
     table = _table("piece", "state", "process", "host", "since", "up for", "last sign of life")
@@ -75,6 +75,8 @@ def _pieces(pieces: Sequence[Mapping[str, Any]]) -> "RenderableType":
         sign = f"{_span(each['last_sign_s'])} ago"
         row = (each["piece"], each["state"], str(each["pid"]), each["host"], each["started_at"])
         table.add_row(*row, _span(each["age_s"]), sign)
+    if missing:
+        table.caption = f"none alive of: {', '.join(missing)}"
     return table
 
 
