@@ -13,6 +13,7 @@ from contracts.outgoing import OUTBOUND_MODEL_OF
 from ledger.audit import verify
 from ledger.events.codec import decode
 from ledger.intake.outbox import PendingEvent, pending
+from tests.support.aftermath import payout_id
 from tests.support.engine import Engine
 from tests.support.events import captured, ended, event, money, operator, started, tariff
 
@@ -90,6 +91,7 @@ def test_the_same_is_open_in_every_order_of_arrival(engine: Engine, order: Seque
     for each in order:
         engine.feed([each])
     engine.advance("2026-03-20T00:00:00Z")
-    assert still_open(engine) == [("session:S-1", "refund:urn:test:refund R-1")]
+    unanswered = (f"payout:{payout_id('OP-1', '2026-03-02')}", "unanswered")
+    assert still_open(engine) == [unanswered, ("session:S-1", "refund:urn:test:refund R-1")]
     assert [notice["data"]["kind"] for notice in notices(engine)].count(KIND) >= 1
     assert verify(engine.dsn).passed

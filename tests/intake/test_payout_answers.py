@@ -300,7 +300,10 @@ def test_an_answer_about_a_payout_that_awaits_approval_is_found(engine: Engine) 
     engine.feed([operator(time_zone="UTC", payout_requires_approval=True), *BEGINNING[1:]])
     engine.advance("2026-03-03T00:00:00Z")
     engine.feed([answer("paid", "03 09:00")])
-    assert open_findings(engine) == [("PAYOUT_NOT_HANDED_OFF", payout_id(), SHARE)]
+    assert open_findings(engine) == [
+        ("PAYOUT_AWAITS_APPROVAL", payout_id(), SHARE),
+        ("PAYOUT_NOT_HANDED_OFF", payout_id(), SHARE),
+    ]
 
 
 def test_a_run_mends_first_what_an_older_engine_left_as_failed(
