@@ -56,7 +56,7 @@ def settle(
         status = tell_faults(store)
     summary = read_summary(out)
     show_summary(summary, out, form)
-    if summary["events_in"] and not summary["accepted"] + summary["duplicates"]:
+    if 0 < summary["events_in"] == summary["dead_lettered"]:
         print_error(
             f"none of the {summary['events_in']} events of {', '.join(files)} was accepted; "
             "wattledger deadletter list tells why"
