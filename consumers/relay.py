@@ -26,6 +26,8 @@ from ledger.patience import Patience, Stopping, until_async
 _log = logging.getLogger(__name__)
 
 BATCH_ROWS = 200
+# Each batch is a transaction, and a wait for the broker; what is drained is much, and nobody waits for one of them.
+_DRAIN_ROWS = 1_000
 _LOOK_SECONDS = 0.2
 _RETRY_SECONDS = 0.5
 _STOP_SECONDS = 5.0
@@ -35,8 +37,8 @@ DRAIN_PATIENCE_SECONDS = 120.0
 class Relay:
     """Sends what the outbox holds. Its database calls are short and block, so give it an event loop of its own."""
 
-    def __init__(self, gateway: Gateway, publisher: Publisher) -> None:
-        self._gateway = gateway
+    def __init__(self, gateway: Gateway, publisher: Publisher, batch_rows: int = BATCH_ROWS) -> None:
+        self._gateway, self._batch_rows = gateway, batch_rows
         self._publisher = publisher
         self._set_aside: set[int] = set()
 
@@ -48,7 +50,7 @@ class Relay:
         with self._gateway.transaction() as cursor:
             if not outbox.take_turn(cursor):
                 return 0
-            rows = outbox.pending(cursor, BATCH_ROWS, self._set_aside)
+            rows = outbox.pending(cursor, self._batch_rows, self._set_aside)
             records = {row.outbox_id: made for row in rows if (made := self._records(row))}
             await self._publisher.send_all(record for made in records.values() for record in made)
             await self._publisher.flush()
@@ -140,7 +142,7 @@ async def _drain(client_options: Mapping[str, Any], dsn: str, patience_seconds: 
     async def send_all() -> None:
         nonlocal sent
         async with Publisher(client_options) as publisher:
-            relay = Relay(gateway, publisher)
+            relay = Relay(gateway, publisher, _DRAIN_ROWS)
             while (count := await relay.send_batch()) or not relay.is_done():
                 sent += count
                 patience.worked()
