@@ -26,6 +26,7 @@ from projections.documents.findings import finding_document
 from projections.handoff import files_to_write, make_files, names_of_files, note_hand_off, waiting_for_files
 from projections.movements import COLUMNS
 from projections.queries import totals
+from projections.registry import KEPT_UP
 from projections.runner import Progress, advance, catch_up
 from projections.trial_balance import GONE
 
@@ -51,7 +52,7 @@ _SUMMARY_KEYS = (
 
 # Holds runners up and no reader. LOCK takes no snapshot, so the transaction's snapshot is the one after the wait.
 _HOLD_RUNNERS = "LOCK TABLE projection.generation IN EXCLUSIVE MODE"
-_LIVE = "SELECT name, generation, position FROM projection.generation WHERE live ORDER BY name"
+_LIVE = "SELECT name, generation, position FROM projection.generation WHERE live AND name = ANY(%s) ORDER BY name"
 
 # Sessions by id, with the amounts of those that are rated.
 _SESSIONS = """
@@ -138,7 +139,7 @@ def export(
 def _catch_up_within(cursor: Cursor[TupleRow]) -> None:
     """The last few events up to the snapshot's end, so that read models and book show the same moment."""
     end = last_position(cursor)
-    progress = [Progress(*row) for row in cursor.execute(_LIVE)]
+    progress = [Progress(*row) for row in cursor.execute(_LIVE, (list(KEPT_UP),))]
     while min(standing.position for standing in progress) < end:
         positions = advance(cursor, progress, end)
         progress = [Progress(each.name, each.generation, positions[each.name]) for each in progress]

@@ -10,6 +10,7 @@ from projections.cdr_answers import CdrAnswers
 from projections.cdrs import Cdrs
 from projections.errors import UnknownProjection
 from projections.findings import Findings
+from projections.freshness import ON_DEMAND
 from projections.mentions import Mentions
 from projections.open_items import OpenItems
 from projections.operator_balances import OperatorBalances
@@ -42,6 +43,9 @@ PROJECTIONS: dict[str, Projection] = {
     "payouts": Payouts(),
     "sessions": Sessions(),
 }
+
+# Those that whoever reads or settles waits for.
+KEPT_UP = tuple(sorted(PROJECTIONS.keys() - set(ON_DEMAND)))
 
 
 def chosen(names: Sequence[str] | None) -> list[str]:

@@ -16,7 +16,7 @@ from ledger.patience import Patience, Stopping
 from projections.errors import UnknownProjection
 from projections.feed import read_piece
 from projections.movements import EventSet
-from projections.registry import PROJECTIONS, chosen
+from projections.registry import KEPT_UP, PROJECTIONS, chosen
 
 # How long a follower that has heard nothing waits before it looks by itself, and how long after a fault.
 POLL_S = 1.0
@@ -60,14 +60,14 @@ def catch_up(
     names: Sequence[str] | None = None,
     moves: Callable[[], None] = lambda: None,
 ) -> dict[str, int]:
-    """Bring projections (all by default) to where the store ended when this began; `{name: position}`.
+    """Bring projections (all but those ON_DEMAND by default) to where the store ended when this began.
 
-    `database` is a DSN or a connection of the projector with no transaction open. Each set of events is one
-    transaction, so that a crash leaves rows and position together; several may run at once. `moves` is called before
-    each of them.
+    Returns `{name: position}`. `database` is a DSN or a connection of the projector with no transaction open. Each set
+    of events is one transaction, so that a crash leaves rows and position together; several may run at once. `moves`
+    is called before each of them.
     Raises UnknownProjection, also for one that the schema of this database has not.
     """
-    wanted = chosen(names)
+    wanted = chosen(names or KEPT_UP)
     with _connection(database) as connection:
         with connection.transaction(), connection.cursor() as cursor:
             end = last_position(cursor)
@@ -137,13 +137,13 @@ def follow_forever(
     reached: Callable[[dict[str, int]], None] = lambda positions: None,
     moves: Callable[[], None] = lambda: None,
 ) -> None:
-    """Keep projections up with the store until `stop` is set; `reached` is told positions whenever they moved.
+    """Keep projections (by default all but those ON_DEMAND) up with the store until `stop` is set.
 
-    `moves` is called before each transaction and at each try to reach the database.
+    `reached` is told positions whenever they moved. `moves` is called before each transaction and at each try to reach the database.
 
     Waits for the store's announcements. A lost database is tried again, with longer and longer waits.
     """
-    wanted = chosen(names)
+    wanted = chosen(names or KEPT_UP)
     patience = Patience(wait_exponential(multiplier=0.1, max=RETRY_S_MAX))
 
     def follow() -> None:

@@ -17,6 +17,7 @@ from ledger.heartbeat import Piece, pieces
 from ledger.intake.catalogue import bank_calendar
 from ledger.intake.positions import Tally
 from ledger.verifications import Verification, last_verification
+from projections.freshness import ON_DEMAND
 
 # What waits is counted up to here, so that a relay that is away for long makes no look dear.
 WAITING_MAX = 100_000
@@ -50,7 +51,7 @@ SELECT kept.name, kept.position,
                 (SELECT at FROM wattledger.sample AS earlier
                  WHERE earlier.position <= kept.position ORDER BY position DESC, at DESC LIMIT 1))
 FROM projection.generation AS kept
-WHERE live ORDER BY name
+WHERE live AND name <> ALL(%s) ORDER BY name
 """
 _PARTITIONS = """
 SELECT topic, partition, nullif(next_offset, -1), event_time, coalesce(accepted, 0), coalesce(duplicates, 0),
@@ -224,7 +225,7 @@ def _counts(cursor: Cursor[TupleRow]) -> dict[str, dict[str, int]]:
 
 def _lags(cursor: Cursor[TupleRow], now: datetime, end: int) -> tuple[ProjectionLag, ...]:
     lags = []
-    for name, position, since in cursor.execute(_PROJECTIONS).fetchall():
+    for name, position, since in cursor.execute(_PROJECTIONS, (list(ON_DEMAND),)).fetchall():
         behind = max(0, end - position)
         seconds = (now - since).total_seconds() if since is not None else None
         lags.append(ProjectionLag(name, position, behind, seconds if behind else 0.0))

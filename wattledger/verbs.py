@@ -23,7 +23,7 @@ from ledger.intake.positions import Partition, Tally
 from ledger.intake.quarantine import DeadLetter
 from projections.documents.summary import taken_document
 from projections.export import export
-from projections.registry import PROJECTIONS
+from projections.registry import KEPT_UP
 from wattledger.crew import Crew, OnProgress
 from wattledger.errors import ApplicationError
 from wattledger.patience import patiently
@@ -126,8 +126,8 @@ def advance_clock(crew: Crew, until: datetime | None, on_progress: OnProgress) -
 
 
 def project_all(crew: Crew, on_progress: OnProgress) -> None:
-    """Bring all projections to the end of the event store."""
-    names = sorted(PROJECTIONS)
+    """Bring all projections to the end of the event store, but those that are brought there on demand."""
+    names = KEPT_UP
     portions = [Project(tuple(names[number :: crew.size])) for number in range(min(crew.size, len(names)))]
     crew.do(portions, "projecting", on_progress)
 

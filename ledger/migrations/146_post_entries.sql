@@ -132,6 +132,9 @@ DECLARE
     listed_max CONSTANT integer NOT NULL := 100;
     top record;
 BEGIN
+    INSERT INTO book.entry_count AS kept (shard, entries) VALUES (of_shard, cardinality(entry_ids))
+    ON CONFLICT (shard) DO UPDATE SET entries = kept.entries + excluded.entries;
+
     IF cardinality(entry_ids) = 1 THEN
         -- One entry, the usual case: rows by their values, which costs half of what sets of one row do.
         INSERT INTO book.posting (entry_id, line, account, currency, amount_minor)

@@ -13,6 +13,7 @@ from domain.payout.payout import payout_stream
 from domain.session.session import session_stream
 from ledger.database import Role, connect
 from ledger.events.store import event_id
+from projections.freshness import ON_DEMAND
 from projections.mentions import Kind, Mentions, ids_in, key_of
 from projections.rebuild import rebuild
 from projections.runner import catch_up
@@ -44,7 +45,7 @@ def store(database_url: str) -> str:
         recorder.record(session_stream("S-1"), fact("payment.captured", "M-2", payment_id="P-1", provider="acme"))
         recorder.record(session_stream("other"), fact("payment.settled", "M-3", **SETTLED))
         recorder.record(payout_stream("P"), created())
-    catch_up(database_url)
+    catch_up(database_url, ON_DEMAND)
     return database_url
 
 

@@ -23,6 +23,7 @@ from ledger.database import Role, connect
 from ledger.events.codec import DECISION_TOPICS, read_body
 from ledger.events.store import event_id
 from projections.export import export
+from projections.freshness import ON_DEMAND
 from projections.mentions import Kind, ids_in
 from projections.runner import catch_up
 from projections.trace import Node, Trace, find, follow
@@ -57,7 +58,7 @@ def settled(postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
         engine.advance(UNTIL)
         engine.close()
         export(dsn, tmp_path_factory.mktemp("out"), PLATFORM)
-        catch_up(dsn)
+        catch_up(dsn, ON_DEMAND)
         yield dsn
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -268,7 +269,9 @@ FILL = """
 INSERT INTO intake.line (entry_id, stream_id, share, operator_id, currency, amount, payout_id)
 SELECT gen_random_uuid(), gen_random_uuid(), 'driver', 'OP-' || n % 50, 'EUR', n,
        CASE WHEN n % 9 > 0 THEN 'P' || n END
-FROM generate_series(1, 20000) AS n
+FROM generate_series(1, 20000) AS n;
+INSERT INTO intake.deadletter (deadletter_id, topic, record_headers, code, path, sentence, event_id)
+SELECT gen_random_uuid(), 'payments', '[]', 'INVALID', '', 'a sentence', 'M' || n FROM generate_series(1, 20000) AS n
 """
 
 
@@ -276,7 +279,7 @@ def test_every_look_up_has_an_index(settled: str, cursor: Cursor[TupleRow]) -> N
     ids = ids_by_kind(cursor)
     with psycopg.connect(settled) as connection, connection.transaction(force_rollback=True):
         connection.execute(FILL)
-        connection.execute("ANALYZE intake.line")
+        connection.execute("ANALYZE intake.line, intake.deadletter")
         connection.execute("SET LOCAL enable_seqscan = off")
         explaining = Explaining(connection)
         explaining.plans = []
@@ -308,7 +311,7 @@ def test_a_large_payout_is_bounded_and_says_how_much_there_is_and_how_to_see_it(
         entry_ids += [str(entry.entry_id) for entry in entries_of(booking, stream, 1, stream)]
     payout = created(payout_key(), entry_ids=tuple(entry_ids))
     recorder.record(payout_stream(payout.payout_id), payout)
-    catch_up(store)
+    catch_up(store, ON_DEMAND)
 
     assert main(["trace", payout.payout_id]) == 0
     shown = capsys.readouterr().out
@@ -327,7 +330,7 @@ def test_one_id_of_several_things_lists_each(store: str, recorder: Recorder) -> 
         data = {"payment_id": "1", "session_id": "1", "provider": provider, "captured_at": "2026-03-01T00:00:00Z"}
         amounts = {"amount": {"amount": "1.00", "currency": "EUR"}, "fee": {"amount": "0.00", "currency": "EUR"}}
         recorder.record(session_stream("1"), RecordedFact("payment.captured", source, "1", now, data | amounts))
-    catch_up(store)
+    catch_up(store, ON_DEMAND)
     with connect(store, Role.AUDITOR) as connection, connection.cursor() as cursor:
         assert [node.key for node in find(cursor, "1")] == [
             (Kind.MESSAGE, "1", "urn:a"),

@@ -63,14 +63,17 @@ def live_store(
         yield store, begin(store)
 
 
-def read(store: "Store", query: Callable[[Any], Any], operator_id: str | None = None) -> Any:
+def read(
+    store: "Store", query: Callable[[Any], Any], operator_id: str | None = None, *, on_demand: bool = False
+) -> Any:
     """What a query finds with a cursor that may read everything, once the read models are up to date.
 
+    With `on_demand` those too that are brought up to date for who asks for them alone.
     Raises ApplicationError where an operator is named, as of whom is asked, and nobody knows it.
     """
     from projections.freshness import up_to_date
 
-    with up_to_date(store.dsn) as connection, connection.cursor() as cursor:
+    with up_to_date(store.dsn, on_demand=on_demand) as connection, connection.cursor() as cursor:
         check_operator(cursor, operator_id)
         return query(cursor)
 

@@ -61,21 +61,25 @@ def project(data_dir: DataDir = None, debug: Debug = False) -> None:
 
     from consumers.relay import run_relay
     from ledger.heartbeat import heartbeat
+    from projections.freshness import ON_DEMAND
     from projections.runner import follow_forever
     from wattledger.monitoring.monitor import PROJECT
 
-    # The projections follow in this thread, the relay in another.
+    # The projections follow in this thread, the relay in another, and beside them those that nobody waits for.
     with (
         live_store(data_dir, PROJECT, debug=debug) as (store, signs),
         stop_on_signals(IN_ORDER_S) as stop,
         heartbeat(store.dsn, "project"),
-        ThreadPoolExecutor(max_workers=1, thread_name_prefix="relay") as threads,
+        ThreadPoolExecutor(max_workers=2, thread_name_prefix="project") as threads,
     ):
         relay = threads.submit(lambda: asyncio.run(run_relay(store.kafka, store.dsn, stop, signs)))
         # Without the relay nothing leaves: its end, whatever the reason, is the end of both.
         relay.add_done_callback(lambda _: stop.set())
+        beside = threads.submit(follow_forever, store.dsn, stop, ON_DEMAND)
+        beside.add_done_callback(lambda _: stop.set())
         follow_forever(store.dsn, stop, moves=lambda: signs.moves("projections"))
         relay.result()
+        beside.result()
 
 
 @app.command()

@@ -43,7 +43,7 @@ def trace(
         return found, [follow(cursor, node, limit) for node in found] if len(found) <= _FOLLOWED_MAX else []
 
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        found, traces = read(store, ask)
+        found, traces = read(store, ask, on_demand=True)
     if json:
         documents = map(trace_document, traces) if traces else map(node_document, found)
         print_json({"id": id_, "found": list(documents)})
