@@ -76,7 +76,8 @@ def test_every_driver_paid_exactly_what_was_owed_but_the_one_whose_session_never
 
 
 def test_every_settlement_has_a_line_for_all_that_it_pays(dsn: str) -> None:
-    assert rows(dsn, "SELECT kind, sentence FROM projection.findings") == []
+    of_payouts = "kind IN ('PAYOUT_AWAITS_APPROVAL', 'PAYOUT_UNANSWERED')"
+    assert rows(dsn, f"SELECT kind, sentence FROM projection.findings WHERE NOT {of_payouts}") == []
 
 
 def test_payouts_show_every_status_that_a_payout_can_have(shown: dict[str, Any]) -> None:
