@@ -62,9 +62,9 @@ def catch_up(
 ) -> dict[str, int]:
     """Bring projections (all but those ON_DEMAND by default) to where the store ended when this began.
 
-    Returns `{name: position}`. `database` is a DSN or a connection of the projector with no transaction open. Each set
-    of events is one transaction, so that a crash leaves rows and position together; several may run at once. `moves`
-    is called before each of them.
+    Returns `{name: position}`. `database` is a DSN or a connection of the projector with no transaction open. Each
+    set of events is one transaction, so that a crash leaves rows and position together; several may run at once.
+    `moves` is called before each of them.
     Raises UnknownProjection, also for one that the schema of this database has not.
     """
     wanted = chosen(names or KEPT_UP)
@@ -139,7 +139,8 @@ def follow_forever(
 ) -> None:
     """Keep projections (by default all but those ON_DEMAND) up with the store until `stop` is set.
 
-    `reached` is told positions whenever they moved. `moves` is called before each transaction and at each try to reach the database.
+    `reached` is told positions whenever they moved. `moves` is called before each transaction and at each try to
+    reach the database.
 
     Waits for the store's announcements. A lost database is tried again, with longer and longer waits.
     """
