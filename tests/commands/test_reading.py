@@ -190,6 +190,17 @@ def test_a_payment_is_shown_with_its_messages_and_entries(run: Run, ask: Any) ->
     assert "It pays session S-NY." in run("payments", "show", "P-TWICE", "--provider", "other-psp").stdout
 
 
+def test_a_payment_that_was_never_captured_is_shown_too(run: Run, ask: Any) -> None:
+    found = ask("payments", "show", "P-S-DECLINED")
+    assert (found["provider"], found["session_ids"], found["entries"]) == (None, ["S-DECLINED"], [])
+    assert [each["type"] for each in found["messages"]] == ["payment.failed"]
+    refunded = ask("payments", "show", "P-S-EARLY")
+    assert [each["type"] for each in refunded["messages"]] == ["payment.refunded", "payment.failed"]
+    page = run("payments", "show", "P-S-DECLINED").stdout
+    assert "It was never captured; its messages name session S-DECLINED." in page
+    assert "acme-psp" in run("payments", "show", "P-S-DECLINED", "--provider", "acme-psp", status=1).stderr
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -231,6 +242,9 @@ def test_dead_letters_say_when_where_and_of_whom_the_newest_last(run: Run, ask: 
     assert {"id", "recorded_at", "topic", "source", "event_id", "code", "sentence"} <= set(letters[0])
     times = [each["recorded_at"] for each in letters]
     assert times == sorted(times)
+    # One partition, read from its beginning: what was read first was refused first.
+    offsets = [ask("deadletter", "show", each["id"])["offset"] for each in letters]
+    assert offsets == sorted(offsets)
     header = run("deadletter", "list").stdout.splitlines()[0].split()
     assert header == ["time", "topic", "code", "source", "event_id", "id", "sentence"]
 
