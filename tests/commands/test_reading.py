@@ -1,6 +1,7 @@
 """What can be asked of a store from the command line, and what is said where there is no such thing."""
 
 import json
+import re
 from collections import defaultdict
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from domain.book import posting as posting_rules
 from projections.documents.balances import OWED
 from projections.export import export
 from tests.commands.conftest import Run
@@ -16,6 +18,7 @@ from tests.commands.test_forms import rows_of
 from tests.projections.builders import PLATFORM
 from tests.support.aftermath import payout_id
 from tests.support.engine import Engine
+from wattledger.views.entries import _MEANING
 
 NY_DAY = "2026-03-02"
 
@@ -249,6 +252,12 @@ def test_dead_letters_say_when_where_and_of_whom_the_newest_last(run: Run, ask: 
     assert header == ["time", "topic", "code", "source", "event_id", "id", "sentence"]
 
 
+def test_every_kind_of_entry_has_a_meaning_in_words() -> None:
+    kinds = {*re.findall(r'"(J\d+[a-z]?)"', Path(posting_rules.__file__).read_text(encoding="utf-8"))}
+    assert {"J01", "J31", "J37b"} <= kinds
+    assert kinds - _MEANING.keys() == set()
+
+
 def test_an_export_says_what_it_wrote(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "files"
     page = run("export", str(folder)).stdout
@@ -277,7 +286,7 @@ def test_times_and_dates_that_are_none_are_wrong_usage(run: Run) -> None:
 
 def test_everything_is_due_by_the_end_of_a_day_in_utc(run: Run) -> None:
     said = json.loads(run("payouts", "run", "--until", "2026-03-01", "--json").stdout)
-    assert said == {"until": "2026-03-01T23:59:59.999999+00:00"}
+    assert said == {"until": "2026-03-01T23:59:59.999999Z"}
 
 
 def test_an_order_takes_effect_at_the_end_of_a_day_where_the_operator_is(run: Run, ask: Any) -> None:
