@@ -127,6 +127,13 @@ def test_a_terminal_shows_a_payout_whole_however_narrow(store: Engine, run: Run,
         assert asked <= set(UUID.findall(on_terminal(store, columns, "payouts", "show", payout_id)))
 
 
+@pytest.mark.parametrize("columns", [40, 100])
+def test_a_terminal_shows_a_trace_whole_however_narrow(store: Engine, run: Run, columns: int) -> None:
+    told = [line.strip() for line in run("trace", "S-A").stdout.splitlines()]
+    shown = on_terminal(store, columns, "trace", "S-A").splitlines()
+    assert [line.lstrip("│├└─ ") for line in shown] == told
+
+
 def test_a_wide_terminal_draws_lines_around_tables(store: Engine) -> None:
     assert BOXES & set(on_terminal(store, 200, "payouts", "list"))
 

@@ -41,7 +41,8 @@ def show_traces(traces: Iterable[Trace]) -> None:
         return
     console = output()
     for trace in traces:
-        console.print(_tree(trace), soft_wrap=True)
+        for line in _drawn(_tree(trace)):
+            console.print(line, soft_wrap=True)
         console.print()
 
 
@@ -49,6 +50,17 @@ def _print_plainly(tree: Tree, depth: int = 0) -> None:
     sys.stdout.write(f"{'  ' * depth}{cell_text(str(tree.label))}\n")
     for child in tree.children:
         _print_plainly(child, depth + 1)
+
+
+def _drawn(tree: Tree, before: str = "") -> Iterator[Text]:
+    """The lines of a tree, whole: Rich cuts what of its own trees is wider than the terminal."""
+    if not before:
+        yield Text.assemble((cell_text(str(tree.label)), "bold"))
+    for child in tree.children:
+        is_last = child is tree.children[-1]
+        style = "bold" if child.children else ""
+        yield Text.assemble(before, "└── " if is_last else "├── ", (cell_text(str(child.label)), style))
+        yield from _drawn(child, before + ("    " if is_last else "│   "))
 
 
 def show_found(nodes: Sequence[Node]) -> None:
