@@ -42,11 +42,11 @@ app = typer.Typer(
 )
 # In the order in which the help lists them.
 for noun in (
-    *(settling, live, status, balances, sessions, trace, cdrs, audit, projections, leakage, contracts, prices),
-    *(rerate, payouts, payments, findings, deadletters, tariffs, psql),
+    *(settling.app, live.app, status.app, balances.app, sessions.app, sessions.lists, payments.app, payouts.app),
+    *(trace.app, findings.app, deadletters.app, cdrs.app, audit.app, projections.app, leakage.app, contracts.app),
+    *(prices.app, tariffs.app, rerate.app, psql.app),
 ):
-    app.add_typer(noun.app)
-app.add_typer(sessions.lists)
+    app.add_typer(noun)
 
 
 def _tell_version(wanted: bool) -> None:

@@ -90,13 +90,15 @@ def postgres_runs(settings: Settings) -> bool:
 
 
 def disk_of(settings: Settings) -> dict[str, Any] | None:
-    """What embedded services keep on disk, and what is free there, in bytes; None where none is embedded.
+    """What embedded services keep on disk, and what is free there, in bytes; None where they keep nothing.
 
     `data_bytes` is None where this user may not look into their folders.
     """
     if settings.database_url is not None and settings.kafka_bootstrap is not None:
         return None
     folder = settings.data_dir.absolute()
+    if not folder.is_dir():
+        return None
     return {"path": str(folder), "data_bytes": _size_of(folder), "free_bytes": shutil.disk_usage(folder).free}
 
 

@@ -12,8 +12,8 @@ from psycopg.types.json import Jsonb
 
 _ADD = """
 INSERT INTO intake.deadletter (deadletter_id, topic, partition, record_offset, record_key, record_headers,
-                               record_value, code, path, sentence, event_source, event_id, event_type)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                               record_value, code, path, sentence, event_source, event_id, event_type, recorded_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, transaction_timestamp())
 ON CONFLICT (deadletter_id) DO UPDATE SET replayed_at = NULL WHERE deadletter.replayed_at IS NOT NULL
 RETURNING xmax = 0
 """
@@ -27,8 +27,12 @@ _LISTED = f"""
 SELECT {_LISTED_COLUMNS} FROM intake.deadletter
 WHERE (%(all)s OR replayed_at IS NULL) AND (%(code)s::text IS NULL OR code = %(code)s)
 """  # noqa: S608 (the columns are a constant)
-_OLDEST = f"{_LISTED} ORDER BY recorded_at, deadletter_id LIMIT %(limit)s"
-_NEWEST = f"{_LISTED} ORDER BY recorded_at DESC, deadletter_id DESC LIMIT %(limit)s"
+# Those of one transaction have one time: of a partition they follow one another as they were read.
+_OLDEST = f"{_LISTED} ORDER BY recorded_at, topic, partition, record_offset, deadletter_id LIMIT %(limit)s"
+_NEWEST = (
+    f"{_LISTED} ORDER BY recorded_at DESC, topic DESC, partition DESC, record_offset DESC, deadletter_id DESC "
+    "LIMIT %(limit)s"
+)
 _SHOW = f"SELECT {_COLUMNS} FROM intake.deadletter WHERE deadletter_id::text LIKE %s || '%%'"  # noqa: S608
 _MARK_REPLAYED = """
 UPDATE intake.deadletter SET replayed_at = CASE WHEN %s THEN clock_timestamp() END WHERE deadletter_id = ANY(%s)

@@ -8,7 +8,7 @@ from projections.payment_story import PaymentStory
 
 
 def payment_document(story: PaymentStory) -> dict[str, Any]:
-    """A payment of a provider; messages by their time, entries by their effective time."""
+    """A payment; messages by their time, entries by their effective time; no provider of one never captured."""
     return {
         "payment_id": story.payment_id,
         "provider": story.provider,

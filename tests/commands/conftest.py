@@ -11,13 +11,14 @@ import pytest
 
 from tests.support import aftermath
 from tests.support.engine import Engine
-from tests.support.events import captured, ended, operator, started, tariff
+from tests.support.events import captured, ended, money, operator, started, tariff
 from tests.support.histories import UNTIL, history
 from wattledger.cli import main
 
-# A refused record, a session whose register falls, an operator far from UTC, and one payment id of two providers.
+# Refused records, a session whose register falls, an operator far from UTC, one payment id of two providers, and
+# payments that were never captured.
 FIXED: list[bytes | dict[str, Any]] = [
-    b"not json",
+    *(b"not json %d" % number for number in range(8)),
     operator("OP-A"),
     tariff("OP-A"),
     operator("OP-NY", time_zone="America/New_York"),
@@ -31,6 +32,9 @@ FIXED: list[bytes | dict[str, Any]] = [
     started("S-NY", "2026-03-03T02:30:00Z", operator_id="OP-NY"),
     ended("S-NY", "2026-03-03T03:30:00Z"),
     captured("S-NY", "2026-03-03T03:31:00Z", payment_id="P-TWICE"),
+    aftermath.payment_failed("S-DECLINED", "2026-03-02T11:02:00Z"),
+    aftermath.refunded("R-EARLY", "S-EARLY", "2026-03-02T11:02:00Z", money("1.00"), "OPERATOR"),
+    aftermath.payment_failed("S-EARLY", "2026-03-02T11:03:00Z"),
     aftermath.payout_answer("paid", aftermath.payout_id("OP-A", "2026-03-02"), "2026-03-03T10:00:00Z"),
 ]
 

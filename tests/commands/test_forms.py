@@ -26,6 +26,8 @@ from wattledger.views.forms import cell_text, print_csv
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 BOXES = set("│┃━─┏┓┗┛└┘╇┡┩├┤")
+# A page of several tables; as CSV they are one.
+PAGES = [["status"], ["trace", "S-A"], ["trace", "P-TWICE"], ["session", "S-A"]]
 LISTS = [
     ["balances"],
     ["balance", "2010"],
@@ -66,7 +68,7 @@ def rows_of(run: Run, *words: str) -> list[dict[str, str]]:
     return [*csv.DictReader(StringIO(run(*words, "--csv").stdout, newline=""))]
 
 
-@pytest.mark.parametrize("words", LISTS, ids=" ".join)
+@pytest.mark.parametrize("words", [*LISTS, *PAGES], ids=" ".join)
 def test_what_is_piped_has_no_boxes_and_csv_has_crlf(run: Run, words: list[str]) -> None:
     plain = run(*words).stdout
     assert plain
@@ -89,6 +91,25 @@ def test_csv_says_what_json_says(run: Run, ask: Any) -> None:
         assert rows_of(run, *words) == documents
 
 
+def test_a_trace_as_csv_has_a_record_a_link(run: Run, ask: Any) -> None:
+    (trace,) = ask("trace", "S-A")["found"]
+    rows = rows_of(run, "trace", "S-A")
+    linked = [(name, node["id"]) for name, links in trace["links"].items() for node in links["shown"]]
+    assert linked
+    assert sorted(linked) == sorted((row["link"], row["id"]) for row in rows if row["how"] == "direct")
+    assert {row["from"] for row in rows} == {"S-A"}
+    assert [row["of"] for row in rows_of(run, "trace", "P-TWICE") if not row["link"]] == ["acme-psp", "other-psp"]
+
+
+def test_the_state_as_csv_is_that_of_json(run: Run, ask: Any) -> None:
+    found = {row["what"]: row["value"] for row in rows_of(run, "status")}
+    told = ask("status")
+    assert found["postgresql.address"] == told["postgresql"]["address"]
+    assert found["events"] == str(told["events"])
+    assert found["runs.1.operator_id"] == told["runs"][0]["operator_id"]
+    assert "--csv" in run("status", "--csv", "--watch", status=2).stderr
+
+
 @pytest.mark.parametrize("columns", [40, 80, 200])
 @pytest.mark.parametrize("words", [["payouts", "list"], ["deadletter", "list"], ["findings"]], ids=" ".join)
 def test_a_terminal_shows_every_id_whole_however_narrow(
@@ -104,6 +125,13 @@ def test_a_terminal_shows_a_payout_whole_however_narrow(store: Engine, run: Run,
     asked = set(UUID.findall(run("payouts", "show", payout_id).stdout))
     for columns in (40, 100):
         assert asked <= set(UUID.findall(on_terminal(store, columns, "payouts", "show", payout_id)))
+
+
+@pytest.mark.parametrize("columns", [40, 100])
+def test_a_terminal_shows_a_trace_whole_however_narrow(store: Engine, run: Run, columns: int) -> None:
+    told = [line.strip() for line in run("trace", "S-A").stdout.splitlines()]
+    shown = on_terminal(store, columns, "trace", "S-A").splitlines()
+    assert [line.lstrip("│├└─ ") for line in shown] == told
 
 
 def test_a_wide_terminal_draws_lines_around_tables(store: Engine) -> None:

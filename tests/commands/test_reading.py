@@ -1,6 +1,7 @@
 """What can be asked of a store from the command line, and what is said where there is no such thing."""
 
 import json
+import re
 from collections import defaultdict
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from domain.book import posting as posting_rules
 from projections.documents.balances import OWED
 from projections.export import export
 from tests.commands.conftest import Run
@@ -16,6 +18,7 @@ from tests.commands.test_forms import rows_of
 from tests.projections.builders import PLATFORM
 from tests.support.aftermath import payout_id
 from tests.support.engine import Engine
+from wattledger.views.entries import _MEANING
 
 NY_DAY = "2026-03-02"
 
@@ -190,6 +193,17 @@ def test_a_payment_is_shown_with_its_messages_and_entries(run: Run, ask: Any) ->
     assert "It pays session S-NY." in run("payments", "show", "P-TWICE", "--provider", "other-psp").stdout
 
 
+def test_a_payment_that_was_never_captured_is_shown_too(run: Run, ask: Any) -> None:
+    found = ask("payments", "show", "P-S-DECLINED")
+    assert (found["provider"], found["session_ids"], found["entries"]) == (None, ["S-DECLINED"], [])
+    assert [each["type"] for each in found["messages"]] == ["payment.failed"]
+    refunded = ask("payments", "show", "P-S-EARLY")
+    assert [each["type"] for each in refunded["messages"]] == ["payment.refunded", "payment.failed"]
+    page = run("payments", "show", "P-S-DECLINED").stdout
+    assert "It was never captured; its messages name session S-DECLINED." in page
+    assert "acme-psp" in run("payments", "show", "P-S-DECLINED", "--provider", "acme-psp", status=1).stderr
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -231,8 +245,17 @@ def test_dead_letters_say_when_where_and_of_whom_the_newest_last(run: Run, ask: 
     assert {"id", "recorded_at", "topic", "source", "event_id", "code", "sentence"} <= set(letters[0])
     times = [each["recorded_at"] for each in letters]
     assert times == sorted(times)
+    # One partition, read from its beginning: what was read first was refused first.
+    offsets = [ask("deadletter", "show", each["id"])["offset"] for each in letters]
+    assert offsets == sorted(offsets)
     header = run("deadletter", "list").stdout.splitlines()[0].split()
     assert header == ["time", "topic", "code", "source", "event_id", "id", "sentence"]
+
+
+def test_every_kind_of_entry_has_a_meaning_in_words() -> None:
+    kinds = {*re.findall(r'"(J\d+[a-z]?)"', Path(posting_rules.__file__).read_text(encoding="utf-8"))}
+    assert {"J01", "J31", "J37b"} <= kinds
+    assert kinds - _MEANING.keys() == set()
 
 
 def test_an_export_says_what_it_wrote(run: Run, tmp_path: Path) -> None:
@@ -263,7 +286,7 @@ def test_times_and_dates_that_are_none_are_wrong_usage(run: Run) -> None:
 
 def test_everything_is_due_by_the_end_of_a_day_in_utc(run: Run) -> None:
     said = json.loads(run("payouts", "run", "--until", "2026-03-01", "--json").stdout)
-    assert said == {"until": "2026-03-01T23:59:59.999999+00:00"}
+    assert said == {"until": "2026-03-01T23:59:59.999999Z"}
 
 
 def test_an_order_takes_effect_at_the_end_of_a_day_where_the_operator_is(run: Run, ask: Any) -> None:

@@ -113,6 +113,17 @@ def test_the_page_for_people_names_operators_payouts_and_the_followed_session(ds
     assert len(render(read_result(dsn, summary))) == 8
 
 
+def test_the_page_has_no_lines_around_tables_in_a_pipe(
+    dsn: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
+        show_demo(dsn, totals(cursor), tmp_path)
+    page = capsys.readouterr().out
+    assert "Skärgårdsladd AB" in page
+    assert f"The files are in {tmp_path}." in page
+    assert not set("│┃━─┏┓┗┛└┘╇┡┩├┤") & set(page)
+
+
 def test_a_session_that_is_not_billed_can_be_shown_too(dsn: str) -> None:
     (session_id, reason), *_ = rows(
         dsn, "SELECT session_id, reason FROM projection.sessions WHERE state = 'SUSPENSE'"

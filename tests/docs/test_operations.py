@@ -9,6 +9,7 @@ from tests.support.engine import Engine
 from tests.support.events import operator, session, tariff
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+NOTICES = DOCUMENT.parents[1] / "consumers" / "outgoing.py"
 EVENTS = [operator(), tariff(), *session()]
 
 
@@ -18,6 +19,14 @@ def statement_under(heading: str) -> bytes:
     found = re.search(r"```sql\n(.*?)\n```", section)
     assert found is not None
     return found[1].encode()
+
+
+def test_every_kind_of_notice_that_is_no_finding_is_explained() -> None:
+    _, _, section = DOCUMENT.read_text(encoding="utf-8").partition("\n## Notices\n")
+    explained = {*re.findall(r"`([A-Z_]+)`", section.partition("\n## ")[0])}
+    kinds = {*re.findall(r'_notice\("([A-Z_]+)"', NOTICES.read_text(encoding="utf-8"))}
+    assert len(kinds) >= 4
+    assert kinds <= explained
 
 
 def test_a_new_log_is_read_from_its_beginning_and_nothing_counts_twice(database_url: str) -> None:

@@ -27,6 +27,8 @@ from tests.end_to_end.running import PROJECT_ROOT, Home, Process
 from tests.support.events import operator, session, tariff
 from tests.support.waiting import wait_until
 
+# When a line was logged, as it begins.
+MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 FIVE = ["clock", "consume", "consume", "project", "up"]
 EVENTS = [operator(), tariff(), *session("S-1")]
 
@@ -203,8 +205,10 @@ def test_on_a_terminal_a_line_is_kept_below_what_is_logged(tmp_path: Path) -> No
         terminal.process.wait()
     # What moves the cursor or wipes a line away begins a new one: each line that was logged is whole.
     lines = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]|\r", b"\n", terminal.shown).decode().splitlines()
-    assert "wattledger: clock ended with status -9; it is started again in 2 s" in lines, lines
-    assert "INFO     reading 42 partitions on from their stored positions" in lines, lines
+    ended = rf"{MOMENT} up WARNING clock ended with status -9; it is started again in 2 s"
+    assert any(re.fullmatch(ended, line) for line in lines), lines
+    reading = rf"{MOMENT} consume-1 INFO reading 42 partitions on from their stored positions"
+    assert any(re.fullmatch(reading, line) for line in lines), lines
     assert any("WattLedger is up" in line and line.endswith(str(home.data_dir)) for line in lines), lines
     assert any(line.startswith("pieces 4") and "Kafka 0 behind" in line for line in lines), lines
 

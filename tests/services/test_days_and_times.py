@@ -65,7 +65,7 @@ def test_until_takes_a_time_or_the_end_of_a_day_in_utc() -> None:
     assert last_moment(None) is None
     assert last_moment("2026-03-05") == datetime(2026, 3, 5, 23, 59, 59, 999_999, tzinfo=UTC)
     assert last_moment("2026-03-05T13:00:00+01:00") == NOON
-    with pytest.raises(typer.BadParameter, match="nor a time"):
+    with pytest.raises(typer.BadParameter, match="nor a time with an offset"):
         last_moment("2026-03-05T13:00:00")
 
 

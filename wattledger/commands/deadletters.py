@@ -1,4 +1,4 @@
-"""Commands about refused records: list, show, replay."""
+"""Commands about refused records: list, show, replay, and pass what cannot be read."""
 
 import sys
 from collections.abc import Sequence
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from wattledger.store import Store
 
 app = typer.Typer(
-    name="deadletter", help="Records that were refused: list, show, replay after a fix.", no_args_is_help=True
+    name="deadletter",
+    help="Records that were refused: list, show, replay after a fix; pass batches that cannot be read.",
+    no_args_is_help=True,
 )
 
 _LISTED_MAX = 1_000
@@ -109,9 +111,9 @@ def replay(
 
 @app.command()
 def skip(
-    topic: Annotated[str, typer.Argument(help="The topic of a record batch that cannot be read.")],
-    partition: Annotated[int, typer.Argument(help="Its partition.", min=0)],
-    offset: Annotated[int, typer.Argument(help="The offset at which reading stands still.", min=0)],
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="The topic of a record batch that cannot be read.")],
+    partition: Annotated[int, typer.Argument(metavar="PARTITION", help="Its partition.", min=0)],
+    offset: Annotated[int, typer.Argument(metavar="OFFSET", help="Where reading stands still.", min=0)],
     reason: Annotated[str, typer.Option("--reason", help="Why it is passed, for those who ask later.")],
     through: Annotated[
         int | None, typer.Option("--through", help="The last offset of the batch, if it has several records.")

@@ -26,7 +26,7 @@ Files = Annotated[
     list[str], typer.Argument(metavar="FILE...", help="JSON Lines of CloudEvents; - for standard input.")
 ]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files are written.")]
-Directory = Annotated[Path, typer.Argument(metavar="DIR")]
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Where the files are written.")]
 
 
 class BankFiles(StrEnum):
@@ -138,7 +138,10 @@ def day_or_moment(text: str, option: str) -> date | datetime:
     with suppress(typer.BadParameter):
         if (found := moment(text, option)) is not None:
             return found
-    raise typer.BadParameter(f"{text!r} is not a day such as 2026-03-01, nor a time", param_hint=option)
+    raise typer.BadParameter(
+        f"{text!r} is not a day such as 2026-03-01, nor a time with an offset, such as 2026-03-01T12:00:00Z",
+        param_hint=option,
+    )
 
 
 def utc_span(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:

@@ -1,6 +1,6 @@
 """`wattledger payments show`: the story of one payment."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,12 +10,16 @@ from wattledger.errors import ApplicationError
 from wattledger.views.forms import Form
 from wattledger.views.terminal import print_json
 
-app = typer.Typer(name="payments", help="Payments of drivers.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from projections.payment_story import PaymentStory
+    from wattledger.store import Store
+
+app = typer.Typer(name="payments", help="Payments of drivers: show one.", no_args_is_help=True)
 
 
 @app.command()
 def show(
-    payment_id: Annotated[str, typer.Argument(metavar="ID", help="The payment_id of payment.captured.")],
+    payment_id: Annotated[str, typer.Argument(metavar="ID", help="A payment's id: the payment_id of its messages.")],
     provider: Annotated[
         str | None, typer.Option("--provider", help="Whose payment, where several providers have one of this id.")
     ] = None,
@@ -28,19 +32,17 @@ def show(
 
     As CSV its postings.
     """
-    from projections.payment_story import payment_stories
-
     form = form_of(json=json, csv=csv)
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        found = read(store, lambda cursor: payment_stories(cursor, payment_id, provider))
+        found = _known(store, payment_id, provider)
     if not found:
         of = f" of provider {provider!r}" if provider else ""
         raise ApplicationError(
-            f"no payment {payment_id!r}{of} is known; ids are those of payment.captured, and a session's payments "
-            "are told by wattledger session ID"
+            f"no payment {payment_id!r}{of} is known; ids are the payment_id of payment.captured and of what is "
+            "said of it later, and a session's payments are told by wattledger session ID"
         )
     if len(found) > 1:
-        providers = ", ".join(story.provider for story in found)
+        providers = ", ".join(story.provider for story in found if story.provider)
         raise ApplicationError(f"{payment_id!r} is a payment of {providers}; name one with --provider")
     (story,) = found
     if form is Form.JSON:
@@ -55,3 +57,14 @@ def show(
         from wattledger.views.payment_story import show_payment
 
         show_payment(story)
+
+
+def _known(store: "Store", payment_id: str, provider: str | None) -> "list[PaymentStory]":
+    """The payments of this id; where none was captured, the one that was told of without a capture."""
+    from projections.payment_story import payment_stories, uncaptured_payment
+
+    found: list[PaymentStory] = read(store, lambda cursor: payment_stories(cursor, payment_id, provider))
+    if found or provider is not None:
+        return found
+    story: PaymentStory | None = read(store, lambda cursor: uncaptured_payment(cursor, payment_id), on_demand=True)
+    return [story] if story else []

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from domain.calendar import utc_text
 from wattledger.commands.common import live_store, read, tell_faults, the_store
 from wattledger.commands.live import watch_clock
 from wattledger.commands.options import (
@@ -27,7 +28,9 @@ from wattledger.views.progress import progress_report
 from wattledger.views.tables import show_rows
 from wattledger.views.terminal import print_json
 
-app = typer.Typer(name="payouts", help="Payout runs and payouts.", no_args_is_help=True)
+app = typer.Typer(
+    name="payouts", help="Payouts: do what is due, open days again, list payouts, show one.", no_args_is_help=True
+)
 
 
 @app.command()
@@ -58,9 +61,9 @@ def run(
             advance_clock(crew, end, progress)
         status = tell_faults(store)
     if json:
-        print_json({"until": end.isoformat()})
+        print_json({"until": utc_text(end)})
     else:
-        sys.stdout.write(f"everything that was due by {end.isoformat()} is done\n")
+        sys.stdout.write(f"everything that was due by {utc_text(end)} is done\n")
     if status:
         sys.exit(status)
 

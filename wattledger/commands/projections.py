@@ -16,7 +16,9 @@ app = typer.Typer()
 
 @app.command()
 def rebuild(
-    projections: Annotated[list[str] | None, typer.Argument(metavar="[PROJECTION...]", help="All when none.")] = None,
+    projections: Annotated[
+        list[str] | None, typer.Argument(metavar="[PROJECTION...]", help="Read models; all where none is named.")
+    ] = None,
     data_dir: DataDir = None,
     json: Json = False,
     csv: Csv = False,

@@ -13,7 +13,7 @@ from wattledger.views.tables import show_rows
 from wattledger.views.terminal import print_error, print_json
 
 app = typer.Typer()
-lists = typer.Typer(name="sessions", help="Sessions by their state.", no_args_is_help=True)
+lists = typer.Typer(name="sessions", help="Sessions by their state: list them.", no_args_is_help=True)
 
 _LISTED = ("session_id", "operator_id", "state", "energy_wh", "currency", "gross", "operator_share", "reason")
 _NUMBERS = ("energy_wh", "gross", "operator_share")
@@ -30,7 +30,11 @@ class State(StrEnum):
 
 @app.command()
 def session(
-    session_id: str, data_dir: DataDir = None, json: Json = False, csv: Csv = False, debug: Debug = False
+    session_id: Annotated[str, typer.Argument(metavar="ID", help="A session's id.")],
+    data_dir: DataDir = None,
+    json: Json = False,
+    csv: Csv = False,
+    debug: Debug = False,
 ) -> None:
     """Follow one session: its facts, its outcome, its entries and the payouts that paid it; as CSV its postings."""
     from projections.documents.session import session_document

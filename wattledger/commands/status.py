@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wattledger.commands.common import settings_for
-from wattledger.commands.options import DataDir, Debug, Json
+from wattledger.commands.options import Csv, DataDir, Debug, Json, form_of
 from wattledger.ending import stop_on_signals
+from wattledger.views.forms import Form, flattened, print_csv
 from wattledger.views.terminal import print_error, print_json
 
 if TYPE_CHECKING:
@@ -26,19 +27,24 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds, until Ctrl-C.")] = False,
     data_dir: DataDir = None,
     json: Json = False,
+    csv: Csv = False,
     debug: Debug = False,
 ) -> None:
     """Show what runs, how far everything is, what waits, and when the next payout runs are."""
+    form = form_of(json=json, csv=csv)
+    if watch and form is Form.CSV:
+        raise typer.BadParameter("a table is of one moment: leave --watch out", param_hint="--csv")
     with _looking(data_dir, debug=debug) as looking:
         if watch:
             _watch(looking, json=json)
-        elif json:
+        elif form is Form.JSON:
             print_json(looking.look())
+        elif form is Form.CSV:
+            print_csv(("what", "value"), flattened(looking.look()))
         else:
-            from wattledger.views.status import status_page
-            from wattledger.views.tables import output
+            from wattledger.views.status import show_status
 
-            output().print(status_page(looking.look()))
+            show_status(looking.look())
 
 
 @contextmanager
@@ -71,14 +77,19 @@ def _shown(*, json: bool) -> Iterator[Any]:
     if json:
         yield lambda found: (sys.stdout.write(jsons.dumps(found) + "\n"), sys.stdout.flush())
         return
-    from wattledger.views.status import status_page
-    from wattledger.views.tables import output
+    from wattledger.views.status import show_status, status_page
 
-    console = output()
-    if not console.is_terminal:
-        yield lambda found: console.print(status_page(found))
+    if not sys.stdout.isatty():
+
+        def print_below(found: dict[str, Any]) -> None:
+            show_status(found)
+            sys.stdout.flush()
+
+        yield print_below
         return
     from rich.live import Live
 
-    with Live(console=console, screen=True, auto_refresh=False) as live:
+    from wattledger.views.tables import output
+
+    with Live(console=output(), screen=True, auto_refresh=False) as live:
         yield lambda found: live.update(status_page(found), refresh=True)

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wattledger.commands.common import read, the_store
-from wattledger.commands.options import DataDir, Debug, Json
+from wattledger.commands.options import Csv, DataDir, Debug, Json, form_of
 from wattledger.errors import ApplicationError
+from wattledger.views.forms import Form
 from wattledger.views.terminal import print_json
 
 if TYPE_CHECKING:
@@ -30,12 +31,17 @@ def trace(
     everything: Annotated[bool, typer.Option("--all", help="Show all of each sort, however many.")] = False,
     data_dir: DataDir = None,
     json: Json = False,
+    csv: Csv = False,
     debug: Debug = False,
 ) -> None:
-    """Follow an id to all that it touched, both ways: messages, events, entries, CDRs, payouts, bank files."""
-    from projections.documents.trace import node_document, trace_document
-    from projections.trace import EVERYTHING, SHOWN, find, follow
+    """Follow an id to all that it touched, both ways: messages, events, entries, CDRs, payouts, bank files.
 
+    As CSV a record a link.
+    """
+    from projections.documents.trace import node_document, trace_document
+    from projections.trace import EVERYTHING, SHOWN, Trace, find, follow
+
+    form = form_of(json=json, csv=csv)
     limit = EVERYTHING if everything else SHOWN
 
     def ask(cursor: Any) -> Any:
@@ -44,13 +50,15 @@ def trace(
 
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
         found, traces = read(store, ask, on_demand=True)
-    if json:
+    if form is Form.JSON:
         documents = map(trace_document, traces) if traces else map(node_document, found)
         print_json({"id": id_, "found": list(documents)})
         return
-    from wattledger.views.trace import show_found, show_traces
+    from wattledger.views.trace import show_found, show_traces, write_traces
 
-    if traces:
+    if form is Form.CSV:
+        write_traces(traces or [Trace(node, (), (), ()) for node in found])
+    elif traces:
         show_traces(traces)
     else:
         show_found(found)

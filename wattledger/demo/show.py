@@ -25,7 +25,6 @@ from wattledger.views.entries import entries_part
 from wattledger.views.pages import print_parts
 from wattledger.views.payouts import payouts_part
 from wattledger.views.session import session_parts
-from wattledger.views.tables import output
 
 PAYOUT_KEYS = ("initiated", "settled", "failed", "returned")
 NAME_OF: Mapping[str, str] = {player.operator_id: player.name for player in PLAYERS}
@@ -62,9 +61,7 @@ def _entry_ids(payout: PayoutRow) -> list[UUID]:
 
 def show_demo(dsn: str, summary: Mapping[str, Any], out: Path, console: Console | None = None) -> None:
     """Print the result for people; `out` is where the files are."""
-    console = console or output()
-    print_parts(render(read_result(dsn, summary)), console)
-    console.print(Text(f"The files are in {out}.", style="dim"))
+    print_parts([*render(read_result(dsn, summary)), Text(f"The files are in {out}.", style="dim")], console)
 
 
 def demo_document(dsn: str, summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import csv
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -60,9 +60,13 @@ def _csv_cell(cell: Any) -> str:
     return f"'{text}" if is_formula else text
 
 
-def print_plain(columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Iterable[str] = ()) -> None:
+def print_plain(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Iterable[str] = (), *, header: bool = True
+) -> None:
     """A header and a line a row, cells under each other with two blanks between, a hyphen where there is nothing."""
-    texts = [list(columns), *([_on_one_line(cell_text(cell)) for cell in row] for row in rows)]
+    texts = [[_on_one_line(cell_text(cell)) for cell in row] for row in rows]
+    if header:
+        texts.insert(0, list(columns))
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     numbers = frozenset(right)
     for line in texts:
@@ -75,3 +79,16 @@ def print_plain(columns: Sequence[str], rows: Iterable[Sequence[Any]], right: It
 
 def _on_one_line(text: str) -> str:
     return _SEPARATOR.join(text.splitlines()) or "-"
+
+
+def flattened(document: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of a document, each with the way to it: names, and numbers from 1 on, with dots between."""
+    if isinstance(document, Mapping):
+        members: Iterable[tuple[Any, Any]] = document.items()
+    elif isinstance(document, list | tuple):
+        members = enumerate(document, 1)
+    else:
+        yield path, document
+        return
+    for name, value in members:
+        yield from flattened(value, f"{path}.{name}" if path else str(name))

@@ -42,11 +42,27 @@ def live_line() -> Iterator[LiveLine | None]:
         return
     from rich.console import Console
     from rich.live import Live
-    from rich.logging import RichHandler
 
-    console = Console(stderr=True)
-    # Another console on the same terminal would print into the line.
-    printer = RichHandler(console=console, show_path=False, show_time=False)
-    logging.basicConfig(level=logging.getLogger().level, format="%(message)s", handlers=[printer], force=True)
+    console, root = Console(stderr=True), logging.getLogger()
+    handlers = list(root.handlers)
     with Live(console=console, auto_refresh=False, redirect_stdout=False) as live:
-        yield LiveLine(console, live)
+        line = LiveLine(console, live)
+        # Whoever else writes to the same terminal would write into the line.
+        root.handlers[:] = [_Above(line, each) for each in handlers]
+        try:
+            yield line
+        finally:
+            root.handlers[:] = handlers
+
+
+class _Above(logging.Handler):
+    """Prints above the line what another handler would have written, in that one's form."""
+
+    def __init__(self, line: LiveLine, instead_of: logging.Handler) -> None:
+        super().__init__(instead_of.level)
+        self._line = line
+        self.setFormatter(instead_of.formatter)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the record as a line, however long."""
+        self._line.say(self.format(record))

@@ -59,6 +59,9 @@ def _print_plainly(part: RenderableType) -> None:
         names = [str(column.header) for column in part.columns]
         right = [name for name, column in zip(names, part.columns, strict=True) if column.justify == "right"]
         sys.stdout.write(f"{part.title}\n")
-        print_plain(names, zip(*(column.cells for column in part.columns), strict=True), right)
+        rows = zip(*(column.cells for column in part.columns), strict=True)
+        print_plain(names, rows, right, header=part.show_header)
+        if part.caption:
+            sys.stdout.write(f"{part.caption}\n")
     else:
         sys.stdout.write(f"{part}\n")

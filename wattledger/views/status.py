@@ -12,24 +12,30 @@ _RUNS_MAX = 10
 _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
 
 
+def show_status(found: Mapping[str, Any]) -> None:
+    """Print the whole document, part by part."""
+    from wattledger.views.pages import print_parts
+
+    print_parts(_parts(found))
+
+
 def status_page(found: Mapping[str, Any]) -> "RenderableType":
-    """The whole document as a page."""
+    """The same as one page, to be shown in place."""
     from rich.console import Group
 
-    intake = found["intake"]
-    return Group(
+    parts = [part for each in _parts(found) for part in (each, "")]
+    return Group(*parts[:-1])
+
+
+def _parts(found: Mapping[str, Any]) -> list["RenderableType"]:
+    return [
         _services(found),
-        "",
         _pieces(found["pieces"], found["missing"]),
-        "",
-        _topics(intake["partitions"]),
-        "",
+        _topics(found["intake"]["partitions"]),
         _projections(found["projections"]),
-        "",
         _runs(found["runs"]),
-        "",
         _facts(found),
-    )
+    ]
 
 
 def status_line(found: Mapping[str, Any]) -> str:

@@ -1,24 +1,66 @@
 """A trace for people: what it is, and beneath it what it is linked to, by sort and time."""
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from rich.text import Text
 from rich.tree import Tree
 
 from domain.calendar import utc_seconds
+from projections.documents.trace import node_document
 from projections.trace import Links, Node, Trace
+from wattledger.views.forms import cell_text, print_csv
 from wattledger.views.tables import output
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
+_COLUMNS = ("from", "how", "link", "kind", "id", "of", "operator_id", "at", "says")
+
+
+def write_traces(traces: Iterable[Trace]) -> None:
+    """As CSV: each with what it is itself, then a record a link: `direct`, or `further` along those."""
+    print_csv(_COLUMNS, (row for trace in traces for row in _rows(trace)))
+
+
+def _rows(trace: Trace) -> Iterator[Sequence[object]]:
+    yield trace.node.id, None, None, *node_document(trace.node).values()
+    for how, part in (("direct", trace.links), ("further", trace.further)):
+        for links in part:
+            for node in links.nodes:
+                yield trace.node.id, how, links.name, *node_document(node).values()
+
+
 def show_traces(traces: Iterable[Trace]) -> None:
-    """Print each as a tree; a line a thing, never wrapped, so that ids can be copied."""
+    """Print each as a tree; a line a thing, never wrapped, so that ids can be copied; in a pipe without its lines."""
+    if not sys.stdout.isatty():
+        for trace in traces:
+            _print_plainly(_tree(trace))
+            sys.stdout.write("\n")
+        return
     console = output()
     for trace in traces:
-        console.print(_tree(trace), soft_wrap=True)
+        for line in _drawn(_tree(trace)):
+            console.print(line, soft_wrap=True)
         console.print()
+
+
+def _print_plainly(tree: Tree, depth: int = 0) -> None:
+    sys.stdout.write(f"{'  ' * depth}{cell_text(str(tree.label))}\n")
+    for child in tree.children:
+        _print_plainly(child, depth + 1)
+
+
+def _drawn(tree: Tree, before: str = "") -> Iterator[Text]:
+    """The lines of a tree, whole: Rich cuts what of its own trees is wider than the terminal."""
+    if not before:
+        yield Text.assemble((cell_text(str(tree.label)), "bold"))
+    for child in tree.children:
+        is_last = child is tree.children[-1]
+        style = "bold" if child.children else ""
+        yield Text.assemble(before, "└── " if is_last else "├── ", (cell_text(str(child.label)), style))
+        yield from _drawn(child, before + ("    " if is_last else "│   "))
 
 
 def show_found(nodes: Sequence[Node]) -> None:
