@@ -78,6 +78,24 @@ def _clocks_on() -> list[dict[str, Any]]:
     return [status("2026-03-07T12:00:00Z", "urn:good")]
 
 
+def test_sessions_of_which_every_message_is_far_ahead_are_judged(home: Home) -> None:
+    """The clock is moved nowhere by them."""
+    events = [operator(time=FAR), tariff(time=FAR), *session("S-1", "2062-05-02")]
+    summary = settle(home, "first", events)
+    assert (summary["ahead"], summary["sessions_rated"]) == (len(events), 1)
+    assert [each["state"] for each in documents(home.folder / "out/sessions.jsonl")] == ["RATED"]
+    home.run("verify")
+
+
+def test_sessions_that_are_taken_in_when_days_are_opened_again_are_judged(home: Home) -> None:
+    settle(home, "first", NETWORK, "--ahead", "--until", FAR)
+    news = home.folder / "second.jsonl"
+    news.write_bytes(b"\n".join(lines(session("S-3", "2026-03-04"))) + b"\n")
+    home.run("publish", news)
+    home.run("payouts", "reopen", "--from", "2026-03-03", "--reason", "a clock was wrong", "--by", "m.ortega")
+    assert [each["state"] for each in home.json("sessions", "list")] == ["RATED"] * 3
+
+
 async def _told(running: Services) -> list[dict[str, Any]]:
     """All that was sent to people so far."""
     topic = "settlement.notifications"

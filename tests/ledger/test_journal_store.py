@@ -42,6 +42,17 @@ def test_the_journal_gives_back_what_was_written_in_order_of_effective_time(
     assert list(journal(writer.cursor())) == [earlier, later]
 
 
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("year", [1, 1600, 2062, 2300, 9999])
+def test_a_time_far_off_keeps_its_microsecond(
+    write: Write, writer: Connection[TupleRow], make_entry: MakeEntry, year: int, count: int
+) -> None:
+    at = datetime(year, 12, 31, 23, 59, 59, 999_999, UTC)
+    entries = [make_entry(("1105", 1), ("2011", -1), name=f"{number}", effective_at=at) for number in range(count)]
+    write(writer.cursor(), entries, shard=0)
+    assert [entry.effective_at for entry in journal(writer.cursor())] == [at] * count
+
+
 def test_entries_of_one_moment_come_in_order_of_their_ids(
     write: Write, writer: Connection[TupleRow], make_entry: MakeEntry
 ) -> None:
