@@ -7,9 +7,10 @@ import pytest
 
 from engine.follow_up import FollowUp
 from engine.working_set import WorkingSet
+from ledger.audit import verify
 from tests.support.aftermath import settled
 from tests.support.engine import Engine
-from tests.support.events import captured, operator, session, tariff
+from tests.support.events import captured, corrected, operator, session, tariff
 
 JUDGED = "SELECT count(*) FROM event_store.stored_events WHERE topic = 'SessionAssessed'"
 NOTED = "SELECT count(*) FROM event_store.stored_events WHERE topic = 'OverlapNoted'"
@@ -55,6 +56,30 @@ def test_a_session_is_judged_once_with_its_payment_its_settlement_and_its_plug(e
     assert engine.rows(NOTED) == [(1,)]
     assert engine.rows(MATURED) == [(2,)]
     assert engine.rows(STALE) == [(0,)]
+
+
+def test_the_book_holds_while_sessions_wait_to_be_judged(engine: Engine) -> None:
+    """Also for those that were judged before, and for those beside them at their plugs."""
+    corrections = [corrected(f"S-{number}", f"2026-03-04T0{number}:00:00Z", 25_000 * number) for number in (1, 2)]
+    # At the plug of both, between them: it waits longer than the second, which was told of the first.
+    between = [each for each in session("S-0", "2026-03-02") if each["type"] != "payment.captured"]
+    between[0]["data"]["evse_uid"] = "EVSE-1"
+    engine.feed([*CATALOGUE, *two_sessions()])
+    assert waiting(engine) == (2, 2)
+    engine.advance("2026-03-03T12:00:00Z")
+    assert waiting(engine) == (2, 0)
+    engine.feed([*payments(), *corrections, *between])
+    assert waiting(engine) == (3, 3)
+    engine.advance(LATER)
+    assert waiting(engine) == (3, 0)
+
+
+def waiting(engine: Engine) -> tuple[int, int]:
+    """How many sessions a sound book has, and how many of them wait."""
+    report = verify(engine.dsn)
+    assert report.failed == ()
+    (judged,) = (check for check in report.checks if check.name == "judged")
+    return judged.examined, judged.found
 
 
 def test_without_a_clock_the_follow_up_judges_them(engine: Engine) -> None:
