@@ -57,6 +57,8 @@ def reopen(store: Store, crew: Crew, wish: Wish, on_progress: OnProgress) -> Reo
     record = orjson.dumps(_event(wish))
     publish_records(store, [Outgoing(TOPIC_OF[TYPE], partition_key(message).encode(), record)])
     consume_all(crew, on_progress)
+    # No clock is moved here: what came with it is judged all the same.
+    crew.hands.follow_up()
     if not _was_taken(store, message):
         raise ApplicationError(
             f"decision {message.id} was published and not taken in; see 'wattledger deadletter list'"
