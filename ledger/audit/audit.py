@@ -117,6 +117,8 @@ OF_SESSIONS: dict[str, Callable[[Session, Tally], None]] = {
     "cdrs": check_chain,
     "findings": check_refund_findings,
 }
+# What holds a session against all of its facts: of one that waits to be judged no decision knows the latest of them.
+OF_JUDGED = frozenset({"states", "prices", "captures", "refunds", "disputes", "findings"})
 OF_STREAMS: dict[str, tuple[str, Callable[[Stream, Tally], None]]] = {
     PAYOUT: ("payouts", payouts.check_payout),
     SETTLEMENT: ("receipts", check_receipt),
@@ -234,6 +236,8 @@ def _examine_session(run: _Run, stream: Stream, around: Surroundings) -> None:
     _attempt(stream, "session", lambda: sessions.append(Session.of(stream, around)))
     for session in sessions:
         for name, check in OF_SESSIONS.items():
+            if name in OF_JUDGED and not session.is_settled:
+                continue
             run.tallies[name].examined += 1
             _attempt(stream, name, partial(check, session, run.tallies[name]))
         _attempt(stream, "plugs", partial(keep_visit, session, run.to_be_told, run.visits))

@@ -183,8 +183,9 @@ def test_runs_of_days_that_were_opened_again_are_not_said_to_be_late(shut: Engin
     assert notices(shut, "RUNS_LATE") == []
     shut.advance("2026-03-23T12:00:00Z")
     (late,) = notices(shut, "RUNS_LATE")
-    assert "6 runs of 2 operators did not fire at their time, the first for OP-1 and business date 2026-03-20" in (
-        late["sentence"]
+    assert (
+        "6 runs of 2 operators did not fire at their time, the first for OP-1 and business date 2026-03-20"
+        in (late["sentence"])
     )
 
 
