@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from consumers.errors import UnreadBatch
 from consumers.files import EventFiles, TooLarge
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing, publish
 from consumers.relay import drain
@@ -83,9 +84,14 @@ def consume_all(crew: Crew, on_progress: OnProgress) -> None:
     total = sum(max(0, records) for records in waiting.values())
     crew.grow(_processes_for(crew, total))
     catalogue = tuple(home for home, records in waiting.items() if home[0] == CATALOGUE_TOPIC and records > 0)
-    if catalogue and total >= _BACKLOG_WORTH_ORDER:
-        crew.do([Consume(catalogue)], "reading the catalogue", on_progress)
-    crew.do(by_partition(tuple(waiting), crew.size), "consuming", on_progress)
+    try:
+        if catalogue and total >= _BACKLOG_WORTH_ORDER:
+            crew.do([Consume(catalogue)], "reading the catalogue", on_progress)
+        crew.do(by_partition(tuple(waiting), crew.size), "consuming", on_progress)
+    except UnreadBatch:
+        # Who called ends for it: what else was taken in is judged now.
+        crew.hands.follow_up()
+        raise
 
 
 def take_in(crew: Crew, on_progress: OnProgress) -> None:
