@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import chain
 from uuid import UUID
 
 from psycopg import Cursor
@@ -9,7 +10,7 @@ from psycopg.rows import TupleRow
 
 from domain.calendar import ONE_DAY
 from domain.fact import RecordedFact
-from domain.payout.reopening import RUN_PARSERS
+from domain.payout.reopening import RUN_PARSERS, PayoutsReopened
 from engine.work import Unfolded, Work
 from ledger.events.heads import lock_streams
 
@@ -35,15 +36,22 @@ def closed_days(cursor: Cursor[TupleRow], since: date, operator_id: str | None) 
 
 
 def take_reopenings(cursor: Cursor[TupleRow], work: Work, facts: Mapping[UUID, Sequence[RecordedFact]]) -> None:
-    """Keep decisions in their streams, and open the days that they name; what is open already stays so."""
+    """Keep decisions in their streams, and open the days that they name; what is open already stays so.
+
+    Days first, then streams, as runs lock them.
+    """
+    for fact in chain.from_iterable(facts.values()):
+        _open(cursor, RUN_PARSERS[fact.type](fact.data, fact.source, fact.id))
     versions = lock_streams(cursor, facts)
     for stream_id, found in facts.items():
         stream = work.stream(stream_id, work.streams.get(stream_id) or Unfolded(versions[stream_id]))
         for fact in found:
             stream.append(fact)
             stream.send("settlement.notifications", str(fact.data.get("operator_id") or "payouts"))
-            reopened = RUN_PARSERS[fact.type](fact.data, fact.source, fact.id)
-            closed = {"closed_through": reopened.opened_from - ONE_DAY, "operator_id": reopened.operator_id}
-            operator_ids = [operator_id for (operator_id,) in cursor.execute(_LOCK_CLOSED, closed).fetchall()]
-            if operator_ids:
-                cursor.execute(_OPEN, (closed["closed_through"], operator_ids))
+
+
+def _open(cursor: Cursor[TupleRow], reopened: PayoutsReopened) -> None:
+    closed = {"closed_through": reopened.opened_from - ONE_DAY, "operator_id": reopened.operator_id}
+    operator_ids = [operator_id for (operator_id,) in cursor.execute(_LOCK_CLOSED, closed).fetchall()]
+    if operator_ids:
+        cursor.execute(_OPEN, (closed["closed_through"], operator_ids))

@@ -65,6 +65,8 @@ ON CONFLICT (operator_id) DO UPDATE SET closed_through = run.closed_through
 RETURNING closed_through
 """
 _CLOSED_RUNS = "SELECT operator_id, closed_through FROM intake.run"
+# A date that people opened again has no run that fired.
+_CLOSED_AND_FIRED = "SELECT operator_id, closed_through, fired_at IS NOT NULL FROM intake.run"
 _CLOSE_RUN = """
 UPDATE intake.run SET closed_through = %(day)s, fired_at = %(at)s, recorded_at = clock_timestamp()
 WHERE operator_id = %(operator_id)s AND closed_through <> %(day)s
@@ -98,7 +100,7 @@ _NEVER = date(1, 1, 1)
 class DueRuns:
     """Operators with runs that are due and were not fired: the last business date due, and the last that was closed.
 
-    `closed` leaves out who never had one.
+    `closed` leaves out who never had one, and those whose dates people opened again and no run has closed since.
     """
 
     last: Mapping[str, date]
@@ -112,13 +114,18 @@ class DueRuns:
 
 def due_runs(cursor: Cursor[TupleRow], catalogue: Catalogue, until: datetime) -> DueRuns:
     """The runs that are due by `until` and were not fired yet."""
-    closed: dict[str, date] = dict(cursor.execute(_CLOSED_RUNS).fetchall())
+    closed: dict[str, date] = {}
+    fired = set()
+    for operator_id, day, is_fired in cursor.execute(_CLOSED_AND_FIRED):
+        closed[operator_id] = day
+        if is_fired:
+            fired.add(operator_id)
     due = {}
     for operator_id, versions in catalogue.operators.items():
         last = last_closed(versions, until)
         if last is not None and (operator_id not in closed or closed[operator_id] < last):
             due[operator_id] = last
-    return DueRuns(due, {key: closed[key] for key in due if closed.get(key, _NEVER) != _NEVER})
+    return DueRuns(due, {key: closed[key] for key in due.keys() & fired})
 
 
 def load_payouts(cursor: Cursor[TupleRow], payout_ids: Iterable[str]) -> dict[str, Payout]:

@@ -19,7 +19,7 @@ from ledger.intake.catalogue import KnownCatalogue
 from wattledger.crew import Crew, OnProgress
 from wattledger.errors import ApplicationError
 from wattledger.store import Store
-from wattledger.verbs import consume_all, publish_records
+from wattledger.verbs import publish_records, take_in
 
 SOURCE = "urn:wattledger:payouts"
 TYPE = "payouts.reopened"
@@ -52,11 +52,11 @@ def reopen(store: Store, crew: Crew, wish: Wish, on_progress: OnProgress) -> Reo
     """
     message = _message(wish)
     # First what waits to be taken in: it may tell of the operator.
-    consume_all(crew, on_progress)
+    take_in(crew, on_progress)
     were_closed = _closed(store, wish)
     record = orjson.dumps(_event(wish))
     publish_records(store, [Outgoing(TOPIC_OF[TYPE], partition_key(message).encode(), record)])
-    consume_all(crew, on_progress)
+    take_in(crew, on_progress)
     if not _was_taken(store, message):
         raise ApplicationError(
             f"decision {message.id} was published and not taken in; see 'wattledger deadletter list'"

@@ -17,7 +17,6 @@ from domain.catalogue.orders import RatingOrder
 from domain.catalogue.parties import Operator
 from domain.tariff.published import tariff_hash, told_taxes
 from domain.tariff.taxes import Tax
-from engine.follow_up import FollowUp
 from engine.what_if import Order
 from ledger.database import Role, connect
 from ledger.events.codec import decode
@@ -27,7 +26,7 @@ from wattledger.crew import Crew, OnProgress
 from wattledger.errors import ApplicationError
 from wattledger.named_tariff import named_tariff
 from wattledger.store import Store
-from wattledger.verbs import consume_all, publish_records
+from wattledger.verbs import publish_records, take_in
 
 SOURCE = "urn:wattledger:rerate"
 TYPE = "tariff.rerating_ordered"
@@ -155,22 +154,12 @@ def _currencies(catalogue: Catalogue, operator_id: str, started: tuple[datetime,
     return found or {versions.timeline[0][1].value.currency}
 
 
-def catch_up(store: Store, crew: Crew, on_progress: OnProgress) -> None:
-    """Take in what is published, and have every session judged that it concerns, whoever took it in."""
-    consume_all(crew, on_progress)
-    working_set = store.working_set()
-    try:
-        FollowUp(working_set).run(wait=True)
-    finally:
-        working_set.close()
-
-
 def give(store: Store, crew: Crew, order: Order, on_progress: OnProgress) -> None:
     """Publish the order and take it in; raises ApplicationError where another one has its id already."""
     event = envelope(order.id, utc_text(order.time), order.data)
     key = str(order.data["operator_id"]).encode()
     publish_records(store, [Outgoing(CATALOGUE_TOPIC, key, orjson.dumps(event))])
-    catch_up(store, crew, on_progress)
+    take_in(crew, on_progress)
     reason = _given_reason(store.dsn, order)
     if reason is None:
         raise ApplicationError(

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from consumers.errors import UnreadBatch
 from consumers.files import EventFiles, TooLarge
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing, publish
 from consumers.relay import drain
@@ -76,15 +77,27 @@ def publish_files(store: Store, files: Sequence[str], on_progress: OnProgress) -
 def consume_all(crew: Crew, on_progress: OnProgress) -> None:
     """Take in everything that is published by now, the catalogue first.
 
-    Sessions are judged afterwards, once for all that came: by `advance_clock`, or by `follow_up` of the hands.
+    Sessions are judged afterwards, once for all that came, by `advance_clock`; where no clock follows, `take_in` is
+    the whole of it.
     """
     waiting = patiently(lambda: _backlog(crew.store))
     total = sum(max(0, records) for records in waiting.values())
     crew.grow(_processes_for(crew, total))
     catalogue = tuple(home for home, records in waiting.items() if home[0] == CATALOGUE_TOPIC and records > 0)
-    if catalogue and total >= _BACKLOG_WORTH_ORDER:
-        crew.do([Consume(catalogue)], "reading the catalogue", on_progress)
-    crew.do(by_partition(tuple(waiting), crew.size), "consuming", on_progress)
+    try:
+        if catalogue and total >= _BACKLOG_WORTH_ORDER:
+            crew.do([Consume(catalogue)], "reading the catalogue", on_progress)
+        crew.do(by_partition(tuple(waiting), crew.size), "consuming", on_progress)
+    except UnreadBatch:
+        # Who called ends for it: what else was taken in is judged now.
+        crew.hands.follow_up()
+        raise
+
+
+def take_in(crew: Crew, on_progress: OnProgress) -> None:
+    """Take in what is published, and have every session judged that it concerns, whoever took it in."""
+    consume_all(crew, on_progress)
+    crew.hands.follow_up()
 
 
 def _backlog(store: Store) -> dict[Partition, int]:
@@ -110,10 +123,14 @@ def _growing(crew: Crew, on_progress: OnProgress) -> OnProgress:
 
 
 def advance_clock(crew: Crew, until: datetime | None, on_progress: OnProgress) -> datetime | None:
-    """Do what the clock drives, up to `until` or the latest event time; the moment it was moved to."""
+    """Do what the clock drives, up to `until` or the latest event time; the moment it was moved to.
+
+    Where event time stands nowhere, the clock stands still (None), and what was taken in is judged all the same.
+    """
     clock = crew.hands.clock
     moment = until or patiently(clock.event_time)
     if moment is None:
+        crew.hands.follow_up()
         return None
     settings = crew.store.settings
     enough = settings.backlog_per_process * settings.processes // _RECORDS_PER_DUE_SESSION + 1
@@ -158,14 +175,15 @@ def settle(
 ) -> dict[str, Any]:
     """The main job: publish the events of files, consume, do what the clock drives, project, send, write files.
 
-    Whatever an interrupted call left in Kafka is taken in first, and does not count. The summary of this call.
+    Whatever an interrupted call left in Kafka, or taken in and not judged, is done first, and does not count. The
+    summary of this call.
     """
     began = time.monotonic()
     with Crew(store) as crew:
         # Nothing is published to a log that is not the one which was read: consuming it tells.
         if any(patiently(lambda: _backlog(store)).values()):
             consume_all(crew, on_progress)
-            crew.hands.follow_up()
+        crew.hands.follow_up()
         before = patiently(lambda: count(store))
         events_in = publish_files(store, files, _growing(crew, on_progress))
         consume_all(crew, on_progress)

@@ -35,7 +35,7 @@ _REPORT_EVERY = 1_000
 # What a stored event that lacks something, or has it in another form, makes of a check.
 _UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 
-# Sessions that wait to be judged again, and those for which the clock has something to do.
+# Sessions that wait to be judged, and those for which the clock has something to do.
 _WAITING = "SELECT session_id, stale FROM intake.session_head WHERE stale OR due_at IS NOT NULL"
 
 SENTENCES: dict[str, str] = {
@@ -77,11 +77,12 @@ SENTENCES: dict[str, str] = {
     "operator_balances": "What operators are owed by the read model is what their accounts hold.",
     "payouts_told": "People are told of payouts that wait for approval or an answer, and of no others.",
     "below_zero": "People are told of operators that their last run found below zero, and of no others.",
+    "judged": "Every session was judged with all that was taken in of it; one that waits is examined when it was.",
     "cover": "Client money that is there covers what is owed out of it.",
     "receivables": "Drivers paid what their sessions cost.",
     "advances": "Operators were paid nothing that drivers have not paid.",
 }
-NOTICES = ("cover", "receivables", "advances")
+NOTICES = ("judged", "cover", "receivables", "advances")
 
 SNAPSHOT_CHECKS: dict[str, Callable[[Snapshot, Tally], None]] = {
     "balances": sums.check_balances,
@@ -233,9 +234,14 @@ def _examine_session(run: _Run, stream: Stream, around: Surroundings) -> None:
     sessions: list[Session] = []
     _attempt(stream, "session", lambda: sessions.append(Session.of(stream, around)))
     for session in sessions:
-        for name, check in OF_SESSIONS.items():
-            run.tallies[name].examined += 1
-            _attempt(stream, name, partial(check, session, run.tallies[name]))
+        run.tallies["judged"].examined += 1
+        if session.is_settled:
+            for name, check in OF_SESSIONS.items():
+                run.tallies[name].examined += 1
+                _attempt(stream, name, partial(check, session, run.tallies[name]))
+        else:
+            sentence = f"{session.where} waits to be judged with what was taken in of it, or of its catalogue"
+            run.tallies["judged"].note(session.where, "judged", "waits", sentence)
         _attempt(stream, "plugs", partial(keep_visit, session, run.to_be_told, run.visits))
 
 

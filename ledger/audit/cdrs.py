@@ -36,7 +36,7 @@ def check_chain(session: Session, tally: Tally) -> None:
             else:
                 _check_credit(session, standing, body, tally)
             standing, credited = None, standing
-    if session.is_settled and session.session_id not in session.around.due:
+    if session.session_id not in session.around.due:
         _check_last(session, standing, last, tally)
 
 

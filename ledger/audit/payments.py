@@ -37,8 +37,6 @@ def check_captures(session: Session, tally: Tally) -> None:
         for b in session.stream.bookings("PaymentCaptured")
     ]
     _compare_rows(session, wanted, booked, "capture", tally)
-    if not session.is_settled:
-        return
     failed = bool(session.stream.facts.get("payment.failed")) and not captures
     owed = session.outcome["gross"] if session.outcome and session.is_rated and session.partner is None else 0
     written_off = -session.stream.sum("J01f", f"1105/{session.session_id}")
@@ -120,7 +118,7 @@ def _parts(kind: str, booking: Body) -> tuple[int, ...]:
 
 def check_raised(session: Session, tally: Tally) -> None:
     """A price that rose after it was paid waits until the captures reach it, and no longer."""
-    if session.partner is not None or not session.is_settled or not session.stream.facts.get("payment.captured"):
+    if session.partner is not None or not session.stream.facts.get("payment.captured"):
         return
     shortfall = session.outcome["shortfall"] if session.outcome and session.is_rated else 0
     if not shortfall and not session.stream.bookings("SessionReRated"):

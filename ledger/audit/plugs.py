@@ -59,7 +59,7 @@ def sessions_to_be_told(snapshot: Snapshot) -> frozenset[str]:
 def keep_visit(session: Session, to_be_told: frozenset[str], spool: Spool) -> None:
     """Put a session beside those at its plug; raises as reading a session does."""
     start, end, outcome = session.start, session.end, session.outcome
-    if start is None or outcome is None:
+    if start is None:
         return
     ids = [session.operator_id, start.data["evse_uid"].lower(), start.data["connector_id"].lower()]
     place = (
@@ -72,11 +72,11 @@ def keep_visit(session: Session, to_be_told: frozenset[str], spool: Spool) -> No
         "stop_wh": str(exact(end.data["meter_stop_wh"])) if end is not None else "0",
         "told": _told(session),
         "open_kinds": _open_kinds(session),
-        "state": outcome["state"],
-        "reason": outcome["reason"],
+        "state": outcome["state"] if outcome else "",
+        "reason": outcome["reason"] if outcome else "",
         "verdict": verdict_of(session.stream),
         "is_held": session.terms is not None and session.terms.holds_overlaps,
-        "is_settled": session.is_settled and session.session_id not in to_be_told,
+        "is_settled": outcome is not None and session.is_settled and session.session_id not in to_be_told,
     }
     spool.add(place.encode() + orjson.dumps({"session_id": session.session_id, **says}))
 

@@ -33,8 +33,8 @@ _UNKNOWN_OPERATOR = ("OPERATOR_UNKNOWN", "OPERATOR_NOT_IN_EFFECT")
 class Surroundings:
     """What judging a session takes besides its stream.
 
-    `stale` sessions wait to be judged again after a publication, `due` ones for the clock. `power_max_w` is what no
-    connector gives.
+    `stale` sessions wait to be judged, after a publication or as that was put off, `due` ones for the clock.
+    `power_max_w` is what no connector gives.
     """
 
     catalogue: Catalogue
@@ -107,7 +107,7 @@ class Session:
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing that was published waits to change it."""
+        """Whether it was judged with all that was taken in of it, and with all that was published."""
         return self.session_id not in self.around.stale
 
     def accepted(self, topic: str) -> list[Fact]:
@@ -184,7 +184,7 @@ def _check_sums(where: str, outcome: Body, money: Callable[[int], Money], tally:
 def check_terms(session: Session, tally: Tally) -> None:
     """A rated session has the currency and the commission of the contract in effect at its start."""
     where, outcome, start = session.where, session.outcome, session.start
-    if outcome is None or start is None or not session.is_settled:
+    if outcome is None or start is None:
         return
     ruled = _ruled(session, start)
     if not session.is_rated:
@@ -219,7 +219,7 @@ def check_meter(session: Session, tally: Tally) -> None:
     if outcome is None or start is None or end is None or is_no_show(session.stream):
         return
     told = outcome["reason"] if outcome["reason"] in METER_REASONS else ""
-    if not session.is_settled or (not session.is_rated and not told):
+    if not session.is_rated and not told:
         return
     if verdict_of(session.stream) == "BILL":
         if told:
@@ -246,7 +246,7 @@ def check_prices(session: Session, tally: Tally) -> None:
     if not shortfall:
         tally.compare(where, energy_wh, exact(outcome["energy_wh"]), "the energy in Wh")
     tariff = session.around.catalogue.tariff_of(_ruled(session, start), outcome["currency"])
-    if tariff is None or not session.is_settled:
+    if tariff is None:
         return
     if tariff.misleading:
         sentence = f"{where} is rated by a tariff in whose {tariff.misleading} a promise to drivers may hide"
@@ -267,8 +267,8 @@ def _ruled(session: Session, start: Fact) -> Ruled:
 def check_book(session: Session, tally: Tally) -> None:
     """What was earned on the book is the outcome: J01, J02 and J59 of a driver, J13, J14 and J21 of a partner."""
     stream = session.stream
-    rated = session.outcome if session.is_rated and session.is_settled else None
-    if not session.is_settled or (session.partner is not None and rated is None):
+    rated = session.outcome if session.is_rated else None
+    if session.partner is not None and rated is None:
         return
     of_driver = rated if session.partner is None else None
     billed = stream.sum("J01", f"1105/{session.session_id}") + stream.sum("J59", "2080")

@@ -42,8 +42,6 @@ class _Payment(NamedTuple):
 
 def check_settlements(session: Session, tally: Tally) -> None:
     """J03 is what settlements show, once a payment; J28 likewise; nothing is released that is not settled."""
-    if not session.is_settled:
-        return
     payments = _payments(session)
     fees = sum(_fees(session, payment) for payment in payments)
     booked = session.stream.sum("J03", "5010")

@@ -107,11 +107,12 @@ def write_entries(cursor: Cursor[TupleRow], entries: Sequence[Entry], shard: int
         return
     ordered, hashes, moments_us = _prepared(entries)
     with _refusals():
+        # First, as book.post_entries does: writers that have to share a slot wait for each other here.
+        cursor.execute(_COUNT, (shard, len(ordered)))
         _copy(cursor, _COPY_POSTINGS, posting_rows(ordered))
         _copy(cursor, _COPY_ENTRIES, entry_rows(ordered, moments_us, hashes, HASH_VERSION))
         cursor.execute(_CHECK_LINES_NOW)
     add_to_balances(cursor, ordered, moments_us, shard)
-    cursor.execute(_COUNT, (shard, len(ordered)))
 
 
 def post_entries(cursor: Cursor[TupleRow], entries: Sequence[Entry], shard: int) -> None:
@@ -188,7 +189,7 @@ def _refusals() -> Iterator[None]:
     except UniqueViolation as error:
         raise EntryExists(f"the book has it already: {error.diag.message_detail}; roll back") from error
     except IntegrityError as error:
-        if (error.diag.table_name or "").startswith("balance"):
+        if (error.diag.table_name or "").startswith(("balance", "entry_count")):
             # The shard or the sums are wrong, which is no fault of an entry.
             raise
         if error.diag.constraint_name == "posting_entry_sealed":

@@ -2,6 +2,13 @@
 -- writer's own rights and past the same guards as any other insert. It does what `ledger.book.journal.write_entries`
 -- does with eight statements, for callers that would wait longer for the way there and back than for the work.
 
+-- The moment so many microseconds after 1970 UTC, to the microsecond in any year: the hours and the rest apart, since
+-- an interval is multiplied by a float.
+CREATE FUNCTION book.moment_of(moment_us bigint) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN timestamptz 'epoch' + moment_us / 3600000000 * interval '1 hour'
+       + moment_us % 3600000000 * interval '1 microsecond';
+
 -- Add movements of one account to the buckets below that of all time, from months down to where each is listed.
 -- `moved` are rows of {effective time in microseconds since 1970 UTC, amount, debit positive}.
 CREATE FUNCTION book.add_to_history(of_shard smallint, of_account text, of_currency text, moved bigint[])
@@ -26,7 +33,7 @@ DECLARE
 BEGIN
     IF cardinality(moved) = 2 THEN
         -- Whatever is split around the moment, from the month down: a split bucket is within split ones only.
-        moment := timestamptz 'epoch' + moved[1][1] * interval '1 microsecond';
+        moment := book.moment_of(moved[1][1]);
         amount := moved[1][2];
         UPDATE book.balance_history AS kept
         SET debits = kept.debits + greatest(amount, 0), credits = kept.credits + greatest(-amount, 0)
@@ -46,7 +53,7 @@ BEGIN
                 (account, currency, level, start, shard, debits, credits, split, listed)
             VALUES (
                 of_account, of_currency, of_level,
-                date_trunc(span, timestamptz 'epoch' + moment_us * interval '1 microsecond', 'UTC'), of_shard,
+                date_trunc(span, book.moment_of(moment_us), 'UTC'), of_shard,
                 greatest(amount, 0), greatest(-amount, 0), of_level = 6,
                 CASE WHEN of_level = 6 THEN '{}' ELSE moved END
             )
@@ -77,7 +84,7 @@ BEGIN
                    CASE WHEN of_level = 6 OR count(*) > listed_max THEN '{}'
                    ELSE array_agg(ARRAY[new.moment_us, new.amount] ORDER BY new.moment_us, new.amount) END
             FROM (
-                SELECT date_trunc(span, timestamptz 'epoch' + moved[number][1] * interval '1 microsecond', 'UTC')
+                SELECT date_trunc(span, book.moment_of(moved[number][1]), 'UTC')
                            AS start,
                        moved[number][1] AS moment_us, moved[number][2] AS amount
                 FROM generate_subscripts(moved, 1) AS number
@@ -106,7 +113,7 @@ BEGIN
                 SELECT array_agg(ARRAY[moved[number][1], moved[number][2]] ORDER BY number)
                 FROM generate_subscripts(moved, 1) AS number
                 WHERE bucket.start
-                      = date_trunc(span, timestamptz 'epoch' + moved[number][1] * interval '1 microsecond', 'UTC')
+                      = date_trunc(span, book.moment_of(moved[number][1]), 'UTC')
             );
         END LOOP;
         moved := finer;
@@ -117,8 +124,9 @@ BEGIN
 END
 $$;
 
--- Post entries in the order given, their postings by account, and add what they move to the balances of one shard. `postings_of` says of each
--- posting which entry it belongs to, from 1. Raises what the tables and their guards raise; nothing is caught.
+-- Post entries in the order given, their postings by account, and add what they move to the balances of one shard.
+-- `postings_of` says of each posting which entry it belongs to, from 1. Raises what the tables and their guards raise;
+-- nothing is caught.
 CREATE FUNCTION book.post_entries(
     of_shard smallint, of_hash_version smallint, entry_ids uuid[], kinds text[], moments_us bigint[],
     currencies text[], posting_counts smallint[], session_ids text[], payout_ids text[], reversed uuid[],
@@ -143,7 +151,7 @@ BEGIN
 
         INSERT INTO book.entry (entry_id, kind, effective_at, currency, posting_count, hash_version, session_id,
                                 payout_id, reverses, cause, hash)
-        VALUES (entry_ids[1], kinds[1], timestamptz 'epoch' + moments_us[1] * interval '1 microsecond', currencies[1],
+        VALUES (entry_ids[1], kinds[1], book.moment_of(moments_us[1]), currencies[1],
                 posting_counts[1], of_hash_version, session_ids[1], payout_ids[1], reversed[1], causes[1], hashes[1]);
 
         FOR number IN 1..cardinality(accounts) LOOP
@@ -175,7 +183,7 @@ BEGIN
 
     INSERT INTO book.entry (entry_id, kind, effective_at, currency, posting_count, hash_version, session_id,
                             payout_id, reverses, cause, hash)
-    SELECT entry_id, kind, timestamptz 'epoch' + moment_us * interval '1 microsecond', currency, posting_count,
+    SELECT entry_id, kind, book.moment_of(moment_us), currency, posting_count,
            of_hash_version, session_id, payout_id, reverses, cause, hash
     FROM unnest(entry_ids, kinds, moments_us, currencies, posting_counts, session_ids, payout_ids, reversed, causes,
                 hashes)
@@ -217,5 +225,5 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION book.post_entries, book.add_to_history FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION book.post_entries, book.add_to_history TO wattledger_writer;
+REVOKE EXECUTE ON FUNCTION book.post_entries, book.add_to_history, book.moment_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION book.post_entries, book.add_to_history, book.moment_of TO wattledger_writer;

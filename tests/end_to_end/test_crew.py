@@ -15,6 +15,7 @@ from projections.export import export
 from tests.end_to_end.comparing import MENDING_APART, difference
 from tests.end_to_end.conftest import Settled
 from tests.end_to_end.running import Home, counts_add_up
+from tests.support.events import captured, lines, operator, session, tariff
 from tests.support.waiting import wait_until
 from wattledger.crew import Crew
 from wattledger.embedded import services
@@ -86,6 +87,23 @@ def test_the_share_of_a_process_that_is_killed_is_done_by_the_others(
     assert tally.accepted == network_settled.summary["accepted"]
     assert tally.accepted + tally.duplicates + tally.conflicts + tally.dead_lettered == records
     assert difference(network_settled.out, tmp_path / "out", MENDING_APART) == ""
+
+
+def test_what_a_call_took_in_and_did_not_judge_counts_for_no_other_call(tmp_path: Path) -> None:
+    """A payment in another currency is refused when its session is judged, and counted as accepted until then."""
+    events, home = tmp_path / "events.jsonl", Home(tmp_path)
+    strange = captured("S-1", currency="SEK")
+    events.write_bytes(b"\n".join(lines([operator(), tariff(), *session()[:-1], strange])) + b"\n")
+    with services(home.settings, home.data_dir) as running:
+        store = Store.at(running.dsn, running.bootstrap, home.settings)
+        prepare(store)
+        publish_files(store, [str(events)], lambda *_: None)
+        with Crew(store) as crew:
+            consume_all(crew, lambda *_: None)
+        assert count(store).dead_lettered == 0
+        summary = home.settle(tmp_path / "out", events)
+        assert count(store).dead_lettered == 1
+    assert (summary["accepted"], summary["duplicates"], summary["dead_lettered"]) == (0, summary["events_in"], 0)
 
 
 def test_processes_killed_with_the_clocks_sessions_in_hand_leave_none_behind(

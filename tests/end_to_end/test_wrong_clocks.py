@@ -78,6 +78,15 @@ def _clocks_on() -> list[dict[str, Any]]:
     return [status("2026-03-07T12:00:00Z", "urn:good")]
 
 
+def test_sessions_of_which_every_message_is_far_ahead_are_judged(home: Home) -> None:
+    """The clock is moved nowhere by them."""
+    events = [operator(time=FAR), tariff(time=FAR), *session("S-1", "2062-05-02")]
+    summary = settle(home, "first", events)
+    assert (summary["ahead"], summary["sessions_rated"]) == (len(events), 1)
+    assert [each["state"] for each in documents(home.folder / "out/sessions.jsonl")] == ["RATED"]
+    home.run("verify")
+
+
 async def _told(running: Services) -> list[dict[str, Any]]:
     """All that was sent to people so far."""
     topic = "settlement.notifications"
@@ -120,6 +129,19 @@ def test_days_that_were_closed_too_far_are_opened_again_and_paid_on_their_own_da
     assert "PAYOUT_DAYS_CLOSED" not in found(home)
     home.run("verify")
     _nothing_is_left_to_reopen(home, reason)
+
+
+def test_what_waits_to_be_taken_in_is_judged_with_the_decision(home: Home, running: Services) -> None:
+    settle(home, "first", NETWORK, "--ahead", "--until", FAR)
+    news = home.folder / "second.jsonl"
+    news.write_bytes(b"\n".join(lines(session("S-3", "2026-03-04"))) + b"\n")
+    home.run("publish", news)
+    home.run("payouts", "reopen", "--from", "2026-03-03", "--reason", "a clock was wrong", "--by", "m.ortega")
+    assert {each["session_id"]: each["state"] for each in home.json("sessions", "list")} == dict.fromkeys(
+        ("S-1", "S-2", "S-3"), "RATED"
+    )
+    assert _count(running, "intake.session_head WHERE stale") == 0
+    home.run("verify")
 
 
 def test_in_a_live_system_days_that_are_open_again_are_paid_at_once(home: Home, running: Services) -> None:

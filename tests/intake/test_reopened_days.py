@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from random import Random
 from typing import Any
 
+import psycopg
 import pytest
 
+from contracts.messages import stream_of
 from domain.calendar import ONE_DAY
 from domain.payout import run
 from ledger.audit import verify
@@ -18,6 +21,7 @@ from tests.intake.test_cover import made
 from tests.intake.test_far_ahead import notices
 from tests.support.engine import Engine
 from tests.support.events import event, operator, session, tariff
+from tests.support.waiting import wait_until
 
 FAR = "2062-05-01T12:00:00Z"
 OTHER = {"holder": "Two", "iban": "NL20INGB0001234567"}
@@ -169,6 +173,34 @@ def test_the_messages_alone_in_a_store_that_was_never_closed_pay_on_the_proper_d
     engine.feed([*network(), reopened(operator_id=None), *session("S-2", "2026-03-05")])
     engine.advance("2026-03-08T12:00:00Z")
     assert made(engine) == [("OP-1", "02", "02T23:00"), ("OP-1", "05", "05T23:00")]
+
+
+def test_runs_of_days_that_were_opened_again_are_not_said_to_be_late(shut: Engine) -> None:
+    """Nobody could fire them before; that the clock stands still afterwards is told."""
+    shut.feed([reopened(operator_id=None), *session("S-2", "2026-03-05")])
+    shut.advance("2026-03-20T12:00:00Z")
+    assert made(shut) == [("OP-1", "02", "02T23:00"), ("OP-1", "05", "05T23:00")]
+    assert notices(shut, "RUNS_LATE") == []
+    shut.advance("2026-03-23T12:00:00Z")
+    (late,) = notices(shut, "RUNS_LATE")
+    assert (
+        "6 runs of 2 operators did not fire at their time, the first for OP-1 and business date 2026-03-20"
+        in (late["sentence"])
+    )
+
+
+def test_who_waits_for_a_run_to_open_its_days_holds_nothing_that_the_run_will_want(shut: Engine) -> None:
+    """A run has its operator's days first, and then writes to the operator's stream."""
+    with psycopg.connect(shut.dsn) as run_in_hand, ThreadPoolExecutor(1) as others:
+        run_in_hand.execute("SELECT FROM intake.run WHERE operator_id = 'OP-1' FOR UPDATE")
+        intake = others.submit(shut.feed, [reopened()])
+        waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        wait_until(lambda: shut.rows(waiting) != [])
+        heads = "SELECT FROM intake.stream_head WHERE stream_id = %s FOR UPDATE NOWAIT"
+        run_in_hand.execute(heads, (stream_of("operator.changed", {"operator_id": "OP-1"}),))
+        run_in_hand.rollback()
+        intake.result(30)
+    assert closed(shut)["OP-1"] == date(2026, 3, 3)
 
 
 def test_days_may_be_closed_and_opened_more_than_once(shut: Engine) -> None:

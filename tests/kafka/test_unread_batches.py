@@ -132,6 +132,30 @@ def test_who_lost_the_partition_tells_nothing(intake: Intake, database_url: str)
 
 
 @pytest.mark.usefixtures("emptied")
+async def test_who_settles_ends_for_it_once_all_else_is_taken_in_and_judged(
+    client_options: dict[str, Any],
+    intake: Intake,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("WATTLEDGER_DATABASE_URL", database_url)
+    monkeypatch.setenv("WATTLEDGER_KAFKA_BOOTSTRAP", client_options["bootstrap_servers"])
+    offset = await send_one_that_no_client_reads(client_options, STILL)
+    await send(client_options, OTHER, name="S-2")
+    news = tmp_path / "news.jsonl"
+    news.write_bytes(b"")
+    status = await asyncio.to_thread(main, ["settle", str(news), "--out", str(tmp_path / "out")])
+    error = capsys.readouterr().err
+    assert (status, f"at offset {offset} cannot be read" in error, "Traceback" in error) == (1, True, False)
+    with psycopg.connect(database_url) as connection:
+        heads = connection.execute("SELECT session_id, stale FROM intake.session_head").fetchall()
+    assert heads == [("S-2", False)]
+    assert verify(database_url).passed
+
+
+@pytest.mark.usefixtures("emptied")
 async def test_a_person_passes_it_and_it_is_kept_as_a_dead_letter(
     client_options: dict[str, Any],
     intake: Intake,

@@ -1,10 +1,11 @@
 """Entries go into the book as a set, once, and come back as the journal."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from psycopg import Connection
+from psycopg import Connection, connect
 from psycopg.errors import CheckViolation
 from psycopg.rows import TupleRow
 
@@ -12,6 +13,7 @@ from domain.book.journal import Entry
 from ledger.book.journal import journal, journal_rows, post_entries, write_entries
 from ledger.database import Role
 from ledger.errors import EntryExists, EntryRefused
+from tests.support.waiting import wait_until
 
 MakeEntry = Callable[..., Entry]
 Write = Callable[..., None]
@@ -40,6 +42,17 @@ def test_the_journal_gives_back_what_was_written_in_order_of_effective_time(
     )
     write(writer.cursor(), [later, earlier], shard=0)
     assert list(journal(writer.cursor())) == [earlier, later]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("year", [1, 1600, 2062, 2300, 9999])
+def test_a_time_far_off_keeps_its_microsecond(
+    write: Write, writer: Connection[TupleRow], make_entry: MakeEntry, year: int, count: int
+) -> None:
+    at = datetime(year, 12, 31, 23, 59, 59, 999_999, UTC)
+    entries = [make_entry(("1105", 1), ("2011", -1), name=f"{number}", effective_at=at) for number in range(count)]
+    write(writer.cursor(), entries, shard=0)
+    assert [entry.effective_at for entry in journal(writer.cursor())] == [at] * count
 
 
 def test_entries_of_one_moment_come_in_order_of_their_ids(
@@ -133,6 +146,38 @@ def test_a_shard_is_from_0_to_255(
 ) -> None:
     with pytest.raises(CheckViolation):
         write(writer.cursor(), [make_entry(("1105", 1), ("2011", -1))], shard)
+
+
+def test_writers_that_share_a_slot_wait_for_each_other_whichever_way_they_write(
+    book: str, session: Session, make_entry: MakeEntry
+) -> None:
+    """Where there are more writers than slots: all take what they share in one order."""
+    one, other, holder = (session(Role.WRITER) for _ in range(3))
+    write_entries(holder.cursor(), [make_entry(("1105", 1), ("2011", -1), name="first")], shard=0)
+    holder.commit()
+    holder.execute("SELECT FROM book.balance WHERE account = '2011' FOR UPDATE")
+    with ThreadPoolExecutor(2) as threads:
+        # The set has the first account and waits for the second; the call comes behind it.
+        entries = [make_entry(("1105", 1), ("2011", -1), name=name) for name in ("set", "call")]
+        by_set = threads.submit(write_entries, one.cursor(), entries[:1], 0)
+        by_set.add_done_callback(lambda _: one.commit())
+        wait_until(lambda: waiting(book) == 1)
+        by_call = threads.submit(post_entries, other.cursor(), entries[1:], 0)
+        wait_until(lambda: waiting(book) == 2)
+        holder.rollback()
+        by_set.result(30)
+        by_call.result(30)
+    other.commit()
+    assert len(list(journal(other.cursor()))) == 3
+
+
+def waiting(dsn: str) -> int:
+    """How many sessions wait for a lock."""
+    with connect(dsn) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        ).fetchone()
+    return row[0] if row else 0
 
 
 def test_the_period_is_the_month_of_the_effective_time_in_utc(

@@ -103,12 +103,13 @@ def _apply(data_dir: Path | None, wish: "Wish", form: Form, *, debug: bool) -> N
     """Order it and show what that changed."""
     from engine.what_if import standing, what_if
     from wattledger.crew import Crew
-    from wattledger.rerating import catch_up, give, order_of
+    from wattledger.rerating import give, order_of
+    from wattledger.verbs import take_in
     from wattledger.views.rerating import show_given
 
     with the_store(data_dir, debug=debug) as store, progress_report() as progress, Crew(store) as crew:
         # First what waits to be taken in: the sessions before and after are to differ by the order only.
-        catch_up(store, crew, progress)
+        take_in(crew, progress)
         order = order_of(store, wish)
         before = _totals(what_if(store.dsn, order))
         give(store, crew, order, progress)
