@@ -15,6 +15,7 @@ from psycopg.rows import TupleRow
 
 from contracts.messages import CDR, MESSAGE_TYPES, stream_of
 from domain.book.findings import FindingEnded, FindingOpened
+from domain.calendar import utc_text
 from domain.money import format_minor
 from domain.payout.payout import PayoutCreated, PayoutStatus, PayoutStatusChanged, payout_stream
 from domain.receipt import SETTLEMENT
@@ -466,7 +467,7 @@ class _Follower:
     def entry(self, made: _Made) -> None:
         [row] = self.look.entries([UUID(made.node.id)])
         made.fact("kind", row.kind)
-        made.fact("effective at", row.effective_at.isoformat())
+        made.fact("effective at", utc_text(row.effective_at))
         for account, amount in self.look.postings(row.entry_id):
             side = "debit" if amount > 0 else "credit"
             made.fact(side, f"{account} {format_minor(abs(amount), row.currency)} {row.currency}")
@@ -500,7 +501,7 @@ class _Follower:
             made.fact("operator", payout.operator_id)
             made.fact("amount", f"{format_minor(payout.amount, payout.currency)} {payout.currency}")
             made.fact("business date", payout.business_date)
-            made.fact("status", f"{payout.status} since {payout.status_at.isoformat()}")
+            made.fact("status", f"{payout.status} since {utc_text(payout.status_at)}")
             made.fact("end to end id", payout.payout_id.replace("-", ""))
             paid = self.look.entries(self.look.paid_entries(payout.payout_id, self.limit))
             made.link("pays", [_entry_node(row, payout.operator_id) for row in paid], payout.entries)
@@ -522,8 +523,8 @@ class _Follower:
 
     def bank_file(self, made: _Made) -> None:
         for _, made_at, handed_off_at in self.look.files([made.node.id]):
-            made.fact("made at", made_at.isoformat())
-            made.fact("first written", handed_off_at.isoformat() if handed_off_at else "not yet")
+            made.fact("made at", utc_text(made_at))
+            made.fact("first written", utc_text(handed_off_at) if handed_off_at else "not yet")
         ids = self.look.payouts_in(made.node.id)
         made.link("payouts", map(_payout_node, self.look.payouts(ids[: self.limit])), len(ids))
         for payout_id in ids[: self.limit]:
@@ -533,7 +534,7 @@ class _Follower:
         for cdr in self.look.cdrs([made.node.id]):
             made.fact("operator", cdr.operator_id)
             made.fact("credit", "yes" if cdr.credit else None)
-            made.fact("issued at", cdr.issued_at.isoformat())
+            made.fact("issued at", utc_text(cdr.issued_at))
             self._sessions(made, [cdr.session_id])
             others = [each for each in self.look.cdrs_of(cdr.session_id) if each.number == cdr.number]
             made.link("credits" if cdr.credit else "credited_by", map(_cdr_node, others))
@@ -602,7 +603,7 @@ class _Follower:
             made.fact("because", letter.sentence)
             made.fact("topic", letter.topic)
             made.fact("type", letter.type)
-            made.fact("replayed at", letter.replayed_at.isoformat() if letter.replayed_at else None)
+            made.fact("replayed at", utc_text(letter.replayed_at) if letter.replayed_at else None)
             if letter.id and letter.source:
                 asked = Node(Kind.MESSAGE, letter.id, letter.source)
                 found = [_mention_node(each) for each in self._mentions(_Made(asked, self.limit))]

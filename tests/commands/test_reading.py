@@ -263,7 +263,7 @@ def test_times_and_dates_that_are_none_are_wrong_usage(run: Run) -> None:
 
 def test_everything_is_due_by_the_end_of_a_day_in_utc(run: Run) -> None:
     said = json.loads(run("payouts", "run", "--until", "2026-03-01", "--json").stdout)
-    assert said == {"until": "2026-03-01T23:59:59.999999+00:00"}
+    assert said == {"until": "2026-03-01T23:59:59.999999Z"}
 
 
 def test_an_order_takes_effect_at_the_end_of_a_day_where_the_operator_is(run: Run, ask: Any) -> None:

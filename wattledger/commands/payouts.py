@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from domain.calendar import utc_text
 from wattledger.commands.common import live_store, read, tell_faults, the_store
 from wattledger.commands.live import watch_clock
 from wattledger.commands.options import (
@@ -58,9 +59,9 @@ def run(
             advance_clock(crew, end, progress)
         status = tell_faults(store)
     if json:
-        print_json({"until": end.isoformat()})
+        print_json({"until": utc_text(end)})
     else:
-        sys.stdout.write(f"everything that was due by {end.isoformat()} is done\n")
+        sys.stdout.write(f"everything that was due by {utc_text(end)} is done\n")
     if status:
         sys.exit(status)
 

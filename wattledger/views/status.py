@@ -63,6 +63,7 @@ def _services(found: Mapping[str, Any]) -> "Table":
     if disk is not None:
         used = "size not known" if disk["data_bytes"] is None else f"{_bytes(disk['data_bytes'])} used"
         table.add_row("disk", disk["path"], f"{used}, {_bytes(disk['free_bytes'])} free")
+    table.caption = "`wattledger psql` looks into the database by hand"
     return table
 
 
@@ -133,7 +134,7 @@ def _facts(found: Mapping[str, Any]) -> "Table":
         "sessions": _counts(found["sessions"]),
         "payouts": _counts(found["payouts"]),
         "findings told": _counts(found["findings"]),
-        "open accounts": _counts(found["open_items"]),
+        "open accounts": _counts({f"of {code}": number for code, number in found["open_items"].items()}),
         "last verify": "never"
         if verified is None
         else f"{'the book holds' if verified['passed'] else 'THE BOOK DIFFERS'}, {_span(verified['age_s'])} ago, "
