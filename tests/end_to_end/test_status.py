@@ -25,6 +25,7 @@ import pytest
 from consumers.publisher import Outgoing, publish
 from projections.schema import migrate
 from tests.end_to_end.running import PROJECT_ROOT, Home, Process
+from tests.support.engine import Engine
 from tests.support.events import operator, session, tariff
 from tests.support.waiting import wait_until
 
@@ -216,6 +217,20 @@ class Terminal:
     def lines(self) -> list[str]:
         """What was shown; what moves the cursor or wipes a line away begins a new one."""
         return re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]|\r", b"\n", self.shown).decode().splitlines()
+
+
+def test_a_low_terminal_shows_what_waits_before_what_is_cut_off(database_url: str, tmp_path: Path) -> None:
+    """Of seven topics and a contract a page has more than the thirty rows that are there."""
+    Engine(database_url).feed(EVENTS)
+    home = Home(tmp_path, DATABASE_URL=database_url, KAFKA_BOOTSTRAP="127.0.0.1:1")
+    terminal = Terminal(home, "-m", "wattledger.cli", "status", "--watch")
+    try:
+        wait_until(lambda: any("last verify" in line for line in terminal.lines))
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.process.wait(20) == 0
+    finally:
+        terminal.process.kill()
+        terminal.process.wait()
 
 
 def test_on_a_terminal_a_line_is_kept_below_what_is_logged(tmp_path: Path) -> None:

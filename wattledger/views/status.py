@@ -13,7 +13,7 @@ _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
 
 
 def status_page(found: Mapping[str, Any]) -> "RenderableType":
-    """The whole document as a page."""
+    """The whole document as a page, the most important at its top: a low terminal cuts the rest."""
     from rich.console import Group
 
     intake = found["intake"]
@@ -22,13 +22,13 @@ def status_page(found: Mapping[str, Any]) -> "RenderableType":
         "",
         _pieces(found["pieces"], found["missing"]),
         "",
-        _topics(intake["partitions"]),
-        "",
-        _projections(found["projections"]),
+        _facts(found),
         "",
         _runs(found["runs"]),
         "",
-        _facts(found),
+        _topics(intake["partitions"]),
+        "",
+        _projections(found["projections"]),
     )
 
 
@@ -94,7 +94,9 @@ def _topics(partitions: Sequence[Mapping[str, Any]]) -> "RenderableType":
     return table if table.rows else "Intake: nothing was read yet"
 
 
-def _projections(projections: Sequence[Mapping[str, Any]]) -> "Table":
+def _projections(projections: Sequence[Mapping[str, Any]]) -> "RenderableType":
+    if not any(each["events_behind"] for each in projections):
+        return f"Read models: all {len(projections)} are up to date"
     table = _table("read model", "events behind", "for", right=("events behind", "for"))
     table.title = "Read models"
     for each in projections:
