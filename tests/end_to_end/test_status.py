@@ -13,6 +13,7 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -221,7 +222,8 @@ class Terminal:
 
 def test_a_low_terminal_shows_what_waits_before_what_is_cut_off(database_url: str, tmp_path: Path) -> None:
     """Of seven topics and a contract a page has more than the thirty rows that are there."""
-    Engine(database_url).feed(EVENTS)
+    with closing(Engine(database_url)) as engine:
+        engine.feed(EVENTS)
     home = Home(tmp_path, DATABASE_URL=database_url, KAFKA_BOOTSTRAP="127.0.0.1:1")
     terminal = Terminal(home, "-m", "wattledger.cli", "status", "--watch")
     try:

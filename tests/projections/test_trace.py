@@ -192,7 +192,7 @@ def test_what_a_payment_a_cdr_and_a_bank_reference_came_to_is_further_along(curs
     assert cdr is not None
     assert payout_id in further(follow(cursor, of_kind(cursor, Kind.CDR, cdr[0]), ALL), "payouts")
 
-    kinds = dict(cursor.execute("SELECT entry_id::text, kind FROM book.entry").fetchall())
+    kinds: dict[str, str] = dict(cursor.execute("SELECT entry_id::text, kind FROM book.entry").fetchall())
     names = ids_by_kind(cursor)[Kind.BANK_REFERENCE]
     booked = [further(follow(cursor, of_kind(cursor, Kind.BANK_REFERENCE, name), ALL), "entries") for name in names]
     of_answers = {kinds[entry_id] for entry_ids in booked for entry_id in entry_ids}
