@@ -293,8 +293,9 @@ class _Follower:
 
     def _go_on(self, made: _Made) -> None:
         """Past the direct links: to payouts that pay entries, their bank files and answers, to CDRs and messages."""
+        shown = made.session_ids[: self.limit]
         if not made.payouts:
-            made.payouts += self.look.paying(made.entry_ids[:READ_MAX])
+            made.payouts += self._paying(made, shown)
             made.link_further("payouts", map(_payout_node, made.payouts))
         ids = [payout.payout_id for payout in made.payouts[: self.limit]]
         files = [name for id_ in ids if (name := self.look.file_of(id_))]
@@ -302,13 +303,20 @@ class _Follower:
         if made.node.kind is not Kind.PAYOUT:
             answers = histories(self.look.cursor, [payout_stream(id_) for id_ in ids]).values()
             made.link_further("answers", [_message_node(each, told) for each in answers for told in each.told])
-        shown = made.session_ids[: self.limit]
         if made.node.kind is not Kind.SESSION:
             made.link_further("cdrs", [_cdr_node(cdr) for each in shown for cdr in self.look.cdrs_of(each)])
         if made.node.kind in (Kind.PAYOUT, Kind.ENTRY, Kind.CDR):
             of_sessions = self._histories_of(shown)
             nodes = [_message_node(each, told) for each in of_sessions for told in each.told]
             made.link_further("messages_of_sessions", nodes)
+
+    def _paying(self, made: _Made, session_ids: Sequence[str]) -> list[Payout]:
+        """The payouts that pay the entries of the trace; where none does, those of the sessions that it names."""
+        found = self.look.paying(made.entry_ids[:READ_MAX])
+        if found or not session_ids:
+            return found
+        decided = [one for each in self._histories_of(session_ids) for one in each.decided]
+        return self.look.paying([entry_id for one in decided for entry_id in one.entry_ids])
 
     # Streams and what is in them
 
@@ -408,7 +416,7 @@ class _Follower:
         if history is None:
             return
         made.fact("type", mention.topic)
-        made.fact("time", mention.body["time"])
+        made.fact("time", utc_text(datetime.fromisoformat(mention.body["time"])))
         own = [told for told in history.told if (told.fact.source, told.id) == (made.node.of, made.node.id)]
         self._link_owner(made, history)
         self._named(made, own)
@@ -574,6 +582,21 @@ class _Follower:
             made.link("events", [_event_node(each, one) for each in found for one in each.decided])
             entry_ids = [entry for each in found for one in each.decided for entry in one.entry_ids]
             self._entries(made, "entries", entry_ids, None)
+        elif made.node.kind is not Kind.EVSE:
+            self._entries_of_messages(made, mentions, payouts)
+
+    def _entries_of_messages(self, made: _Made, mentions: Sequence[Mention], payout_ids: Sequence[str]) -> None:
+        """What messages booked in the sessions and payouts that are shown: a hop further than the messages."""
+        streams = [
+            *map(session_stream, made.session_ids[: self.limit]),
+            *map(payout_stream, payout_ids[: self.limit]),
+        ]
+        messages = [(each.body["source"], each.body["id"]) for each in mentions]
+        found = histories(self.look.cursor, streams).values()
+        booked = [one for each in found for message in messages for one in each.caused_by(*message)]
+        entry_ids = list(dict.fromkeys(entry_id for one in booked for entry_id in one.entry_ids))
+        rows = self.look.entries(entry_ids[: self.limit])
+        made.link_further("entries", map(_entry_node, rows), len(entry_ids))
 
     def _sessions_named(self, made: _Made, mentions: Sequence[Mention]) -> list[str]:
         node = made.node

@@ -27,7 +27,8 @@ def open_store(settings: Settings, *, needs_kafka: bool = True, creates: bool = 
     with services(settings, settings.data_dir, with_kafka=needs_kafka) as running:
         store = Store.at(running.dsn, running.bootstrap, settings)
         # Embedded servers come back by themselves when they are killed; others are their owner's to start.
-        ready = patiently if settings.embedded else _at_once
+        comes_back = settings.database_url is None or (needs_kafka and settings.kafka_bootstrap is None)
+        ready = patiently if comes_back else _at_once
         try:
             ready(lambda: prepare(store, needs_kafka=needs_kafka, creates=creates))
         except NoStore:

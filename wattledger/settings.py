@@ -271,7 +271,7 @@ def load_settings(**overrides: Any) -> Settings:
 def _one_line(error: ValidationError) -> str:
     problems = []
     for problem in error.errors(include_input=False, include_url=False):
-        sentence = problem["msg"].removeprefix("Value error, ")
+        sentence = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
         variable = f"{ENV_PREFIX}{str(problem['loc'][0]).upper()}" if problem["loc"] else ""
         problems.append(f"{variable} {sentence}".strip())
     return "; ".join(problems)

@@ -17,6 +17,8 @@ from wattledger.store import Store
 
 # Signs that have missed their time more than once make one look whether the process is there at all.
 _OVERDUE_S = 2.5 * BEAT_S
+# The unit of `st_blocks`, whatever the blocks of a file system are.
+_BLOCK_BYTES = 512
 # What a live system has at least one of.
 NEEDED = ("consume", "project", "clock")
 
@@ -97,20 +99,20 @@ def disk_of(settings: Settings) -> dict[str, Any] | None:
     if settings.database_url is not None and settings.kafka_bootstrap is not None:
         return None
     folder = settings.data_dir.absolute()
-    if not folder.is_dir():
-        return None
-    return {"path": str(folder), "data_bytes": _size_of(folder), "free_bytes": shutil.disk_usage(folder).free}
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    return {"path": str(folder), "data_bytes": _size_of(folder), "free_bytes": shutil.disk_usage(there).free}
 
 
 def _size_of(folder: Path) -> int | None:
+    """What files take on the disk, which is less than their length where they have holes, as Kafka's indexes do."""
     refused: list[OSError] = []
     total = 0
     for path, _, names in os.walk(folder, onerror=refused.append):
         for name in names:
             try:
-                total += os.lstat(os.path.join(path, name)).st_size
-            except FileNotFoundError:
-                continue
+                total += os.lstat(os.path.join(path, name)).st_blocks * _BLOCK_BYTES
+            except OSError as error:
+                refused.append(error)
     return None if any(isinstance(error, PermissionError) for error in refused) else total
 
 

@@ -73,11 +73,11 @@ SELECT operator_id, currency, business_date, attempt, payout_id, batch_id, amoun
 FROM projection.payouts;
 
 -- Findings without their keys, which may be accounts. Sentences about accounts have them masked; one that repeats what a
--- bank said in its own words is left out.
+-- bank said in its own words, or the text of an error, is left out.
 CREATE VIEW masked.findings WITH (security_barrier) AS
 SELECT stream, kind, subject, operator_id, since, currency, amount,
        CASE
-           WHEN kind IN ('PAYOUT_REASON_UNKNOWN', 'PAYOUT_WAITS_FOR_PERSON') THEN NULL
+           WHEN kind IN ('PAYOUT_REASON_UNKNOWN', 'PAYOUT_WAITS_FOR_PERSON', 'RUNS_FAILED', 'UNREAD_BATCH') THEN NULL
            WHEN kind NOT IN ('BAD_ACCOUNT', 'SHARED_ACCOUNT') THEN sentence
            WHEN position(account IN sentence) > 0 THEN replace(sentence, account, masked.account(account))
        END AS sentence

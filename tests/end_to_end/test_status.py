@@ -11,7 +11,9 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -24,6 +26,7 @@ import pytest
 from consumers.publisher import Outgoing, publish
 from projections.schema import migrate
 from tests.end_to_end.running import PROJECT_ROOT, Home, Process
+from tests.support.engine import Engine
 from tests.support.events import operator, session, tariff
 from tests.support.waiting import wait_until
 
@@ -145,6 +148,31 @@ def test_brokers_that_are_away_are_told_and_everything_else_with_them(database_u
     assert len(found["projections"]) == 7
 
 
+def test_a_database_of_ones_own_that_is_away_is_said_at_once(tmp_path: Path) -> None:
+    began = time.monotonic()
+    home = Home(tmp_path, DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
+    said = home.run("status", status=1).decode()
+    assert time.monotonic() - began < 30
+    assert said.startswith("wattledger: the database does not answer"), said
+
+
+def test_brokers_that_nobody_started_yet_have_no_folder(database_url: str, tmp_path: Path) -> None:
+    migrate(database_url)
+    found = status(home := Home(tmp_path, DATABASE_URL=database_url))
+    assert (found["kafka"]["state"], found["disk"]["data_bytes"]) == ("away", 0)
+    assert found["disk"]["free_bytes"] > 0
+    assert not home.data_dir.exists()
+
+
+def test_what_is_on_disk_is_what_files_take_and_not_how_long_they_are(database_url: str, tmp_path: Path) -> None:
+    migrate(database_url)
+    home = Home(tmp_path, DATABASE_URL=database_url)
+    home.data_dir.mkdir()
+    with (home.data_dir / "index").open("wb") as file:
+        file.truncate(1_000_000_000)
+    assert status(home)["disk"]["data_bytes"] < 1_000_000
+
+
 def test_brokers_that_hang_hold_no_look_up(database_url: str, tmp_path: Path) -> None:
     migrate(database_url)
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -164,14 +192,14 @@ def test_watching_goes_on_until_it_is_told_to_end(database_url: str, tmp_path: P
 
 
 class Terminal:
-    """A command on a terminal of its own, with all that it shows there."""
+    """A program on a terminal of its own, 70 characters wide, with all that it shows there."""
 
     def __init__(self, home: Home, *words: str) -> None:
         self.shown = b""
         ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 200, 0, 0))
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 70, 0, 0))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "wattledger.cli", *words],
+            [sys.executable, *words],
             cwd=PROJECT_ROOT,
             env=home.environment | {"TERM": "xterm"},
             stdin=subprocess.DEVNULL,
@@ -188,10 +216,30 @@ class Terminal:
         except OSError:  # Linux says so when nobody has the other end any more.
             os.close(ours)
 
+    @property
+    def lines(self) -> list[str]:
+        """What was shown; what moves the cursor or wipes a line away begins a new one."""
+        return re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]|\r", b"\n", self.shown).decode().splitlines()
+
+
+def test_a_low_terminal_shows_what_waits_before_what_is_cut_off(database_url: str, tmp_path: Path) -> None:
+    """Of seven topics and a contract a page has more than the thirty rows that are there."""
+    with closing(Engine(database_url)) as engine:
+        engine.feed(EVENTS)
+    home = Home(tmp_path, DATABASE_URL=database_url, KAFKA_BOOTSTRAP="127.0.0.1:1")
+    terminal = Terminal(home, "-m", "wattledger.cli", "status", "--watch")
+    try:
+        wait_until(lambda: any("last verify" in line for line in terminal.lines))
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.process.wait(20) == 0
+    finally:
+        terminal.process.kill()
+        terminal.process.wait()
+
 
 def test_on_a_terminal_a_line_is_kept_below_what_is_logged(tmp_path: Path) -> None:
     home = Home(tmp_path, PROCESSES="1")
-    terminal = Terminal(home, "up")
+    terminal = Terminal(home, "-m", "wattledger.cli", "up")
     try:
         wait_until(lambda: b"pieces 4" in terminal.shown)
         wait_until(lambda: b"reading 42 partitions" in terminal.shown)
@@ -203,14 +251,41 @@ def test_on_a_terminal_a_line_is_kept_below_what_is_logged(tmp_path: Path) -> No
     finally:
         terminal.process.kill()
         terminal.process.wait()
-    # What moves the cursor or wipes a line away begins a new one: each line that was logged is whole.
-    lines = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]|\r", b"\n", terminal.shown).decode().splitlines()
-    ended = rf"{MOMENT} up WARNING clock ended with status -9; it is started again in 2 s"
+    # Each line that was logged is whole, whoever logged it, in the form of all logs.
+    lines = terminal.lines
+    ended = r"\S+Z up WARNING clock ended with status -9; it is started again in \d+ s"
     assert any(re.fullmatch(ended, line) for line in lines), lines
-    reading = rf"{MOMENT} consume-1 INFO reading 42 partitions on from their stored positions"
+    reading = r"\S+Z consume-1 INFO reading 42 partitions on from their stored positions"
     assert any(re.fullmatch(reading, line) for line in lines), lines
-    assert any("WattLedger is up" in line and line.endswith(str(home.data_dir)) for line in lines), lines
+    assert any(line.startswith("WattLedger is up") and line.endswith(str(home.data_dir)) for line in lines), lines
     assert any(line.startswith("pieces 4") and "Kafka 0 behind" in line for line in lines), lines
+
+
+TELLING = """
+import logging
+from wattledger.logs import say, set_up_logging
+from wattledger.views.live_line import live_line
+set_up_logging("INFO", piece="up")
+with live_line() as line:
+    line.tell("below")
+    say("said " + "in many words " * 20)
+    logging.getLogger("any").error("[bold]logged[/] %s", "in many words " * 20, extra={"session": "S-1"})
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        logging.getLogger("any").exception("it broke")
+logging.getLogger("any").error("after it")
+"""
+
+
+def test_above_the_line_json_is_one_object_a_line(tmp_path: Path) -> None:
+    terminal = Terminal(Home(tmp_path, LOG_FORMAT="json"), "-c", TELLING)
+    assert terminal.process.wait(60) == 0
+    wait_until(lambda: b"after it" in terminal.shown)
+    said = [orjson.loads(line) for line in terminal.lines if line.startswith("{")]
+    assert [each["message"].split(" ", 1)[0] for each in said] == ["said", "[bold]logged[/]", "it", "after"]
+    assert said[2]["exception"] == {"type": "ZeroDivisionError", "message": "division by zero"}
+    assert {line for line in terminal.lines if line and not line.startswith("{")} == {"below"}
 
 
 def test_the_database_can_be_read_by_hand_and_not_changed(database_url: str, tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
+from domain.book.findings import FindingKind
 from ledger.database import Role, connect
 from tests.docs.pages import OPERATIONS, table
 from tests.support.library import login
-from tests.support.private import SECRETS, Column, columns_with, fill, readable
+from tests.support.private import SECRETS, WRONG_IBAN, Column, columns_with, fill, readable
 
 Connection = psycopg.Connection[Any]
 
@@ -87,6 +88,20 @@ def test_the_masked_views_have_all_rows_with_what_is_left_of_tokens_and_accounts
     assert sentences["SHARED_ACCOUNT"] == "OP-3 is paid to **** **** ..65, which is the account of OP-2 too"
     assert sentences["BAD_ACCOUNT"].startswith("the check digits of NL** **** **** ..89 are wrong: OP-4 is not paid")
     assert sentences["PAYOUT_REASON_UNKNOWN"] is None
+
+
+@pytest.mark.parametrize("kind", [FindingKind.RUNS_FAILED, FindingKind.UNREAD_BATCH])
+def test_a_sentence_with_the_text_of_an_error_is_left_out(superuser: Connection, kind: FindingKind) -> None:
+    """An error may name whatever the work had in hand when it broke."""
+    with superuser.transaction(force_rollback=True):
+        changed = superuser.execute(
+            "UPDATE projection.finding_row SET kind = %s, sentence = %s WHERE kind = 'BAD_ACCOUNT'",
+            (kind, f"the runs of operator OP-4 break (KeyError: {WRONG_IBAN!r}); it is not paid meanwhile"),
+        )
+        assert changed.rowcount > 0
+        superuser.execute("SET LOCAL ROLE wattledger_reader")
+        told = superuser.execute("SELECT DISTINCT sentence FROM masked.findings WHERE kind = %s", (kind,)).fetchall()
+    assert told == [(None,)]
 
 
 def test_a_masked_cdr_says_all_that_the_cdr_says_but_tokens_and_signed_records(superuser: Connection) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -166,6 +166,52 @@ def test_whatever_names_another_thing_is_named_by_it(cursor: Cursor[TupleRow]) -
                 compared[node.kind, other.kind] += 1
     assert len({kind for kind, _ in compared}) == len(Kind) - (Kind.DEAD_LETTER not in {k for k, _ in compared})
     assert len(compared) >= 40
+
+
+def further(trace: Trace, name: str) -> set[str]:
+    return {node.id for links in trace.further if links.name == name for node in links.nodes}
+
+
+def test_what_a_payment_a_cdr_and_a_bank_reference_came_to_is_further_along(cursor: Cursor[TupleRow]) -> None:
+    """The capture's entries, what the bank's answer booked, and the payouts of the session."""
+    row = cursor.execute(
+        "SELECT entry.session_id, line.payout_id FROM book.entry JOIN intake.line USING (entry_id) "
+        "JOIN intake.bank_file_payout AS file ON file.payout_id = line.payout_id "
+        "JOIN book.entry AS captured ON captured.session_id = entry.session_id AND captured.kind = 'J01c' "
+        "WHERE entry.kind = 'J01' ORDER BY 1, 2 LIMIT 1"
+    ).fetchone()
+    assert row is not None
+    session_id, payout_id = row
+    messages = [body["data"] for body in bodies(cursor, session_stream(session_id), "payment.captured")]
+    captured = {kind: node for node, kind in entries_of_session(cursor, session_id)}["J01c"]
+    payment = follow(cursor, of_kind(cursor, Kind.PAYMENT, messages[0]["payment_id"]), ALL)
+    assert captured in further(payment, "entries")
+    assert payout_id in further(payment, "payouts")
+
+    cdr = cursor.execute("SELECT cdr_id FROM projection.cdrs WHERE session_id = %s", (session_id,)).fetchone()
+    assert cdr is not None
+    assert payout_id in further(follow(cursor, of_kind(cursor, Kind.CDR, cdr[0]), ALL), "payouts")
+
+    kinds: dict[str, str] = dict(cursor.execute("SELECT entry_id::text, kind FROM book.entry").fetchall())
+    names = ids_by_kind(cursor)[Kind.BANK_REFERENCE]
+    booked = [further(follow(cursor, of_kind(cursor, Kind.BANK_REFERENCE, name), ALL), "entries") for name in names]
+    of_answers = {kinds[entry_id] for entry_ids in booked for entry_id in entry_ids}
+    assert of_answers
+    assert of_answers <= {"J36", "J38", "J39"}
+
+
+def bodies(cursor: Cursor[TupleRow], stream: UUID, topic: str) -> list[dict[str, Any]]:
+    """The messages of a type in a stream, in its order."""
+    query = (
+        "SELECT state FROM event_store.stored_events WHERE originator_id = %s AND topic = %s "
+        "ORDER BY originator_version"
+    )
+    return [read_body(topic, bytes(state)) for (state,) in cursor.execute(query, (stream, topic)).fetchall()]
+
+
+def entries_of_session(cursor: Cursor[TupleRow], session_id: str) -> list[tuple[str, str]]:
+    query = "SELECT entry_id::text, kind FROM book.entry WHERE session_id = %s ORDER BY 1"
+    return cursor.execute(query, (session_id,)).fetchall()
 
 
 def test_a_message_leads_to_events_entries_payouts_and_the_bank_file(cursor: Cursor[TupleRow], ask: Ask) -> None:

@@ -164,7 +164,7 @@ def test_what_a_log_is_about_is_a_field() -> None:
 
 
 def test_a_live_system_whose_database_is_stopped_says_so_in_json_lines_without_traceback(tmp_path: Path) -> None:
-    home = Home(tmp_path, PROCESSES="1", LOG_FORMAT="json")
+    home = Home(tmp_path, PROCESSES="1", LOG_FORMAT="json", METRICS_PORT="0")
     process = home.start("up")
     try:
         wait_until(lambda: "reading" in home.log.read_text())
@@ -178,5 +178,6 @@ def test_a_live_system_whose_database_is_stopped_says_so_in_json_lines_without_t
         process.wait()
     said = [json.loads(line) for line in home.log.read_bytes().splitlines()]
     assert {each["piece"] for each in said} >= {"up", "consume-1"}
+    assert any(each["message"].startswith("consume answers at http://") for each in said)
     assert all({"time", "level", "piece", "logger", "message", "fields"} <= set(each) for each in said)
     assert "Traceback" not in home.log.read_text()

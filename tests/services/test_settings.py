@@ -133,3 +133,17 @@ def test_the_cache_follows_the_conventions_of_the_desktop(monkeypatch: pytest.Mo
     assert default_cache_dir() == tmp_path / "wattledger"
     monkeypatch.setenv("WATTLEDGER_CACHE_DIR", str(tmp_path / "mine"))
     assert default_cache_dir() == load_settings().cache_dir == tmp_path / "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("70000", "WATTLEDGER_METRICS_PORT should be less than or equal to 65535"),
+        ("abc", "WATTLEDGER_METRICS_PORT should be a valid integer, unable to parse string as an integer"),
+    ],
+)
+def test_a_number_that_is_none_is_said_in_one_sentence(text: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATTLEDGER_METRICS_PORT", text)
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert str(refused.value) == said

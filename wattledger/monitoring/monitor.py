@@ -1,7 +1,6 @@
 """A piece that answers probes and Prometheus while it works: its signs, what is asked beside it, and the server."""
 
 import asyncio
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeAlias
 
 from projections.state_watch import Known, StateWatch
+from wattledger.logs import say
 from wattledger.monitoring.health import liveness, readiness
 from wattledger.monitoring.sampling import Sample, Sampler
 from wattledger.monitoring.signs import Signs
@@ -107,8 +107,7 @@ def monitored(settings: "Settings", piece: Piece) -> "Iterator[_Begin]":
         make_wsgi_app(registry_of(monitor)),
     )
     server.start()
-    sys.stderr.write(f"wattledger: {piece.name} answers at {server.url}: /livez, /readyz, /metrics\n")
-    sys.stderr.flush()
+    say(f"{piece.name} answers at {server.url}: /livez, /readyz, /metrics", prefix="wattledger: ")
     try:
         yield _Begin(monitor, answers=True)
     finally:

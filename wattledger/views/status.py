@@ -20,7 +20,7 @@ def show_status(found: Mapping[str, Any]) -> None:
 
 
 def status_page(found: Mapping[str, Any]) -> "RenderableType":
-    """The same as one page, to be shown in place."""
+    """The whole document as a page, the most important at its top: a low terminal cuts the rest."""
     from rich.console import Group
 
     parts = [part for each in _parts(found) for part in (each, "")]
@@ -31,10 +31,10 @@ def _parts(found: Mapping[str, Any]) -> list["RenderableType"]:
     return [
         _services(found),
         _pieces(found["pieces"], found["missing"]),
+        _facts(found),
+        _runs(found["runs"]),
         _topics(found["intake"]["partitions"]),
         _projections(found["projections"]),
-        _runs(found["runs"]),
-        _facts(found),
     ]
 
 
@@ -69,6 +69,7 @@ def _services(found: Mapping[str, Any]) -> "Table":
     if disk is not None:
         used = "size not known" if disk["data_bytes"] is None else f"{_bytes(disk['data_bytes'])} used"
         table.add_row("disk", disk["path"], f"{used}, {_bytes(disk['free_bytes'])} free")
+    table.caption = "`wattledger psql` looks into the database by hand"
     return table
 
 
@@ -99,7 +100,9 @@ def _topics(partitions: Sequence[Mapping[str, Any]]) -> "RenderableType":
     return table if table.rows else "Intake: nothing was read yet"
 
 
-def _projections(projections: Sequence[Mapping[str, Any]]) -> "Table":
+def _projections(projections: Sequence[Mapping[str, Any]]) -> "RenderableType":
+    if not any(each["events_behind"] for each in projections):
+        return f"Read models: all {len(projections)} are up to date"
     table = _table("read model", "events behind", "for", right=("events behind", "for"))
     table.title = "Read models"
     for each in projections:
@@ -139,7 +142,7 @@ def _facts(found: Mapping[str, Any]) -> "Table":
         "sessions": _counts(found["sessions"]),
         "payouts": _counts(found["payouts"]),
         "findings told": _counts(found["findings"]),
-        "open accounts": _counts(found["open_items"]),
+        "open accounts": _counts({f"of {code}": number for code, number in found["open_items"].items()}),
         "last verify": "never"
         if verified is None
         else f"{'the book holds' if verified['passed'] else 'THE BOOK DIFFERS'}, {_span(verified['age_s'])} ago, "

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from wattledger.logs import say
 from wattledger.views.forms import Form, cell_text, print_csv, print_plain
 from wattledger.views.terminal import print_json
 
@@ -58,7 +59,7 @@ def print_list(
         return
     print_plain(columns, rows, right)
     if not rows:
-        sys.stderr.write(f"{title}: none\n")
+        say(f"{title}: none")
 
 
 def show_rows(
