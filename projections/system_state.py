@@ -262,7 +262,8 @@ def _runs(cursor: Cursor[TupleRow], catalogue: Catalogue, now: datetime) -> tupl
 def _runs_of(operator_id: str, versions: Versions[Operator], closed: date | None, now: datetime) -> OperatorRuns:
     """When the last run of an operator fired, and when the next one does.
 
-    Of several that are due the last one counts, as the clock has it (`engine.payouts.operators_with_due_runs`).
+    Of several that are due the last one counts, as the clock has it (`engine.payouts.due_runs`). Where days are
+    closed that are not over yet, the next run is the first one behind them.
     """
     last = fires_at(versions, closed) if closed is not None else None
     last_at = last[0] if last is not None else None
@@ -270,18 +271,21 @@ def _runs_of(operator_id: str, versions: Versions[Operator], closed: date | None
     if due is not None and (closed is None or closed < due):
         fired = fires_at(versions, due)
         return OperatorRuns(operator_id, closed, last_at, fired[0] if fired else None)
-    return OperatorRuns(operator_id, closed, last_at, _next_moment(versions, now))
+    day = closed + ONE_DAY if due is not None and closed is not None else _open_day(versions, now)
+    return OperatorRuns(operator_id, closed, last_at, _first_moment(versions, day, now) if day else None)
 
 
-def _next_moment(versions: Versions[Operator], now: datetime) -> datetime | None:
-    """The first run that fires after now; None while there is no contract."""
+def _open_day(versions: Versions[Operator], now: datetime) -> date | None:
+    """The first date whose run may fire after now, or by the first contract to come; None while there is none."""
     if not versions.timeline:
         return None
     start = max(now, versions.timeline[0][0])
     operator = versions.at(start)
-    if operator is None:
-        return None
-    day = business_date(start, operator.time_zone, operator.payout.cutoff) - ONE_DAY
+    return business_date(start, operator.time_zone, operator.payout.cutoff) - ONE_DAY if operator else None
+
+
+def _first_moment(versions: Versions[Operator], day: date, now: datetime) -> datetime | None:
+    """When the first run fires after now, of business dates from a day on."""
     for _ in range(5):
         fired = fires_at(versions, day)
         if fired is not None and fired[0] > now:

@@ -84,7 +84,7 @@ def _message(wish: Wish) -> Message:
     """The decision as it is read on arrival; raises ApplicationError where it would be refused."""
     found = decode_event(_event(wish))
     if not isinstance(found, Message):
-        raise ApplicationError(f"the decision would be refused: {found.path}: {found.sentence}")
+        raise ApplicationError(f"the decision would be refused: {found.sentence}")
     return found
 
 

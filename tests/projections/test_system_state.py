@@ -120,6 +120,12 @@ def test_runs_are_told_by_their_moments(settled: Engine) -> None:
     assert runs.last_at <= now < runs.next_at <= now + timedelta(days=1, hours=1)
 
 
+def test_where_days_are_closed_that_are_not_over_yet_the_next_run_is_behind_them(settled: Engine) -> None:
+    settled.advance("2062-05-01T12:00:00Z")
+    (runs,) = state_of(settled.dsn).runs
+    assert (runs.last_date, runs.next_at) == (date(2062, 4, 30), datetime(2062, 5, 1, 22, tzinfo=UTC))
+
+
 @pytest.fixture
 def alive(store: str) -> Iterator[str]:
     """A store on which a piece gives signs of life."""

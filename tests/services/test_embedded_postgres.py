@@ -115,6 +115,13 @@ def test_a_folder_that_cannot_be_used_is_said_in_one_line(tmp_path: Path) -> Non
     assert "\n" not in str(refusal.value)
 
 
+def test_a_user_without_a_name_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that was given a number to run as."""
+    monkeypatch.setattr(os, "geteuid", lambda: 54_321)
+    with pytest.raises(ServiceError, match="user id 54321 has none: add it to /etc/passwd, run as another user, or"):
+        EmbeddedPostgres(tmp_path).start()
+
+
 def test_a_postgresql_that_is_killed_while_it_starts_is_started_again(tmp_path: Path) -> None:
     killed: list[int] = []
 

@@ -124,6 +124,7 @@ class EmbeddedPostgres(EmbeddedServer):
 
     def _initialise(self, account: str | None) -> None:
         """Makes the cluster beside its place and moves it there, so that a half-made one is never used."""
+        _check_named(_user_id(account))
         password = secrets.token_hex(24)
         self._folder.remember("secret.json", {"password": password})
         growing = self._folder.path / "data.new"
@@ -187,6 +188,17 @@ def _account() -> str | None:
         if name in known:
             return name
     raise ServiceError("PostgreSQL does not run as root and there is no account named nobody; run as another user")
+
+
+def _check_named(user_id: int) -> None:
+    """Refuse a user without a name, as containers have them: initdb asks for it."""
+    try:
+        pwd.getpwuid(user_id)
+    except KeyError:
+        raise ServiceError(
+            f"PostgreSQL makes a folder only for users with a name, and user id {user_id} has none: add it to "
+            "/etc/passwd, run as another user, or name a database of yours in WATTLEDGER_DATABASE_URL"
+        ) from None
 
 
 def _user_id(account: str | None) -> int:
