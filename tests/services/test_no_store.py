@@ -15,7 +15,7 @@ from wattledger.embedded import EmbeddedPostgres
 MAKES = {"settle", "demo", "publish", "up", "consume", "project", "migrate"}
 NEEDS_NONE = {"schemas", "price", "tariff lint"}
 # What a command cannot be called without, where any word will not do; by its name or its option's.
-GIVEN = {"--from": "2026-03-01", "--to": "2026-03-02", "account": "2010"}
+GIVEN = {"--from": "2026-03-01", "--to": "2026-03-02", "account": "2010", "partition": "0", "offset": "1"}
 # Commands that do something else with another option, or take either of two.
 VARIANTS = {
     "deadletter replay": ["--code", "NOT_JSON"],
