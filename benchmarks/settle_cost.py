@@ -102,7 +102,12 @@ def settle(file: Path, folder: Path) -> Spent:
 
 
 def _in_a_process(work: Callable[[], None], log: Path | None = None) -> Spent:
-    """Do work in a process of its own, and wait until it and all that it started have ended."""
+    """Do work in a process of its own, and wait until it and all that it started have ended.
+
+    Raises RuntimeError in a process that has children: it would wait for those, too, and count them.
+    """
+    if psutil.Process().children():
+        raise RuntimeError("this process has children, whose time cannot be told apart: measure in one that has none")
     spent, before, began = Spent(), resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     with _orphans_come_here():
         pid = os.fork()

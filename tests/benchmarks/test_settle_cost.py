@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.settle_cost import CommandFailed, settle
+from benchmarks.settle_cost import settle
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 ROW = re.compile(r"^│ (\S.*?) +│ +([\d.,]+) │", re.MULTILINE)
@@ -29,5 +29,18 @@ def test_the_parts_of_the_cost_add_up_and_servers_are_among_them() -> None:
 
 
 def test_what_did_not_settle_has_no_cost(tmp_path: Path) -> None:
-    with pytest.raises(CommandFailed, match=r"missing\.jsonl"):
-        settle(tmp_path / "missing.jsonl", tmp_path / "store")
+    refused = tmp_path / "refused.jsonl"
+    refused.write_text('{"no": "event"}\n', "utf-8")
+    command = [sys.executable, "-m", "benchmarks.settle_cost", str(refused), "--rounds", "1"]
+    told = subprocess.run(command, cwd=PROJECT, env=AROUND, capture_output=True, text=True, check=False, timeout=300)
+    assert told.returncode == 1
+    assert "CommandFailed: what was measured ended with status 1" in told.stderr
+
+
+def test_a_process_that_has_children_measures_nothing(tmp_path: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        with pytest.raises(RuntimeError, match="has children"):
+            settle(tmp_path / "events.jsonl", tmp_path / "store")
+    finally:
+        child.communicate()
