@@ -9,10 +9,9 @@ from projections import feed, rebuild
 from projections.errors import RebuildUnderWay, UnknownProjection
 from projections.rebuild import rebuild as rebuild_projections
 from projections.registry import PROJECTIONS
-from projections.runner import catch_up
 from tests.projections.builders import Recorder, payout_history, payout_key, session_history
 from tests.projections.following import following, recording_during
-from tests.projections.test_runner import everything
+from tests.projections.test_runner import catch_up_all, everything
 
 ROW_TABLES = tuple(projection.table for projection in PROJECTIONS.values())
 
@@ -37,7 +36,7 @@ def test_a_rebuilt_projection_equals_the_live_one(
     for number in range(5):
         recorder.record_all(session_history(f"S-{number}", f"OP-{number % 2}"))
     recorder.record_all(payout_history())
-    reached = catch_up(projector)
+    reached = catch_up_all(projector)
     live = everything(projector)
     assert rebuild_projections(store) == reached
     assert everything(projector) == live
@@ -48,7 +47,7 @@ def test_a_rebuild_mends_rows_that_were_spoiled(
     store: str, recorder: Recorder, projector: Connection[TupleRow]
 ) -> None:
     recorder.record_all(session_history())
-    catch_up(projector)
+    catch_up_all(projector)
     live = everything(projector)
     projector.execute("UPDATE projection.session_row SET gross = 1")
     projector.execute("UPDATE projection.operator_balance_row SET paid_out = 77")
@@ -75,7 +74,7 @@ def test_a_rebuild_while_events_come_in_and_a_runner_runs(
     with following(store):
         recorder.record_all([event for number in range(40) for event in session_history(f"S-{number}")])
         number = recording_during(rebuild_thrice, record, first=40)
-    catch_up(projector)
+    catch_up_all(projector)
     live = everything(projector)
     assert len(live["sessions"]) == number
     assert set(generations(projector).values()) == {4}
@@ -87,7 +86,7 @@ def test_readers_see_the_old_rows_until_the_switch(
     store: str, recorder: Recorder, projector: Connection[TupleRow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder.record_all(session_history())
-    catch_up(projector)
+    catch_up_all(projector)
     live = everything(projector)
     seen = []
     switch = rebuild._switch
@@ -106,7 +105,7 @@ def test_a_rebuild_that_was_cut_off_is_cleaned_up_by_the_next(
     store: str, recorder: Recorder, projector: Connection[TupleRow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder.record_all(session_history())
-    catch_up(projector)
+    catch_up_all(projector)
     live = everything(projector)
 
     def cut_off(*_: object) -> dict[str, int]:
@@ -141,7 +140,7 @@ def test_payouts_of_several_days_come_out_of_a_rebuild_as_they_were(
 ) -> None:
     for attempt in (1, 2, 3):
         recorder.record_all(payout_history(payout_key(attempt=attempt), amount=1000 + attempt))
-    catch_up(projector)
+    catch_up_all(projector)
     live = everything(projector)
     assert len(live["payouts"]) == 3
     rebuild_projections(store, ["payouts"])

@@ -43,6 +43,11 @@ from tests.projections.following import following
 TABLES = tuple(PROJECTIONS)
 
 
+def catch_up_all(database: str | Connection[TupleRow]) -> dict[str, int]:
+    """Those too that are brought up to date on demand."""
+    return catch_up(database, sorted(PROJECTIONS))
+
+
 def everything(connection: Connection[TupleRow]) -> dict[str, list[str]]:
     """The rows of every view as text, sorted."""
     return {
@@ -71,7 +76,7 @@ def small_sets(monkeypatch: pytest.MonkeyPatch, size: int) -> Iterator[None]:
 
 
 def test_an_empty_store_is_followed_to_its_end_at_once(store: str) -> None:
-    assert catch_up(store) == dict.fromkeys(PROJECTIONS, 0)
+    assert catch_up_all(store) == dict.fromkeys(PROJECTIONS, 0)
 
 
 def test_a_session_shows_its_last_outcome(recorder: Recorder, projector: Connection[TupleRow]) -> None:
@@ -79,7 +84,7 @@ def test_a_session_shows_its_last_outcome(recorder: Recorder, projector: Connect
         session_stream("S-1"), SessionAssessed("S-1", "OP-1", SessionState.OPEN, "NO_END"), assessed("S-1")
     )
     recorder.record(session_stream("S-2"), SessionAssessed("S-2", "OP-1", SessionState.SUSPENSE, "NO_TARIFF"))
-    catch_up(projector)
+    catch_up_all(projector)
     first, second = rows(projector, "SELECT * FROM projection.sessions ORDER BY session_id")
     assert first == {
         "session_id": "S-1",
@@ -101,7 +106,7 @@ def test_a_session_shows_its_last_outcome(recorder: Recorder, projector: Connect
     }
     assert (second["state"], second["reason"], second["gross"]) == ("SUSPENSE", "NO_TARIFF", None)
     recorder.record(session_stream("S-2"), assessed("S-2", gross=600))
-    catch_up(projector)
+    catch_up_all(projector)
     assert [row["gross"] for row in rows(projector, "SELECT gross FROM projection.sessions ORDER BY session_id")] == [
         1200,
         600,
@@ -112,17 +117,17 @@ def test_a_balance_walks_from_pending_to_paid_out(recorder: Recorder, projector:
     cursor = projector.cursor()
     history = session_history()
     recorder.record_all(history[:3])
-    catch_up(projector)
+    catch_up_all(projector)
     assert operator_balances(cursor) == [OperatorBalance("OP-1", "EUR", 1081, 0, 0, 0, 0, 0, 0)]
     recorder.record_all(history[3:])
-    catch_up(projector)
+    catch_up_all(projector)
     assert operator_balances(cursor) == [OperatorBalance("OP-1", "EUR", 0, 1081, 0, 0, 0, 0, 0)]
     recorder.record_all(payout_history()[:2])
-    catch_up(projector)
+    catch_up_all(projector)
     assert operator_balances(cursor) == [OperatorBalance("OP-1", "EUR", 0, 0, 0, 0, 1081, 0, 0)]
     recorder.versions[payout_stream(created().payout_id)] = 2
     recorder.record_all(payout_history()[2:])
-    catch_up(projector)
+    catch_up_all(projector)
     assert operator_balances(cursor, "OP-1") == [OperatorBalance("OP-1", "EUR", 0, 0, 0, 0, 0, 0, 1081)]
     assert operator_balances(cursor, "OP-2") == []
 
@@ -132,7 +137,7 @@ def test_an_operator_whose_only_booking_was_taken_back_is_not_listed(
 ) -> None:
     booking = rated_booking()
     recorder.record(session_stream("S-1"), Booked(booking, 1), Retracted(booking, 1))
-    catch_up(projector)
+    catch_up_all(projector)
     assert operator_balances(projector.cursor()) == []
 
 
@@ -141,7 +146,7 @@ def test_cdrs_keep_their_documents_to_the_digit(recorder: Recorder, projector: C
     cdr = issued()
     object.__setattr__(cdr, "document", document)
     recorder.record(session_stream("S-1"), cdr, credited())
-    catch_up(projector)
+    catch_up_all(projector)
     shown = rows(projector, "SELECT cdr_id, credit, document::text AS text FROM projection.cdrs ORDER BY credit")
     assert [(row["cdr_id"], row["credit"]) for row in shown] == [("CDR-S-1-1", False), ("CDR-S-1-1-C", True)]
     assert shown[0]["text"] == '{"id":"CDR-S-1-1","price":0.0000001,"total":12345678901234567.89}'
@@ -153,7 +158,7 @@ def test_a_payout_shows_what_it_pays_and_what_the_bank_said(
     made = created()
     stream = payout_stream(made.payout_id)
     recorder.record(stream, made, PayoutStatusChanged(made.payout_id, "OP-1", PayoutStatus.FAILED, NOON, "AC04"))
-    catch_up(projector)
+    catch_up_all(projector)
     (row,) = payouts(projector.cursor())
     assert (row.payout_id, row.batch_id, row.amount, row.entries) == (made.payout_id, made.batch_id, 1081, 2)
     assert (row.status, row.status_at, row.reason, row.fired_at) == (PayoutStatus.FAILED, NOON, "AC04", made.fired_at)
@@ -167,13 +172,13 @@ def test_the_size_of_the_sets_changes_nothing(
     for number in range(7):
         recorder.record_all(session_history(f"S-{number}", f"OP-{number % 2}", 1200 + number))
     recorder.record_all(payout_history())
-    catch_up(projector)
+    catch_up_all(projector)
     at_once = everything(projector)
     for projection in PROJECTIONS.values():
         projector.execute(f"DELETE FROM projection.{projection.table}".encode())
     projector.execute("UPDATE projection.generation SET position = 0")
     with small_sets(monkeypatch, 3):
-        catch_up(projector)
+        catch_up_all(projector)
     assert everything(projector) == at_once
 
 
@@ -182,7 +187,7 @@ def test_events_that_no_projection_wants_move_the_position(
 ) -> None:
     fact = RecordedFact("charging.session.metered", "gw", "1", NOON, {"session_id": "S-1"})
     recorder.record(session_stream("S-1"), fact, fact)
-    catch_up(projector)
+    catch_up_all(projector)
     assert set(positions(projector).values()) == {2}
 
 
@@ -193,7 +198,7 @@ def test_a_projection_that_was_left_behind_joins_the_others(
     assert catch_up(projector, ["sessions"]) == {"sessions": 6}
     assert positions(projector)["operator_balances"] == 0
     recorder.record_all(session_history("S-2"))
-    assert set(catch_up(projector).values()) == {12}
+    assert set(catch_up_all(projector).values()) == {12}
     assert [balance.available for balance in operator_balances(projector.cursor())] == [2 * 1081]
 
 
@@ -201,7 +206,7 @@ def test_a_crash_leaves_rows_and_position_together(
     store: str, recorder: Recorder, projector: Connection[TupleRow]
 ) -> None:
     recorder.record_all(session_history("S-1"))
-    catch_up(projector)
+    catch_up_all(projector)
     before, stood_at = everything(projector), positions(projector)
     recorder.record_all(session_history("S-2"))
     doomed = open_connection(store, Role.PROJECTOR)
@@ -211,7 +216,7 @@ def test_a_crash_leaves_rows_and_position_together(
         # The process ends here: its connection goes, and with it what was not committed.
         doomed.close()
     assert (everything(projector), positions(projector)) == (before, stood_at)
-    catch_up(projector)
+    catch_up_all(projector)
     assert [balance.available for balance in operator_balances(projector.cursor())] == [2 * 1081]
 
 
@@ -221,7 +226,7 @@ def test_two_runners_at_once_apply_each_event_once(
     for number in range(30):
         recorder.record_all(session_history(f"S-{number}"))
     with small_sets(monkeypatch, 5), ThreadPoolExecutor(3) as runners:
-        reached = list(runners.map(lambda _: catch_up(store), range(3)))
+        reached = list(runners.map(lambda _: catch_up_all(store), range(3)))
     assert all(set(each.values()) == {180} for each in reached)
     assert [balance.available for balance in operator_balances(projector.cursor())] == [30 * 1081]
 
@@ -247,7 +252,7 @@ def test_a_projection_that_no_migration_began_is_named_and_not_waited_for(
 ) -> None:
     monkeypatch.setitem(PROJECTIONS, "sesions", PROJECTIONS["sessions"])
     with pytest.raises(UnknownProjection, match=r"no generation of projection sesions: insert its first one"):
-        catch_up(store)
+        catch_up_all(store)
 
 
 def test_a_follower_keeps_up_until_it_is_stopped(store: str, recorder: Recorder) -> None:
@@ -293,6 +298,6 @@ def test_an_outcome_from_before_the_meter_was_told_counts_what_was_billed(
     del body["metered"]
     with recorder.connection.transaction(), recorder.connection.cursor() as cursor:
         append(cursor, [StoredEvent(session_stream("S-1"), 1, topic, orjson.dumps(body))])
-    catch_up(projector)
+    catch_up_all(projector)
     (row,) = rows(projector, "SELECT metered, energy_wh::text FROM projection.sessions")
     assert row == {"metered": [[None, "14320.5"]], "energy_wh": "14320.5"}

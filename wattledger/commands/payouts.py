@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from domain.calendar import utc_text
 from wattledger.commands.common import live_store, read, tell_faults, the_store
 from wattledger.commands.live import watch_clock
 from wattledger.commands.options import (
@@ -53,6 +52,7 @@ def run(
             watch_clock(store, signs)
         return
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
+        from domain.calendar import utc_text
         from wattledger.crew import Crew
         from wattledger.verbs import advance_clock
 
