@@ -30,9 +30,9 @@ def up_to_date(dsn: str, *, on_demand: bool = False) -> Iterator[Connection[Tupl
         with connection.transaction():
             row = connection.execute(_ARE_FRESH, (list(left_out),)).fetchone()
         if row != (True,):
-            from projections.runner import catch_up  # Here: it takes longer to load than most readers need in all.
+            # Here: they take longer to load than most readers need in all.
+            from projections.registry import KEPT_UP
+            from projections.runner import catch_up
 
-            catch_up(dsn)
-            if on_demand:
-                catch_up(dsn, ON_DEMAND)
+            catch_up(dsn, (*KEPT_UP, *ON_DEMAND) if on_demand else KEPT_UP)
         yield connection

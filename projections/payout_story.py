@@ -14,15 +14,9 @@ from domain.fact import RecordedFact
 from domain.payout.payout import payout_stream
 from ledger.events.codec import decode
 from ledger.events.store import read_streams
-from projections.queries import PayoutRow, payout_id_as_written
+from projections.queries import PayoutRow, payout, payout_id_as_written
 from projections.story import entries_by_id, entry_ids_of
 
-_PAYOUT = """
-SELECT payout_id, batch_id, operator_id, currency, business_date, attempt, amount, reserve, status, status_at, reason,
-       fired_at, reissue_of, cardinality(entry_ids) AS entries
-FROM projection.payouts
-WHERE payout_id = %s
-"""
 _GOES_TO = """
 SELECT holder_name, bank_account, execution_date,
        (SELECT name FROM intake.bank_file_payout AS stands WHERE stands.payout_id = payouts.payout_id)
@@ -96,10 +90,9 @@ def payout_story(cursor: Cursor[TupleRow], payout_id: str, lines: int) -> Payout
     Needs a role that may read the event store and the intake.
     """
     written = payout_id_as_written(payout_id)
-    with cursor.connection.cursor(row_factory=class_row(PayoutRow)) as rows:
-        payout = rows.execute(_PAYOUT, (written,)).fetchone()
+    found = payout(cursor, written)
     goes_to = cursor.execute(_GOES_TO, (written,)).fetchone()
-    if payout is None or goes_to is None:
+    if found is None or goes_to is None:
         return None
     holder_name, bank_account, execution_date, bank_file = goes_to
     repeated_by = cursor.execute(_REPEATED_BY, (written,)).fetchone()
@@ -110,7 +103,7 @@ def payout_story(cursor: Cursor[TupleRow], payout_id: str, lines: int) -> Payout
     with cursor.connection.cursor(row_factory=class_row(PaidLine)) as rows:
         first = tuple(rows.execute(_LINES, (written, lines)).fetchall())
     return PayoutStory(
-        payout,
+        found,
         holder_name,
         bank_account,
         execution_date,

@@ -27,11 +27,14 @@ WHERE %(operator_id)s::text IS NULL OR operator_id = %(operator_id)s
 ORDER BY operator_id, currency
 """
 
-# Payouts by operator, currency, business date and attempt; of one operator where one is named.
-_PAYOUTS = """
+_PAYOUT_ROW = """
 SELECT payout_id, batch_id, operator_id, currency, business_date, attempt, amount, reserve, status, status_at, reason,
        fired_at, reissue_of, cardinality(entry_ids) AS entries
 FROM projection.payouts
+"""
+_PAYOUT = f"{_PAYOUT_ROW} WHERE payout_id = %s"
+# Payouts by operator, currency, business date and attempt; of one operator where one is named.
+_PAYOUTS = f"""{_PAYOUT_ROW}
 WHERE %(operator_id)s::text IS NULL OR operator_id = %(operator_id)s
 ORDER BY operator_id, currency, business_date, attempt
 """
@@ -117,6 +120,12 @@ def payouts(cursor: Cursor[TupleRow], operator_id: str | None = None) -> list[Pa
     """Payouts by operator, currency, business date and attempt, of all or of one operator."""
     with cursor.connection.cursor(row_factory=class_row(PayoutRow)) as rows:
         return rows.execute(_PAYOUTS, {"operator_id": operator_id}).fetchall()
+
+
+def payout(cursor: Cursor[TupleRow], payout_id: str) -> PayoutRow | None:
+    """One payout, by its id as it is written; None where there is none."""
+    with cursor.connection.cursor(row_factory=class_row(PayoutRow)) as rows:
+        return rows.execute(_PAYOUT, (payout_id,)).fetchone()
 
 
 def operators_of_payouts(cursor: Cursor[TupleRow]) -> dict[str, str]:

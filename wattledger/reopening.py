@@ -15,7 +15,7 @@ from engine.payout_days import closed_days
 from ledger.database import Role, connect
 from ledger.events.codec import decode
 from ledger.events.store import read_streams
-from ledger.intake.catalogue import KnownCatalogue
+from ledger.intake.operators import known_operators
 from wattledger.crew import Crew, OnProgress
 from wattledger.errors import ApplicationError
 from wattledger.store import Store
@@ -50,12 +50,12 @@ def reopen(store: Store, crew: Crew, wish: Wish, on_progress: OnProgress) -> Reo
     Raises ApplicationError for an unknown operator, where nothing is closed from that day on, and where the decision
     is refused.
     """
-    message = _message(wish)
+    event = _event(wish)
+    message = _message(event)
     # First what waits to be taken in: it may tell of the operator.
     take_in(crew, on_progress)
     were_closed = _closed(store, wish)
-    record = orjson.dumps(_event(wish))
-    publish_records(store, [Outgoing(TOPIC_OF[TYPE], partition_key(message).encode(), record)])
+    publish_records(store, [Outgoing(TOPIC_OF[TYPE], partition_key(message).encode(), orjson.dumps(event))])
     take_in(crew, on_progress)
     if not _was_taken(store, message):
         raise ApplicationError(
@@ -66,11 +66,10 @@ def reopen(store: Store, crew: Crew, wish: Wish, on_progress: OnProgress) -> Reo
 
 def _closed(store: Store, wish: Wish) -> dict[str, date]:
     """By operator, through when its days are closed that are wanted open."""
-    known = KnownCatalogue()
     with connect(store.dsn, Role.AUDITOR) as connection, connection.cursor() as cursor:
-        known.read(cursor)
+        known = known_operators(cursor)
         closed = closed_days(cursor, wish.opened_from, wish.operator_id)
-    if wish.operator_id is not None and wish.operator_id not in known.catalogue.operators:
+    if wish.operator_id is not None and wish.operator_id not in known:
         raise ApplicationError(f"no operator {wish.operator_id!r} is known; ids are those of operator.registered")
     if not closed:
         whose = f"of operator {wish.operator_id} " if wish.operator_id else ""
@@ -80,9 +79,9 @@ def _closed(store: Store, wish: Wish) -> dict[str, date]:
     return closed
 
 
-def _message(wish: Wish) -> Message:
+def _message(event: dict[str, Any]) -> Message:
     """The decision as it is read on arrival; raises ApplicationError where it would be refused."""
-    found = decode_event(_event(wish))
+    found = decode_event(event)
     if not isinstance(found, Message):
         raise ApplicationError(f"the decision would be refused: {found.sentence}")
     return found

@@ -26,7 +26,6 @@ DECLARE
     span text;
     known smallint NOT NULL := 0;
     moment timestamptz;
-    moment_us bigint;
     amount bigint;
     bucket record;
     finer bigint[];
@@ -45,36 +44,6 @@ BEGIN
     END IF;
     FOR of_level IN known + 1..6 LOOP
         span := spans[of_level];
-        IF cardinality(moved) = 2 THEN
-            -- One movement, the usual case: one row and its key.
-            moment_us := moved[1][1];
-            amount := moved[1][2];
-            INSERT INTO book.balance_history AS kept
-                (account, currency, level, start, shard, debits, credits, split, listed)
-            VALUES (
-                of_account, of_currency, of_level,
-                date_trunc(span, book.moment_of(moment_us), 'UTC'), of_shard,
-                greatest(amount, 0), greatest(-amount, 0), of_level = 6,
-                CASE WHEN of_level = 6 THEN '{}' ELSE moved END
-            )
-            ON CONFLICT (account, currency, level, start, shard) DO UPDATE
-            SET debits = kept.debits + excluded.debits,
-                credits = kept.credits + excluded.credits,
-                split = kept.split OR cardinality(kept.listed) >= 2 * listed_max,
-                listed = CASE WHEN kept.split OR cardinality(kept.listed) >= 2 * listed_max THEN kept.listed
-                         ELSE kept.listed || excluded.listed END
-            RETURNING split, start, listed INTO bucket;
-            IF NOT bucket.split OR of_level = 6 THEN
-                RETURN;
-            END IF;
-            IF bucket.listed <> '{}' THEN
-                moved := bucket.listed || moved;
-                UPDATE book.balance_history SET listed = '{}'
-                WHERE account = of_account AND currency = of_currency AND level = of_level
-                      AND start = bucket.start AND shard = of_shard;
-            END IF;
-            CONTINUE;
-        END IF;
         finer := '{}';
         FOR bucket IN
             INSERT INTO book.balance_history AS kept
@@ -84,8 +53,7 @@ BEGIN
                    CASE WHEN of_level = 6 OR count(*) > listed_max THEN '{}'
                    ELSE array_agg(ARRAY[new.moment_us, new.amount] ORDER BY new.moment_us, new.amount) END
             FROM (
-                SELECT date_trunc(span, book.moment_of(moved[number][1]), 'UTC')
-                           AS start,
+                SELECT date_trunc(span, book.moment_of(moved[number][1]), 'UTC') AS start,
                        moved[number][1] AS moment_us, moved[number][2] AS amount
                 FROM generate_subscripts(moved, 1) AS number
             ) AS new
@@ -112,8 +80,7 @@ BEGIN
             finer := finer || (
                 SELECT array_agg(ARRAY[moved[number][1], moved[number][2]] ORDER BY number)
                 FROM generate_subscripts(moved, 1) AS number
-                WHERE bucket.start
-                      = date_trunc(span, book.moment_of(moved[number][1]), 'UTC')
+                WHERE bucket.start = date_trunc(span, book.moment_of(moved[number][1]), 'UTC')
             );
         END LOOP;
         moved := finer;
