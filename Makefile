@@ -1,7 +1,7 @@
 # One verb, one command, the same by hand and in CI. `make setup` runs first everywhere and is quick when up to date.
 # How to begin, and recipes: CONTRIBUTING.md.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench lock format clean
+.PHONY: help setup demo test quick check soak bench lock format clean
 
 BIN := .venv/bin
 
@@ -14,14 +14,20 @@ setup: ## makes .venv with the locked packages and the wattledger command
 demo: setup ## runs the main job on a generated network and shows its result
 	$(BIN)/wattledger demo
 
-test: setup ## runs the tests; ARGS='-k payout' chooses some
-	$(BIN)/python -m pytest $(ARGS)
+test: setup ## runs all tests, in several processes; ARGS='-k payout' chooses some, in one
+	@scripts/test.sh $(if $(ARGS),$(ARGS),all)
+
+quick: setup ## runs the tests of all rules, which take less than five minutes
+	@scripts/test.sh quick
 
 check: setup ## lint, format, strict types and the import rule
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+soak: setup ## hunts for hours and prints what held; ARGS='--only kills --seconds 600' for one row
+	$(BIN)/python -m tests.soak $(ARGS)
 
 bench: setup ## measures the speed end to end, on this machine
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -1,6 +1,5 @@
-"""HTTP for people and partners: finance, pages, OCPI. Empty so far.
+"""HTTP for people and programs: resources under `/v1` (FastAPI), pages (Starlette, Jinja2), and who may see what.
 
-Here belong routes: what is asked, and who may ask it. Answers are documents of `projections.documents`; what is done
-is done by `engine`. No SQL, no Kafka, no rule of money; `wattledger` alone imports it, to run it. CONTRIBUTING.md
-says how an endpoint comes about.
+Web libraries are used here and nowhere else, and nothing here knows SQL: what is read is read by `projections`, in
+one snapshot a request, by a database role that can see no more than who asks. Read `app` first, then `call`.
 """

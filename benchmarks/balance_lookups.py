@@ -42,14 +42,15 @@ def measure(stage: Stage, rounds: int, report: Callable[[str], None], entries: i
         with stage.database() as dsn:
             migrate(dsn)
             report(f"writing {entries:,} entries in {spread}")
-            _write(dsn, entries, length, Random(1))
+            write_book(dsn, entries, length, Random(1))
             for number, pairs in enumerate(found, 1):
                 report(f"round {number} of {rounds}: look-ups, {entries:,} entries in {spread}")
                 pairs += [(f"{name}, {spread}", ms) for name, ms in _look_up(dsn, entries, length, Random(number))]
     return figures("ms", found)
 
 
-def _write(dsn: str, entries: int, length: timedelta, random: Random) -> None:
+def write_book(dsn: str, entries: int, length: timedelta, random: Random) -> None:
+    """Write so many entries over a length of time, in sets of ENTRIES_PER_COMMIT."""
     made = _entries(entries, length, random)
     with connect(dsn, Role.WRITER) as connection, connection.cursor() as cursor:
         for _ in range(0, entries, ENTRIES_PER_COMMIT):

@@ -71,6 +71,7 @@ _PGBENCH_SCRIPT = """\
 \\set credited (:debited + :other) % 1000
 SELECT transfer(gen_random_uuid(), '2010/OP-' || :debited, '2010/OP-' || :credited, 100);
 """
+_PGBENCH_SECONDS_MAX = 60
 _PGBENCH_RATE = re.compile(r"^tps = ([0-9.]+) \(without", re.MULTILINE)
 
 _MOMENT = datetime(2026, 3, 18, tzinfo=UTC)
@@ -240,12 +241,17 @@ def _run_pgbench(dsn: str) -> float | None:
         script = Path(folder) / "transfer.sql"
         script.write_text(_PGBENCH_SCRIPT, "utf-8")
         command = [str(program), "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2"]
-        command += ["-T", str(max(1, round(SECONDS))), "-f", str(script)]
-        done = subprocess.run(command, env=_environment(dsn), capture_output=True, text=True, check=False)
-    found = _PGBENCH_RATE.search(done.stdout)
-    if done.returncode or found is None:
-        raise RuntimeError(f"pgbench ended with status {done.returncode}: {done.stderr.strip()[:300]}")
-    return float(found[1])
+        seconds = max(1, round(SECONDS))
+        while True:
+            timed = [*command, "-T", str(seconds), "-f", str(script)]
+            done = subprocess.run(timed, env=_environment(dsn), capture_output=True, text=True, check=False)
+            if found := _PGBENCH_RATE.search(done.stdout):
+                return float(found[1])
+            said = (done.stderr or done.stdout).strip()
+            if done.returncode or seconds > _PGBENCH_SECONDS_MAX:
+                raise RuntimeError(f"pgbench ended with status {done.returncode}: {said[-300:]}")
+            # Where all that time went into its connections, it made no transaction and says no rate.
+            seconds *= 4
 
 
 def _pgbench() -> Path | None:

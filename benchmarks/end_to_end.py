@@ -11,7 +11,7 @@ import psycopg
 from benchmarks.processor_time import ProcessorTime, processor_time
 from wattledger.crew import Crew
 from wattledger.portions import Consume
-from wattledger.settings import load_settings
+from wattledger.settings import KafkaLogin, load_settings
 from wattledger.store import Store
 from wattledger.verbs import advance_clock, consume_all, project_all
 
@@ -69,7 +69,9 @@ def run(dsn: str, kafka: Mapping[str, Any], group: str, events: int, processes: 
     """
     accepted = _number(dsn, _ACCEPTED)
     phase_s: dict[str, float] = {}
-    store = Store(dsn, dict(kafka), load_settings(group_id=group, processes=processes))
+    # By the settings too, from which the processes that share the work are let in.
+    login = KafkaLogin(kafka["sasl_plain_username"], kafka["sasl_plain_password"], kafka["sasl_mechanism"])
+    store = Store(dsn, dict(kafka), load_settings(group_id=group, processes=processes).let_in(login))
     with Crew(store) as crew:
         crew.do([Consume(())] * store.settings.processes, "getting ready", _tell_nobody)
         before = processor_time()

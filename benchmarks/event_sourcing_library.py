@@ -27,7 +27,8 @@ from eventsourcing.projection import Projection, ProjectionRunner
 from psycopg import Cursor
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from domain.payout.payout import Payout, PayoutCreated, PayoutKey, PayoutStatus, PayoutStatusChanged
+from domain.payout.events import PayoutCreated, PayoutKey, PayoutStatus, PayoutStatusChanged
+from domain.payout.payout import Payout
 from domain.session.assessment import SessionState
 from domain.session.decisions import SessionAssessed
 from ledger.database import Role, connect

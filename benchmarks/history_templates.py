@@ -6,7 +6,7 @@ that a copy differs from its template in its name alone and in what is derived f
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,7 +38,8 @@ from wattledger.demo.messages import FIRST_DAY, ONE_DAY
 # The history ends this long before the first day, so that all of it has matured by then and waits for nothing.
 _QUIET_DAYS = 12
 HISTORY_DAYS, OPERATORS = 50, 10
-PARTITION = ("charging.sessions", 0)
+# No topic of the contract, where every type counts.
+_PARTITION = ("fed", 0)
 
 # No run pays a template: the copies are paid by runs of their own.
 _NEVER_PAID = "1000000000.00"
@@ -104,28 +105,45 @@ def first_moment(days: int = HISTORY_DAYS) -> datetime:
     return FIRST_DAY - (days + _QUIET_DAYS) * ONE_DAY
 
 
-def history_catalogue(days: int = HISTORY_DAYS, minimum: str | None = None) -> list[bytes]:
-    """The load's operators and tariffs from before the history; captures release the operators' shares at once."""
+def history_catalogue(
+    days: int = HISTORY_DAYS, minimum: str | None = None, operators: int = OPERATORS
+) -> list[bytes]:
+    """The load's operators and tariffs from before the history; captures release the operators' shares at once.
+
+    Each operator has an account of its own: those of the load are paid to five.
+    """
     made = []
-    for value in catalogue(OPERATORS, first_moment(days) - ONE_DAY):
+    for value in catalogue(operators, first_moment(days) - ONE_DAY):
         event = orjson.loads(value)
         if event["type"] == "operator.registered":
             event["data"]["fund_release"] = "ON_CAPTURE"
+            event["data"]["bank_account"] = _own_account(event["data"]["bank_account"], event["data"]["operator_id"])
             if minimum is not None:
                 event["data"]["payout"]["minimum"] = minimum
         made.append(orjson.dumps(event))
     return made
 
 
+def _own_account(account: Mapping[str, str], operator_id: str) -> dict[str, str]:
+    """An account of the same bank with the operator's number; an IBAN with its check digits (ISO 7064 MOD 97-10)."""
+    number = operator_id.removeprefix("OP-")
+    if "iban" not in account:
+        return {**account, "account_number": number.zfill(len(account["account_number"]))}
+    country, bank = account["iban"][:2], account["iban"][4:8]
+    own = f"{bank}{number.zfill(len(account['iban']) - 8)}"
+    digits = "".join(str(int(character, 36)) for character in f"{own}{country}00")
+    return {**account, "iban": f"{country}{98 - int(digits) % 97:02}{own}"}
+
+
 def take_in(dsn: str, values: Sequence[bytes]) -> None:
     """Take messages in without a broker, as the next records of one partition."""
     intake = Intake(dsn)
     try:
-        claim = intake.claim([PARTITION])[PARTITION]
+        claim = intake.claim([_PARTITION])[_PARTITION]
         first = claim.next_offset or 0
-        records = [Record(*PARTITION, first + number, None, value) for number, value in enumerate(values)]
+        records = [Record(*_PARTITION, first + number, None, value) for number, value in enumerate(values)]
         for start in range(0, len(records), _RECORDS_PER_BATCH):
-            intake.process(records[start : start + _RECORDS_PER_BATCH], {PARTITION: claim.epoch})
+            intake.process(records[start : start + _RECORDS_PER_BATCH], {_PARTITION: claim.epoch})
     finally:
         intake.close()
 
@@ -139,8 +157,13 @@ def advance(dsn: str, until: datetime) -> int:
         clock.close()
 
 
-def make_templates(dsn: str, days: int, sessions_per_day: int) -> Templates:
-    """Settle sessions on an empty database by the engine and read what it wrote for each."""
+def make_templates(
+    dsn: str, days: int, sessions_per_day: int, operators: int = OPERATORS, minimum: str | None = None
+) -> Templates:
+    """Settle sessions on an empty database by the engine and read what it wrote for each.
+
+    Copies may be of more `operators` than the templates are of, a multiple of them, whose catalogue there is.
+    """
     migrate(dsn)
     take_in(dsn, history_catalogue(days, _NEVER_PAID))
     take_in(dsn, list(_messages(days, sessions_per_day)))
@@ -152,7 +175,7 @@ def make_templates(dsn: str, days: int, sessions_per_day: int) -> Templates:
         columns = {table: _columns(connection, table) for table in _TABLES}
         balances = _balances(connection)
     day_by_day = tuple(tuple(found[name] for name in day) for day in names)
-    return Templates(day_by_day, tuple(history_catalogue(days)), columns, balances)
+    return Templates(day_by_day, tuple(history_catalogue(days, minimum, operators)), columns, balances)
 
 
 def _name(number: int) -> str:

@@ -26,6 +26,7 @@ from benchmarks.live_load import EVENTS_PER_SECOND, LiveLoad, live_load
 from benchmarks.positions import read_from_the_end
 from benchmarks.stage import Stage
 from projections.schema import migrate
+from tests.support.kafka_clients import variables
 
 _SECONDS, _SECONDS_OF_A_SMALL_RUN, _SMALL = 20.0, 3.0, 50_000
 _LOOK_SECONDS = 0.01
@@ -67,7 +68,7 @@ def _system(dsn: str, kafka: Mapping[str, Any]) -> Iterator[None]:
     with TemporaryDirectory(prefix="wattledger-live-") as folder:
         environment = os.environ | {
             "WATTLEDGER_DATABASE_URL": dsn,
-            "WATTLEDGER_KAFKA_BOOTSTRAP": kafka["bootstrap_servers"],
+            **{f"WATTLEDGER_{name}": value for name, value in variables(kafka).items()},
             "WATTLEDGER_GROUP_ID": Path(folder).name,
             "WATTLEDGER_DATA_DIR": folder,
             "WATTLEDGER_LOG_LEVEL": "WARNING",

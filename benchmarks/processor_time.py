@@ -6,10 +6,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
 _MIB = 1024 * 1024
+_KIB_A_MIB = 1024
 _LOOK_SECONDS = 0.25
 
 
@@ -65,6 +67,20 @@ def _children() -> Iterator[tuple[psutil.Process, str]]:
             yield child, "python"
         elif name in ("postgres", "java"):
             yield child, "postgres" if name == "postgres" else "kafka"
+
+
+def resident_mib() -> float:
+    """What this process has resident now, in MiB."""
+    return float(psutil.Process().memory_info().rss / _MIB)
+
+
+def most_resident_mib() -> float:
+    """The most that this process ever had resident, in MiB; what it was started from does not count."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        name, _, amount = line.partition(":")
+        if name == "VmHWM":
+            return int(amount.split()[0]) / _KIB_A_MIB
+    raise ValueError("/proc/self/status does not say what was resident at most")
 
 
 class MemoryWatch:

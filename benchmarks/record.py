@@ -13,7 +13,7 @@ from benchmarks.figures import Figure
 from benchmarks.limits import LIMITS, Limit, limit_of, missed, text
 
 # A table stands between `<!-- figures: NAME -->` and `<!-- end of figures -->`.
-_TABLE = re.compile(r"(<!-- figures: ([\w ]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+_TABLE = re.compile(r"(<!-- figures: ([\w -]+?) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class Stage:
         """How clients reach the broker, whose topics are there; it is started when this is first asked for."""
         if not self._kafka:
             broker = self._servers.enter_context(EmbeddedKafka(self._folder, default_cache_dir()))
-            self._kafka = {"bootstrap_servers": broker.bootstrap}
+            self._kafka = broker.client_options
             asyncio.run(ensure_topics(self._kafka))
         return self._kafka
 

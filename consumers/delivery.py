@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from tenacity import wait_random_exponential
+from tenacity.wait import wait_base
 
 from engine.errors import PartitionLost
 from engine.ports import Claim, Intake, Record
@@ -25,6 +26,7 @@ _T = TypeVar("_T")
 
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 3.0
+_PAUSES = wait_random_exponential(multiplier=FIRST_PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS, min=FIRST_PAUSE_SECONDS)
 
 
 class Delivery:
@@ -33,15 +35,12 @@ class Delivery:
     While a call is tried again the loop stays free, so heartbeats go on and the partitions stay ours.
     """
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: Intake, pauses: wait_base = _PAUSES) -> None:
+        """`pauses` are those between two tries while the machinery is at fault."""
         self._intake = intake
         self._thread = ThreadPoolExecutor(1, "intake")
         self._stopping = asyncio.Event()
-        self._patience = Patience(
-            wait_random_exponential(
-                multiplier=FIRST_PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS, min=FIRST_PAUSE_SECONDS
-            )
-        )
+        self._patience = Patience(pauses)
 
     async def __aenter__(self) -> Self:
         return self

@@ -48,4 +48,5 @@ class OffsetHints:
             self._task.cancel()
             self._task = None
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._commit(), _EVERY_SECONDS)
+            async with asyncio.timeout(_EVERY_SECONDS):
+                await self._commit()

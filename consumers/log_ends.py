@@ -46,7 +46,8 @@ class LogEnds:
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             with suppress(*BROKER_FAULTS, MachineryFault):
-                await asyncio.wait_for(consumer.stop(), _ANSWER_S)
+                async with asyncio.timeout(_ANSWER_S):
+                    await consumer.stop()
 
     async def _read(self) -> dict[Partition, tuple[int, int]]:
         if self._consumer is not None and time.monotonic() - self._since > _AFRESH_S:

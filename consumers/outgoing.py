@@ -8,16 +8,19 @@ from uuid import UUID
 
 import orjson
 
+from consumers.misplaced import refuse_other_key, refuse_other_topic, refuse_waiting
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing
 from contracts.outgoing import ENTRY_IDS_MAX, ENTRY_IDS_OF_PART, encode, raw_bytes
 from domain.book.findings import CURES, FindingEnded, FindingOpened
-from domain.calendar import utc_text
+from domain.book.refusals import DecisionRefused
+from domain.calendar import instant, utc_text
 from domain.fact import RecordedFact
 from domain.far_ahead import AHEAD_MAX, SourceAhead
 from domain.money import format_minor
 from domain.named_ids import named_id
 from domain.payout.content import bank_file_name, content_hash, creditor, end_to_end_id, execution_day
-from domain.payout.payout import PayoutCreated, PayoutStatusChanged
+from domain.payout.events import ApprovalCounted, ApprovalLapsed, PayoutCreated, PayoutHandedOff, PayoutStatusChanged
+from domain.payout.payout import as_handed_off
 from domain.payout.reopening import DaysClosedAhead
 from domain.session.decisions import SessionAssessed
 from domain.tariff.events import TariffWarned
@@ -32,6 +35,8 @@ _SESSION_SENTENCES = {
     "INVALID": "session {id} is not billed, its reports contradict each other: {reason}",
     "RATED": "session {id} never ended: it is billed up to its last register, until its end is reported ({reason})",
 }
+_LETTER = "settlement.deadletter.recorded"
+_HANDED_OFF = (PayoutCreated.__name__, PayoutHandedOff.__name__)
 _CDR_LINKS = ("tariff_hash", "replaces")
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -52,6 +57,7 @@ def outgoing(pending: PendingEvent | PendingLetter) -> Outgoing:
     Raises ContractError or KeyError for a row that nothing can be made of.
     """
     if isinstance(pending, PendingLetter):
+        refuse_other_topic(pending.topic, _LETTER)
         return _letter_record(pending.topic, pending.record_key.encode() or None, pending.letter)
     content = _CONTENTS[pending.event_topic](pending)
     return _record(pending, event_id(pending.stream_id, pending.version), content)
@@ -60,7 +66,7 @@ def outgoing(pending: PendingEvent | PendingLetter) -> Outgoing:
 def all_outgoing(pending: PendingEvent | PendingLetter) -> list[Outgoing]:
     """All records of an outbox row, in the order in which they are sent; raises as `outgoing` does."""
     records = [outgoing(pending)]
-    if isinstance(pending, PendingEvent) and pending.event_topic == PayoutCreated.__name__:
+    if isinstance(pending, PendingEvent) and pending.event_topic in _HANDED_OFF:
         whole = event_id(pending.stream_id, pending.version)
         for number, content in enumerate(_batch_lines(pending), 1):
             records.append(_record(pending, named_id(whole, f"part:{number}"), content))
@@ -68,6 +74,7 @@ def all_outgoing(pending: PendingEvent | PendingLetter) -> list[Outgoing]:
 
 
 def _record(pending: PendingEvent, id_: UUID, content: _Content) -> Outgoing:
+    refuse_other_topic(pending.topic, content.type)
     value = encode(content.type, str(id_), content.subject, content.time, content.data)
     return Outgoing(pending.topic, pending.record_key.encode() or None, value)
 
@@ -83,13 +90,16 @@ def _cdr_credited(pending: PendingEvent) -> _Content:
 def _cdr(pending: PendingEvent, type_: str, at: str) -> _Content:
     # Read as plain JSON, whose numbers are written again as they were: by their shortest text.
     body = orjson.loads(pending.state)
+    refuse_other_key(pending.record_key, body["operator_id"])
     # What was stored before there were pins says nothing of them, and is sent as it was.
     said = {name: body[name] for name in _CDR_LINKS if body.get(name) is not None}
     return _Content(type_, body["session_id"], datetime.fromisoformat(body[at]), {"cdr": body["document"], **said})
 
 
 def _batch_created(pending: PendingEvent) -> _Content:
-    event: PayoutCreated = decode(pending.event_topic, pending.state)
+    event = _handed_off(pending)
+    refuse_other_key(pending.record_key, event.operator_id)
+    refuse_waiting(event)
     count = len(event.entry_ids)
     data = {
         **_batch(event),
@@ -114,7 +124,7 @@ def _batch_created(pending: PendingEvent) -> _Content:
 
 def _batch_lines(pending: PendingEvent) -> Iterator[_Content]:
     """The entries of a payout that has too many to be named in its message, in parts."""
-    event: PayoutCreated = decode(pending.event_topic, pending.state)
+    event = _handed_off(pending)
     count = len(event.entry_ids)
     if count <= ENTRY_IDS_MAX:
         return
@@ -125,16 +135,86 @@ def _batch_lines(pending: PendingEvent) -> Iterator[_Content]:
         yield _Content("settlement.batch.lines", event.payout_id, event.fired_at, data)
 
 
+def _handed_off(pending: PendingEvent) -> PayoutCreated:
+    """A payout as its run handed it off, or people did."""
+    event: PayoutCreated | PayoutHandedOff = decode(pending.event_topic, pending.state)
+    if isinstance(event, PayoutCreated):
+        return event
+    if pending.made_state is None:
+        raise KeyError(f"payout {event.payout_id} was handed off and is not made")
+    made: PayoutCreated = decode(PayoutCreated.__name__, pending.made_state)
+    return as_handed_off(made, event)
+
+
 def _batch(event: PayoutCreated) -> dict[str, Any]:
     return {"payout_id": event.payout_id, "batch_id": event.batch_id, "operator_id": event.operator_id}
+
+
+# Payouts whose payee gets an advice again.
+_ADVISED = frozenset({"IN_TRANSIT", "RETURNED"})
 
 
 def _payout_notice(pending: PendingEvent) -> _Content:
     event: PayoutStatusChanged = decode(pending.event_topic, pending.state)
     reason = f" ({event.reason})" if event.reason else ""
-    sentence = f"payout {event.payout_id} of operator {event.operator_id} is {event.status}{reason}"
+    told = f"; its advice: /v1/payouts/{event.payout_id}/advice.json" if event.status in _ADVISED else ""
+    sentence = f"payout {event.payout_id} of operator {event.operator_id} is {event.status}{reason}{told}"
     data = _notice(f"PAYOUT_{event.status}", event.payout_id, sentence, event.operator_id)
     return _Content("settlement.notification.raised", event.payout_id, event.at, data)
+
+
+def _approval_notice(pending: PendingEvent) -> _Content:
+    event: ApprovalCounted = decode(pending.event_topic, pending.state)
+    sentence = (
+        f"{event.by} approved payout {event.payout_id} of operator {event.operator_id}: {event.number} of "
+        f"{event.needed}"
+    )
+    data = _notice("PAYOUT_APPROVED", event.payout_id, sentence, event.operator_id)
+    return _Content("settlement.notification.raised", event.payout_id, event.at, data)
+
+
+def _lapse_notice(pending: PendingEvent) -> _Content:
+    event: ApprovalLapsed = decode(pending.event_topic, pending.state)
+    sentence = (
+        f"the approval of payout {event.payout_id} of operator {event.operator_id} by {event.by} has lapsed, since "
+        "too few people joined it in time: it awaits approval"
+    )
+    data = _notice("PAYOUT_APPROVAL_LAPSED", event.payout_id, sentence, event.operator_id)
+    return _Content("settlement.notification.raised", event.payout_id, event.at, data)
+
+
+def _refusal_notice(pending: PendingEvent) -> _Content:
+    event: DecisionRefused = decode(pending.event_topic, pending.state)
+    sentence = f"{event.type} of {utc_text(event.at)} counts for nothing: {event.sentence}"
+    data = _notice("DECISION_REFUSED", event.subject, sentence, "")
+    return _Content("settlement.notification.raised", event.subject, event.at, data)
+
+
+_DECIDED = {
+    "operator.payouts_held": ("PAYOUTS_HELD", "the payouts of operator {operator_id} are held"),
+    "operator.payouts_released": ("PAYOUTS_RELEASED", "the payouts of operator {operator_id} are released"),
+    "payouts.stopped": ("PAYOUTS_STOPPED", "all payouts are stopped"),
+    "payouts.resumed": ("PAYOUTS_RESUMED", "all payouts go on"),
+    "bank_account.proposed": (
+        "BANK_ACCOUNT_PROPOSED",
+        "another bank account of operator {operator_id} is proposed: a second person has to confirm it",
+    ),
+    "bank_account.confirmed": (
+        "BANK_ACCOUNT_CONFIRMED",
+        "another bank account of operator {operator_id} is confirmed, and takes effect once it has cooled off",
+    ),
+}
+
+
+def _decided_notice(pending: PendingEvent) -> _Content:
+    """What a person decided of an operator or of all payouts, with its reason where it has one."""
+    fact: RecordedFact = decode(pending.event_topic, pending.state)
+    kind, what = _DECIDED[fact.type]
+    operator_id, reason = str(fact.data.get("operator_id") or ""), fact.data.get("reason")
+    why = f", {reason}" if reason else ""
+    sentence = f"{what.format(operator_id=operator_id)} ({fact.data['by']}{why})"
+    data = _notice(kind, operator_id or "payouts", sentence, operator_id)
+    return _Content("settlement.notification.raised", operator_id or "payouts", instant(fact.data["at"]), data)
 
 
 def _session_notice(pending: PendingEvent) -> _Content:
@@ -230,7 +310,12 @@ _CONTENTS: Mapping[str, Callable[[PendingEvent], _Content]] = {
     "CdrIssued": _cdr_issued,
     "CdrCredited": _cdr_credited,
     "PayoutCreated": _batch_created,
+    "PayoutHandedOff": _batch_created,
     "PayoutStatusChanged": _payout_notice,
+    "ApprovalCounted": _approval_notice,
+    "ApprovalLapsed": _lapse_notice,
+    "DecisionRefused": _refusal_notice,
+    **dict.fromkeys(_DECIDED, _decided_notice),
     "SessionAssessed": _session_notice,
     "TariffWarned": _tariff_notice,
     "SourceAhead": _source_notice,
@@ -265,4 +350,4 @@ def _letter_event(letter: DeadLetter) -> bytes:
         "event_type": letter.type,
     }
     id_, time = str(letter.deadletter_id), letter.recorded_at or _BEGINNING
-    return encode("settlement.deadletter.recorded", id_, id_, time, data)
+    return encode(_LETTER, id_, id_, time, data)

@@ -9,14 +9,16 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 from zlib import crc32
 
+import orjson
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import murmur2
 from tenacity import stop_after_delay, wait_fixed
 
 from consumers.faults import broker_faults
+from contracts.messages import TOPIC_OF, key_of
 from ledger.errors import MachineryFault
 from ledger.intake.positions import Partition
-from ledger.patience import Patience, until_async
+from ledger.patience import Patience, Words, look_for_reasons, until_async
 
 Headers: TypeAlias = tuple[tuple[str, bytes], ...]
 
@@ -28,7 +30,7 @@ _HEADER_FRAME_BYTES = 10
 _BATCH_BYTES = 256 * 1024
 _REQUEST_TIMEOUT_MS = 120_000
 _PATIENCE_SECONDS = _REQUEST_TIMEOUT_MS / 1000
-_RETRY_SECONDS = 0.3
+_RETRY_SECONDS, _LOOK_SECONDS = 0.3, 0.5
 _NEW_TOPIC_SECONDS = 3.0
 # The loop gets a turn at least this often, or nothing would be sent while records are read.
 _TURN_RECORDS = 500
@@ -42,6 +44,12 @@ class Outgoing:
     key: bytes | None
     value: bytes
     headers: Headers = ()
+
+    @classmethod
+    def of_event(cls, event: Mapping[str, Any]) -> Self:
+        """The record of a structured event that the intake would take."""
+        type_ = event["type"]
+        return cls(TOPIC_OF[type_], key_of(type_, event["data"]).encode(), orjson.dumps(event))
 
     @property
     def size_bytes(self) -> int:
@@ -140,8 +148,14 @@ class Publisher:
         """Wait until every record was acknowledged. Raises MachineryFault as `send_all` does."""
         for home in list(self._open):
             await self._send_batch(home)
+        words = Words()
         while self._sending:
-            await asyncio.wait(self._sending)
+            done, _ = await asyncio.wait(self._sending, timeout=_LOOK_SECONDS)
+            if done:
+                words.moved()
+            else:
+                look_for_reasons()
+                words.say("Kafka to take what was sent")
         self._check()
 
     @property

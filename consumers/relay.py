@@ -13,19 +13,22 @@ from typing import Any
 
 from tenacity import stop_after_delay, wait_fixed
 
+from consumers.heads import HeadKeeper
 from consumers.outgoing import all_outgoing
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing, Publisher
 from consumers.watch import UNWATCHED, Watch
-from ledger.errors import MachineryFault
+from ledger.errors import MachineryFault, NeedsHelp
+from ledger.events.chain import Head, current_head
 from ledger.events.store import event_id
 from ledger.gateway import Gateway
 from ledger.intake import outbox
 from ledger.intake.outbox import PendingEvent, PendingLetter
-from ledger.patience import Patience, Stopping, until_async
+from ledger.patience import Patience, Stopping, Words, until_async
 
 _log = logging.getLogger(__name__)
 
 BATCH_ROWS = 200
+_PAYOUTS = "settlement.batches"
 # Each batch is a transaction, and a wait for the broker; what is drained is much, and nobody waits for one of them.
 _DRAIN_ROWS = 1_000
 _LOOK_SECONDS = 0.2
@@ -35,11 +38,17 @@ DRAIN_PATIENCE_SECONDS = 120.0
 
 
 class Relay:
-    """Sends what the outbox holds. Its database calls are short and block, so give it an event loop of its own."""
+    """Sends the outbox, and heads of the chain. Its database calls are short and block: give it a loop of its own."""
 
-    def __init__(self, gateway: Gateway, publisher: Publisher, batch_rows: int = BATCH_ROWS) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        publisher: Publisher,
+        batch_rows: int = BATCH_ROWS,
+        heads: HeadKeeper | None = None,
+    ) -> None:
         self._gateway, self._batch_rows = gateway, batch_rows
-        self._publisher = publisher
+        self._publisher, self._heads = publisher, heads
         self._set_aside: set[int] = set()
 
     async def send_batch(self) -> int:
@@ -53,14 +62,33 @@ class Relay:
             rows = outbox.pending(cursor, self._batch_rows, self._set_aside)
             records = {row.outbox_id: made for row in rows if (made := self._records(row))}
             await self._publisher.send_all(record for made in records.values() for record in made)
+            # Behind the payouts that it binds, whose rows are there until it is sent.
+            if self._heads is not None:
+                await self._send_head(self._heads, current_head(cursor), any(row.topic == _PAYOUTS for row in rows))
             await self._publisher.flush()
             outbox.delete(cursor, list(records))
         return sum(map(len, records.values()))
+
+    async def send_last_head(self) -> None:
+        """Sends the head of the chain as it is now, unless it was sent; raises MachineryFault."""
+        if self._heads is not None:
+            with self._gateway.transaction() as cursor:
+                await self._send_head(self._heads, current_head(cursor), by_now=True)
+                await self._publisher.flush()
+
+    async def _send_head(self, heads: HeadKeeper, head: Head | None, by_now: bool) -> None:
+        if head is not None and heads.is_due(head, by_now=by_now):
+            await self._publisher.send_all([heads.keep(head)])
 
     def is_done(self) -> bool:
         """Whether nothing is left that can be sent, by us or by another relay."""
         with self._gateway.transaction() as cursor:
             return outbox.is_empty(cursor, self._set_aside)
+
+    def first(self) -> int | None:
+        """The first row that is left."""
+        with self._gateway.transaction() as cursor:
+            return outbox.first(cursor, self._set_aside)
 
     def _records(self, row: PendingEvent | PendingLetter) -> list[Outgoing]:
         """The records of a row. One that nothing can be made of stays where it is and holds up no other."""
@@ -87,11 +115,18 @@ def _about(row: PendingEvent | PendingLetter) -> dict[str, Any]:
 
 
 async def run_relay(
-    client_options: Mapping[str, Any], dsn: str, stop: threading.Event, watch: Watch = UNWATCHED
+    client_options: Mapping[str, Any],
+    dsn: str,
+    stop: threading.Event,
+    watch: Watch = UNWATCHED,
+    heads: HeadKeeper | None = None,
 ) -> None:
-    """Relays until the event is set; faults of the database and the brokers are waited out."""
+    """Relays until the event is set; faults of the database and the brokers are waited out.
+
+    Heads of the chain are sent and kept where `heads` says.
+    """
     stopping = asyncio.Event()
-    relaying = asyncio.create_task(_relay_forever(client_options, dsn, stopping, watch))
+    relaying = asyncio.create_task(_relay_forever(client_options, dsn, stopping, watch, heads))
 
     async def is_over() -> bool:
         watch.moves("relay")
@@ -107,12 +142,14 @@ async def run_relay(
         await asyncio.wait([relaying])
 
 
-async def _relay_forever(client_options: Mapping[str, Any], dsn: str, stopping: asyncio.Event, watch: Watch) -> None:
+async def _relay_forever(
+    client_options: Mapping[str, Any], dsn: str, stopping: asyncio.Event, watch: Watch, heads: HeadKeeper | None
+) -> None:
     gateway, patience = Gateway(dsn), Patience(wait_fixed(_RETRY_SECONDS))
 
     async def relay_on() -> None:
         async with Publisher(client_options) as publisher:
-            relay = Relay(gateway, publisher)
+            relay = Relay(gateway, publisher, heads=heads)
             while not stopping.is_set():
                 if sent := await relay.send_batch():
                     watch.sent(sent)
@@ -127,30 +164,53 @@ async def _relay_forever(client_options: Mapping[str, Any], dsn: str, stopping: 
         gateway.close()
 
 
-def drain(client_options: Mapping[str, Any], dsn: str, patience_seconds: float = DRAIN_PATIENCE_SECONDS) -> int:
+def drain(
+    client_options: Mapping[str, Any],
+    dsn: str,
+    patience_seconds: float = DRAIN_PATIENCE_SECONDS,
+    heads: HeadKeeper | None = None,
+) -> int:
     """Sends all that the outbox holds, from code that is not asynchronous; answers how many records were sent.
 
-    Waits where another relay is at it. Raises MachineryFault when one lasts longer than the patience.
+    The head of the chain goes out behind it and does not count, where `heads` says where it is kept.
+    Waits where another relay is at it, for as long as that gets on, and says so. Raises MachineryFault when one lasts
+    longer than the patience, or that relay sends nothing for so long.
     """
-    return asyncio.run(_drain(client_options, dsn, patience_seconds))
+    return asyncio.run(_drain(client_options, dsn, patience_seconds, heads))
 
 
-async def _drain(client_options: Mapping[str, Any], dsn: str, patience_seconds: float) -> int:
+async def _drain(
+    client_options: Mapping[str, Any], dsn: str, patience_seconds: float, heads: HeadKeeper | None
+) -> int:
     gateway, sent = Gateway(dsn), 0
     patience = Patience(wait_fixed(_RETRY_SECONDS), stop_after_delay(patience_seconds))
 
     async def send_all() -> None:
         nonlocal sent
         async with Publisher(client_options) as publisher:
-            relay = Relay(gateway, publisher, _DRAIN_ROWS)
+            relay = Relay(gateway, publisher, _DRAIN_ROWS, heads)
+            words, first = Words(), None
             while (count := await relay.send_batch()) or not relay.is_done():
                 sent += count
                 patience.worked()
                 if not count:
+                    # Another one has the turn, and gets on as long as the first row is another one each time.
+                    standing = relay.first()
+                    if standing != first:
+                        first = standing
+                        words.moved()
+                    if words.waited_s > patience_seconds:
+                        raise NeedsHelp("another process has the relay's turn and sends nothing: end that one")
+                    words.say("another process that sends what the outbox holds, and gets no further,")
                     await asyncio.sleep(_LOOK_SECONDS)
+                else:
+                    words.moved()
+            await relay.send_last_head()
 
     try:
         await patience.do_async(send_all)
+    except NeedsHelp:
+        raise
     except MachineryFault as fault:
         raise MachineryFault(
             f"the outbox was not sent within {patience_seconds:.0f} s: {fault}; run it again"

@@ -1,7 +1,7 @@
 """Running the consumption: for ever until a signal, or until everything published so far is taken in."""
 
 import asyncio
-import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -13,9 +13,11 @@ from consumers.app import BATCH_MAX_RECORDS, UNREAD_SECONDS, Consumption
 from consumers.topics import inbound_bounds, inbound_partitions
 from consumers.watch import UNWATCHED, Watch
 from engine.ports import Intake
-from ledger.errors import MachineryFault
+from ledger.errors import MachineryFault, NeedsHelp
 from ledger.intake.positions import Partition
-from ledger.patience import Patience, until_async
+from ledger.patience import AGAIN_S, SILENT_S, Patience, look_for_reasons, until_async, wait_for_event
+
+_log = logging.getLogger(__name__)
 
 OnProgress: TypeAlias = Callable[[int, int], None]
 
@@ -126,7 +128,7 @@ class _CatchUp:
         self._starts: dict[Partition, int] = {}
         self._reached: dict[Partition, int] = {}
         self._reported: tuple[int, int] | None = None
-        self._moved_at = time.monotonic()
+        self._moved_at, self._told_s = time.monotonic(), 0.0
 
     async def finish(self) -> int:
         """Waits for the ends; answers how many offsets lay before them."""
@@ -139,8 +141,7 @@ class _CatchUp:
                     raise unread
                 return total
             self._check_patience(done)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._consumption.moved.wait(), _LOOK_SECONDS)
+            await wait_for_event(self._consumption.moved, _LOOK_SECONDS)
             self._consumption.moved.clear()
 
     def _look(self) -> None:
@@ -156,7 +157,7 @@ class _CatchUp:
         total = sum(self._ends[home] - start for home, start in self._starts.items())
         if (done, total) != self._reported:
             self._reported = (done, total)
-            self._moved_at = time.monotonic()
+            self._moved_at, self._told_s = time.monotonic(), 0.0
             if self._on_progress is not None and self._ends:
                 self._on_progress(done, total)
         return done, total
@@ -176,6 +177,13 @@ class _CatchUp:
 
     def _check_patience(self, done: int) -> None:
         waited = time.monotonic() - self._moved_at
+        if waited > SILENT_S and self._patience_seconds is not None:
+            if isinstance(self._consumption.last_fault, NeedsHelp):
+                raise self._consumption.last_fault
+            look_for_reasons()
+            if waited > self._told_s + AGAIN_S:
+                self._told_s = waited
+                _log.warning("nothing was taken in for %.0f s by now, after %d records", waited, done)
         if self._patience_seconds is not None and waited > self._patience_seconds:
             fault = self._consumption.last_fault or "Kafka sends nothing more"
             raise MachineryFault(

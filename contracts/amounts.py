@@ -142,6 +142,38 @@ DecimalText = Annotated[
 ]
 
 
+def _unsigned(amount: Decimal) -> Decimal:
+    if amount < 0:
+        raise bad_value("must not be negative")
+    return amount
+
+
+UnsignedText = Annotated[
+    DecimalText,
+    AfterValidator(_unsigned),
+    WithJsonSchema({"type": "string", "pattern": UNSIGNED_PATTERN}),
+]
+
+
+def _more_than_zero(number: Decimal) -> Decimal:
+    if number <= 0:
+        raise bad_value("must be more than zero")
+    return number
+
+
+UnsignedNumber = Annotated[
+    Decimal,
+    PlainValidator(parse_unsigned),
+    _AS_TEXT,
+    json_number_or_text("number", UNSIGNED_PATTERN, minimum=0, exclusiveMaximum=_MAGNITUDE_LIMIT),
+]
+PositiveNumber = Annotated[
+    Number,
+    AfterValidator(_more_than_zero),
+    json_number_or_text("number", UNSIGNED_PATTERN, exclusiveMinimum=0, exclusiveMaximum=_MAGNITUDE_LIMIT),
+]
+
+
 class Money(Wire):
     """An amount as decimal text and its ISO 4217 currency, with at most the currency's decimals."""
 
@@ -152,6 +184,13 @@ class Money(Wire):
     def _has_the_currencys_decimals(self) -> "Money":
         check_decimals(self.amount, self.currency, "amount")
         return self
+
+
+class Price(Wire):
+    """A price a unit, as decimal text of up to nine decimals, and its ISO 4217 currency; never below 0."""
+
+    amount: UnsignedText
+    currency: Currency
 
 
 def _not_negative(money: Money) -> Money:

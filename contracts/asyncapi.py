@@ -3,26 +3,32 @@
 from collections.abc import Mapping
 from typing import Any
 
+from contracts.authorizations import ANSWERS_TOPIC, KEYS, QUESTION_TOPIC_OF, QUESTIONS_TOPIC
 from contracts.messages import INBOUND_KEYS, TOPIC_OF
-from contracts.outgoing import OUTBOUND_TOPIC_OF
+from contracts.outgoing import HEADS_TOPIC, OUTBOUND_TOPIC_OF
 
 SCHEMA_FORMAT = "application/schema+json;version=draft-2020-12"
 KAFKA_BINDING_VERSION = "0.5.0"
 
 KEY_OF_TOPIC: Mapping[str, str] = {
     **INBOUND_KEYS,
+    QUESTIONS_TOPIC: KEYS,
     "settlement.batches": "the operator id; the lines of a batch follow it in their order",
     "settlement.cdrs": "the session id",
     "settlement.notifications": "the subject of the notification",
     "settlement.deadletter": "the source of what was refused, or its session; none where neither is known",
+    HEADS_TOPIC: "the hash that names the store; its heads follow each other",
+    ANSWERS_TOPIC: KEYS,
 }
+# What is read, whether it is stored or only answered.
+_READ_FROM: Mapping[str, str] = {**TOPIC_OF, **QUESTION_TOPIC_OF}
 
 _BINARY_ATTRIBUTES = ("specversion", "id", "source", "type", "subject", "time")
 
 
 def asyncapi_document(schema_files: Mapping[str, str]) -> dict[str, Any]:
     """The document; `schema_files` has the file of each event type's current JSON Schema, next to the document."""
-    topics = {type_: topic for type_, topic in {**TOPIC_OF, **OUTBOUND_TOPIC_OF}.items() if type_ in schema_files}
+    topics = {type_: topic for type_, topic in {**_READ_FROM, **OUTBOUND_TOPIC_OF}.items() if type_ in schema_files}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -34,7 +40,7 @@ def asyncapi_document(schema_files: Mapping[str, str]) -> dict[str, Any]:
         "defaultContentType": "application/cloudevents+json",
         "channels": {topic: _channel(topic, _types_on(topic, topics)) for topic in KEY_OF_TOPIC},
         "operations": {
-            **{f"receive-{topic}": _operation("receive", topic) for topic in dict.fromkeys(TOPIC_OF.values())},
+            **{f"receive-{topic}": _operation("receive", topic) for topic in dict.fromkeys(_READ_FROM.values())},
             **{f"send-{topic}": _operation("send", topic) for topic in dict.fromkeys(OUTBOUND_TOPIC_OF.values())},
         },
         "components": {

@@ -1,21 +1,22 @@
 """Events of the catalogue: operators with their terms, locations, tariffs, roaming partners."""
 
 from collections.abc import Iterator
-from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import pycountry
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, WithJsonSchema, model_validator
 
-from contracts.amounts import UNSIGNED_PATTERN, Currency, DecimalText, Percent, check_decimals
+from contracts.amounts import Currency, Percent, UnsignedText, check_decimals
 from contracts.envelope import Event
 from contracts.holiday_calendars import holiday_calendar
 from contracts.ocpi.location import Location
 from contracts.ocpi.tariff_2_3_0 import AnyTariff, LenientTariff
 from contracts.routing_numbers import US_SCHEMES, is_routing_number
+from contracts.run_terms import RunTerms
 from contracts.values import (
     IBAN_PATTERN,
+    AtLeastOne,
     ClockTime,
     Country,
     Days,
@@ -50,18 +51,7 @@ def _known_country(code: str) -> str:
     return code
 
 
-def _not_negative(amount: Decimal) -> Decimal:
-    if amount < 0:
-        raise bad_value("must not be negative")
-    return amount
-
-
 KnownCountry = Annotated[Country, AfterValidator(_known_country)]
-UnsignedText = Annotated[
-    DecimalText,
-    AfterValidator(_not_negative),
-    WithJsonSchema({"type": "string", "pattern": UNSIGNED_PATTERN}),
-]
 # The form only (ISO 13616), taken with spaces and small letters and kept without (`contracts.mending`): refusing the
 # operator would hold up all of its sessions. Where the check digits are wrong nothing is paid to the account.
 Iban = Annotated[
@@ -110,7 +100,19 @@ class Commission(Wire):
     vat_percent: Percent
 
 
-class PayoutTerms(Wire):
+class ApprovalTier(Wire):
+    """How many different people approve a payout `from` an amount on."""
+
+    from_amount: Annotated[UnsignedText, Field(alias="from")]
+    approvals: Annotated[int, Field(ge=1, le=9)]
+
+
+# Those of payouts in the operator's currency, or by currency.
+ApprovalTiers = AtLeastOne[ApprovalTier] | dict[Currency, AtLeastOne[ApprovalTier]]
+AccountChange = Literal["DIRECT", "CONFIRM"]
+
+
+class PayoutTerms(RunTerms):
     """When and how much an operator is paid."""
 
     cutoff_time: ClockTime
@@ -121,6 +123,8 @@ class PayoutTerms(Wire):
     reserve_percent: Percent
     reserve_days: Days
     requires_approval: bool
+    approvals: ApprovalTiers | None = None
+    account_change: AccountChange | None = None
 
 
 class IbanAccount(Wire):
@@ -161,7 +165,7 @@ BankAccount = Annotated[
 ]
 
 
-class OperatorData(Wire):
+class OperatorData(RunTerms):
     """An operator and its terms, in effect from `effective_from` or later (see the rules of versions)."""
 
     operator_id: Identifier
@@ -179,6 +183,10 @@ class OperatorData(Wire):
     orphan_hours: OrphanHours | None = None
     advance_limit: UnsignedText | None = None
     hold_overlaps: bool | None = None
+    approvals: ApprovalTiers | None = None
+    account_change: AccountChange | None = None
+    # Who publishes it, where that is told: no approval of hers counts for a while.
+    by: Reason | None = None
     bank_account: BankAccount
 
     @model_validator(mode="after")
@@ -187,6 +195,13 @@ class OperatorData(Wire):
         check_decimals(self.payout.minimum, self.currency, "payout.minimum")
         if self.advance_limit is not None:
             check_decimals(self.advance_limit, self.currency, "advance_limit")
+        for tiers in (self.approvals, self.payout.approvals):
+            by_currency = tiers if isinstance(tiers, dict) else {self.currency: tiers or ()}
+            for currency, each in by_currency.items():
+                for tier in each:
+                    check_decimals(tier.from_amount, currency, "approvals")
+        self.check_amounts(self.currency)
+        self.payout.check_amounts(self.currency, "payout.")
         return self
 
 

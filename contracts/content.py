@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from contracts.inbound import INBOUND_MODEL_OF
+from contracts.signatures import SIGNATURE
 
 
 class Said(Protocol):
@@ -33,7 +34,9 @@ def same_content(one: Said, other: Said) -> bool:
 def _read(said: Said) -> Any:
     """The known fields as values; the data as it is where today's contract would refuse it."""
     model: Any = INBOUND_MODEL_OF[said.type].model_fields["data"].annotation
+    # Who signs the same again says the same.
+    data = {name: value for name, value in said.data.items() if name != SIGNATURE}
     try:
-        return model.model_validate(said.data)
+        return model.model_validate(data)
     except ValidationError:
-        return said.data
+        return data

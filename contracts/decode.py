@@ -8,17 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 from pydantic import ValidationError
 
+from contracts.authorizations import QUESTION_MODEL_OF
 from contracts.bindings import Unreadable, find_nul, read_event
 from contracts.envelope import SPEC_VERSION
 from contracts.fields import Shape, count_unknown, shape_of
 from contracts.inbound import INBOUND_MODEL_OF
 from contracts.mending import mended
+from contracts.messages import SIGNED_TYPES
 from contracts.refusal import MAX_PATH_CHARS, MAX_SENTENCE_CHARS, Refusal, RefusalCode, excerpt_of, refusal_of
+from contracts.signatures import SIGNATURE
 from contracts.upcasters import CURRENT_VERSION, STEPS, version_of
 
 DIGEST_BYTES = 16
@@ -56,33 +59,47 @@ def _kind(model: Any) -> _Kind:
     return _Kind(model.__pydantic_validator__.validate_python, shape_of(model.model_fields["data"].annotation))
 
 
-_KINDS: Mapping[str, _Kind] = {type_: _kind(model) for type_, model in INBOUND_MODEL_OF.items()}
+_Kinds: TypeAlias = Mapping[str, _Kind]
+_KINDS: _Kinds = {type_: _kind(model) for type_, model in INBOUND_MODEL_OF.items()}
+# What is answered and never stored, so that the intake does not know it.
+_QUESTIONS: _Kinds = {type_: _kind(model) for type_, model in QUESTION_MODEL_OF.items()}
 _OLD_KINDS: Mapping[tuple[str, int], _Kind] = {key: _kind(step.model) for key, step in STEPS.items()}
 _CONTENT = frozenset({"specversion", "id", "source", "type", "subject", "time", "data"})
 
 
-def decode(value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()) -> Message | Refusal:
+def decode(
+    value: bytes | None, headers: Sequence[tuple[str, bytes]] = (), kinds: _Kinds = _KINDS
+) -> Message | Refusal:
     """The event in a Kafka record, or why it is refused. Never raises, whatever the bytes."""
     try:
         event = read_event(value, headers)
     except Unreadable as unreadable:
         return _refusal(unreadable.code, unreadable.path, unreadable.sentence, unreadable.attributes)
-    return decode_event(event, may_hold_nul=value is not None and rb"\u0000" in value)
+    return decode_event(event, may_hold_nul=value is not None and rb"\u0000" in value, kinds=kinds)
 
 
-def decode_event(event: dict[str, Any], *, may_hold_nul: bool = False, is_mended: bool = False) -> Message | Refusal:
+def decode_question(value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()) -> Message | Refusal:
+    """As `decode`, of what gateways ask and wait for (`contracts.authorizations`), and of nothing else."""
+    return decode(value, headers, _QUESTIONS)
+
+
+def decode_event(
+    event: dict[str, Any], *, may_hold_nul: bool = False, is_mended: bool = False, kinds: _Kinds = _KINDS
+) -> Message | Refusal:
     """As `decode`, of an event that is already parsed: its attributes and `data` in one object.
 
     Other forms of what it holds are put into the form that is kept (`contracts.mending`).
     """
     type_ = event.get("type")
-    kind = _KINDS.get(type_) if isinstance(type_, str) else None
+    kind = kinds.get(type_) if isinstance(type_, str) else None
     if kind is None or event.get("specversion") != SPEC_VERSION:
         return _refuse_envelope(event)
     if may_hold_nul and (path := find_nul(event)):
         return _refusal(RefusalCode.BAD_VALUE, path, f"{path} holds a NUL character; no text may", event)
     try:
         current = _upcast(event) if event.get("dataschema") is not None else event
+        if type_ in SIGNED_TYPES:
+            current = _with_signature(current)
         checked = kind.validate(current)
         digest = digest_of(event)
     except ValidationError as error:
@@ -91,7 +108,7 @@ def decode_event(event: dict[str, Any], *, may_hold_nul: bool = False, is_mended
         return (
             _refusal(*refusal_of(error), event)
             if better is None
-            else decode_event(better, may_hold_nul=may_hold_nul, is_mended=True)
+            else decode_event(better, may_hold_nul=may_hold_nul, is_mended=True, kinds=kinds)
         )
     except orjson.JSONEncodeError:
         return _refusal(RefusalCode.BAD_VALUE, "data", "data is nested too deeply; flatten it", event)
@@ -116,6 +133,14 @@ def digest_of(event: Mapping[str, Any]) -> bytes:
     """
     content = event if event.keys() == _CONTENT else {name: event[name] for name in _CONTENT if name in event}
     return blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=DIGEST_BYTES).digest()
+
+
+def _with_signature(event: dict[str, Any]) -> dict[str, Any]:
+    """The event with its signature in its data, where it is kept with what it signs."""
+    data = event.get("data")
+    if SIGNATURE not in event or not isinstance(data, dict):
+        return event
+    return {**event, "data": {**data, SIGNATURE: event[SIGNATURE]}}
 
 
 def _upcast(event: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,22 @@
-"""Everything that may come in: the model of each event type, those of three modules together."""
+"""Everything that may come in: the model of each event type, those of all modules together."""
 
 from collections.abc import Iterator
 from types import ModuleType
 
-from contracts import catalogue, payments, sessions
+from contracts import (
+    bank_entries,
+    catalogue,
+    chargers,
+    decisions,
+    declarations,
+    finding_decisions,
+    matters,
+    payee_checks,
+    payments,
+    payout_decisions,
+    sessions,
+    sites,
+)
 from contracts.envelope import Event, models_by_type
 
 
@@ -14,4 +27,19 @@ def _events_of(module: ModuleType) -> Iterator[type[Event]]:
             yield each
 
 
-INBOUND_MODEL_OF = models_by_type(event for module in (sessions, catalogue, payments) for event in _events_of(module))
+_MODULES = (
+    sessions,
+    chargers,
+    sites,
+    catalogue,
+    declarations,
+    payments,
+    decisions,
+    payout_decisions,
+    finding_decisions,
+    matters,
+    bank_entries,
+    payee_checks,
+)
+
+INBOUND_MODEL_OF = models_by_type(event for module in _MODULES for event in _events_of(module))

@@ -1,7 +1,7 @@
 """The table of message types: what each type that comes in is, where it is sent, and where what it says is stored.
 
-A type has its model in `contracts.sessions`, `contracts.catalogue` or `contracts.payments`, and one row here; how its
-data is read stands in the domain. What is missing of a type, and in which file, is told by `tests/messages`.
+A type has its model in one of the modules that `contracts.inbound` names, and one row here; how its data is read
+stands in the domain. What is missing of a type, and in which file, is told by `tests/messages`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,12 +19,16 @@ class Kind(Enum):
     """What a message is to the engine, which treats all messages of a kind alike."""
 
     SESSION_FACT = "a fact of the session that its `session_id` names"
-    CATALOGUE = "a version of something published, or an order: what sessions are judged by"
+    CATALOGUE = "a version of something published, or an order: what sessions are judged by, and payouts ruled by"
     RECEIPT = "money that came to the bank; each of its items is a fact of the session it belongs to"
     CDR_ANSWER = "a fact of the session whose CDR its `cdr_id` names"
     PAYOUT_FACT = "a fact of the payout that its `payout_id` names"
     RUN_DECISION = "what a person decides of the runs of an operator, or of all"
-    STATUS = "the state of a charger: kept, and nothing follows from it"
+    BANK = "what a bank has booked on an account of ours or says of it, and what a person makes of that"
+    OPERATOR_MATTER = (
+        "a fact of an adjustment, a write-off, a hold or an invoice: of what is between an operator and the platform"
+    )
+    STATUS = "the state of a charger or site, a declared cost, or the like: kept, and nothing of the book follows"
 
     # A member is one object for ever; hashed as such it is found in a third of the time.
     __hash__ = object.__hash__
@@ -102,16 +106,28 @@ class MessageType:
     has_warnings: bool = False
 
 
+def _text(data: Data, name: str) -> str:
+    """A field that names something. Raises KeyError for one that does not: a list or an object is no name."""
+    value = data[name]
+    if not isinstance(value, str | int | float):
+        raise KeyError(name)
+    return str(value)
+
+
 def _field(name: str) -> Name:
-    return lambda data: str(data[name])
+    return lambda data: _text(data, name)
 
 
 def _partner(data: Data) -> str:
-    return f"{data['country_code']}-{data['party_id']}"
+    return f"{_text(data, 'country_code')}-{_text(data, 'party_id')}"
 
 
 def _operator_stream(data: Data) -> str:
     return f"operator:{data['operator_id']}"
+
+
+def _evse_stream(data: Data) -> str:
+    return f"evse:{data['operator_id']}:{data['evse_uid']}"
 
 
 def _location_stream(data: Data) -> str:
@@ -124,6 +140,15 @@ def _tariff_stream(data: Data) -> str:
     return f"{name}:{data['partner'].upper()}" if data.get("partner") else name
 
 
+def _site_stream(data: Data) -> str:
+    return f"location:{data['operator_id']}:{str(data['location_id']).casefold()}"
+
+
+def _by_day(name: Name, at: str) -> Name:
+    """Streams of what is told every few minutes: one for each day that its sender writes, so none grows for ever."""
+    return lambda data: f"{name(data)}:{data[at][:10]}"
+
+
 def _settlement_stream(data: Data) -> str:
     """Each part of a settlement has a stream of its own, the first that of a settlement which is told at once."""
     name = f"settlement:{data['provider']}:{data['settlement_id']}"
@@ -133,11 +158,20 @@ def _settlement_stream(data: Data) -> str:
 
 def _runs_of(data: Data) -> str:
     """Whose runs a decision is about: an operator's, or those of all."""
-    return str(data.get("operator_id") or "*")
+    return _text(data, "operator_id") if data.get("operator_id") else "*"
 
 
 def _runs_stream(data: Data) -> str:
     return _operator_stream(data) if data.get("operator_id") else "payouts"
+
+
+def _bank_entry_stream(data: Data) -> str:
+    """Lines of an entry and decisions about them are in one stream: the id of a line begins with the entry's."""
+    return f"bank-entry:{_text(data, 'entry_reference').partition('.')[0]}"
+
+
+def _matter_stream(kind: str, *fields: str) -> Name:
+    return lambda data: ":".join([kind, *(_text(data, name) for name in fields)])
 
 
 PAYMENT, CDR = Ref("payment", "payment_id", within="provider"), Ref("cdr", "cdr_id")
@@ -149,6 +183,7 @@ DERIVED_FACTS = frozenset({CAPTURED_ELSEWHERE, LINE_STANDING})
 
 _SESSIONS = Topic("charging.sessions", _field("session_id"), "the session id")
 _CHARGERS = Topic("charging.chargers", _field("evse_uid"), "the EVSE uid")
+_SITES = Topic("sites", _field("location_id"), "the location id")
 _CATALOGUE = Topic(
     "catalogue",
     _field("operator_id"),
@@ -156,18 +191,42 @@ _CATALOGUE = Topic(
 )
 _PAYMENTS = Topic("payments", _field("session_id"), "the session id; the provider for payment.settled")
 _ROAMING = Topic("roaming", _field("partner"), "the partner, as COUNTRY-PARTY")
-_PAYOUT_RESULTS = Topic("payout.results", _field("payout_id"), "the payout id")
+_PAYOUT_RESULTS = Topic("payout.results", _field("payout_id"), "the payout id; the operator id for payee.verified")
+_BANK = Topic("bank", _field("account"), "our account at the bank, or the bank that speaks")
 _DECISIONS = Topic(
     "decisions",
     _field("payout_id"),
-    "what is decided about: the payout id; for the runs the operator id, or * for all",
+    "what is decided about: a payout, adjustment, write-off, hold or bank line; else the operator id, or * for all",
 )
+
+_BILLING = Topic("billing", _field("operator_id"), "the operator id")
 
 _SESSION_FACT = MessageType(Kind.SESSION_FACT, _SESSIONS)
 _PAYMENT_FACT = MessageType(Kind.SESSION_FACT, _PAYMENTS)
 _OPERATOR = MessageType(Kind.CATALOGUE, _CATALOGUE, stream=_operator_stream)
 _CDR_ANSWER = MessageType(Kind.CDR_ANSWER, _ROAMING)
 _PAYOUT_ANSWER = MessageType(Kind.PAYOUT_FACT, _PAYOUT_RESULTS)
+_PAYOUT_VOTE = MessageType(Kind.PAYOUT_FACT, _DECISIONS)
+_OF_OPERATOR = MessageType(Kind.CATALOGUE, _DECISIONS, key=_field("operator_id"), stream=_operator_stream)
+_OF_EVSE = MessageType(Kind.STATUS, _CHARGERS, stream=_evse_stream)
+_DECLARED = MessageType(Kind.STATUS, _CATALOGUE, stream=_operator_stream)
+_PAYEE_CHECKS = MessageType(Kind.STATUS, _DECISIONS, key=lambda _: "*", stream=lambda _: "payee-checks")
+_OF_ALL = MessageType(Kind.CATALOGUE, _DECISIONS, key=lambda _: "*", stream=lambda _: "payouts")
+
+
+def _matter(kind: str, field: str) -> MessageType:
+    """What people decide of a matter that an id of its own names."""
+    return MessageType(Kind.OPERATOR_MATTER, _DECISIONS, key=_field(field), stream=_matter_stream(kind, field))
+
+
+def _of_balance(kind: str) -> MessageType:
+    """What people say became of an operator's balance, told apart by its reference."""
+    stream = _matter_stream(kind, "operator_id", "reference")
+    return MessageType(Kind.OPERATOR_MATTER, _DECISIONS, key=_field("operator_id"), stream=stream)
+
+
+_ADJUSTMENT, _WRITE_OFF = _matter("adjustment", "adjustment_id"), _matter("write_off", "write_off_id")
+_HOLD = _matter("hold", "hold_id")
 
 # The names of streams are part of what is stored: they never change.
 MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
@@ -178,12 +237,21 @@ MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
         "charging.session.ended": _SESSION_FACT,
         "charging.session.meter_corrected": _SESSION_FACT,
         "charging.session.reviewed": _SESSION_FACT,
+        "charging.session.intent_declared": _SESSION_FACT,
         "charging.reservation.expired": _SESSION_FACT,
-        "charging.charger.status_changed": MessageType(
-            Kind.STATUS, _CHARGERS, stream=lambda data: f"evse:{data['operator_id']}:{data['evse_uid']}"
+        "charging.charger.status_changed": _OF_EVSE,
+        "charging.charger.heartbeat": MessageType(Kind.STATUS, _CHARGERS, stream=_by_day(_evse_stream, "at")),
+        "charging.charger.outage_explained": _OF_EVSE,
+        "charging.charger.profile_answered": MessageType(
+            Kind.STATUS, _CHARGERS, stream=lambda data: f"profile:{data['command_id']}"
         ),
+        "site.limit_set": MessageType(Kind.STATUS, _SITES, stream=_site_stream),
+        "site.load_measured": MessageType(Kind.STATUS, _SITES, stream=_by_day(_site_stream, "read_at")),
         "operator.registered": _OPERATOR,
         "operator.changed": _OPERATOR,
+        "operator.cost_declared": _DECLARED,
+        "operator.cash_declared": _DECLARED,
+        "operator.notify_set": _DECLARED,
         "location.published": MessageType(Kind.CATALOGUE, _CATALOGUE, stream=_location_stream),
         "tariff.published": MessageType(Kind.CATALOGUE, _CATALOGUE, stream=_tariff_stream, has_warnings=True),
         "partner.registered": MessageType(
@@ -225,12 +293,63 @@ MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
         "payout.paid": _PAYOUT_ANSWER,
         "payout.failed": _PAYOUT_ANSWER,
         "payout.returned": _PAYOUT_ANSWER,
-        "payout.retried": MessageType(Kind.PAYOUT_FACT, _DECISIONS),
+        "payee.verified": MessageType(
+            Kind.CATALOGUE,
+            _PAYOUT_RESULTS,
+            key=_field("operator_id"),
+            stream=lambda data: f"payee:{data['operator_id']}",
+        ),
+        "bank.entry_booked": MessageType(Kind.BANK, _BANK, stream=_bank_entry_stream),
+        "bank.statement_told": MessageType(
+            Kind.BANK, _BANK, stream=lambda data: f"bank-statement:{data['account']}:{data['statement_id']}"
+        ),
+        "bank.notice_given": MessageType(Kind.BANK, _BANK, stream=lambda data: f"bank-notice:{data['notice_id']}"),
+        "payout.retried": _PAYOUT_VOTE,
+        "payout.approved": _PAYOUT_VOTE,
+        "payout.rejected": _PAYOUT_VOTE,
+        "operator.payouts_held": _OF_OPERATOR,
+        "operator.payouts_released": _OF_OPERATOR,
+        "payouts.stopped": _OF_ALL,
+        "payouts.resumed": _OF_ALL,
+        "bank_account.proposed": _OF_OPERATOR,
+        "bank_account.confirmed": _OF_OPERATOR,
+        "payout.instant_requested": MessageType(
+            Kind.RUN_DECISION, _DECISIONS, key=_field("operator_id"), stream=_operator_stream
+        ),
         "payouts.reopened": MessageType(Kind.RUN_DECISION, _DECISIONS, key=_runs_of, stream=_runs_stream),
+        "bank.receipt_allocated": MessageType(
+            Kind.BANK, _DECISIONS, key=_field("entry_reference"), stream=_bank_entry_stream
+        ),
+        "finding.assigned": MessageType(
+            Kind.STATUS, _DECISIONS, key=_field("finding_id"), stream=lambda data: f"finding:{data['finding_id']}"
+        ),
+        "payee_checks.opted_out": _PAYEE_CHECKS,
+        "payee_checks.opted_in": _PAYEE_CHECKS,
+        "adjustment.proposed": _ADJUSTMENT,
+        "adjustment.approved": _ADJUSTMENT,
+        "adjustment.rejected": _ADJUSTMENT,
+        "write_off.proposed": _WRITE_OFF,
+        "write_off.approved": _WRITE_OFF,
+        "write_off.rejected": _WRITE_OFF,
+        "reserve.held": _HOLD,
+        "reserve.released": _HOLD,
+        "operator.balance_funded": _of_balance("balance_funded"),
+        "operator.balance_collected": _of_balance("balance_collected"),
+        "saas.invoiced": MessageType(
+            Kind.OPERATOR_MATTER, _BILLING, stream=_matter_stream("saas_invoice", "operator_id", "invoice_id")
+        ),
     }
 )
 
+# What people decide is signed (`contracts.signatures`).
+SIGNED_TYPES = frozenset(type_ for type_, row in MESSAGE_TYPES.items() if row.topic is _DECISIONS)
+
 TOPIC_OF: Mapping[str, str] = MappingProxyType({type_: row.topic.name for type_, row in MESSAGE_TYPES.items()})
+
+# What counts on each topic: brokers say who may write to a topic, and not what.
+TYPES_ON: Mapping[str, frozenset[str]] = MappingProxyType(
+    {name: frozenset(t for t, topic in TOPIC_OF.items() if topic == name) for name in TOPIC_OF.values()}
+)
 
 # What the keys of each topic are, in words.
 INBOUND_KEYS: Mapping[str, str] = MappingProxyType({row.topic.name: row.topic.keys for row in MESSAGE_TYPES.values()})
@@ -256,8 +375,13 @@ def partition_key(event: TypedData) -> str:
 
     Raises KeyError for an event that was not accepted: an unknown type or data without its key.
     """
-    row = MESSAGE_TYPES[event.type]
-    return (row.key or row.topic.key)(event.data)
+    return key_of(event.type, event.data)
+
+
+def key_of(type_: str, data: Data) -> str:
+    """As `partition_key`, of an event's type and data."""
+    row = MESSAGE_TYPES[type_]
+    return (row.key or row.topic.key)(data)
 
 
 def stream_of(type_: str, data: Data) -> UUID:

@@ -1,4 +1,4 @@
-"""What leaves: payout batches, CDRs, notifications and dead letters, as structured CloudEvents."""
+"""What leaves, as structured CloudEvents: batches, CDRs, notifications, dead letters, and answers to gateways."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -9,13 +9,14 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import Field, StringConstraints
 
+from contracts import authorizations
 from contracts.amounts import Currency, PositiveMoney
 from contracts.envelope import SPEC_VERSION, Event, models_by_type, schema_uri
 from contracts.errors import NotEncodableError, UnknownTypeError
 from contracts.ocpi.cdr import Cdr, CdrId
 from contracts.ocpi.values import Date
 from contracts.refusal import MAX_PATH_CHARS, MAX_SENTENCE_CHARS, RefusalCode
-from contracts.values import AtLeastOne, Attribute, Identifier, Many, Name, Wire, format_time
+from contracts.values import AtLeastOne, Attribute, Identifier, Many, Name, Time, Wire, format_time
 
 SOURCE = "urn:wattledger"
 OUTBOUND_VERSION = 1
@@ -25,6 +26,7 @@ MAX_RAW_BYTES = 600_000
 # The entries of a payout that are named in its message; those of larger ones go out in parts of so many. An id is 36
 # characters, two quotes and a comma: a part stays far below 512 KiB.
 ENTRY_IDS_MAX, ENTRY_IDS_OF_PART = 5_000, 10_000
+HEADS_TOPIC = "settlement.heads"
 
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -138,6 +140,20 @@ class DeadLetterData(Wire):
     event_type: Attribute | None = None
 
 
+class HeadData(Wire):
+    """A head of the chain over stored events: what was stored up to `position` cannot change and keep this `hash`.
+
+    `store` is the hash of the chain's first row, `number` the row of the head, `events` how many were stored by then.
+    """
+
+    store: Digest
+    number: Count
+    position: Count
+    events: Count
+    recorded_at: Time
+    hash: Digest
+
+
 class BatchCreated(Event):
     """`settlement.batch.created`."""
 
@@ -173,7 +189,24 @@ class DeadLetterRecorded(Event):
     data: DeadLetterData
 
 
-OUTBOUND_MODEL_OF = models_by_type((BatchCreated, BatchLines, CdrEmitted, NotificationRaised, DeadLetterRecorded))
+class HeadRecorded(Event):
+    """`settlement.head.recorded`."""
+
+    type: Literal["settlement.head.recorded"]
+    data: HeadData
+
+
+OUTBOUND_MODEL_OF = models_by_type(
+    (
+        BatchCreated,
+        BatchLines,
+        CdrEmitted,
+        NotificationRaised,
+        DeadLetterRecorded,
+        HeadRecorded,
+        authorizations.AuthorizationAnswered,
+    )
+)
 
 OUTBOUND_TOPIC_OF: Mapping[str, str] = MappingProxyType(
     {
@@ -183,6 +216,8 @@ OUTBOUND_TOPIC_OF: Mapping[str, str] = MappingProxyType(
         "settlement.cdr.credited": "settlement.cdrs",
         "settlement.notification.raised": "settlement.notifications",
         "settlement.deadletter.recorded": "settlement.deadletter",
+        "settlement.head.recorded": HEADS_TOPIC,
+        authorizations.ANSWERED: authorizations.ANSWERS_TOPIC,
     }
 )
 

@@ -193,42 +193,18 @@ class InvoicePaidData(Wire):
 
 
 class PayoutProgressData(Wire):
-    """The payout processor took or executed a payout."""
+    """The payout processor took or executed a payout; `amount` is what the bank has booked of it."""
 
     payout_id: PayoutId
     at: Time
     bank_reference: Text | None = None
+    amount: PositiveMoney | None = None
 
 
 class PayoutRefusedData(PayoutProgressData):
     """A payout failed or came back, with the ISO 20022 external reason code; `amount` is what came back, if less."""
 
     reason: ReasonCode
-    amount: PositiveMoney | None = None
-
-
-class PayoutRetriedData(Wire):
-    """A person has a payout that came to nothing go out again."""
-
-    payout_id: PayoutId
-    at: Time
-    reason: Reason
-    by: Reason
-
-
-class PayoutsReopenedData(Wire):
-    """A person opens payout days again that were closed too far: those of the business dates from `from` on.
-
-    Of all operators where `operator_id` names none.
-    """
-
-    model_config = ConfigDict(serialize_by_alias=True)
-
-    operator_id: Identifier | None = None
-    opened_from: Annotated[BusinessDate, Field(alias="from")]
-    at: Time
-    reason: Reason
-    by: Reason
 
 
 class PaymentCaptured(Event):
@@ -306,17 +282,3 @@ class PayoutRefused(Event):
 
     type: Literal["payout.failed", "payout.returned"]
     data: PayoutRefusedData
-
-
-class PayoutRetried(Event):
-    """`payout.retried`."""
-
-    type: Literal["payout.retried"]
-    data: PayoutRetriedData
-
-
-class PayoutsReopened(Event):
-    """`payouts.reopened`."""
-
-    type: Literal["payouts.reopened"]
-    data: PayoutsReopenedData

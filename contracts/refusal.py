@@ -18,7 +18,7 @@ MAX_PATH_CHARS = 200
 MAX_EXCERPT_CHARS = 40
 
 # Values that are not repeated outside the record they came in.
-_PRIVATE_FIELDS = frozenset({"iban", "account_number", "uid", "contract_id", "signed_value"})
+_PRIVATE_FIELDS = frozenset({"iban", "account_number", "uid", "contract_id", "signed_value", "target"})
 
 
 class RefusalCode(StrEnum):
@@ -34,6 +34,8 @@ class RefusalCode(StrEnum):
     TOO_LARGE          a value above the largest a broker takes
     UNREAD_BATCH       a record batch that no client can make records of, and that somebody has passed
     CONFLICT           the same id and source as a stored event, with other content
+    WRONG_TOPIC        an event on a topic of the contract that is not the topic of its type
+    NOT_SIGNED         a decision without a good signature by a key that is known
     PROCESSING_FAILED  a valid event that the engine could not process; it can be replayed after a fix
     """
 
@@ -47,6 +49,8 @@ class RefusalCode(StrEnum):
     TOO_LARGE = "TOO_LARGE"
     UNREAD_BATCH = "UNREAD_BATCH"
     CONFLICT = "CONFLICT"
+    WRONG_TOPIC = "WRONG_TOPIC"
+    NOT_SIGNED = "NOT_SIGNED"
     PROCESSING_FAILED = "PROCESSING_FAILED"
 
 

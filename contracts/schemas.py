@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from contracts.asyncapi import asyncapi_document
+from contracts.authorizations import QUESTION_MODEL_OF
 from contracts.envelope import SCHEMA_NAMESPACE, Event, schema_uri
 from contracts.inbound import INBOUND_MODEL_OF
 from contracts.ocpi import cdr as cdr_2_2_1
@@ -34,7 +35,7 @@ def schema_file(type_: str, version: int) -> str:
 
 def event_schemas() -> Iterator[tuple[str, int, dict[str, Any]]]:
     """Type, version and JSON Schema of every event, in and out, old versions included."""
-    for type_, model in {**INBOUND_MODEL_OF, **OUTBOUND_MODEL_OF}.items():
+    for type_, model in {**INBOUND_MODEL_OF, **QUESTION_MODEL_OF, **OUTBOUND_MODEL_OF}.items():
         yield type_, CURRENT_VERSION, event_schema(model, type_, CURRENT_VERSION)
     for (type_, version), step in STEPS.items():
         yield type_, version, event_schema(step.model, type_, version)

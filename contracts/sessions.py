@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from contracts.amounts import Number, WattHours
+from contracts.amounts import Number, UnsignedNumber, WattHours
 from contracts.envelope import Event
+from contracts.ocpi.values import OcpiId
 from contracts.values import Identifier, OcpiCountry, PartyId, Text, Time, Wire, bad_value
 
 AuthMethod = Literal["AUTH_REQUEST", "COMMAND", "WHITELIST"]
@@ -36,7 +37,11 @@ class Token(Wire):
 
 
 class SessionStartedData(Wire):
-    """A session began: where, by which tariff and authorisation, at which register."""
+    """A session began: where, by which tariff and authorisation, at which register.
+
+    `authorization_reference` is what the partner named its authorization by (OCPI mod_tokens, AuthorizationInfo), as
+    `roaming.authorization_answered` gave it.
+    """
 
     session_id: Identifier
     operator_id: Identifier
@@ -50,6 +55,7 @@ class SessionStartedData(Wire):
     token: Token | None = None
     reservation_id: Identifier | None = None
     reserved_from: Time | None = None
+    authorization_reference: OcpiId | None = None
 
 
 class SessionMeteredData(Wire):
@@ -119,6 +125,21 @@ class SessionReviewedData(Wire):
     verdict: Literal["BILL", "VOID"]
     reason: Text
     by: Text
+
+
+class SessionIntentDeclaredData(Wire):
+    """What a driver asks for: energy, by when, at which current and on how many phases; a higher priority goes first.
+
+    It changes nothing of what the session is worth.
+    """
+
+    session_id: Identifier
+    at: Time
+    departs_at: Time | None = None
+    need_wh: WattHours | None = None
+    max_a: UnsignedNumber | None = None
+    phases: Annotated[int, Field(ge=1, le=3)] | None = None
+    priority: Annotated[int, Field(ge=0, le=9)] | None = None
 
 
 class ReservationExpiredData(Wire):
@@ -194,6 +215,13 @@ class SessionReviewed(Event):
 
     type: Literal["charging.session.reviewed"]
     data: SessionReviewedData
+
+
+class SessionIntentDeclared(Event):
+    """`charging.session.intent_declared`."""
+
+    type: Literal["charging.session.intent_declared"]
+    data: SessionIntentDeclaredData
 
 
 class ReservationExpired(Event):

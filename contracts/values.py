@@ -39,6 +39,7 @@ OCPI_COUNTRY_PATTERN = r"^[A-Za-z]{2}$"
 PARTY_PATTERN = r"^[A-Za-z0-9]{3}$"
 IBAN_PATTERN = r"^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$"
 PARTNER_PATTERN = r"^[A-Za-z]{2}-[A-Za-z0-9]{3}$"
+URI_PATTERN = r"^[A-Za-z][A-Za-z0-9+.-]*:[!-~]{1,2000}$"
 CLOCK_TIME_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 # The forms that are kept; RFC 3339 has more, which are put into one of these (`contracts.mending`).
 TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
@@ -51,6 +52,7 @@ WHAT_A_PATTERN_MEANS = {
     PARTY_PATTERN: "must be an OCPI party id of three letters or digits, such as ABC",
     PARTNER_PATTERN: "must be a partner written COUNTRY-PARTY, such as DE-ABC",
     CLOCK_TIME_PATTERN: "must be a time of day written HH:MM, from 00:00 to 23:59",
+    URI_PATTERN: "must be a URI with its scheme, such as https://example.org/ticket/7 or urn:ticket:7",
     IBAN_PATTERN: "must be an IBAN, such as DE02120300000000202051, with spaces or without",
 }
 
@@ -226,6 +228,7 @@ OcpiCountry = Annotated[str, StringConstraints(pattern=OCPI_COUNTRY_PATTERN)]
 PartyId = Annotated[str, StringConstraints(pattern=PARTY_PATTERN)]
 Partner = Annotated[str, StringConstraints(pattern=PARTNER_PATTERN)]
 ClockTime = Annotated[str, StringConstraints(pattern=CLOCK_TIME_PATTERN)]
+Uri = Annotated[str, StringConstraints(pattern=URI_PATTERN)]
 Text = Annotated[str, StringConstraints(max_length=255)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=140)]

@@ -3,7 +3,7 @@
 Only sessions that are noted as such are looked at (`ahead_until` of their heads), so nothing here grows with history.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -20,7 +20,7 @@ from domain.session.session import session_stream
 from ledger.book.lines import lines_of_entries
 from ledger.events.codec import decode
 from ledger.events.store import StoredEvent, read_streams
-from ledger.intake.ahead import sessions_ahead
+from ledger.intake.ahead import sessions_ahead_of
 
 # Names of the stored events that are read here.
 _BOOKED = (f"{Booked.__name__}.", f"{Retracted.__name__}.")
@@ -50,10 +50,12 @@ class _Told:
             self.entries += [entry.entry_id for entry, _ in effects]
 
 
-def advances_of(cursor: Cursor[TupleRow], operator_id: str, since: datetime) -> Advances:
-    """The sessions of an operator that a payout after a moment may pay ahead of their drivers."""
-    found = _read(cursor, sessions_ahead(cursor, since, operator_id))
-    return Advances({stream_id: advance for stream_id, (_, advance) in found.items()})
+def advances_of(cursor: Cursor[TupleRow], since: Mapping[str, datetime]) -> dict[str, Advances]:
+    """The sessions that a payout after a moment may pay ahead of their drivers, by operator, each with its moment."""
+    sessions: dict[str, dict[UUID, SessionAdvance]] = {operator_id: {} for operator_id in since}
+    for stream_id, (operator_id, advance) in _read(cursor, sessions_ahead_of(cursor, since)).items():
+        sessions[operator_id][stream_id] = advance
+    return {operator_id: Advances(found) for operator_id, found in sessions.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ def advances_now(cursor: Cursor[TupleRow], session_ids: Sequence[str]) -> dict[t
 
 def _read(cursor: Cursor[TupleRow], session_ids: Sequence[str]) -> dict[UUID, tuple[str, SessionAdvance]]:
     """Each session's operator and advance, by its stream."""
+    if not session_ids:
+        return {}
     streams = read_streams(cursor, [session_stream(session_id) for session_id in session_ids])
     told = {stream_id: _told(events) for stream_id, events in streams.items()}
     lines = lines_of_entries(cursor, [entry for each in told.values() for entry in each.entries])

@@ -1,8 +1,6 @@
 """What the clock drives: CDRs are issued, shares mature, reserves come back and payout runs fire, up to a moment."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import TypeAlias
@@ -10,34 +8,39 @@ from typing import TypeAlias
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.book.findings import Finding, FindingKind
+from domain.book.findings import Finding
+from domain.catalogue.catalogue import Catalogue
+from domain.catalogue.switches import Interval
 from domain.far_ahead import AHEAD_MAX
 from domain.payout.cover import CoverRule
-from domain.payout.run import RunsMade, Waiting
+from domain.payout.desk import Waiting
 from domain.payout.run_findings import CLOCK, clock_stood_still, missed_runs
-from domain.session.decisions import CdrIssued
+from domain.session.decisions import CdrCredited, CdrIssued
 from domain.session.session import Judgement, Session
+from engine.agenda import Agenda
+from engine.bank import take_bank
 from engine.cover import has_work as has_cover_work
-from engine.cover import money_left, weigh
+from engine.cover import look_again, look_again_at, money_left, weigh
+from engine.due_runs import DueRuns, run_moments
 from engine.errors import RunsFailed
 from engine.far_ahead import wall_clock
 from engine.finding_streams import finding_streams, read_findings
 from engine.follow_up import FollowUp, look_for_places_again
+from engine.hand_offs import HandOffs, look_at_votes
 from engine.judging import judge_and_refuse
+from engine.matters import advance_matters
+from engine.office import Office
 from engine.operator_findings import (
-    find_below_zero,
+    find_aged_balances,
     find_broken_runs,
-    find_withheld,
     operators_held_up,
-    operators_with_findings,
 )
-from engine.payouts import DueRuns, close_runs, due_runs, fire_operator_runs, look_for_answers, run_moments
+from engine.payouts import look_for_answers
 from engine.receipts import look_at_receipts
+from engine.run_sets import Fired, RunSets
 from engine.session_sets import SESSIONS_PER_SET, Query, SessionSets
 from engine.work import Work
 from engine.working_set import WorkingSet
-from ledger import locks
-from ledger.errors import ConcurrencyConflict, MachineryFault
 from ledger.events.heads import (
     count_due_sessions,
     due_among,
@@ -48,13 +51,15 @@ from ledger.events.heads import (
 )
 from ledger.intake.event_time import horizon
 from ledger.intake.parking import add_references
+from ledger.locks import Lock, hold
 
 OnProgress: TypeAlias = Callable[[str, int], None]
 
 RECEIPTS_PER_SET = 20
 PAYOUTS_PER_SET = 200
-
-_LOCK = f"SELECT pg_advisory_xact_lock({locks.CLOCK})"
+MATTERS_PER_SET = 500
+OPERATORS_PER_SET = 200
+PAYOUTS_PER_COVER_SET = 1_000
 
 
 class Clock:
@@ -67,6 +72,8 @@ class Clock:
         self._sessions = self._working_set.sessions
         self._follow_up = FollowUp(self._working_set)
         self._sets = SessionSets(self._working_set)
+        self._office = Office(self._working_set)
+        self._agenda = Agenda()
         # Whether it is open that the clock stood still; None while nobody has looked.
         self._was_late: bool | None = None
 
@@ -82,26 +89,45 @@ class Clock:
         with self._gateway.transaction() as cursor:
             return horizon(cursor, (now or wall_clock()) + AHEAD_MAX)
 
+    def judge_votes(self) -> None:
+        """Decide about payouts on which people decided, without moving the clock: nobody may wait for that."""
+        self._office = Office(self._working_set, now=wall_clock())
+        try:
+            self._look_at_votes()
+        except BaseException:
+            self._working_set.forget()
+            raise
+
     def count_due(self, until: datetime, at_most: int) -> int:
         """For how many sessions the clock has something to do by `until`, counted up to `at_most`."""
         with self._gateway.transaction() as cursor:
             return count_due_sessions(cursor, until, at_most)
 
-    def advance(self, until: datetime, on_progress: OnProgress | None = None) -> int:
+    def advance(self, until: datetime, on_progress: OnProgress | None = None, *, by_event_time: bool = False) -> int:
         """Do everything the clock drives up to `until` (inclusive); how many payouts were made.
 
+        While payouts are stopped none is made, whenever it was due; `by_event_time` those are that were due before.
         Sessions first: what they issue, earn and mature depends on no run. Then each operator's runs in their order.
         Raises MachineryFault when interrupted, and RunsFailed when an operator's runs break; those of the others
         are made then. Advancing again goes on from there.
         """
         report = on_progress or _silent
+        # Messages that a live system has acted by come to the same where they are settled later, whatever the moment.
+        now = max(until, wall_clock())
+        self._office = Office(self._working_set, is_live=not by_event_time, now=now)
         try:
             # First what nobody else has in hand, then the rest: no run may fire before what it may pay is there.
             for wait in (False, True):
                 self._advance_all_sessions(until, report, wait=wait)
-            self._look_at_receipts()
+            # What nobody claims of the settlements that were told, now that every session has what is its own.
+            self._in_sets(lambda cursor, work, _: look_at_receipts(cursor, work, RECEIPTS_PER_SET))
+            max_age = self._working_set.rules.hold_max_age
+            # Before any run: what is due of matters, or ruled by other terms.
+            self._in_sets(partial(advance_matters, until=until, at_most=MATTERS_PER_SET, hold_max_age=max_age))
+            self._look_at_votes()
             fired = self._fire_runs(until, report)
-            self._look_for_answers(until)
+            self._in_sets(partial(self._look_for_answers, until))
+            self._in_sets(partial(find_aged_balances, until=until, at_most=OPERATORS_PER_SET))
             if fired.failures:
                 told = ", ".join(f"{operator_id} ({error})" for operator_id, error in fired.failures.items())
                 raise RunsFailed(f"payout runs broke for {told}; those of all other operators are made")
@@ -142,18 +168,17 @@ class Clock:
             # What is brought may make a session due again.
             is_more = self._follow_up.run(wait=wait)
 
-    def _look_at_receipts(self) -> None:
-        """Find what nobody claims of the settlements that were told, now that every session has what is its own."""
-        while self._look_at_some_receipts():
-            pass
-
-    def _look_at_some_receipts(self) -> int:
-        with self._gateway.transaction() as cursor:
-            work = Work(self._gateway.shard)
-            found = look_at_receipts(cursor, work, RECEIPTS_PER_SET)
-            if found:
-                work.write(cursor)
-            return found
+    def _in_sets(self, look: Callable[[Cursor[TupleRow], Work, Catalogue], int]) -> None:
+        """Look at what is due, set by set, each a transaction, until nothing is left; `look` counts what it saw."""
+        is_more = True
+        while is_more:
+            with self._gateway.transaction() as cursor:
+                self._known.lock(cursor, to_publish=False)
+                work = Work(self._gateway.shard)
+                is_more = look(cursor, work, self._known.catalogue) > 0
+                take_bank(cursor, work, (), self._known.catalogue)
+                if is_more:
+                    work.write(cursor)
 
     def _advance_next(self, query: Query, until: datetime, report: OnProgress, *, are_stale: bool = False) -> int:
         """One set; how many sessions it had."""
@@ -175,19 +200,12 @@ class Clock:
             issued += _references(session, judgement)
         add_references(cursor, issued)
 
-    def _look_for_answers(self, until: datetime) -> None:
-        """Find payouts that nobody has answered in time."""
-        while self._look_for_some_answers(until):
-            pass
+    def _look_at_votes(self) -> None:
+        self._in_sets(lambda cursor, work, _: look_at_votes(cursor, work, self._office, PAYOUTS_PER_SET))
 
-    def _look_for_some_answers(self, until: datetime) -> int:
-        with self._gateway.transaction() as cursor:
-            self._known.lock(cursor, to_publish=False)
-            work = Work(self._gateway.shard)
-            looked_at = look_for_answers(cursor, work, self._known.catalogue, until, PAYOUTS_PER_SET)
-            if work.events:
-                work.write(cursor)
-            return looked_at
+    def _look_for_answers(self, until: datetime, cursor: Cursor[TupleRow], work: Work, _: Catalogue) -> int:
+        """Find payouts that nobody has answered in time."""
+        return look_for_answers(cursor, work, self._office, until, PAYOUTS_PER_SET)
 
     def _note_standstill(self, until: datetime, late: Iterable[Finding] = ()) -> None:
         """Have people told that the clock stood still, once until all runs are made, and that they are."""
@@ -204,7 +222,7 @@ class Clock:
             work.write(cursor)
         self._was_late = bool(found)
 
-    def _note_broken_runs(self, fired: "_Fired", until: datetime) -> None:
+    def _note_broken_runs(self, fired: Fired, until: datetime) -> None:
         if not fired.failures and not fired.broke:
             return
         with self._gateway.transaction() as cursor:
@@ -219,16 +237,20 @@ class Clock:
             return []
         held_up = operators_held_up(cursor)
         closed = {key: day for key, day in due.closed.items() if key not in held_up}
-        return clock_stood_still(missed_runs(self._known.catalogue.operators, closed, due.last, until), until)
+        missed = missed_runs(self._known.catalogue.operators, closed, due.last, until)
+        stops = list(self._known.catalogue.stops.intervals())
+        return clock_stood_still((each for each in missed if not _was_stopped(each.due_at, stops)), until)
 
-    def _fire_runs(self, until: datetime, report: OnProgress) -> "_Fired":
+    def _fire_runs(self, until: datetime, report: OnProgress) -> Fired:
         """Fire what is due: an operator's runs in their order or, where runs wait for cover, all by their moments."""
         stops = self._working_set.cover_rule is CoverRule.STOP
         with self._gateway.transaction() as cursor:
             self._known.lock(cursor, to_publish=False)
-            due_now = due_runs(cursor, self._known.catalogue, until)
-            due = due_now.operator_ids
-            fired = _Fired.after(cursor)
+            due_now = self._agenda.due(cursor, self._known, until)
+            # While payouts are stopped nothing is made; what is missed meanwhile is made once they are resumed.
+            is_stopped = self._office.is_live and self._known.catalogue.stops.standing is not None
+            due = [] if is_stopped else due_now.operator_ids
+            fired = Fired.after(cursor)
             late = self._late_runs(cursor, due_now, until)
             moments = run_moments(cursor, self._known.catalogue, due, until) if stops else []
         if due:
@@ -237,17 +259,19 @@ class Clock:
         if late:
             self._note_standstill(until, late)
         fired.moments = [moment for moment, _ in moments]
+        runs = RunSets(self._working_set, self._office, stops=stops)
+        hand_offs = HandOffs(self._working_set, self._office, self._look_at_votes, fired.note)
         for moment, operator_ids in moments:
-            self._fire_all(
-                self._covered(fired, fired.in_turn(operator_ids, moment), moment), moment, fired, stops=True
-            )
-        self._fire_all(fired.in_turn(due, until), until, fired, report, stops=stops)
+            hand_offs.let_go(moment)
+            runs.fire(self._covered(fired, fired.in_turn(operator_ids, moment), moment), moment, fired)
+        hand_offs.let_go(until)
+        runs.fire(fired.in_turn(due, until), until, fired, report)
         self._weigh_cover(fired.waiting, until)
         self._note_broken_runs(fired, until)
         self._note_standstill(until)
         return fired
 
-    def _covered(self, fired: "_Fired", operator_ids: Sequence[str], moment: datetime) -> Iterator[str]:
+    def _covered(self, fired: Fired, operator_ids: Sequence[str], moment: datetime) -> Iterator[str]:
         """These in their turn, without those that wait for more than there is at a moment."""
         for operator_id in operator_ids:
             waiting = fired.waiting.get(operator_id)
@@ -259,111 +283,42 @@ class Clock:
             if waiting is None or fired.reaches(waiting, moment):
                 yield operator_id
 
-    def _fire_all(
-        self,
-        operator_ids: Iterable[str],
-        until: datetime,
-        fired: "_Fired",
-        report: OnProgress | None = None,
-        *,
-        stops: bool,
-    ) -> None:
-        """Fire the runs of operators that are due by a moment, one after the other."""
-        for operator_id in operator_ids:
-            try:
-                fired.take(operator_id, self._fire_operator_runs(operator_id, until, fired, stops=stops))
-            except (MachineryFault, ConcurrencyConflict):
-                raise
-            except Exception as error:
-                self._known.forget()
-                fired.failures[operator_id] = f"{type(error).__name__}: {error}"
-            if report is not None:
-                report("operators", 1)
-
-    def _fire_operator_runs(self, operator_id: str, until: datetime, fired: "_Fired", *, stops: bool) -> RunsMade:
-        """Fire an operator's runs, and note what they found of it."""
-        with self._gateway.transaction() as cursor:
-            cursor.execute(_LOCK)
-            self._known.lock(cursor, to_publish=False)
-            work = Work(self._gateway.shard)
-            versions = self._known.catalogue.operators[operator_id]
-
-            def cover(currency: str, moment: datetime) -> int:
-                return money_left(cursor, [(currency, moment)])[currency, moment]
-
-            made = fire_operator_runs(cursor, work, operator_id, versions, until, cover if stops else None)
-            if operator_id in fired.bad or made.withheld is not None:
-                find_withheld(cursor, work, self._known.catalogue, operator_id, made.withheld)
-            if operator_id in fired.owing or any(below.amounts for below in made.below_zero):
-                find_below_zero(cursor, work, operator_id, made.below_zero)
-            work.write(cursor)
-            close_runs(cursor, operator_id, made)
-            return made
-
     def _weigh_cover(self, waiting: Mapping[str, Waiting], until: datetime) -> None:
+        """Find which payouts left without cover, and what is covered by now: in sets, each a transaction."""
         with self._gateway.transaction() as cursor:
             # Also a payout that was made again has left, and what was short before may be covered by now.
             if not waiting and not has_cover_work(cursor):
                 return
-            cursor.execute(_LOCK)
+        weigh_some = partial(weigh, waiting=waiting, until=until, at_most=PAYOUTS_PER_COVER_SET)
+        while self._under_clock(weigh_some):
+            pass
+        with self._gateway.transaction() as cursor:
+            concerned = look_again_at(cursor, waiting, until)
+        for first in range(0, len(concerned), OPERATORS_PER_SET):
+            some = concerned[first : first + OPERATORS_PER_SET]
+            self._under_clock(partial(look_again, operator_ids=some, waiting=waiting, until=until))
+
+    def _under_clock(self, look: Callable[[Cursor[TupleRow], Work], int | None]) -> int | None:
+        """One transaction that no other clock runs beside."""
+        with self._gateway.transaction() as cursor:
+            hold(cursor, Lock.CLOCK)
             self._known.lock(cursor, to_publish=False)
             work = Work(self._gateway.shard)
-            weigh(cursor, work, waiting, until)
+            found = look(cursor, work)
             work.write(cursor)
+            return found
 
 
-@dataclass(slots=True)
-class _Fired:
-    """What firing runs came to so far.
-
-    Before it nothing could be paid to the accounts of the `bad`, the runs of those that `broke` were not made, and
-    those `owing` owed more than they had earned. `failures` has the runs that break now, and by what.
-    `left` is client money by currency and moment, as far as anybody asked; `handed_off` what was made since.
-    """
-
-    bad: frozenset[str]
-    owing: frozenset[str]
-    broke: frozenset[str]
-    moments: Sequence[datetime] = ()
-    payouts: int = 0
-    waiting: dict[str, Waiting] = field(default_factory=dict)
-    failures: dict[str, str] = field(default_factory=dict)
-    left: dict[tuple[str, datetime], int] = field(default_factory=dict)
-    handed_off: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-
-    @classmethod
-    def after(cls, cursor: Cursor[TupleRow]) -> "_Fired":
-        """Nothing yet, after what was found before."""
-        kinds = (FindingKind.BAD_ACCOUNT, FindingKind.NEGATIVE_BALANCE, FindingKind.RUNS_FAILED)
-        bad, owing, broke = (frozenset(operators_with_findings(cursor, (kind,))) for kind in kinds)
-        return cls(bad, owing, broke)
-
-    def in_turn(self, operator_ids: Sequence[str], until: datetime) -> list[str]:
-        """These and all that wait, by the moment of their run and their ids; none whose runs broke."""
-        at = dict.fromkeys(operator_ids, until)
-        at |= {operator_id: waiting.at for operator_id, waiting in self.waiting.items()}
-        return sorted(at.keys() - self.failures.keys(), key=lambda operator_id: (at[operator_id], operator_id))
-
-    def reaches(self, waiting: Waiting, moment: datetime) -> bool:
-        """Whether there is enough for a run that waits."""
-        left = {currency: self.left[currency, moment] - self.handed_off[currency] for currency in waiting.wanted}
-        return all(sum_ <= left[currency] for currency, sum_ in waiting.wanted.items())
-
-    def take(self, operator_id: str, made: RunsMade) -> None:
-        """Take in what an operator's runs made."""
-        self.payouts += len(made.paid_lines)
-        for currency, sum_ in made.handed_off.items():
-            self.handed_off[currency] += sum_
-        self.waiting.pop(operator_id, None)
-        if made.waiting is not None:
-            self.waiting[operator_id] = made.waiting
+def _was_stopped(since: datetime, stops: Iterable[Interval]) -> bool:
+    """Whether people had all payouts stopped at a moment or after it."""
+    return any(each.ended is None or each.ended.at >= since for each in stops)
 
 
 def _references(session: Session, judgement: Judgement) -> list[tuple[str, str, str]]:
-    """Answers may come to CDRs of sessions whose token belongs to another party."""
+    """Answers may come to CDRs and credit CDRs of sessions whose token belongs to another party."""
     if judgement.partner is None:
         return []
-    issued = [decision for decision in judgement.decisions if isinstance(decision, CdrIssued)]
+    issued = [decision for decision in judgement.decisions if isinstance(decision, CdrIssued | CdrCredited)]
     return [("cdr", decision.cdr_id, session.session_id) for decision in issued]
 
 

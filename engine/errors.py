@@ -2,6 +2,7 @@
 
 EngineError
 ├── NothingUnread     no batch that cannot be read stands where one is to be passed; nothing was written
+├── OrderRefused      an order to rate anew that would be refused, or change nothing; nothing was published
 ├── PartitionLost     another consumer owns the partition now; nothing was written
 └── RunsFailed        the payout runs of an operator break; those of the others are made
 
@@ -15,6 +16,10 @@ class EngineError(Exception):
 
 class NothingUnread(EngineError):
     """Reading stands still before no batch at that place, so that there is nothing to pass."""
+
+
+class OrderRefused(EngineError):
+    """An order to rate anew that cannot be given; the message says why, and what to name instead."""
 
 
 class PartitionLost(EngineError):

@@ -7,7 +7,7 @@ sessions waited for, a settlement of payments) is followed up in transactions of
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, NamedTuple, TypeVar
@@ -15,16 +15,21 @@ from uuid import UUID
 
 from contracts.decode import Message, decode
 from contracts.headers import ORIGIN_HEADER
-from contracts.messages import CDR, MESSAGE_TYPES, Kind, stream_of
+from contracts.messages import CDR, MESSAGE_TYPES, SIGNED_TYPES, TOPIC_OF, TYPES_ON, Kind, stream_of
 from contracts.refusal import Refusal, RefusalCode
+from contracts.signatures import SIGNATURE, Keyring, message_name
 from domain.fact import RecordedFact
 from domain.far_ahead import AHEAD_MAX
 from domain.tariff.events import warned
+from engine.bank import take_bank
+from engine.decided_streams import DECIDED_TYPES, refuse_decisions
 from engine.errors import PartitionLost
 from engine.far_ahead import take_far_ahead, wall_clock
 from engine.follow_up import FollowUp
 from engine.judging import judge_and_refuse
-from engine.operator_findings import find_about_accounts
+from engine.matters import take_matters
+from engine.office import Office
+from engine.operator_findings import find_about_terms
 from engine.payout_days import take_reopenings
 from engine.payouts import take_payout_facts
 from engine.ports import Claim, Record
@@ -38,6 +43,8 @@ from ledger.collector import collector_paused
 from ledger.errors import ConcurrencyConflict, MachineryFault
 from ledger.events.heads import lock_streams
 from ledger.intake import messages, positions, quarantine
+from ledger.intake.bank import lock_bank_lines
+from ledger.intake.looks import have_looked_at
 from ledger.intake.parking import Parked, add_references, park
 from ledger.intake.positions import Partition, Tally
 from ledger.intake.quarantine import DeadLetter
@@ -64,6 +71,8 @@ class Batch:
     cdr_answers: list[Message] = field(default_factory=list)
     payout_facts: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
     run_decisions: list[Message] = field(default_factory=list)
+    bank: list[Message] = field(default_factory=list)
+    matters: list[Message] = field(default_factory=list)
     statuses: list[Message] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     tallies: dict[Partition, Tally] = field(default_factory=lambda: defaultdict(Tally))
@@ -91,6 +100,8 @@ PLACES: dict[Kind, Callable[[Batch, Message], None]] = {
     Kind.CDR_ANSWER: lambda batch, message: batch.cdr_answers.append(message),
     Kind.PAYOUT_FACT: lambda batch, message: batch.payout_facts[message.data["payout_id"]].append(message),
     Kind.RUN_DECISION: lambda batch, message: batch.run_decisions.append(message),
+    Kind.BANK: lambda batch, message: batch.bank.append(message),
+    Kind.OPERATOR_MATTER: lambda batch, message: batch.matters.append(message),
     Kind.STATUS: lambda batch, message: batch.statuses.append(message),
 }
 
@@ -112,6 +123,7 @@ class Intake:
         self._gateway, self._known = self._working_set.gateway, self._working_set.known
         self._sessions = self._working_set.sessions
         self._follow_up = FollowUp(self._working_set)
+        self._office = Office(self._working_set, is_live=not before_clock, puts_off=before_clock)
         # Where reading stands still, by the partitions that are ours: so that batches look for nothing more.
         self._unread: dict[Partition, int] = {}
 
@@ -137,7 +149,7 @@ class Intake:
         breaks the engine raises.
         """
         with collector_paused():
-            taken = [_take(record) for record in records]
+            taken = [_take(record, self._working_set.decision_keys) for record in records]
 
         def attempt() -> None:
             follow_up = self._process(taken, epochs)
@@ -261,33 +273,57 @@ class Intake:
         """Turn the accepted messages into work; whether other sessions are to be looked at afterwards."""
         self._known.lock(cursor, to_publish=bool(batch.catalogue))
         again = self._publish(cursor, batch, work)
+        if batch.receipts or batch.bank:
+            lock_bank_lines(cursor)
         again |= self._take_receipts(cursor, batch, work)
         again |= self._take_sessions(cursor, batch, work)
         if batch.run_decisions:
             # Before payouts, as runs do it: they hold their operator's days, and then lock payouts.
             take_reopenings(cursor, work, _by_stream(batch.run_decisions))
+        take_matters(
+            cursor,
+            work,
+            _facts(batch.matters),
+            self._known.catalogue,
+            self._working_set.rules.hold_max_age,
+        )
+        take_bank(cursor, work, _facts(batch.bank), self._known.catalogue, batch.catalogue)
         told = {payout_id: _facts(found) for payout_id, found in batch.payout_facts.items()}
-        take_payout_facts(cursor, work, told, self._known.catalogue)
+        take_payout_facts(cursor, work, told, replace(self._office, now=self._clock()))
         return again
 
     def _publish(self, cursor: Any, batch: Batch, work: Work) -> bool:
-        marked, accounts_of = False, set[str]()
+        marked, accounts_of, decided = False, set[str](), set[str]()
+        concerned: frozenset[str] | None = frozenset()
         for message in batch.catalogue:
-            concerns, accounts = self._known.publish(
+            concerns, publication = self._known.publish(
                 cursor, message.type, message.source, message.id, message.time, message.data
             )
             marked |= concerns
-            accounts_of |= accounts
+            accounts_of |= publication.accounts_of
+            concerned = (
+                None if concerned is None or publication.payouts_of is None else concerned | publication.payouts_of
+            )
+            if message.type in DECIDED_TYPES:
+                decided.add(message.data.get("operator_id") or "")
+        have_looked_at(cursor, concerned)
         by_stream = _by_stream((*batch.catalogue, *batch.statuses))
         versions = lock_streams(cursor, by_stream)
+        stored: dict[tuple[str, str], tuple[RecordedFact, UUID, int]] = {}
         for stream_id, facts in by_stream.items():
             stream = work.stream(stream_id, Unfolded(versions[stream_id]))
             for fact in facts:
                 stream.append(fact)
+                stored[fact.source, fact.id] = (fact, stream_id, stream.aggregate.version)
                 if MESSAGE_TYPES[fact.type].has_warnings:
                     _warn(stream, fact)
-        if accounts_of:
-            find_about_accounts(cursor, work, self._known.catalogue, accounts_of)
+                elif fact.type in DECIDED_TYPES:
+                    stream.send("settlement.notifications", fact.data.get("operator_id") or "payouts")
+        self._known.add(cursor, [stored[message.source, message.id] for message in batch.catalogue])
+        find_about_terms(cursor, work, self._known.catalogue, accounts_of, batch.catalogue)
+        # Of operators whose account takes two, what was published counts as proposed.
+        decided |= {each for each in accounts_of if self._known.catalogue.histories[each].decided}
+        refuse_decisions(cursor, work, self._known.catalogue, decided)
         return marked
 
     def _take_receipts(self, cursor: Any, batch: Batch, work: Work) -> bool:
@@ -316,11 +352,38 @@ class Intake:
         return add_references(cursor, claims)
 
 
-def _take(record: Record) -> Taken:
+def _take(record: Record, decision_keys: Keyring) -> Taken:
     outcome = decode(record.value, record.headers)
+    if isinstance(outcome, Message):
+        counts_here = TYPES_ON.get(record.topic)
+        if counts_here is not None and outcome.type not in counts_here:
+            outcome = _misplaced(outcome, record.topic)
+        elif outcome.type in SIGNED_TYPES:
+            outcome = _signed(outcome, decision_keys)
     if isinstance(outcome, Refusal):
         return Taken(record, record.home, outcome)
     return Taken(record, record.home, outcome, messages.message_key(outcome.source, outcome.id))
+
+
+def _misplaced(message: Message, topic: str) -> Refusal:
+    """What is sent to another topic than its own, where its sender may not have been allowed to."""
+    sentence = (
+        f"{message.type} counts on the topic {TOPIC_OF[message.type]} alone, and this came on {topic}: send it there"
+    )
+    return Refusal(RefusalCode.WRONG_TOPIC, "type", sentence, message.id, message.source, message.type)
+
+
+def _signed(message: Message, decision_keys: Keyring) -> Message | Refusal:
+    """A decision, or its refusal where nobody who may has signed it for what it says."""
+    name = message_name(message.source, message.id)
+    if decision_keys.is_signed(message.type, message.data, name):
+        return message
+    what = "its signature is not good by any key that is known" if SIGNATURE in message.data else "it has none"
+    sentence = (
+        f"a decision needs a signature by a key of WATTLEDGER_DECISION_KEYS, and {what}: decide through the API, the "
+        "pages or the command"
+    )
+    return Refusal(RefusalCode.NOT_SIGNED, SIGNATURE, sentence, message.id, message.source, message.type)
 
 
 def _conflicts(
@@ -386,7 +449,9 @@ def _letter(record: Record, refusal: Refusal) -> DeadLetter:
     if refusal.source and refusal.id:
         identity = f"{refusal.source}\0{refusal.id}"
     else:
-        identity = origin.decode() if origin else f"{record.topic}:{record.partition}:{record.offset}"
+        # Anybody may send a header of that name, with any bytes.
+        told = origin.decode("utf-8", "backslashreplace") if origin else ""
+        identity = told or f"{record.topic}:{record.partition}:{record.offset}"
     return _dead_letter(record, identity, refusal)
 
 

@@ -1,24 +1,30 @@
 """What is found about operators, in their own streams: about accounts when they are published and when runs fire."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from contracts.decode import Message
 from contracts.messages import stream_of
 from domain.book.findings import Finding, FindingKind, OpenFindings
 from domain.catalogue.account_findings import ACCOUNT_KINDS, account_findings, bad_account, bad_accounts
 from domain.catalogue.catalogue import Catalogue
+from domain.catalogue.controls import lowered_findings, over_at, still_lowered
+from domain.catalogue.parties import Operator
+from domain.catalogue.run_terms import NegativeTerms
+from domain.catalogue.versions import Versions
 from domain.payout.cover import WAITING_KEY
-from domain.payout.run import BelowZero, Withheld
-from domain.payout.run_findings import broken_runs, owed_by_operator
+from domain.payout.desk import BelowZero, Withheld
+from domain.payout.run_findings import AGED_KINDS, aged_balances, broken_runs, owed_by_operator
 from engine.finding_streams import open_in
 from engine.work import Stream, Unfolded, Work
 from ledger.arrays import columns
 from ledger.events.heads import lock_streams
 from ledger.events.store import read_streams
+from ledger.intake.catalogue import TERMS
 
 # Operators of whom something is open, so that their streams are read only where they have to be.
 _OPEN = "SELECT operator_id FROM intake.operator_finding WHERE kind = ANY(%s) ORDER BY operator_id"
@@ -32,6 +38,13 @@ _DROP = """
 DELETE FROM intake.operator_finding AS kept USING unnest(%s::text[], %s::text[]) AS over (operator_id, key)
 WHERE kept.operator_id = over.operator_id AND kept.key = over.key
 """
+# Operators of whom something may be told by now: balances that stay below zero, terms of before that count no more.
+_DUE = "SELECT DISTINCT operator_id FROM intake.operator_finding WHERE due_at <= %s ORDER BY operator_id LIMIT %s"
+_LOOK_AGAIN = """
+UPDATE intake.operator_finding AS kept SET due_at = new.due_at
+FROM unnest(%s::text[], %s::text[], %s::timestamptz[]) AS new (operator_id, key, due_at)
+WHERE kept.operator_id = new.operator_id AND kept.key = new.key
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,8 @@ class OperatorStream:
     stream: Stream
     before: Mapping[str, FindingKind]
     findings: OpenFindings
+    # When the clock looks again at what is open, by key, where that is known anew.
+    due: dict[str, datetime | None] = field(default_factory=dict)
 
     def change(self, wanted: Iterable[Finding], kinds: Collection[FindingKind], at: datetime | None = None) -> None:
         """Have just those findings of some kinds open; what ends does so `at` that moment."""
@@ -51,7 +66,7 @@ class OperatorStream:
             self.stream.tell(change)
 
 
-def save_open(cursor: Cursor[TupleRow], streams: Iterable[OperatorStream]) -> None:
+def save_open(cursor: Cursor[TupleRow], streams: Collection[OperatorStream]) -> None:
     """Keep of which operators something is open, as a set."""
     added: list[tuple[str, str, str]] = []
     over: list[tuple[str, str]] = []
@@ -63,6 +78,9 @@ def save_open(cursor: Cursor[TupleRow], streams: Iterable[OperatorStream]) -> No
         cursor.execute(_KEEP, columns(added))
     if over:
         cursor.execute(_DROP, columns(over))
+    due = [(each.operator_id, key, at) for each in streams for key, at in each.due.items()]
+    if due:
+        cursor.execute(_LOOK_AGAIN, columns(due))
 
 
 def operators_with_findings(cursor: Cursor[TupleRow], kinds: Collection[FindingKind]) -> list[str]:
@@ -92,13 +110,24 @@ def operator_streams(
     return found
 
 
-def find_about_accounts(
-    cursor: Cursor[TupleRow], work: Work, catalogue: Catalogue, operator_ids: Iterable[str]
+def find_about_terms(
+    cursor: Cursor[TupleRow],
+    work: Work,
+    catalogue: Catalogue,
+    accounts_of: Collection[str],
+    published: Iterable[Message],
 ) -> None:
-    """Bring what is found about the accounts of operators in step with what was published."""
-    streams = operator_streams(cursor, work, operator_ids)
+    """Bring what is found about operators' accounts, and the terms that were published, in step with all of them."""
+    terms_of = {each.data["operator_id"] for each in published if each.type in TERMS}
+    lowered = {each for each in terms_of if catalogue.histories[each].lowered}
+    if not accounts_of and not lowered:
+        return
+    streams = operator_streams(cursor, work, {*accounts_of, *lowered})
     for operator_id, each in streams.items():
         each.change(account_findings(catalogue, operator_id, each.findings), ACCOUNT_KINDS)
+        found = catalogue.histories[operator_id].lowered
+        each.change(lowered_findings(operator_id, found, each.findings), (FindingKind.CONTROLS_LOWERED,))
+        each.due.update(over_at(found, {finding.key for finding in each.findings}))
     save_open(cursor, streams.values())
 
 
@@ -114,13 +143,40 @@ def find_withheld(
     save_open(cursor, [each])
 
 
-def find_below_zero(cursor: Cursor[TupleRow], work: Work, operator_id: str, runs: Iterable[BelowZero]) -> None:
+def find_below_zero(
+    cursor: Cursor[TupleRow], work: Work, operator_id: str, versions: Versions[Operator], runs: Iterable[BelowZero]
+) -> None:
     """Note what an operator owes, as its runs found it one after the other, and that it is over."""
     each = operator_streams(cursor, work, [operator_id])[operator_id]
     for below in runs:
         wanted = owed_by_operator(operator_id, below, each.findings)
         each.change(wanted, (FindingKind.NEGATIVE_BALANCE,), below.at)
+        _age(each, versions, below.at)
     save_open(cursor, [each])
+
+
+def find_aged_balances(
+    cursor: Cursor[TupleRow], work: Work, catalogue: Catalogue, until: datetime, at_most: int
+) -> int:
+    """Note of operators that they are below zero for so long that people are to be told; how many were looked at.
+
+    Likewise that terms of before, in place of which others ask for less, count no more.
+    """
+    due = [operator_id for (operator_id,) in cursor.execute(_DUE, (until, at_most)).fetchall()]
+    streams = operator_streams(cursor, work, due)
+    for operator_id, each in streams.items():
+        lowered = still_lowered(each.findings, catalogue.histories[operator_id].lowered, until)
+        each.change(lowered, (FindingKind.CONTROLS_LOWERED,), until)
+        _age(each, catalogue.operators[operator_id], until)
+    save_open(cursor, streams.values())
+    return len(due)
+
+
+def _age(each: OperatorStream, versions: Versions[Operator], until: datetime) -> None:
+    terms = versions.at(until)
+    wanted, due = aged_balances(each.findings, terms.runs.negative if terms else NegativeTerms(), until)
+    each.change(wanted, AGED_KINDS, until)
+    each.due.update(due)
 
 
 def find_broken_runs(cursor: Cursor[TupleRow], work: Work, errors: Mapping[str, str], until: datetime) -> None:

@@ -11,6 +11,7 @@ from psycopg.rows import TupleRow
 from domain.calendar import ONE_DAY
 from domain.fact import RecordedFact
 from domain.payout.reopening import RUN_PARSERS, PayoutsReopened
+from engine.instant_payouts import keep_request
 from engine.work import Unfolded, Work
 from ledger.events.heads import lock_streams
 
@@ -38,16 +39,21 @@ def closed_days(cursor: Cursor[TupleRow], since: date, operator_id: str | None) 
 def take_reopenings(cursor: Cursor[TupleRow], work: Work, facts: Mapping[UUID, Sequence[RecordedFact]]) -> None:
     """Keep decisions in their streams, and open the days that they name; what is open already stays so.
 
-    Days first, then streams, as runs lock them.
+    Requests to be paid at once are kept for the clock. Days first, then streams, as runs lock them.
     """
     for fact in chain.from_iterable(facts.values()):
-        _open(cursor, RUN_PARSERS[fact.type](fact.data, fact.source, fact.id))
+        decided = RUN_PARSERS[fact.type](fact.data, fact.source, fact.id)
+        if isinstance(decided, PayoutsReopened):
+            _open(cursor, decided)
+        else:
+            keep_request(cursor, decided)
     versions = lock_streams(cursor, facts)
     for stream_id, found in facts.items():
         stream = work.stream(stream_id, work.streams.get(stream_id) or Unfolded(versions[stream_id]))
         for fact in found:
             stream.append(fact)
-            stream.send("settlement.notifications", str(fact.data.get("operator_id") or "payouts"))
+            if fact.type == "payouts.reopened":
+                stream.send("settlement.notifications", str(fact.data.get("operator_id") or "payouts"))
 
 
 def _open(cursor: Cursor[TupleRow], reopened: PayoutsReopened) -> None:

@@ -49,7 +49,9 @@ def take_receipts(cursor: Cursor[TupleRow], work: Work, facts: Iterable[Recorded
         for fact in new_facts:
             stream.append(fact)
             _learn(receipt, told, fact, stream_id, lines)
-        _write(stream, receipt.decide())
+        if changes := receipt.decide():
+            _write(stream, changes)
+            work.told_receipts[stream_id] = (receipt.name, receipt.standing.bookings())
         if receipt.settlement_id:
             work.receipts.add(stream_id)
     park(cursor, lines.given)

@@ -7,7 +7,7 @@ from uuid import UUID
 from contracts.content import same_content
 from contracts.decode import Message
 from contracts.messages import CDR, MESSAGE_TYPES, Kind, stream_of
-from domain.payout.payout import payout_stream
+from domain.payout.events import payout_stream
 from domain.session.session import session_stream
 from ledger.intake.accepted import accepted_before
 

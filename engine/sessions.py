@@ -41,6 +41,7 @@ _OUTCOME = SessionAssessed.__name__
 _OF_ITS_PLACE = frozenset(type_ for type_ in FACT_PARSERS if type_.startswith("charging.")) - {
     "charging.session.metered",
     "charging.session.state_changed",
+    "charging.session.intent_declared",
 }
 
 

@@ -110,6 +110,12 @@ class SessionIf:
         """What the order would make due back, besides what is already; negative where less would be."""
         return self.due - self.due_before
 
+    @property
+    def brings(self) -> tuple[int, int, int, int]:
+        """Net less commission, and the share, each as billed and by the other tariff; nothing where it is refused."""
+        billed, under = self.billed or Amounts(), self.under or Amounts()
+        return billed.net - billed.commission, under.net - under.commission, billed.share, under.share
+
 
 @dataclass(slots=True)
 class Totals:
@@ -157,10 +163,17 @@ def what_if(dsn: str, order: Order) -> Generator[SessionIf, None, None]:
         known = KnownCatalogue()
         with connection.cursor() as cursor:
             known.read(cursor)
-        known.catalogue.publish("tariff.rerating_ordered", order.source, order.id, order.time, order.data)
-        given = known.catalogue.orders[order.data["operator_id"]].by_id[order.data["order_id"]]
-        for session in _sessions(connection, given, order.data["operator_id"]):
-            yield _judged(session, known.catalogue, given)
+        yield from what_if_in(connection, known.catalogue, order)
+
+
+def what_if_in(
+    connection: Connection[TupleRow], catalogue: Catalogue, order: Order
+) -> Generator[SessionIf, None, None]:
+    """The same, in the transaction of a connection; the catalogue is that of its snapshot, and has the order then."""
+    catalogue.publish("tariff.rerating_ordered", order.source, order.id, order.time, order.data)
+    given = catalogue.orders[order.data["operator_id"]].by_id[order.data["order_id"]]
+    for session in _sessions(connection, given, order.data["operator_id"]):
+        yield _judged(session, catalogue, given)
 
 
 def standing(dsn: str, order: Order) -> Generator[SessionIf, None, None]:

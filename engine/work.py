@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.book.bookings import ReserveReleased
+from domain.book.bookings import Booking, ReserveReleased
 from domain.book.findings import FindingChange
 from domain.book.journal import Entry
+from domain.book.matter_bookings import HoldPlaced, HoldReleased
 from domain.book.posting import entries_of, mirrors_of, payable_effects
 from domain.book.release import Release
 from domain.book.standing import BookChange, Booked
@@ -18,10 +20,12 @@ from domain.session.decisions import ShareReleased
 from domain.session.plug import Overlap
 from ledger.arrays import columns
 from ledger.book.journal import write_entries
-from ledger.book.lines import MovedRelease, NewLine, add_lines, move_releases, pay_lines
+from ledger.book.lines import MovedRelease, NewLine, add_lines, free_lines, move_releases, pay_lines
 from ledger.events.codec import encode
 from ledger.events.heads import SessionHead, put_off_sessions, save_sessions, save_streams
 from ledger.events.store import LOCK, StoredEvent, append, event_id
+from ledger.intake.kept_payouts import KeptPayout, keep_payouts
+from ledger.intake.looks import look
 from ledger.intake.plugs import Arrival, arrive, note_told
 from ledger.intake.receipts import look_at
 from ledger.intake.shared_payments import forget_shared, note_shared
@@ -30,6 +34,9 @@ _ADD_TO_OUTBOX = """
 INSERT INTO intake.outbox (topic, record_key, stream_id, version, deadletter_id)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::uuid[], %s::int[], %s::uuid[])
 """
+
+# What is kept or given back was earned before: of these lines no reserve is kept.
+_OF_RESERVES = (ReserveReleased, HoldPlaced, HoldReleased)
 
 
 class Versioned(Protocol):
@@ -49,10 +56,13 @@ class Unfolded:
 class Work:
     """What a transaction is going to write; `shard` is the slot of balances that this writer adds to.
 
-    `receipts` are the streams of the settlements that the clock has to look at because of it. `captured` are the
+    `receipts` are the streams of the settlements that the clock has to look at because of it, `told_receipts` what
+    stands on the book of receipts that changed, with the names of their streams. `captured` are the
     payments, by reference, of which something was captured; `told_payments` those whose sessions know of each other
     now, with the number of them. `judged_again` are the streams of sessions that decided twice. `put_off` are the
-    sessions, with their versions, that are to be judged later.
+    sessions, with their versions, that are to be judged later. `freed` are lines of payouts that were rejected, with
+    the payout and the moment; a later payout of this transaction may pay them. `payouts` are those of which something
+    was decided, as they stand by now; `to_look_at` are those that the clock has to look at.
     """
 
     shard: int
@@ -60,10 +70,12 @@ class Work:
     entries: list[Entry] = field(default_factory=list)
     lines: list[NewLine] = field(default_factory=list)
     paid: list[tuple[UUID, str]] = field(default_factory=list)
+    freed: list[tuple[UUID, str, datetime]] = field(default_factory=list)
     moved: list[MovedRelease] = field(default_factory=list)
     heads: dict[str, SessionHead] = field(default_factory=dict)
     streams: dict[UUID, Versioned] = field(default_factory=dict)
     receipts: set[UUID] = field(default_factory=set)
+    told_receipts: dict[UUID, tuple[str, list[Booking]]] = field(default_factory=dict)
     captured: set[str] = field(default_factory=set)
     told_payments: dict[str, int] = field(default_factory=dict)
     outbox: list[tuple[str, str, UUID | None, int | None, UUID | None]] = field(default_factory=list)
@@ -71,6 +83,8 @@ class Work:
     told: dict[str, Overlap | None] = field(default_factory=dict)
     judged_again: set[UUID] = field(default_factory=set)
     put_off: dict[str, int] = field(default_factory=dict)
+    payouts: dict[str, KeptPayout] = field(default_factory=dict)
+    to_look_at: list[str] = field(default_factory=list)
 
     def stream(self, stream_id: UUID, aggregate: Versioned) -> "Stream":
         """Where to append to a stream whose head this transaction has locked; the head is saved with the rest."""
@@ -80,6 +94,13 @@ class Work:
     def send_deadletter(self, key: str, deadletter_id: UUID) -> None:
         """Have the relay send a dead letter."""
         self.outbox.append(("settlement.deadletter", key, None, None, deadletter_id))
+
+    def keep_payouts(self, cursor: Cursor[TupleRow]) -> None:
+        """Write the payouts now, for statements of this transaction that read them."""
+        keep_payouts(cursor, self.payouts.values())
+        look(cursor, self.to_look_at)
+        self.payouts.clear()
+        self.to_look_at.clear()
 
     def write(self, cursor: Cursor[TupleRow]) -> bool:
         """Write everything as sets; the events come last, since their lock lets one writer at a time commit.
@@ -91,7 +112,9 @@ class Work:
             self._release_as_decided_last()
         move_releases(cursor, self.moved)
         add_lines(cursor, self.lines)
+        free_lines(cursor, self.freed)
         pay_lines(cursor, self.paid)
+        self.keep_payouts(cursor)
         save_sessions(cursor, list(self.heads.values()))
         put_off_sessions(cursor, self.put_off)
         save_streams(cursor, {stream_id: aggregate.version for stream_id, aggregate in self.streams.items()})
@@ -173,9 +196,11 @@ class Stream:
                     amount,
                     release.released_at if release else None,
                     release.available_on if release else None,
-                    reserve_release=isinstance(booking, ReserveReleased),
+                    reserve_release=isinstance(booking, _OF_RESERVES),
                     payout_id=payout_id,
                     takes_back=entry.reverses,
+                    effective_at=entry.effective_at,
+                    kind=entry.kind,
                 )
             )
 

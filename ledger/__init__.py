@@ -1,4 +1,4 @@
-"""PostgreSQL, room by room: `events`, `book` and `intake` are its schemas, `audit` checks them.
+"""PostgreSQL, room by room: `events`, `book`, `intake` and `access` are its schemas, `audit` checks them.
 
 Here belong tables, migrations, locks, connections and how rows are written fast; a set of rows in, a set of rows out.
 What is written, and when, is the engine's. It imports `domain` and `contracts`; `engine` and `projections` build on

@@ -1,13 +1,16 @@
 """Columns of values as the text of PostgreSQL arrays, written in one go.
 
 psycopg calls a dumper for each element of a list, which for the thousands of a batch takes longer than the database
-needs to read the text. The statement names the type: `%s::text[]`.
+needs to read the text. The statement names the type: `%s::text[]`. A JSON array of such values is an array literal
+but for its brackets, as long as nothing in it is escaped; it is written several times as fast.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\""})
 
@@ -18,6 +21,14 @@ def array(values: Collection[Any]) -> str:
     All values are of one type. Raises KeyError for a type that is not among these.
     """
     kind = next((type(value) for value in values if value is not None), str)
+    if kind in _AS_IN_JSON:
+        try:
+            text = orjson.dumps(values if type(values) is list else [*values]).decode()
+        except TypeError:
+            pass  # Numbers of more than 64 bits, which a column of numeric may hold.
+        else:
+            if "\\" not in text:
+                return f"{{{text[1:-1]}}}"
     texts = _WRITERS[kind](values)
     if None in values:
         texts = ["NULL" if value is None else text for value, text in zip(values, texts, strict=True)]
@@ -49,6 +60,8 @@ def _ids(values: Iterable[UUID | None]) -> list[str]:
     return ["" if value is None else value.hex for value in values]
 
 
+# Moments are not among them: JSON rounds offsets to minutes.
+_AS_IN_JSON = frozenset({str, int, bool, UUID})
 _WRITERS: Mapping[type, Callable[[Any], list[str]]] = {
     str: _texts,
     int: _plain,

@@ -8,19 +8,35 @@ from urllib.parse import quote, urlencode
 
 from psycopg import Connection, Cursor, Error, InterfaceError, OperationalError
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.errors import InsufficientPrivilege
+from psycopg.errors import IdleInTransactionSessionTimeout, InsufficientPrivilege
 from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier
 
-from ledger.errors import MachineryFault, RoleRefused, UnsafeDatabase
+from ledger.errors import MachineryFault, NeedsHelp, RoleRefused, UnsafeDatabase
+from ledger.limits import CONNECT_TIMEOUT_S, LOCK_WAIT_S, client_parameters, session_options
+from ledger.vigil import VIGIL, Session
 
-CONNECT_TIMEOUT_S = 10
 # Of the errors that psycopg calls operational, those that a server raises for its own state: a connection or a log-in
 # that fails, a deadlock, too few resources, a shutdown, a fault of its system or its set-up; and a lock that others
 # hold. The rest are of the work, which would break again: a statement too complex, an object in the wrong state.
 # (PostgreSQL, appendix A "Error Codes".)
 _FAULT_CLASSES = ("08", "28", "40", "53", "57", "58", "F0")
-_FAULT_CODES = ("55006", "55P03")
+_FAULT_CODES = ("55006", "55P03", "25P03")
+
+# Faults that somebody has to mend: a full disk, no memory, a file that cannot be read or written, a read-only server.
+_ADVICE = {
+    "53100": "free some room on the disk of its data folder, or enlarge it, and run the command again",
+    "53200": "give the server more memory, or end others, and run the command again",
+    "58030": "see that its disk is sound and its file system can be written to, and run the command again",
+}
+_OPEN_FILES = "raise the limit of open files (`ulimit -n`) to 1024 or more, and run the command again"
+_ADVICE_BY_WORDS = {
+    "No space left on device": _ADVICE["53100"],
+    "Read-only file system": _ADVICE["58030"],
+    "Too many open files": _OPEN_FILES,
+    "password authentication failed": "check the password in WATTLEDGER_DATABASE_URL",
+    "no pg_hba.conf entry": "let this login in by pg_hba.conf",
+}
 
 _NO_MEMBER = "permission denied to set role"
 
@@ -37,7 +53,8 @@ class Role(StrEnum):
 
     WRITER inserts events, entries and balances; PROJECTOR has everything in the schema `projection`; BANK makes bank
     files; READER reads the book and the read models without drivers' tokens and bank accounts; AUDITOR reads
-    everything; OWNER owns the objects and is taken by migrations only.
+    everything; TENANT reads the rows of its own operators; DOOR has users, keys and the log of who read what; OWNER
+    owns the objects and is taken by migrations only.
     """
 
     OWNER = "wattledger_owner"
@@ -46,10 +63,12 @@ class Role(StrEnum):
     BANK = "wattledger_bank"
     READER = "wattledger_reader"
     AUDITOR = "wattledger_auditor"
+    TENANT = "wattledger_tenant"
+    DOOR = "wattledger_door"
 
 
 @contextmanager
-def connect(dsn: str, role: Role | str, *, autocommit: bool = False) -> Iterator[Connection[TupleRow]]:
+def connect(dsn: str, role: Role | str, *, autocommit: bool = False) -> Iterator[Session]:
     """A connection of `open_connection` for as long as the block runs; its end commits, an exception rolls back.
 
     A server that goes while the block runs is a MachineryFault, too.
@@ -58,21 +77,22 @@ def connect(dsn: str, role: Role | str, *, autocommit: bool = False) -> Iterator
         yield connection
 
 
-def open_connection(dsn: str, role: Role | str, *, autocommit: bool = False) -> Connection[TupleRow]:
+def open_connection(dsn: str, role: Role | str, *, autocommit: bool = False) -> Session:
     """A connection that acts as `role`, in UTC; the user of the DSN must be a member of it.
 
     The role is set when the session starts, so RESET ROLE, RESET ALL and DISCARD ALL come back to it.
     Raises RoleRefused where that user is none, UnsafeDatabase when the server may lose commits, MachineryFault when
-    it cannot be reached; what is done with the connection belongs into `database_faults`.
+    it cannot be reached; what is done with the connection belongs into `database_faults`. It has the limits of
+    `ledger.limits`, and is looked after by `ledger.vigil`.
     """
     given = conninfo_to_dict(dsn)
-    options = f"{given.get('options') or ''} -c role={Role(role).value} -c TimeZone=UTC".strip()
+    options = session_options(f"{given.get('options') or ''} -c role={Role(role).value} -c TimeZone=UTC".strip())
     # A server that dies during the log-in may leave the client waiting for an answer that nobody gives.
     timeout_s = int(given.get("connect_timeout") or CONNECT_TIMEOUT_S)
     with database_faults():
         try:
-            connection: Connection[TupleRow] = Connection.connect(
-                dsn, options=options, connect_timeout=timeout_s, autocommit=True
+            connection = Session.connect(
+                dsn, options=options, connect_timeout=timeout_s, autocommit=True, **client_parameters(given)
             )
         except OperationalError as error:
             # Errors of a log-in have no code in psycopg.
@@ -85,6 +105,7 @@ def open_connection(dsn: str, role: Role | str, *, autocommit: bool = False) -> 
             connection.close()
             raise
         connection.autocommit = autocommit
+    VIGIL.look_after(connection, dsn)
     return connection
 
 
@@ -156,12 +177,19 @@ def make_database(server: str, name: str) -> None:
 
 @contextmanager
 def database_faults() -> Iterator[None]:
-    """Turns the faults that psycopg raises into the one fault of the machinery."""
+    """Turns the faults that psycopg raises into the one of the machinery, NeedsHelp where it lasts until mended."""
     try:
         yield
     except Error as fault:
         if not is_database_fault(fault):
             raise
+        if (advice := _advice(fault)) is not None:
+            raise NeedsHelp(f"the database cannot go on: {_reason(fault)}; {advice}; nothing was lost") from fault
+        if fault.sqlstate == "55P03":
+            raise MachineryFault(
+                f"others hold what is needed in the database for longer than {LOCK_WAIT_S} s: {_reason(fault)}; "
+                "the view pg_stat_activity shows who"
+            ) from fault
         raise MachineryFault(
             f"the database does not answer: {_reason(fault)}; check WATTLEDGER_DATABASE_URL and that it is running"
         ) from fault
@@ -169,10 +197,20 @@ def database_faults() -> Iterator[None]:
 
 def is_database_fault(error: Error) -> bool:
     """Whether a server is gone, is restarting or breaks a deadlock, so that the same work may be done again."""
-    if not isinstance(error, OperationalError | InterfaceError):
+    # A process that was frozen in a transaction has lost it, and may do it again.
+    if not isinstance(error, OperationalError | InterfaceError | IdleInTransactionSessionTimeout):
         return False
     code = error.sqlstate
     return code is None or code in _FAULT_CODES or code.startswith(_FAULT_CLASSES)
+
+
+def _advice(fault: Error) -> str | None:
+    """What to do about a fault that does not pass by itself; None for others."""
+    if fault.sqlstate is not None:
+        return _ADVICE.get(fault.sqlstate)
+    # Errors of a log-in have no code in psycopg, but the server's words, which are English where we set it up.
+    said = str(fault)
+    return next((advice for words, advice in _ADVICE_BY_WORDS.items() if words in said), None)
 
 
 def refuse_unsafe_settings(connection: Connection[TupleRow]) -> None:

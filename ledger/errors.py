@@ -1,6 +1,8 @@
 """The one exception tree of the ledger, and the one fault of the machinery that everything above it shares.
 
 LedgerError
+├── AccessRefused         a person, a key or a role that cannot be as it was asked for
+├── AskedOtherwise        an Idempotency-Key was used before, for something else
 ├── ConcurrencyConflict   another writer stored this version of the stream first
 ├── EntryRefused          the book does not take these entries
 │   └── EntryExists       an entry with this id, or another reversal of the same entry, is in the book already
@@ -12,14 +14,24 @@ LedgerError
 └── UnsafeDatabase        the server is set up so that a commit may be lost
 
 MachineryFault            the database, the brokers or the network do not answer: the same work is tried again
+└── NeedsHelp             it does not pass by itself: somebody has to free room, or to let us in
 
 A fault of the machinery refuses nothing and says nothing about the work: it is waited out (`ledger.patience`), and
-nothing is judged or quarantined for it. What psycopg and aiokafka raise becomes one where they are called.
+nothing is judged or quarantined for it. What psycopg and aiokafka raise becomes one where they are called. One that
+needs help ends a command at once, with what to do; what runs for ever waits until that is done.
 """
 
 
 class LedgerError(Exception):
     """Something the ledger refuses; the message says what, where and what to do."""
+
+
+class AccessRefused(LedgerError):
+    """A person, key, name or role that cannot be as asked; the message begins with the field it is about."""
+
+
+class AskedOtherwise(LedgerError):
+    """Somebody asked for something else under the same Idempotency-Key before; nothing was done now."""
 
 
 class ConcurrencyConflict(LedgerError):
@@ -60,3 +72,7 @@ class UnsafeDatabase(LedgerError):
 
 class MachineryFault(Exception):
     """The database, the brokers or the network do not answer; the same work can be tried again, unchanged."""
+
+
+class NeedsHelp(MachineryFault):
+    """A fault that lasts until somebody does something, which the message says; nothing was lost meanwhile."""

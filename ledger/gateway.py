@@ -10,7 +10,8 @@ from ledger import locks
 from ledger.collector import collector_paused
 from ledger.database import Role, database_faults, is_database_fault, open_connection
 
-# A slot of balances that no other live connection writes to; it is free again when the connection ends.
+# A slot of balances that no other live connection writes to; it is free again when the connection ends. Where others
+# have all slots, two write to one, and wait for each other.
 _TAKE_SHARD = f"SELECT pg_try_advisory_lock({locks.SHARD}, %s)"
 SHARDS = 256
 
@@ -70,7 +71,12 @@ class Gateway:
         if self._connection is None or self._connection.closed:
             with database_faults():
                 connection = open_connection(self._dsn, self._role, autocommit=True)
-                self._connection, self._shard = connection, _take_shard(connection)
+                try:
+                    self._shard = _take_shard(connection)
+                except BaseException:
+                    connection.close()
+                    raise
+                self._connection = connection
         return self._connection
 
 
@@ -79,4 +85,4 @@ def _take_shard(connection: Connection[TupleRow]) -> int:
         row = connection.execute(_TAKE_SHARD, (shard,)).fetchone()
         if row is not None and row[0]:
             return shard
-    return SHARDS - 1
+    return connection.info.backend_pid % SHARDS

@@ -15,7 +15,7 @@ from psycopg import Connection, Cursor, Error
 from psycopg.rows import TupleRow
 
 from ledger.database import Role, connect
-from ledger.errors import MachineryFault
+from ledger.errors import MachineryFault, RoleRefused
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +54,13 @@ WHERE at < clock_timestamp() - interval '5 minutes'
 _PIECES = """
 SELECT piece, host, pid, started_at, beat_at FROM wattledger.heartbeat ORDER BY piece, host, started_at, pid
 """
+# Whether a kind of piece has given a sign of life lately.
+_IS_ALIVE = """
+SELECT EXISTS (
+    SELECT FROM wattledger.heartbeat
+    WHERE piece = %s AND beat_at > clock_timestamp() - make_interval(secs => %s)
+)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +82,17 @@ def pieces(cursor: Cursor[TupleRow]) -> tuple[Piece, ...]:
     return tuple(Piece(*row) for row in cursor.execute(_PIECES).fetchall())
 
 
+def is_alive(cursor: Cursor[TupleRow], piece: str) -> bool:
+    """Whether any process that is this piece has given a sign of life within `SILENT_S`."""
+    return cursor.execute(_IS_ALIVE, (piece, SILENT_S)).fetchone() == (True,)
+
+
 @contextmanager
 def heartbeat(dsn: str, piece: str) -> Iterator[None]:
     """Say that this process lives while the block runs, from a thread of its own; `piece` is what it is.
 
-    It uses one connection. A database that is away is tried again with the next beat and holds nobody up, at the end
-    neither.
+    It uses one connection. A login that may not write says nothing. A database that is away is tried again with the
+    next beat and holds nobody up, at the end neither.
     """
     over = threading.Event()
     thread = threading.Thread(target=_beat_until, args=(dsn, piece, over), name="heartbeat", daemon=True)
@@ -104,6 +116,9 @@ def _beat_until(dsn: str, piece: str, over: threading.Event) -> None:
                     _beat(connection, me | {"age_s": time.monotonic() - began})
                     over.wait(BEAT_S)
                 connection.execute(_FORGET, me)
+        except RoleRefused as refusal:
+            _log.info("no sign of life is given: %s", refusal)
+            return
         except (Error, MachineryFault) as fault:
             _log.debug("no sign of life could be given: %s", fault)
             over.wait(BEAT_S)

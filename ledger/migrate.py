@@ -2,23 +2,28 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from psycopg import Connection, Error
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import TupleRow
 
 from ledger import locks
 from ledger.database import Role, database_faults, refuse_unsafe_settings
 from ledger.errors import MigrationFailed, MigrationRefused, NoStore, RoleRefused
+from ledger.limits import client_parameters, session_options
 
 LEDGER_MIGRATIONS = Path(__file__).parent / "migrations"
 _ROLES = Path(__file__).parent / "roles.sql"
 _FILE_NAME = re.compile(r"(\d{3})_([a-z0-9_]+)\.sql")
 
-_LOCK = f"SELECT pg_advisory_xact_lock({locks.MIGRATION})"
+# One migration at a time, by a lock on the record that only the owner may take; a store that has none is made by one
+# at a time, too.
+_LOCK = "LOCK TABLE wattledger.migration IN EXCLUSIVE MODE"
+_LOCK_FIRST = f"SELECT pg_advisory_xact_lock({locks.FIRST_MIGRATION})"
 
 # The record of what was run, with the checksum of the text that was run.
 _CREATE_RECORD = """
@@ -43,6 +48,8 @@ SELECT has_schema_privilege(relnamespace, 'USAGE') AND has_table_privilege(pg_cl
 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE nspname = 'wattledger' AND relname = 'migration'
 """
+# Whether this login may take a role; no row where there is none.
+_MAY_TAKE = "SELECT pg_has_role(session_user, oid, 'SET') FROM pg_roles WHERE rolname = %s"
 _READ_RECORD = "SELECT number, name, sha256 FROM wattledger.migration"
 _ADD_RECORD = "INSERT INTO wattledger.migration (number, name, sha256) VALUES (%s, %s, %s)"
 
@@ -61,8 +68,22 @@ class Migration:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-def run_migrations(database: str | Connection[TupleRow], folders: Sequence[Path], *, creates: bool = True) -> None:
-    """Run the migrations that this database has not seen yet, as one transaction.
+# What else a transaction of migrations does at its end, with its connection, which acts as the owner.
+Finish = Callable[[Connection[TupleRow]], object]
+
+
+def nothing_more(_connection: Connection[TupleRow]) -> None:
+    """The end of migrations that need nothing but their own texts."""
+
+
+def run_migrations(
+    database: str | Connection[TupleRow],
+    folders: Sequence[Path],
+    *,
+    creates: bool = True,
+    finish: Finish = nothing_more,
+) -> None:
+    """Run the migrations that this database has not seen yet, and `finish` behind them, as one transaction.
 
     May be called again and by several processes at once: the others wait for the first and find nothing to do.
     `database` is a DSN or an open connection, of a superuser or of a role that may create roles and owns the
@@ -70,15 +91,17 @@ def run_migrations(database: str | Connection[TupleRow], folders: Sequence[Path]
     ever run holds no store: unless `creates`, that raises NoStore and nothing is made. Raises MigrationRefused when a
     migration that was run is changed or missing, RoleRefused when the login may not migrate, UnsafeDatabase when the
     server may lose commits, MigrationFailed when the database does not take a migration's text, MachineryFault when
-    it cannot be reached.
+    it cannot be reached, and what `finish` raises: nothing was changed then.
     """
     migrations = read_migrations(folders)
     with database_faults():
         if isinstance(database, str):
-            with Connection.connect(database) as connection:
-                _migrate(connection, migrations, creates=creates)
+            given = conninfo_to_dict(database)
+            options = session_options(str(given.get("options") or ""))
+            with Connection.connect(database, options=options, **client_parameters(given)) as connection:
+                _migrate(connection, migrations, creates=creates, finish=finish)
         else:
-            _migrate(database, migrations, creates=creates)
+            _migrate(database, migrations, creates=creates, finish=finish)
 
 
 def read_migrations(folders: Sequence[Path]) -> tuple[Migration, ...]:
@@ -95,12 +118,16 @@ def read_migrations(folders: Sequence[Path]) -> tuple[Migration, ...]:
     return tuple(found[number] for number in sorted(found))
 
 
-def _migrate(connection: Connection[TupleRow], migrations: Sequence[Migration], *, creates: bool) -> None:
+def _migrate(
+    connection: Connection[TupleRow], migrations: Sequence[Migration], *, creates: bool, finish: Finish
+) -> None:
     with connection.transaction():
         refuse_unsafe_settings(connection)
         if _is_up_to_date(connection, migrations):
             return
-        connection.execute(_LOCK)
+        exists = connection.execute(_RECORD_EXISTS).fetchone() == (True,)
+        if not exists:
+            connection.execute(_LOCK_FIRST)
         if not creates and connection.execute(_RECORD_EXISTS).fetchone() == (False,):
             where = connection.info
             raise NoStore(
@@ -112,14 +139,21 @@ def _migrate(connection: Connection[TupleRow], migrations: Sequence[Migration], 
         for migration in migrations:
             if migration.number not in done:
                 _apply(connection, migration)
+        finish(connection)
         connection.execute("RESET ROLE")
 
 
 def _is_up_to_date(connection: Connection[TupleRow], migrations: Sequence[Migration]) -> bool:
-    """Whether this login sees that these migrations were run, and no others."""
-    if connection.execute(_MAY_READ_RECORD).fetchone() != (True,):
+    """Whether this login sees, by itself or as the auditor, that these migrations were run, and no others."""
+    may_read = connection.execute(_MAY_READ_RECORD).fetchone()
+    if may_read is None:
         return False
-    done = {number: (name, sha256) for number, name, sha256 in connection.execute(_READ_RECORD)}
+    with connection.transaction(force_rollback=True):
+        if may_read != (True,):
+            if connection.execute(_MAY_TAKE, (Role.AUDITOR.value,)).fetchone() != (True,):
+                return False
+            connection.execute(f"SET LOCAL ROLE {Role.AUDITOR.value}")
+        done = {number: (name, sha256) for number, name, sha256 in connection.execute(_READ_RECORD)}
     return done == {each.number: (each.name, each.sha256) for each in migrations}
 
 
@@ -140,6 +174,7 @@ def _read_record(connection: Connection[TupleRow]) -> dict[int, tuple[str, str]]
     exists = connection.execute(_RECORD_EXISTS).fetchone()
     if exists == (False,):
         _run(connection, _CREATE_RECORD)
+    connection.execute(_LOCK)
     return {number: (name, sha256) for number, name, sha256 in connection.execute(_READ_RECORD)}
 
 

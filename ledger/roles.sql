@@ -5,7 +5,7 @@ DECLARE
 BEGIN
     FOREACH name_of_role IN ARRAY ARRAY[
         'wattledger_owner', 'wattledger_writer', 'wattledger_projector', 'wattledger_bank', 'wattledger_reader',
-        'wattledger_auditor'
+        'wattledger_auditor', 'wattledger_tenant', 'wattledger_door'
     ] LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = name_of_role) THEN
             BEGIN

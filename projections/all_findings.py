@@ -1,8 +1,9 @@
 """All that is open in one list: findings of streams, open items, negative balances, waiting payouts and sessions."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import LiteralString, NamedTuple
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow, class_row
@@ -12,7 +13,7 @@ _ROWS_PER_FETCH = 2_000
 # In the order of business keys. `detail` is what else the sentence of a kind names. Since when an account is open its
 # history tells; of partners' accounts the documents do. Payout days are closed far ahead where the last one is so in
 # every time zone.
-_ALL = """
+_ALL: LiteralString = """
 WITH found AS (
     SELECT kind, NULL AS account, subject, operator_id, currency, amount, since, NULL AS detail, sentence, stream, key
     FROM projection.findings
@@ -43,7 +44,8 @@ WITH found AS (
     LEFT JOIN projection.sessions AS session ON session.session_id = item.document
     WHERE item.account >= '2080/' AND item.account < '20800'
     UNION ALL
-    SELECT 'RECEIPT_UNALLOCATED', account, coalesce(nullif(substr(account, 6), ''), account), NULL, currency, amount,
+    SELECT CASE WHEN amount < 0 THEN 'RECEIPT_UNALLOCATED' ELSE 'BANK_DEBIT_UNKNOWN' END, account,
+           coalesce(nullif(substr(account, 6), ''), account), NULL, currency, amount,
            book.on_one_side_since(account, currency), NULL, NULL, '', ''
     FROM projection.open_items
     WHERE account >= '2410' AND account < '24100'
@@ -101,13 +103,37 @@ WITH found AS (
           WHERE later.session_id = cdr.session_id AND later.number > cdr.number AND NOT later.credit
       )
 )
-SELECT kind, account, subject, coalesce(operator_id, '') AS operator_id, currency, amount, since, detail, sentence
+SELECT kind, account, subject, coalesce(operator_id, '') AS operator_id, currency, amount, since, detail, sentence,
+       stream, key
 FROM found
 WHERE (%(operator_id)s::text IS NULL OR operator_id = %(operator_id)s)
   AND (%(kind)s::text IS NULL OR kind = %(kind)s)
-ORDER BY kind COLLATE "C", subject COLLATE "C", account COLLATE "C", currency COLLATE "C", stream COLLATE "C",
-         key COLLATE "C"
+  AND (%(subject)s::text IS NULL OR subject = %(subject)s)
+  AND (%(account)s::text IS NULL OR account = %(account)s)
+  AND (%(currency)s::text IS NULL OR currency = %(currency)s)
 """
+# What has no account or currency comes last; the order has no nulls in it, so that what is behind a row can be asked.
+_LAST = "\U0010ffff"
+_ORDER: LiteralString = """
+kind COLLATE "C", subject COLLATE "C", coalesce(account, E'\\U0010FFFF') COLLATE "C",
+coalesce(currency, E'\\U0010FFFF') COLLATE "C", stream COLLATE "C", key COLLATE "C"
+"""
+_IN_ORDER: LiteralString = f"{_ALL} ORDER BY {_ORDER}"
+_PAGE: LiteralString = f"{_ALL} ORDER BY {_ORDER} LIMIT %(limit)s"
+_BEHIND: LiteralString = f"""{_ALL}
+AND ({_ORDER}) > (%(kind_)s::text, %(subject_)s::text, %(account_)s::text, %(currency_)s::text, %(stream_)s::text,
+                  %(key_)s::text)
+ORDER BY {_ORDER}
+LIMIT %(limit)s
+"""
+_PLACE = ("kind_", "subject_", "account_", "currency_", "stream_", "key_")
+# How many are open of each kind and currency, and what they come to.
+_SUMS: LiteralString = f"""
+SELECT kind, currency, count(*), coalesce(sum(amount), 0)::bigint, min(since)
+FROM ({_ALL}) AS open
+GROUP BY kind, currency
+ORDER BY kind COLLATE "C", currency COLLATE "C"
+"""  # noqa: S608 (a constant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +153,59 @@ class FoundRow:
     since: datetime | None
     detail: str | None
     sentence: str | None
+    stream: str = ""
+    key: str = ""
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """Where it stands in the order of all: no two stand at one place."""
+        return self.kind, self.subject, self.account or _LAST, self.currency or _LAST, self.stream, self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which findings; None stands for all."""
+
+    operator_id: str | None = None
+    kind: str | None = None
+    subject: str | None = None
+    account: str | None = None
+    currency: str | None = None
+
+
+class KindSum(NamedTuple):
+    """How many findings of a kind and currency are open, their sum in minor units, and since when the oldest is."""
+
+    kind: str
+    currency: str | None
+    findings: int
+    amount: int
+    since: datetime | None
 
 
 def all_findings(
     cursor: Cursor[TupleRow], operator_id: str | None = None, kind: str | None = None
 ) -> Iterator[FoundRow]:
     """All that is open, by kind and subject; of one operator or kind where it is named. Needs an open transaction."""
+    return every_finding(cursor, Chosen(operator_id, kind))
+
+
+def every_finding(cursor: Cursor[TupleRow], chosen: Chosen) -> Iterator[FoundRow]:
+    """The same of whatever is chosen, through a server-side cursor."""
     with cursor.connection.cursor("all_findings", row_factory=class_row(FoundRow)) as rows:
         rows.itersize = _ROWS_PER_FETCH
-        yield from rows.execute(_ALL, {"operator_id": operator_id, "kind": kind}, binary=True)
+        yield from rows.execute(_IN_ORDER, asdict(chosen), binary=True)
+
+
+def findings_behind(
+    cursor: Cursor[TupleRow], chosen: Chosen, place: Sequence[str] | None, limit: int
+) -> list[FoundRow]:
+    """So many at most, in the same order, behind the place of one of them, or from the first on."""
+    asked = asdict(chosen) | dict(zip(_PLACE, place or (), strict=place is not None)) | {"limit": limit}
+    with cursor.connection.cursor(row_factory=class_row(FoundRow)) as rows:
+        return rows.execute(_BEHIND if place else _PAGE, asked, binary=True).fetchall()
+
+
+def sums_of_findings(cursor: Cursor[TupleRow], chosen: Chosen) -> list[KindSum]:
+    """What is open, by kind and currency."""
+    return [KindSum(*row) for row in cursor.execute(_SUMS, asdict(chosen))]

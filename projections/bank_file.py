@@ -1,4 +1,4 @@
-"""The bank file of a run: an ISO 20022 customer credit transfer, pain.001.001.09, the same bytes every time.
+"""The bank file of a run: an ISO 20022 customer credit transfer, pain.001, the same bytes every time.
 
 A file is of one run, one account that pays and one currency. It has a block of payment information for each day of
 execution and kind of transfer, which the bank books as one amount, and in it a transaction for each payout.
@@ -12,15 +12,17 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from pyiso20022.pain.pain_001_001_09 import pain_001_001_09 as pain
 from xsdata.formats.dataclass.context import XmlContext
 from xsdata.formats.dataclass.serializers import XmlSerializer
 from xsdata.formats.dataclass.serializers.config import SerializerConfig
-from xsdata.models.datatype import XmlDate, XmlDateTime
+from xsdata.models.datatype import XmlDateTime
 
+from contracts.bank.names import creditor_reference
 from domain.money import format_minor
+from domain.payout.bank_profiles import DEFAULT, PROFILES, SEPA_COUNTRIES, BankProfile
 from projections.bank_text import NAME_MAX, bank_text
 from projections.errors import BankFileRefused
+from projections.pain_versions import PainVersion, pain_version
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
 
@@ -44,13 +46,6 @@ CLEARING_SYSTEMS = {
     "GIRO": "SGIBG",
 }
 
-# Countries whose IBANs the SEPA credit transfer scheme reaches (EPC409-09), by their two letters.
-_SEPA_LETTERS = (
-    "AD AL AT BE BG CH CY CZ DE DK EE ES FI FR GB GI GR HR HU IE IS IT LI LT LU LV MC MD ME MK MT NL NO PL PT RO RS "
-    "SE SI SK SM VA"
-)
-_SEPA_COUNTRIES = frozenset(_SEPA_LETTERS.split())
-
 _ACCOUNT_MAX, _CODE_MAX = 34, 35
 
 
@@ -66,11 +61,15 @@ class OwnAccount:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """Who pays, and from which account: one for each currency that has one of its own, and one for all others."""
+    """Who pays, and from which account: one for each currency that has one of its own, and one for all others.
+
+    `company_id` is by what the ACH knows it: ten characters, most often a digit and its tax number.
+    """
 
     name: str
     account: OwnAccount
     accounts: Mapping[str, OwnAccount] = field(default_factory=dict)
+    company_id: str = ""
 
     def account_for(self, currency: str) -> OwnAccount:
         """The account that pays in a currency."""
@@ -92,6 +91,7 @@ class Instruction:
     bank_account: Mapping[str, str]
     # None: made before there were calendars of bank days.
     execution_date: date | None = None
+    bank_profile: str = DEFAULT
 
     @property
     def execute_on(self) -> date:
@@ -114,13 +114,15 @@ class Instruction:
 
 
 def bank_file(file_id: UUID, payouts: Sequence[Instruction], platform: Platform, made_at: datetime) -> bytes:
-    """The bytes of the file: UTF-8 XML, valid against pain.001.001.09, its control sum the sum of the payouts.
+    """The bytes of the file: UTF-8 XML, valid against its version of pain.001, its control sum that of the payouts.
 
-    The payouts are of one currency and one form of account, in the order in which they are to stand.
+    The payouts are of one currency, form of account and profile, in the order in which they are to stand.
     """
     serializer = XmlSerializer(context=_context(), config=SerializerConfig(indent="  "))
-    document = _document(file_id.hex, payouts, platform, made_at)
-    return f"{serializer.render(document, ns_map={None: NAMESPACE})}\n".encode()
+    profile = PROFILES[payouts[0].bank_profile]
+    pain = pain_version(profile.form)
+    document = _Writer(pain, profile, platform).document(file_id.hex, payouts, made_at)
+    return f"{serializer.render(document, ns_map={None: pain.namespace})}\n".encode()
 
 
 @cache
@@ -129,27 +131,133 @@ def _context() -> XmlContext:
     return XmlContext()
 
 
-def _document(
-    message_id: str, payouts: Sequence[Instruction], platform: Platform, made_at: datetime
-) -> pain.Document:
-    header = pain.GroupHeader85(
-        msg_id=message_id,
-        cre_dt_tm=XmlDateTime.from_datetime(made_at.astimezone(UTC)),
-        nb_of_txs=str(len(payouts)),
-        ctrl_sum=_sum(payouts),
-        initg_pty=pain.PartyIdentification135(nm=bank_text(platform.name, platform.account.iban[:2], NAME_MAX)),
-    )
-    blocks: dict[tuple[str, ...], list[Instruction]] = {}
-    for payout in payouts:
-        blocks.setdefault(_block_of(payout), []).append(payout)
-    # The number makes the id of a block its own, in at most 35 characters (Max35Text).
-    information = [
-        _block(f"{message_id}-{number}", members, platform)
-        for number, (_, members) in enumerate(sorted(blocks.items()), 1)
-    ]
-    return pain.Document(
-        cstmr_cdt_trf_initn=pain.CustomerCreditTransferInitiationV09(grp_hdr=header, pmt_inf=information)
-    )
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Puts payouts into a message of one version, as a profile wants them."""
+
+    pain: PainVersion
+    profile: BankProfile
+    platform: Platform
+
+    def document(self, message_id: str, payouts: Sequence[Instruction], made_at: datetime) -> Any:
+        """The whole message."""
+        platform = self.platform
+        header = self.pain.Header(
+            msg_id=message_id,
+            cre_dt_tm=XmlDateTime.from_datetime(made_at.astimezone(UTC)),
+            nb_of_txs=str(len(payouts)),
+            ctrl_sum=_sum(payouts),
+            initg_pty=self.pain.Party(nm=bank_text(platform.name, platform.account.iban[:2], NAME_MAX)),
+        )
+        blocks: dict[tuple[str, ...], list[Instruction]] = {}
+        for payout in payouts:
+            blocks.setdefault(_block_of(payout), []).append(payout)
+        # The number makes the id of a block its own, in at most 35 characters (Max35Text).
+        information = [
+            self._block(f"{message_id}-{number}", members)
+            for number, (_, members) in enumerate(sorted(blocks.items()), 1)
+        ]
+        return self.pain.Document(cstmr_cdt_trf_initn=self.pain.Initiation(grp_hdr=header, pmt_inf=information))
+
+    def _block(self, block_id: str, payouts: Sequence[Instruction]) -> Any:
+        first = payouts[0]
+        return self.pain.Payment(
+            pmt_inf_id=block_id,
+            pmt_mtd=self.pain.PaymentMethod3Code.TRF,
+            btch_bookg=True,
+            nb_of_txs=str(len(payouts)),
+            ctrl_sum=_sum(payouts),
+            pmt_tp_inf=self._payment_type(first),
+            reqd_exctn_dt=self.pain.day(first.execute_on),
+            **self._debtor(first),
+            chrg_br=self._charge_bearer(first),
+            cdt_trf_tx_inf=[self._transaction(payout) for payout in payouts],
+        )
+
+    def _transaction(self, payout: Instruction) -> Any:
+        amount = Decimal(format_minor(payout.amount, payout.currency))
+        transfer_id = payout.payout_id.replace("-", "")
+        return self.pain.Transfer(
+            pmt_id=self.pain.Ids(instr_id=transfer_id, end_to_end_id=transfer_id),
+            amt=self.pain.Amount(
+                instd_amt=self.pain.ActiveOrHistoricCurrencyAndAmount(value=amount, ccy=payout.currency)
+            ),
+            **self._creditor(payout),
+            rmt_inf=self._remittance(payout),
+        )
+
+    def _remittance(self, payout: Instruction) -> Any:
+        """What the payee reads: a structured reference and nothing else (the scheme takes one form), or a text."""
+        if not self.profile.reference:
+            text = bank_text(f"Payout {payout.operator_id} {payout.business_date.isoformat()}")
+            return self.pain.Remittance(ustrd=[text])
+        kind = self.pain.CreditorReferenceType2(
+            cd_or_prtry=self.pain.CreditorReferenceType1Choice(cd=self.pain.DocumentType3Code.SCOR), issr="ISO"
+        )
+        reference = self.pain.CreditorReferenceInformation2(tp=kind, ref=creditor_reference(payout.payout_id))
+        return self.pain.Remittance(strd=[self.pain.Structured(cdtr_ref_inf=reference)])
+
+    def _debtor(self, payout: Instruction) -> dict[str, Any]:
+        """The platform's side, in the form of the account that is paid: an IBAN pays an IBAN."""
+        own = self.platform.account_for(payout.currency)
+        name = self.pain.Party(nm=bank_text(self.platform.name, own.iban[:2], NAME_MAX))
+        # An account that has one form only is named by that one: its own bank knows it.
+        if own.iban and ("iban" in payout.bank_account or not own.account_number):
+            account, agent = self._iban_account(own.iban), self._agent_by_bic(own.bic)
+        else:
+            # The code alone: whose it is, the platform's own bank knows, and no list of ours.
+            account = self._numbered_account(own.account_number)
+            agent = self._agent(clr_sys_mmb_id=self.pain.ClearingSystemMemberIdentification2(mmb_id=own.routing_code))
+        account.ccy = payout.currency
+        return {"dbtr": name, "dbtr_acct": account, "dbtr_agt": agent}
+
+    def _creditor(self, payout: Instruction) -> dict[str, Any]:
+        account = payout.bank_account
+        holder = account.get("holder") or payout.holder_name
+        party = self.pain.Party(nm=bank_text(holder, account.get("iban", payout.country_code)[:2], NAME_MAX))
+        if "iban" in account:
+            agent = self._agent_by_bic(account.get("bic"))
+            return {"cdtr_agt": agent, "cdtr": party, "cdtr_acct": self._iban_account(account["iban"])}
+        member = self.pain.ClearingSystemMemberIdentification2(
+            clr_sys_id=self._clearing_system(account["scheme"]), mmb_id=account["routing_code"]
+        )
+        number = self._numbered_account(account["account_number"])
+        return {"cdtr_agt": self._agent(clr_sys_mmb_id=member), "cdtr": party, "cdtr_acct": number}
+
+    def _clearing_system(self, scheme: str) -> Any:
+        code = CLEARING_SYSTEMS.get(scheme.upper())
+        told = {"prtry": scheme} if code is None else {"cd": code}
+        return self.pain.ClearingSystemIdentification2Choice(**told)
+
+    def _iban_account(self, iban: str) -> Any:
+        return self.pain.Account(id=self.pain.AccountIdentification4Choice(iban=iban))
+
+    def _numbered_account(self, number: str) -> Any:
+        other = self.pain.GenericAccountIdentification1(id=number)
+        return self.pain.Account(id=self.pain.AccountIdentification4Choice(othr=other))
+
+    def _agent_by_bic(self, bic: str | None) -> Any:
+        """The bank by its BIC; a bank is found by the IBAN too, so that NOTPROVIDED may stand here."""
+        told = self.pain.bic(bic) if bic else {}
+        return self._agent(**(told or {"othr": self.pain.GenericFinancialIdentification1(id="NOTPROVIDED")}))
+
+    def _agent(self, **identification: Any) -> Any:
+        return self.pain.Agent(fin_instn_id=self.pain.Institution(**identification))
+
+    def _payment_type(self, payout: Instruction) -> Any:
+        """How the block is carried out; an instant transfer is asked for here, and not of each of its transfers."""
+        if _is_sepa(payout):
+            instant = self.pain.LocalInstrument2Choice(cd="INST") if self.profile.instant else None
+            return self.pain.PaymentType(svc_lvl=self.pain.service_level("SEPA"), lcl_instrm=instant)
+        if "iban" in payout.bank_account:
+            return None
+        scheme = self.pain.LocalInstrument2Choice(prtry=payout.bank_account["scheme"])
+        return self.pain.PaymentType(lcl_instrm=scheme)
+
+    def _charge_bearer(self, payout: Instruction) -> Any:
+        """SEPA shares charges by its own rules; elsewhere the platform bears them (J37): the operator gets it all."""
+        code = self.pain.ChargeBearerType1Code
+        return code.SLEV if _is_sepa(payout) else code.DEBT
 
 
 def _block_of(payout: Instruction) -> tuple[str, ...]:
@@ -158,112 +266,9 @@ def _block_of(payout: Instruction) -> tuple[str, ...]:
     return payout.execute_on.isoformat(), "SEPA" if _is_sepa(payout) else "", scheme
 
 
-def _block(block_id: str, payouts: Sequence[Instruction], platform: Platform) -> Any:
-    first = payouts[0]
-    return pain.PaymentInstruction30(
-        pmt_inf_id=block_id,
-        pmt_mtd=pain.PaymentMethod3Code.TRF,
-        btch_bookg=True,
-        nb_of_txs=str(len(payouts)),
-        ctrl_sum=_sum(payouts),
-        pmt_tp_inf=_payment_type(first),
-        reqd_exctn_dt=pain.DateAndDateTime2Choice(dt=XmlDate.from_date(first.execute_on)),
-        **_debtor(first, platform),
-        chrg_br=_charge_bearer(first),
-        cdt_trf_tx_inf=[_transaction(payout) for payout in payouts],
-    )
-
-
 def _sum(payouts: Sequence[Instruction]) -> Decimal:
     return Decimal(format_minor(sum(payout.amount for payout in payouts), payouts[0].currency))
 
 
-def _transaction(payout: Instruction) -> Any:
-    amount = Decimal(format_minor(payout.amount, payout.currency))
-    transfer_id = payout.payout_id.replace("-", "")
-    remittance = bank_text(f"Payout {payout.operator_id} {payout.business_date.isoformat()}")
-    return pain.CreditTransferTransaction34(
-        pmt_id=pain.PaymentIdentification6(instr_id=transfer_id, end_to_end_id=transfer_id),
-        amt=pain.AmountType4Choice(
-            instd_amt=pain.ActiveOrHistoricCurrencyAndAmount(value=amount, ccy=payout.currency)
-        ),
-        **_creditor(payout),
-        rmt_inf=pain.RemittanceInformation16(ustrd=[remittance]),
-    )
-
-
-def _debtor(payout: Instruction, platform: Platform) -> dict[str, Any]:
-    """The platform's side, in the form of the account that is paid: an IBAN pays an IBAN."""
-    own = platform.account_for(payout.currency)
-    name = pain.PartyIdentification135(nm=bank_text(platform.name, own.iban[:2], NAME_MAX))
-    # An account that has one form only is named by that one: its own bank knows it.
-    if own.iban and ("iban" in payout.bank_account or not own.account_number):
-        account, agent = _iban_account(own.iban), _agent_by_bic(own.bic)
-    else:
-        # The code alone: whose it is, the platform's own bank knows, and no list of ours.
-        account = _numbered_account(own.account_number)
-        agent = _agent(clr_sys_mmb_id=pain.ClearingSystemMemberIdentification2(mmb_id=own.routing_code))
-    account.ccy = payout.currency
-    return {"dbtr": name, "dbtr_acct": account, "dbtr_agt": agent}
-
-
-def _creditor(payout: Instruction) -> dict[str, Any]:
-    account = payout.bank_account
-    holder = account.get("holder") or payout.holder_name
-    party = pain.PartyIdentification135(nm=bank_text(holder, account.get("iban", payout.country_code)[:2], NAME_MAX))
-    if "iban" in account:
-        agent = _agent_by_bic(account.get("bic"))
-        return {"cdtr_agt": agent, "cdtr": party, "cdtr_acct": _iban_account(account["iban"])}
-    member = pain.ClearingSystemMemberIdentification2(
-        clr_sys_id=_clearing_system(account["scheme"]), mmb_id=account["routing_code"]
-    )
-    number = _numbered_account(account["account_number"])
-    return {"cdtr_agt": _agent(clr_sys_mmb_id=member), "cdtr": party, "cdtr_acct": number}
-
-
-def _clearing_system(scheme: str) -> Any:
-    code = CLEARING_SYSTEMS.get(scheme.upper())
-    if code is None:
-        return pain.ClearingSystemIdentification2Choice(prtry=scheme)
-    return pain.ClearingSystemIdentification2Choice(cd=code)
-
-
-def _iban_account(iban: str) -> Any:
-    return pain.CashAccount38(id=pain.AccountIdentification4Choice(iban=iban))
-
-
-def _numbered_account(number: str) -> Any:
-    return pain.CashAccount38(
-        id=pain.AccountIdentification4Choice(othr=pain.GenericAccountIdentification1(id=number))
-    )
-
-
-def _agent_by_bic(bic: str | None) -> Any:
-    """The bank by its BIC; since a bank finds it by the IBAN, it may be left out, which is written NOTPROVIDED."""
-    if bic:
-        return _agent(bicfi=bic)
-    return _agent(othr=pain.GenericFinancialIdentification1(id="NOTPROVIDED"))
-
-
-def _agent(**identification: Any) -> Any:
-    return pain.BranchAndFinancialInstitutionIdentification6(
-        fin_instn_id=pain.FinancialInstitutionIdentification18(**identification)
-    )
-
-
 def _is_sepa(payout: Instruction) -> bool:
-    return payout.currency == "EUR" and payout.bank_account.get("iban", "")[:2] in _SEPA_COUNTRIES
-
-
-def _payment_type(payout: Instruction) -> Any:
-    if _is_sepa(payout):
-        return pain.PaymentTypeInformation26(svc_lvl=[pain.ServiceLevel8Choice(cd="SEPA")])
-    if "iban" in payout.bank_account:
-        return None
-    scheme = pain.LocalInstrument2Choice(prtry=payout.bank_account["scheme"])
-    return pain.PaymentTypeInformation26(lcl_instrm=scheme)
-
-
-def _charge_bearer(payout: Instruction) -> Any:
-    """SEPA shares charges by its own rules; elsewhere they are the platform's (J37), and the operator gets it all."""
-    return pain.ChargeBearerType1Code.SLEV if _is_sepa(payout) else pain.ChargeBearerType1Code.DEBT
+    return payout.currency == "EUR" and payout.bank_account.get("iban", "")[:2] in SEPA_COUNTRIES

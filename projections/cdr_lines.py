@@ -104,6 +104,11 @@ def _tariffs_of_2_3_0(cursor: Cursor[TupleRow]) -> dict[str, Mapping[str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
     for (data,) in cursor.execute(_TARIFFS):
         published = orjson.loads(data)
-        if tax_included_of(as_part(published["tariff"], "tariff")) is not None:
+        if is_of_2_3_0(published):
             found[tariff_hash(published["tariff"], taxes_of(published.get("taxes")))] = published["tariff"]
     return found
+
+
+def is_of_2_3_0(published: Mapping[str, Any]) -> bool:
+    """Whether a tariff was published in the form of OCPI 2.3.0, which says whether its prices include taxes."""
+    return tax_included_of(as_part(published["tariff"], "tariff")) is not None

@@ -28,7 +28,7 @@ ON CONFLICT (generation, session_id, number, credit) DO NOTHING
 """
 
 
-def _today(topic: str, state: bytes) -> bytes:
+def todays_form(topic: str, state: bytes) -> bytes:
     """The stored event in today's form; with exact decimals, since floats would lose digits of prices."""
     if topic in UPCASTS:
         return dump(UPCASTS[topic](json.loads(state, parse_float=Decimal)))
@@ -49,7 +49,7 @@ class Cdrs:
         sent: list[dict[str, Any]] = []
         documents: list[str] = []
         for topic, state in events:
-            said, document = cut_document(_today(topic, state))
+            said, document = cut_document(todays_form(topic, state))
             sent.append(said)
             documents.append(document.decode())
         columns = (

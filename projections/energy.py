@@ -44,7 +44,7 @@ WHERE state = 'OPEN' AND (%(operator_id)s::text IS NULL OR operator_id = %(opera
 ORDER BY operator_id, reason, session_id
 """
 _ENTRIES = """
-SELECT kind, effective_at, debit, credit, wh FROM projection.energy_entries
+SELECT kind, effective_at, debit, credit, wh FROM {schema}.energy_entries
 WHERE session_id = %s AND wh <> 0 ORDER BY effective_at, kind, debit
 """
 _BALANCES = """
@@ -150,9 +150,10 @@ def _energy_so_far(stored: list[Any]) -> Fraction:
     return max(Fraction(last.register_wh - first.register_wh), Fraction(0))
 
 
-def energy_entries(cursor: Cursor[TupleRow], session_id: str) -> tuple[EnergyEntry, ...]:
-    """The energy entries of a session by effective time."""
-    rows = cursor.execute(_ENTRIES, (session_id,)).fetchall()
+def energy_entries(cursor: Cursor[TupleRow], session_id: str, *, seen: bool = False) -> tuple[EnergyEntry, ...]:
+    """The energy entries of a session by effective time; `seen`: none of a session that who asks may not see."""
+    query = _ENTRIES.format(schema="surface" if seen else "projection")
+    rows = cursor.execute(query.encode(), (session_id,)).fetchall()
     return tuple(
         EnergyEntry(kind, effective_at, debit, credit, plain(Fraction(wh)))
         for kind, effective_at, debit, credit, wh in rows

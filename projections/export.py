@@ -4,7 +4,7 @@ Everything is in the order of business keys and free of positions and recording 
 snapshot; each is written under another name and then put in place, so that nobody reads half of one.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import groupby
@@ -16,6 +16,7 @@ from psycopg import Cursor, IsolationLevel
 from psycopg.rows import TupleRow, tuple_row
 
 from domain.money import format_minor
+from domain.payout.bank_profiles import SUFFIXES
 from ledger.book.journal import JournalRow, journal_rows
 from ledger.database import Role, connect
 from ledger.events.store import last_position
@@ -23,6 +24,7 @@ from projections.all_findings import all_findings
 from projections.bank_file import Platform
 from projections.deadletters import deadletter_lines
 from projections.documents.findings import finding_document
+from projections.documents.sessions import session_line
 from projections.handoff import files_to_write, make_files, names_of_files, note_hand_off, waiting_for_files
 from projections.movements import COLUMNS
 from projections.queries import totals
@@ -30,6 +32,7 @@ from projections.registry import KEPT_UP
 from projections.runner import Progress, advance, catch_up
 from projections.trial_balance import GONE
 
+NETWORK = "network"
 _ROWS_PER_FETCH = 2_000
 _OPTIONS = orjson.OPT_UTC_Z
 
@@ -106,6 +109,7 @@ def export(
     summary: Mapping[str, Any] | None = None,
     *,
     every_bank_file: bool = False,
+    network: bool = False,
     made_at: datetime | None = None,
 ) -> list[WrittenFile]:
     """Write what the store holds to a directory: the files that are listed below, bank files and a summary.
@@ -113,18 +117,19 @@ def export(
     Projections are brought up to date first and held there meanwhile; intake goes on. `summary` is added to the
     totals of the store. Files of another run with the same names are replaced, and bank files that the store did not
     make are removed from `batches`. A bank file is made once and written once; `every_bank_file`: again. `made_at` as
-    in `make_files`. Returns what was written. Raises OSError, and BankFileRefused for a payout that no bank file can
-    state.
+    in `make_files`. `network`: also the files of what the network does (`projections.network.files`). Returns what
+    was written. Raises OSError, and BankFileRefused for a payout that no bank file can state.
     """
     written: list[WrittenFile] = []
-    catch_up(dsn)
+    names = (*KEPT_UP, NETWORK) if network else KEPT_UP
+    catch_up(dsn, names)
     directory.mkdir(parents=True, exist_ok=True)
     with connect(dsn, Role.PROJECTOR) as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         with connection.cursor() as cursor:
             cursor.execute(_HOLD_RUNNERS)
-            _catch_up_within(cursor)
-            for name, lines in _FILES.items():
+            _catch_up_within(cursor, names)
+            for name, lines in (_FILES | _network_files() if network else _FILES).items():
                 with _replacing(directory / name) as file:
                     written.append(_written(name, _write(file, lines(cursor))))
             make_files(dsn, waiting_for_files(cursor), platform, made_at)
@@ -136,10 +141,17 @@ def export(
     return written
 
 
-def _catch_up_within(cursor: Cursor[TupleRow]) -> None:
+def _network_files() -> dict[str, Callable[[Cursor[TupleRow]], Lines]]:
+    # Here: settlements, which write none of them, need not load what makes them.
+    from projections.network.files import NETWORK_FILES
+
+    return dict(NETWORK_FILES)
+
+
+def _catch_up_within(cursor: Cursor[TupleRow], names: Sequence[str]) -> None:
     """The last few events up to the snapshot's end, so that read models and book show the same moment."""
     end = last_position(cursor)
-    progress = [Progress(*row) for row in cursor.execute(_LIVE, (list(KEPT_UP),))]
+    progress = [Progress(*row) for row in cursor.execute(_LIVE, (list(names),))]
     while min(standing.position for standing in progress) < end:
         positions = advance(cursor, progress, end)
         progress = [Progress(each.name, each.generation, positions[each.name]) for each in progress]
@@ -168,24 +180,9 @@ def _line(document: Mapping[str, Any]) -> bytes:
     return orjson.dumps(document, option=_OPTIONS | orjson.OPT_APPEND_NEWLINE)
 
 
-_AMOUNTS = ("net", "vat", "gross", "commission", "commission_vat", "operator_share")
-
-
 def _session_lines(cursor: Cursor[TupleRow]) -> Lines:
-    for session_id, operator_id, state, reason, energy_wh, currency, *amounts in _rows(cursor, _SESSIONS):
-        rated = state == "RATED"
-        texts = [format_minor(amount, currency) if rated else None for amount in amounts]
-        yield _line(
-            {
-                "session_id": session_id,
-                "operator_id": operator_id,
-                "state": state,
-                "reason": reason,
-                "energy_wh": energy_wh if rated else None,
-                "currency": currency if rated else None,
-            }
-            | dict(zip(_AMOUNTS, texts, strict=True))
-        )
+    for row in _rows(cursor, _SESSIONS):
+        yield _line(session_line(row))
 
 
 def _cdr_lines(cursor: Cursor[TupleRow]) -> Lines:
@@ -271,7 +268,12 @@ _FILES: dict[str, Callable[[Cursor[TupleRow]], Lines]] = {
     "findings.jsonl": _finding_lines,
 }
 # What the lines of a file are where its name does not say it; other files are one document.
-_LINES_ARE = {"cdrs": "CDRs and credit CDRs", "journal": "entries", "deadletter": "dead letters"}
+_LINES_ARE = {
+    "load": "quarter hours",
+    "cdrs": "CDRs and credit CDRs",
+    "journal": "entries",
+    "deadletter": "dead letters",
+}
 
 
 def _written(name: str, lines: int) -> WrittenFile:
@@ -301,8 +303,9 @@ def _write_bank_files(dsn: str, directory: Path, *, again: bool) -> int:
                 file.write(made.content)
             written.append(made.name)
         known = names_of_files(cursor)
-        for path in sorted(directory.glob("*.xml")):
-            if path.name not in known:
+        suffixes = {f".{suffix}" for suffix in SUFFIXES.values()}
+        for path in sorted(directory.iterdir()):
+            if path.suffix in suffixes and path.name not in known:
                 path.unlink()
         note_hand_off(cursor, written)
     return len(written)

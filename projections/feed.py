@@ -34,17 +34,24 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Events as (topic, stored bytes), in order, with their places, and the position that is reached with them."""
+    """Events as (topic, stored bytes), in order, with their places, and the position that is reached with them.
+
+    They are all there are of their topics behind the position `after`.
+    """
 
     position: int
     events: tuple[tuple[str, bytes], ...]
     places: tuple[Place, ...]
+    after: int = 0
 
 
-def read_piece(cursor: Cursor[TupleRow], topics: Iterable[str], after: int, end: int) -> Piece:
+def read_piece(
+    cursor: Cursor[TupleRow], topics: Iterable[str], after: int, end: int, limit: int = EVENTS_MAX
+) -> Piece:
     """The next events of these topics behind the position `after`, none behind `end`, which must be committed."""
     end = min(end, after + POSITIONS_MAX)
-    rows = cursor.execute(_WANTED, (after, end, list(topics), EVENTS_MAX), binary=True).fetchall()
-    position = rows[-1][0] if len(rows) == EVENTS_MAX else end
+    rows = cursor.execute(_WANTED, (after, end, list(topics), limit), binary=True).fetchall()
+    position = rows[-1][0] if len(rows) == limit else end
     events = tuple([(topic, state) for *_, topic, state in rows])
-    return Piece(position, events, tuple([Place(at, stream, version) for at, stream, version, *_ in rows]))
+    places = tuple([Place(at, stream, version) for at, stream, version, *_ in rows])
+    return Piece(position, events, places, after)

@@ -1,7 +1,8 @@
 """Read models that are up to date for whoever reads them; what folds events is loaded only where some are behind."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -16,23 +17,30 @@ WHERE live AND name <> ALL(%s)
 """
 # What is asked of these is rare, and they cost as much as all others: they are brought up to date when somebody asks,
 # and followed beside the others by a system that runs; who reads anything else or settles does not wait for them.
-ON_DEMAND = ("mentions",)
+ON_DEMAND = ("mentions", "network")
 
 
 @contextmanager
-def up_to_date(dsn: str, *, on_demand: bool = False) -> Iterator[Connection[TupleRow]]:
+def up_to_date(
+    dsn: str, *, on_demand: Collection[str] = (), known_at: datetime | None = None
+) -> Iterator[Connection[TupleRow]]:
     """A connection that may read everything, the projections having reached where the store ended when this began.
 
-    Those that are brought up to date ON_DEMAND alone have, too, if it is demanded.
+    Of those that are brought up to date ON_DEMAND alone those have, too, that are named. With `known_at` all that was
+    known by then can be read; raises MomentAhead for a moment that has not come.
     """
-    left_out = () if on_demand else ON_DEMAND
+    left_out = [name for name in ON_DEMAND if name not in on_demand]
     with connect(dsn, Role.AUDITOR) as connection:
+        if known_at is not None:
+            from projections.as_of import settle
+
+            settle(connection, known_at)
         with connection.transaction():
-            row = connection.execute(_ARE_FRESH, (list(left_out),)).fetchone()
+            row = connection.execute(_ARE_FRESH, (left_out,)).fetchone()
         if row != (True,):
             # Here: they take longer to load than most readers need in all.
             from projections.registry import KEPT_UP
             from projections.runner import catch_up
 
-            catch_up(dsn, (*KEPT_UP, *ON_DEMAND) if on_demand else KEPT_UP)
+            catch_up(dsn, (*KEPT_UP, *on_demand))
         yield connection

@@ -18,8 +18,10 @@ from contracts.messages import Kind as MessageKind
 from domain.book.posting import entries_of, mirrors_of
 from domain.book.standing import Booked, Retracted
 from domain.fact import RecordedFact
+from domain.matter.matter import JUDGES
+from domain.matter.told import told_of
 from domain.payout.answers import PAYOUT_PARSERS, parse_payout_fact
-from domain.payout.payout import PayoutCreated
+from domain.payout.events import PayoutCreated
 from domain.receipt import PART, SETTLEMENT
 from domain.session.decisions import SessionAssessed
 from domain.session.facts import FACT_PARSERS
@@ -83,10 +85,11 @@ class History:
 def histories(cursor: Cursor[TupleRow], stream_ids: Sequence[UUID]) -> dict[UUID, History]:
     """Those of these streams that have events. Costs as much as they have."""
     found = read_streams(cursor, stream_ids)
-    return {stream_id: _history(stream_id, events) for stream_id, events in found.items() if events}
+    return {stream_id: history_of(stream_id, events) for stream_id, events in found.items() if events}
 
 
-def _history(stream_id: UUID, stored: Sequence[StoredEvent]) -> History:
+def history_of(stream_id: UUID, stored: Sequence[StoredEvent]) -> History:
+    """A stream whose events, one at least, have been read."""
     told: list[Told] = []
     decided: list[Decided] = []
     step: list[Told] = []
@@ -117,6 +120,8 @@ def _acts_at(fact: RecordedFact) -> datetime:
         return at
     if fact.type in PAYOUT_PARSERS:
         return parse_payout_fact(fact.type, fact.data, fact.source, fact.id).at
+    if fact.type in JUDGES:
+        return told_of(fact).at
     moment = fact.data.get("settled_at") or fact.data.get("paid_at")
     return datetime.fromisoformat(moment) if moment else fact.time
 
@@ -147,7 +152,7 @@ def owner_of_message(type_: str, data: Mapping[str, Any]) -> Owner | None:
         return Owner(Kind.SESSION, data["session_id"])
     if row.kind is MessageKind.PAYOUT_FACT:
         return Owner(Kind.PAYOUT, data["payout_id"])
-    if row.kind is MessageKind.STATUS:
+    if row.kind is MessageKind.STATUS and "evse_uid" in data and "operator_id" in data:
         return Owner(Kind.EVSE, data["evse_uid"], data["operator_id"])
     if row.kind is MessageKind.RECEIPT:
         if "settlement_id" in data:

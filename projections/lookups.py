@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -74,6 +74,10 @@ WHERE payouts.payout_id = %s AND entry.session_id IS NOT NULL
 ORDER BY 1
 """
 _PAYS = "SELECT payout_id FROM projection.payouts WHERE payout_id = ANY(%s) AND %s = ANY(entry_ids)"
+_ORDERED = """
+SELECT payout_id, operator_id, business_date, attempt, currency, amount, status FROM projection.payouts
+WHERE payout_id = ANY(%s) ORDER BY operator_id, currency, business_date, attempt
+"""
 _FILE_OF = "SELECT name FROM intake.bank_file_payout WHERE payout_id = %s"
 _FILE = "SELECT name, made_at, handed_off_at FROM intake.bank_file WHERE name = ANY(%s)"
 _PAYOUTS_IN = "SELECT payout_id FROM intake.bank_file_payout WHERE name = %s ORDER BY payout_id"
@@ -108,6 +112,18 @@ _WAITING = (
     "SELECT type, source, id, event_time, ref FROM intake.parked WHERE id = %s AND kind = 'cdr' ORDER BY source"
 )
 _WAITING_FOR = "SELECT type, source, id, event_time, ref FROM intake.parked WHERE kind = 'cdr' AND ref = ANY(%s)"
+
+
+class OrderedPayout(NamedTuple):
+    """A payout that was ordered of a bank, as it now is; `amount` in minor units."""
+
+    payout_id: str
+    operator_id: str
+    business_date: date
+    attempt: int
+    currency: str
+    amount: int
+    status: str
 
 
 class Mention(NamedTuple):
@@ -212,7 +228,8 @@ def spellings(asked: str) -> list[str]:
     if _HEX.fullmatch(asked):
         found += [asked.lower(), asked.upper()]
     if match := _UUID.fullmatch(folded(asked)):
-        found.append(f"{UUID(match[1])}{'-C' if match[2] else ''}")
+        id_ = UUID(match[1])
+        found += [f"{id_}-C"] if match[2] else [str(id_), str(id_).upper(), id_.hex, id_.hex.upper()]
     return list(dict.fromkeys(found))
 
 
@@ -347,3 +364,8 @@ class Lookups:
     def waiting_for(self, cdr_ids: Sequence[str]) -> list[Waiting]:
         """Partners' messages that wait for these CDRs."""
         return [Waiting(*row) for row in self._rows(_WAITING_FOR, list(cdr_ids))]
+
+
+def ordered_payouts(cursor: Cursor[TupleRow], payout_ids: Sequence[str]) -> list[OrderedPayout]:
+    """Payouts by their ids, by operator."""
+    return [OrderedPayout(*row) for row in cursor.execute(_ORDERED, (list(payout_ids),)).fetchall()]

@@ -6,12 +6,15 @@ from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
 from domain.book.bookings import Booking
-from domain.book.posting import BANK, POSTING_RULES
-from domain.book.standing import Booked, Retracted
+from domain.book.drafts import BANK, Draft
+from domain.book.posting import POSTING_RULES
+from domain.book.standing import BookChange, Booked, Retracted
 from ledger.events.codec import decode
 from projections.feed import Place
 
 StoredPair: TypeAlias = tuple[str, bytes]
+# A decision that moves the book, with what it posts by the posting rules (of what is retracted, the same).
+Change: TypeAlias = tuple[BookChange, list[Draft]]
 
 # Topics of the decisions that move the book.
 BOOK_TOPICS: frozenset[str] = frozenset(
@@ -63,10 +66,11 @@ class Movements:
     operators: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     items: dict[Item, int] = field(default_factory=dict)
 
-    def add(self, booking: Booking, sign: int) -> None:
-        """Add what a booking moves by the posting rules, or take it away with the sign -1."""
+    def add(self, decision: BookChange, drafts: Iterable[Draft]) -> None:
+        """Add what a booking moves, drafted by the posting rules; take it away where it is retracted."""
+        booking, sign = decision.booking, 1 if type(decision) is Booked else -1
         sums: list[int] | None = None
-        for kind, legs in POSTING_RULES[type(booking)](booking):
+        for kind, legs in drafts:
             for account, amount in legs:
                 if not amount:
                     continue
@@ -98,13 +102,45 @@ class Movements:
 class EventSet(list[StoredPair]):
     """A set of events for projections, with their places where they are known.
 
-    What it moves is worked out once, when one of them asks first.
+    The bookings in it are read once, and what they move is worked out once, when one of them asks first. Sets of the
+    same events share `read`, the bookings that were read of them by their positions.
     """
 
-    def __init__(self, events: Iterable[StoredPair], places: Iterable[Place] = ()) -> None:
+    def __init__(
+        self, events: Iterable[StoredPair], places: Iterable[Place] = (), read: dict[int, Change] | None = None
+    ) -> None:
         super().__init__(events)
         self.places = tuple(places)
+        self.read = {} if read is None else read
+        self.changes: list[Change] | None = None
         self.known: Movements | None = None
+
+
+def changes_of(events: Iterable[StoredPair]) -> list[Change]:
+    """The decisions that are stored in these events, all of them of bookings, with what each posts."""
+    if isinstance(events, EventSet) and events.changes is not None:
+        return events.changes
+    if isinstance(events, EventSet) and len(events.places) == len(events):
+        events.changes = [change for change, _ in booked(events)]
+        return events.changes
+    return [_change(topic, state) for topic, state in events]
+
+
+def booked(events: EventSet) -> list[tuple[Change, Place]]:
+    """The decisions of bookings among these events, with what each posts and its place; others are left out."""
+    read, found = events.read, []
+    for (topic, state), place in zip(events, events.places, strict=True):
+        if topic in BOOK_TOPICS:
+            change = read.get(place.position)
+            if change is None:
+                change = read[place.position] = _change(topic, state)
+            found.append((change, place))
+    return found
+
+
+def _change(topic: str, state: bytes) -> Change:
+    decision: BookChange = decode(topic, state)
+    return decision, POSTING_RULES[type(decision.booking)](decision.booking)
 
 
 def movements(events: Iterable[StoredPair]) -> Movements:
@@ -112,9 +148,8 @@ def movements(events: Iterable[StoredPair]) -> Movements:
     if isinstance(events, EventSet) and events.known is not None:
         return events.known
     found = Movements()
-    for topic, state in events:
-        decision: Booked | Retracted = decode(topic, state)
-        found.add(decision.booking, 1 if type(decision) is Booked else -1)
+    for decision, drafts in changes_of(events):
+        found.add(decision, drafts)
     if isinstance(events, EventSet):
         events.known = found
     return found

@@ -1,9 +1,7 @@
 """One payout, for those who ask: what it pays, what the bank said of it, its entries, and the file it stands in."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from psycopg import Cursor
@@ -11,14 +9,15 @@ from psycopg.rows import TupleRow, class_row
 
 from domain.book.journal import Entry
 from domain.fact import RecordedFact
-from domain.payout.payout import payout_stream
+from domain.payout.events import payout_stream
 from ledger.events.codec import decode
 from ledger.events.store import read_streams
+from projections.payout_list import shown_payout
 from projections.queries import PayoutRow, payout, payout_id_as_written
 from projections.story import entries_by_id, entry_ids_of
 
 _GOES_TO = """
-SELECT holder_name, bank_account, execution_date,
+SELECT holder_name, execution_date, content_hash, approvals_needed,
        (SELECT name FROM intake.bank_file_payout AS stands WHERE stands.payout_id = payouts.payout_id)
 FROM projection.payouts
 WHERE payout_id = %s
@@ -48,9 +47,12 @@ LIMIT %s
 
 @dataclass(frozen=True, slots=True)
 class PaidLine:
-    """An entry that a payout pays: its effect on what the operator is owed, in minor units, and when it matured."""
+    """An entry that a payout pays: its effect on what the operator is owed, in minor units, and when it matured.
 
-    entry_id: UUID
+    `entry_id` is None for the reserve of a payout that waits for approval: it is not posted yet.
+    """
+
+    entry_id: UUID | None
     kind: str
     session_id: str | None
     effective_at: datetime
@@ -70,12 +72,20 @@ class KindPaid:
 
 @dataclass(frozen=True, slots=True)
 class PayoutStory:
-    """A payout from its run on; `lines` are the first of what it pays, `kinds` all of it."""
+    """A payout from its run on; `lines` are the first of what it pays, `kinds` all of it.
+
+    `account` is masked. `content_hash` is what who decides about it names; `doubts` say why somebody has to, and
+    `approvals` counts those that count so far. `answers` are those of banks, and what people decided.
+    """
 
     payout: PayoutRow
     holder_name: str
-    bank_account: Mapping[str, Any]
+    account: str | None
     execution_date: date | None
+    content_hash: str | None
+    approvals_needed: int | None
+    approvals: int
+    doubts: tuple[str, ...]
     bank_file: str | None
     repeated_by: str | None
     answers: tuple[RecordedFact, ...]
@@ -90,11 +100,11 @@ def payout_story(cursor: Cursor[TupleRow], payout_id: str, lines: int) -> Payout
     Needs a role that may read the event store and the intake.
     """
     written = payout_id_as_written(payout_id)
-    found = payout(cursor, written)
+    found, shown = payout(cursor, written), shown_payout(cursor, written)
     goes_to = cursor.execute(_GOES_TO, (written,)).fetchone()
-    if found is None or goes_to is None:
+    if found is None or shown is None or goes_to is None:
         return None
-    holder_name, bank_account, execution_date, bank_file = goes_to
+    holder_name, execution_date, content_hash, approvals_needed, bank_file = goes_to
     repeated_by = cursor.execute(_REPEATED_BY, (written,)).fetchone()
     stream_id = payout_stream(written)
     timeline = tuple(decode(event.topic, event.state) for event in read_streams(cursor, [stream_id])[stream_id])
@@ -105,8 +115,12 @@ def payout_story(cursor: Cursor[TupleRow], payout_id: str, lines: int) -> Payout
     return PayoutStory(
         found,
         holder_name,
-        bank_account,
+        shown.account,
         execution_date,
+        content_hash,
+        approvals_needed,
+        len(shown.approvals),
+        tuple(shown.doubts),
         bank_file,
         repeated_by[0] if repeated_by else None,
         tuple(event for event in timeline if isinstance(event, RecordedFact)),

@@ -1,7 +1,8 @@
 """Rebuilds projections from the event store while the system runs: a new generation is filled, then made live."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import inf
 
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
@@ -9,14 +10,11 @@ from psycopg.sql import SQL, Identifier
 
 from ledger.database import Role, connect
 from ledger.events.store import last_position
+from ledger.locks import of_rebuild, try_to_hold
 from projections.errors import RebuildUnderWay
 from projections.feed import EVENTS_MAX
-from projections.registry import PROJECTIONS, chosen
+from projections.registry import chosen, tables_of
 from projections.runner import Progress, advance
-
-# One rebuild of a projection at a time; kept by the session, so that it ends with the process whatever happens.
-_TRY_LOCK = "SELECT pg_try_advisory_lock(hashtext('wattledger:rebuild'), hashtext(%s))"
-_UNLOCK = "SELECT pg_advisory_unlock(hashtext('wattledger:rebuild'), hashtext(%s))"
 
 # Generations that are not live: what a rebuild that was cut off, or the one that has just switched, leaves behind.
 _FORGET = "DELETE FROM projection.generation WHERE name = %s AND NOT live RETURNING generation"
@@ -25,8 +23,13 @@ _DROP_ROWS = SQL("DELETE FROM projection.{table} WHERE generation = ANY(%s)")
 # A generation to be filled, numbered after all there are.
 _BEGIN = """
 INSERT INTO projection.generation (name, generation)
-SELECT name, max(generation) + 1 FROM projection.generation WHERE name = ANY(%s) GROUP BY name
+SELECT name, coalesce(max(generation), 0) + 1
+FROM unnest(%s::text[]) AS wanted (name) LEFT JOIN projection.generation USING (name)
+GROUP BY name
+RETURNING name, generation
 """
+# What somebody put there under its number is not built upon.
+_DROP_COUNTS = "DELETE FROM projection.row_count WHERE name = %s AND generation = %s"
 
 # Generations by name, locked; the live ones are locked first, as runners do.
 _LOCK = """
@@ -55,14 +58,22 @@ def rebuild(dsn: str, names: Sequence[str] | None = None) -> dict[str, int]:
     Raises UnknownProjection and RebuildUnderWay.
     """
     wanted = chosen(names)
-    with connect(dsn, Role.PROJECTOR, autocommit=True) as connection, _alone(connection, wanted):
+    with connect(dsn, Role.PROJECTOR, autocommit=True) as connection, alone(dsn, wanted) as still_alone:
         _drop_what_is_not_live(connection, wanted)
-        connection.execute(_BEGIN, (wanted,))
+        _begin(connection, wanted)
         while not _fill(connection, wanted):
-            pass
+            still_alone()
         positions = _switch(connection, wanted)
         _drop_what_is_not_live(connection, wanted)
         return positions
+
+
+def _begin(connection: Connection[TupleRow], names: Sequence[str]) -> None:
+    with connection.transaction(), connection.cursor() as cursor:
+        for name, generation in cursor.execute(_BEGIN, (names,)).fetchall():
+            for table in tables_of(name):
+                cursor.execute(_DROP_ROWS.format(table=Identifier(table)), ([generation],))
+            cursor.execute(_DROP_COUNTS, (name, generation))
 
 
 def _fill(connection: Connection[TupleRow], names: Sequence[str]) -> bool:
@@ -93,23 +104,28 @@ def _lock(cursor: Cursor[TupleRow], names: Sequence[str], *, live: bool) -> list
 
 def _drop_what_is_not_live(connection: Connection[TupleRow], names: Sequence[str]) -> None:
     for name in names:
-        table = Identifier(PROJECTIONS[name].table)
         with connection.transaction(), connection.cursor() as cursor:
             generations = [row[0] for row in cursor.execute(_FORGET, (name,))]
             if generations:
-                cursor.execute(_DROP_ROWS.format(table=table), (generations,))
+                for table in tables_of(name):
+                    cursor.execute(_DROP_ROWS.format(table=Identifier(table)), (generations,))
 
 
 @contextmanager
-def _alone(connection: Connection[TupleRow], names: Sequence[str]) -> Iterator[None]:
-    taken: list[str] = []
-    try:
+def alone(dsn: str, names: Sequence[str], what: str = "projection {}") -> Iterator[Callable[[], None]]:
+    """One rebuild of a projection at a time, for as long as the block runs; raises RebuildUnderWay.
+
+    What holds it is a transaction of a session of its own, which reads nothing and so keeps nothing from being
+    vacuumed; it ends with the process, whatever happens. Called, what is given raises MachineryFault once it is lost.
+    """
+    with connect(dsn, Role.PROJECTOR) as holder:
+        holder.computes_s_max = inf
         for name in names:
-            if connection.execute(_TRY_LOCK, (name,)).fetchone() != (True,):
-                raise RebuildUnderWay(f"projection {name} is being rebuilt by another process: wait until it is done")
-            taken.append(name)
-        yield
-    finally:
-        if not connection.closed:
-            for name in taken:
-                connection.execute(_UNLOCK, (name,))
+            if not try_to_hold(holder, of_rebuild(name)):
+                named = what.format(name)
+                raise RebuildUnderWay(f"{named} is being rebuilt by another process: wait until it is done")
+
+        def still_alone() -> None:
+            holder.execute("SELECT 1")
+
+        yield still_alone

@@ -14,8 +14,8 @@ from ledger.database import Role, connect
 from ledger.events.store import TABLE, last_position
 from ledger.patience import Patience, Stopping
 from projections.errors import UnknownProjection
-from projections.feed import read_piece
-from projections.movements import EventSet
+from projections.feed import EVENTS_MAX, read_piece
+from projections.movements import Change, EventSet
 from projections.registry import KEPT_UP, PROJECTIONS, chosen
 
 # How long a follower that has heard nothing waits before it looks by itself, and how long after a fault.
@@ -115,15 +115,18 @@ def advance(cursor: Cursor[TupleRow], progress: Sequence[Progress], end: int) ->
     # Stops where another one stands, so that from there on they go together.
     bound = min([end, *(position for position in positions.values() if position > start)])
     projections = {standing.name: PROJECTIONS[standing.name] for standing in group}
-    piece = read_piece(cursor, sorted(frozenset().union(*(p.topics for p in projections.values()))), start, bound)
+    wanted = sorted(frozenset().union(*(p.topics for p in projections.values())))
+    limit = min(getattr(projection, "events_max", EVENTS_MAX) for projection in projections.values())
+    piece = read_piece(cursor, wanted, start, bound, limit)
     sets: dict[frozenset[str], EventSet] = {}
+    read: dict[int, Change] = {}
     for standing in group:
         projection = projections[standing.name]
         topics = projection.topics
         if topics not in sets:
             chosen_ones = [number for number, event in enumerate(piece.events) if event[0] in topics]
             of_topics = [piece.events[number] for number in chosen_ones]
-            sets[topics] = EventSet(of_topics, [piece.places[number] for number in chosen_ones])
+            sets[topics] = EventSet(of_topics, [piece.places[number] for number in chosen_ones], read)
         projection.apply(cursor, standing.generation, sets[topics])
     names, generations = [each.name for each in group], [each.generation for each in group]
     cursor.execute(_MOVE, (piece.position, names, generations))

@@ -1,5 +1,6 @@
 """The sessions: one row each with what it came to."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,17 +33,18 @@ _COLUMNS = (
 _PUT = """
 INSERT INTO projection.session_row (generation, session_id, operator_id, state, reason, energy_wh, currency, net, vat,
                                     gross, commission, commission_vat, operator_share, evse_uid, partner, shortfall,
-                                    metered)
+                                    metered, tariff_hash)
 SELECT %s, latest.*
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::text[], %s::bigint[], %s::bigint[],
-            %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::jsonb[])
+            %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::jsonb[],
+            %s::text[])
     AS latest
 ON CONFLICT (generation, session_id) DO UPDATE
 SET operator_id = excluded.operator_id, state = excluded.state, reason = excluded.reason,
     energy_wh = excluded.energy_wh, currency = excluded.currency, net = excluded.net, vat = excluded.vat,
     gross = excluded.gross, commission = excluded.commission, commission_vat = excluded.commission_vat,
     operator_share = excluded.operator_share, shortfall = excluded.shortfall, evse_uid = excluded.evse_uid,
-    partner = excluded.partner, metered = excluded.metered
+    partner = excluded.partner, metered = excluded.metered, tariff_hash = excluded.tariff_hash
 """
 
 
@@ -64,7 +66,21 @@ class Sessions:
             columns = [array([outcome.get(name) for outcome in outcomes]) for name in _COLUMNS]
             shortfalls = array([outcome.get("shortfall", 0) for outcome in outcomes])
             metered = array([_metered(outcome) for outcome in outcomes])
-            cursor.execute(_PUT, (generation, *columns, shortfalls, metered))
+            hashes = array([_tariff_hash(outcome) for outcome in outcomes])
+            cursor.execute(_PUT, (generation, *columns, shortfalls, metered, hashes))
+
+
+# A rating begins with its cause and the hash of the version of the tariff (domain.session.ratings).
+_HASH = re.compile(r'"tariff":"([^"\\]*)","energy_wh":')
+
+
+def _tariff_hash(outcome: dict[str, Any]) -> str | None:
+    """By which version of a tariff a session is rated: that of its last rating; None where it is billed nothing."""
+    ratings = outcome.get("ratings")
+    if not ratings or outcome.get("gross") is None:
+        return None
+    found = _HASH.search(ratings[-1])
+    return found[1] if found else None
 
 
 def _metered(outcome: dict[str, Any]) -> str | None:

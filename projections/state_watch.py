@@ -19,10 +19,10 @@ class Known:
 
 
 class StateWatch:
-    """For one thread at a time."""
+    """For one thread at a time, in a role that may read all of the intake."""
 
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+    def __init__(self, dsn: str, role: Role = Role.WRITER) -> None:
+        self._dsn, self._role = dsn, role
         self._connection: Connection[TupleRow] | None = None
         self._operators = KnownOperators()
 
@@ -45,7 +45,7 @@ class StateWatch:
 
     def _read(self) -> Known:
         if self._connection is None:
-            self._connection = open_connection(self._dsn, Role.WRITER, autocommit=True)
+            self._connection = open_connection(self._dsn, self._role, autocommit=True)
         state = system_state(self._connection, self._operators)
         with self._connection.cursor() as cursor:
             return Known(state, len(faults(cursor)))

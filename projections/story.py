@@ -15,8 +15,9 @@ from domain.fact import RecordedFact
 from domain.session.decisions import SessionAssessed
 from domain.session.session import session_stream
 from ledger.events.codec import decode
-from ledger.events.store import read_streams
+from ledger.events.store import StoredEvent, read_streams
 from projections.energy import EnergyEntry, energy_entries
+from projections.movements import BOOK_TOPICS
 from projections.queries import PayoutRow
 
 # The payouts that pay any of these entries, of one operator, each attempt of them.
@@ -96,6 +97,12 @@ def entries_by_id(cursor: Cursor[TupleRow], entry_ids: list[UUID]) -> tuple[Entr
         Entry(id_, kind, effective_at, currency, tuple(map(Posting, accounts, amounts)), *others)
         for id_, kind, effective_at, currency, *others, accounts, amounts in rows
     )
+
+
+def entry_ids_of_stored(stored: Iterable[StoredEvent], stream_id: UUID) -> list[UUID]:
+    """As `entry_ids_of`, of stored events: those that book nothing are not read."""
+    booked = [decode(event.topic, event.state) for event in stored if event.topic in BOOK_TOPICS]
+    return entry_ids_of(booked, stream_id)
 
 
 def entry_ids_of(timeline: Iterable[Any], stream_id: UUID) -> list[UUID]:

@@ -12,7 +12,7 @@ from domain.calendar import ONE_DAY, business_date
 from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.parties import Operator
 from domain.catalogue.versions import Versions
-from domain.payout.run import fires_at, last_closed
+from domain.payout.cut_offs import fires_at, last_closed
 from ledger.heartbeat import Piece, pieces
 from ledger.intake.catalogue import bank_calendar
 from ledger.intake.positions import Tally
@@ -183,30 +183,35 @@ def system_state(connection: Connection[TupleRow], known: KnownOperators | None 
     Nothing in it counts what grows with history. `known` are the operators of an earlier look; read models are taken
     as they stand, and no event is folded.
     """
-    known = known or KnownOperators()
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(_BEGIN)
-        now, events, entries = _row(cursor, _NOW)
-        known.read(cursor)
-        counts = _counts(cursor)
-        partitions = _partitions(cursor)
-        return SystemState(
-            at=now,
-            events=events,
-            entries=entries,
-            outbox=Waiting(*_row(cursor, _OUTBOX)),
-            dead_letters=Waiting(*_row(cursor, _DEAD_LETTERS)),
-            findings=counts.get("findings", {}),
-            open_items=counts.get("open_items", {}),
-            payouts=counts.get("payouts", {}),
-            sessions=counts.get("sessions", {}),
-            projections=_lags(cursor, now, events),
-            partitions=partitions,
-            runs=_runs(cursor, known.catalogue, now),
-            verified=last_verification(cursor),
-            pieces=pieces(cursor),
-            rates=_rates(cursor, partitions, entries),
-        )
+        return state_within(cursor, known)
+
+
+def state_within(cursor: Cursor[TupleRow], known: KnownOperators | None = None) -> SystemState:
+    """The state as the cursor's transaction sees it."""
+    known = known or KnownOperators()
+    now, events, entries = _row(cursor, _NOW)
+    known.read(cursor)
+    counts = _counts(cursor)
+    partitions = _partitions(cursor)
+    return SystemState(
+        at=now,
+        events=events,
+        entries=entries,
+        outbox=Waiting(*_row(cursor, _OUTBOX)),
+        dead_letters=Waiting(*_row(cursor, _DEAD_LETTERS)),
+        findings=counts.get("findings", {}),
+        open_items=counts.get("open_items", {}),
+        payouts=counts.get("payouts", {}),
+        sessions=counts.get("sessions", {}),
+        projections=_lags(cursor, now, events),
+        partitions=partitions,
+        runs=_runs(cursor, known.catalogue, now),
+        verified=last_verification(cursor),
+        pieces=pieces(cursor),
+        rates=_rates(cursor, partitions, entries),
+    )
 
 
 def _row(cursor: Cursor[TupleRow], query: str) -> TupleRow:
@@ -262,7 +267,7 @@ def _runs(cursor: Cursor[TupleRow], catalogue: Catalogue, now: datetime) -> tupl
 def _runs_of(operator_id: str, versions: Versions[Operator], closed: date | None, now: datetime) -> OperatorRuns:
     """When the last run of an operator fired, and when the next one does.
 
-    Of several that are due the last one counts, as the clock has it (`engine.payouts.due_runs`). Where days are
+    Of several that are due the last one counts, as the clock has it (`engine.due_runs.due_runs`). Where days are
     closed that are not over yet, the next run is the first one behind them.
     """
     last = fires_at(versions, closed) if closed is not None else None

@@ -8,30 +8,60 @@ import typer
 from typer.exceptions import TyperException
 
 from wattledger.commands import (
+    apikeys,
     audit,
     balances,
+    bank,
+    benchmark,
+    cash,
     cdrs,
     contracts,
+    costs,
     deadletters,
+    demand,
     findings,
+    keys,
     leakage,
     live,
+    load,
+    load_allocate,
+    margins,
+    matters,
+    negative,
+    network,
+    ocpi,
+    ocpi_tokens,
+    partners,
     payments,
-    payouts,
+    payout_decisions,
     prices,
+    processor,
     projections,
     psql,
     rerate,
+    serving,
     sessions,
     settling,
+    statements,
     status,
     tariffs,
     trace,
+    uptime,
+    use,
+    users,
+    visibility,
+    webhooks,
+    withholding,
 )
+from wattledger.exhausted import advice_on
 from wattledger.help_printer import load_help_printer
+from wattledger.hidden_words import hide_value_of
 from wattledger.logs import name_piece, say
+from wattledger.stacks import show_stacks_when_asked
 
 _HELP = ("-h", "--help")
+# An option whose value is nobody else's business.
+_HIDDEN = "--their-token"
 
 app = typer.Typer(
     name="wattledger",
@@ -40,13 +70,31 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": [*_HELP]},
 )
+ocpi.app.add_typer(ocpi_tokens.commands)
+load.app.add_typer(load_allocate.commands)
 # In the order in which the help lists them.
 for noun in (
-    *(settling.app, live.app, status.app, balances.app, sessions.app, sessions.lists, payments.app, payouts.app),
-    *(trace.app, findings.app, deadletters.app, cdrs.app, audit.app, projections.app, leakage.app, contracts.app),
-    *(prices.app, tariffs.app, rerate.app, psql.app),
+    *(settling.app, live.app, serving.app, status.app, balances.app, sessions.app, sessions.lists, payments.app),
+    *(payout_decisions.app, statements.app, withholding.app, bank.app, *matters.apps, negative.app, processor.app),
+    *(trace.app, findings.app, deadletters.app, cdrs.app, audit.app, projections.app, leakage.app),
+    *(
+        network.app,
+        use.app,
+        load.app,
+        uptime.app,
+        costs.app,
+        demand.app,
+        margins.app,
+        cash.app,
+        benchmark.app,
+        visibility.app,
+    ),
+    *(partners.app, ocpi.app),
+    *(contracts.app, prices.app, tariffs.app, rerate.app, users.app, apikeys.app, keys.app, webhooks.app, psql.app),
 ):
     app.add_typer(noun)
+# What some call it, too; the help names one.
+app.add_typer(users.app, name="users", hidden=True)
 
 
 def _tell_version(wanted: bool) -> None:
@@ -70,6 +118,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit status: 0 done, 1 refused or a discrepancy found, 2 wrong usage."""
     given = sys.argv[1:] if arguments is None else arguments
     name_piece(given)
+    if arguments is None:
+        show_stacks_when_asked()
+    if arguments is None and any(word.startswith(_HIDDEN) for word in given) and not hide_value_of(_HIDDEN):
+        say(f"{_HIDDEN}: it cannot be hidden here from who lists processes; give - and the token by standard input")
+        return 2
     if not given or any(word in _HELP for word in given):
         load_help_printer()
     try:
@@ -81,8 +134,12 @@ def main(arguments: list[str] | None = None) -> int:
     except TyperException as misuse:
         return _misuse(misuse)
     except Exception as error:
-        from wattledger.failures import report
-
+        try:
+            from wattledger.failures import report
+        except (OSError, MemoryError):
+            # Where nothing more can be opened, not even what tells of it.
+            sys.stderr.write(f"wattledger: {advice_on(error) or error}\n")
+            return 1
         return report(error, debug="--debug" in given)
 
 

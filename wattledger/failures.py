@@ -10,6 +10,7 @@ from engine.errors import EngineError
 from ledger.errors import LedgerError, MachineryFault
 from projections.errors import ProjectionError
 from wattledger.errors import ApplicationError
+from wattledger.exhausted import advice_on
 from wattledger.logs import wants_json
 from wattledger.views.terminal import print_error
 
@@ -32,7 +33,9 @@ def report(error: Exception, *, debug: bool) -> int:
     """Print a failure; the exit status."""
     if debug and not wants_json():
         traceback.print_exception(error)
-    if isinstance(error, _EXPECTED):
+    if (advice := advice_on(error)) is not None:
+        print_error(advice, error)
+    elif isinstance(error, _EXPECTED):
         print_error(str(error) or type(error).__name__, error)
     else:
         print_error(

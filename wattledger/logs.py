@@ -19,7 +19,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 # Of what these say, only what is very wrong is shown: everything else is tried again, and where it lasts the engine
 # says so itself.
-_NOISY_LIBRARIES = ("aiokafka", "faststream", "asyncio")
+_NOISY_LIBRARIES = ("aiokafka", "faststream", "asyncio", "httpx", "httpcore")
 
 # What every record has; whatever else is on one was given as `extra` and is a field.
 _OF_EVERY_RECORD = frozenset(

@@ -11,6 +11,7 @@ from domain.document import as_part
 from domain.errors import AmountError, UnsupportedTariff
 from domain.tariff.published import PublishedTariff, taxes_of
 from domain.tariff.taxes import NOT_APPLICABLE, YES, Tax, tax_included_of
+from engine.rating_orders import latest_tariff
 from wattledger.errors import ApplicationError
 from wattledger.given_file import read_given
 
@@ -26,7 +27,7 @@ def named_tariff(catalogue: Catalogue, operator_id: str, name: str, given: Taxes
     that event's data, where the taxes stand beside it. Raises ApplicationError where there is no such tariff, and
     where its taxes are not told though it needs some or the operator's tariffs have some.
     """
-    published = _latest(catalogue, operator_id, name)
+    published = latest_tariff(catalogue, operator_id, name)
     if published is not None:
         return published.document, given or published.taxes
     path = Path(name)
@@ -40,7 +41,7 @@ def named_tariff(catalogue: Catalogue, operator_id: str, name: str, given: Taxes
         return _tariff_of(data, path), given or _taxes_of(data, path)
     if given:
         return data, given
-    namesake = _latest(catalogue, operator_id, str(data.get("id", "")))
+    namesake = latest_tariff(catalogue, operator_id, str(data.get("id", "")))
     taxes = namesake.taxes if namesake else ()
     if not taxes and _taxes_are_wanting(catalogue, operator_id, data, namesake):
         raise ApplicationError(
@@ -48,12 +49,6 @@ def named_tariff(catalogue: Catalogue, operator_id: str, name: str, given: Taxes
             'or in a file with {"taxes": [...], "tariff": {...}}'
         )
     return data, taxes
-
-
-def _latest(catalogue: Catalogue, operator_id: str, tariff_id: str) -> PublishedTariff | None:
-    """The version of a general tariff that was published last."""
-    versions = catalogue.tariffs.get((operator_id, tariff_id.casefold()))
-    return versions.latest() if versions else None
 
 
 def _data(path: Path) -> Mapping[str, Any]:

@@ -37,6 +37,10 @@ class Hands:
         """Judge what was taken in, without moving the clock. Raises MachineryFault when the database stays away."""
         patiently(lambda: FollowUp(self._working_set).run(wait=True))
 
+    def judge_votes(self) -> None:
+        """Decide by what people decided of payouts. Raises MachineryFault when the database stays away."""
+        patiently(self.clock.judge_votes)
+
     def close(self) -> None:
         """Give the connection back."""
         self._working_set.close()

@@ -2,26 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
-from uuid import NAMESPACE_URL, uuid5
 
-import orjson
-
-from consumers.publisher import Outgoing
-from contracts.decode import Message, decode_event
-from contracts.messages import TOPIC_OF, partition_key, stream_of
+from api.access.principal import Principal
+from api.access.roles import Right
 from domain.calendar import utc_text
 from engine.payout_days import closed_days
 from ledger.database import Role, connect
-from ledger.events.codec import decode
-from ledger.events.store import read_streams
 from ledger.intake.operators import known_operators
 from wattledger.crew import Crew, OnProgress
+from wattledger.deciding import Deed, decide, refuse_who_may_not
 from wattledger.errors import ApplicationError
 from wattledger.store import Store
-from wattledger.verbs import publish_records, take_in
+from wattledger.verbs import take_in
 
-SOURCE = "urn:wattledger:payouts"
 TYPE = "payouts.reopened"
 
 
@@ -32,7 +25,6 @@ class Wish:
     opened_from: date
     operator_id: str | None
     reason: str
-    by: str
     at: datetime
 
 
@@ -44,24 +36,23 @@ class Reopened:
     were_closed: dict[str, date]
 
 
-def reopen(store: Store, crew: Crew, wish: Wish, on_progress: OnProgress) -> Reopened:
-    """Publish the decision and take it in.
+def reopen(
+    store: Store, crew: Crew, actor: Principal, wish: Wish, on_progress: OnProgress, once: str | None = None
+) -> Reopened:
+    """Publish the decision and take it in; of those with the same text `once` of one person only the first acts.
 
-    Raises ApplicationError for an unknown operator, where nothing is closed from that day on, and where the decision
-    is refused.
+    Raises ApplicationError where the actor may not decide it, for an unknown operator, where nothing is closed from
+    that day on, and where the decision is refused.
     """
-    event = _event(wish)
-    message = _message(event)
+    deed = _deed(wish, once)
+    refuse_who_may_not(actor, deed)
     # First what waits to be taken in: it may tell of the operator.
     take_in(crew, on_progress)
     were_closed = _closed(store, wish)
-    publish_records(store, [Outgoing(TOPIC_OF[TYPE], partition_key(message).encode(), orjson.dumps(event))])
-    take_in(crew, on_progress)
-    if not _was_taken(store, message):
-        raise ApplicationError(
-            f"decision {message.id} was published and not taken in; see 'wattledger deadletter list'"
-        )
-    return Reopened(message.id, were_closed)
+    given = decide(store, crew, actor, deed, on_progress)
+    if given.detail is not None:
+        raise ApplicationError(f"decision {given.id} counts for nothing: {given.detail}")
+    return Reopened(given.id, were_closed)
 
 
 def _closed(store: Store, wish: Wish) -> dict[str, date]:
@@ -79,33 +70,12 @@ def _closed(store: Store, wish: Wish) -> dict[str, date]:
     return closed
 
 
-def _message(event: dict[str, Any]) -> Message:
-    """The decision as it is read on arrival; raises ApplicationError where it would be refused."""
-    found = decode_event(event)
-    if not isinstance(found, Message):
-        raise ApplicationError(f"the decision would be refused: {found.sentence}")
-    return found
-
-
-def _event(wish: Wish) -> dict[str, Any]:
-    """The CloudEvent of the decision."""
-    data = {"from": wish.opened_from.isoformat(), "at": utc_text(wish.at), "reason": wish.reason, "by": wish.by}
-    if wish.operator_id is not None:
-        data["operator_id"] = wish.operator_id
-    name = ":".join((wish.operator_id or "", data["from"], data["at"], wish.by))
-    return {
-        "specversion": "1.0",
-        "id": str(uuid5(NAMESPACE_URL, f"wattledger:reopening:{name}")),
-        "source": SOURCE,
-        "type": TYPE,
-        "subject": wish.operator_id or "payouts",
-        "time": data["at"],
-        "data": data,
+def _deed(wish: Wish, once: str | None) -> Deed:
+    """What is decided: as who lets stopped payouts go on, people of the same right have runs fire again."""
+    data = {
+        "operator_id": wish.operator_id,
+        "from": wish.opened_from.isoformat(),
+        "at": utc_text(wish.at),
+        "reason": wish.reason,
     }
-
-
-def _was_taken(store: Store, message: Message) -> bool:
-    stream_id = stream_of(message.type, message.data)
-    with connect(store.dsn, Role.AUDITOR) as connection, connection.cursor() as cursor:
-        stored = read_streams(cursor, [stream_id]).get(stream_id, ())
-    return any(each.topic == TYPE and decode(each.topic, each.state).id == message.id for each in stored)
+    return Deed(TYPE, data, Right.RESUME, by_people=True, key=once)

@@ -4,7 +4,8 @@ import os
 import ssl
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias
+from urllib.parse import urlsplit
 
 import orjson
 from pydantic import (
@@ -19,6 +20,7 @@ from pydantic import (
 )
 
 from wattledger.errors import SettingsError
+from wattledger.ocpi_settings import checked_business, party_of
 
 ENV_PREFIX = "WATTLEDGER_"
 
@@ -47,6 +49,14 @@ class SecurityProtocol(StrEnum):
     def authenticated(self) -> bool:
         """Whether the client names itself by SASL."""
         return self in (SecurityProtocol.SASL_PLAINTEXT, SecurityProtocol.SASL_SSL)
+
+
+class KafkaLogin(NamedTuple):
+    """Who one is to an embedded Kafka, which asks for it in clear text within this machine (SASL_PLAINTEXT)."""
+
+    username: str
+    password: str
+    mechanism: str = "SCRAM-SHA-256"
 
 
 def default_cache_dir() -> Path:
@@ -91,6 +101,19 @@ def _broker_addresses(text: str) -> str:
     return text.replace(" ", "")
 
 
+def _web_address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("is no web address: write it as https://HOST or https://HOST/PATH")
+    return text.rstrip("/")
+
+
+def _is_private_way(address: str) -> bool:
+    """Whether nobody else is on the way to an address: by TLS, or within this machine."""
+    parts = urlsplit(address)
+    return parts.scheme == "https" or parts.hostname in ("localhost", "127.0.0.1", "::1")
+
+
 def _from_json(given: Any) -> Any:
     if not isinstance(given, str):
         return given
@@ -98,6 +121,35 @@ def _from_json(given: Any) -> Any:
         return orjson.loads(given)
     except orjson.JSONDecodeError:
         raise ValueError('is not JSON such as {"USD": {"account_number": "...", "routing_code": "..."}}') from None
+
+
+_Tiers: TypeAlias = dict[str, list[dict[str, str | int]]]
+
+
+def _tiers(told: _Tiers) -> _Tiers:
+    from domain.catalogue.tiers import tiers_of
+
+    try:
+        found = tiers_of(told)
+    except (LookupError, TypeError, ValueError, ArithmeticError):
+        found = {}
+    if len(found) != len(told) or any(people < 1 for tiers in found.values() for _, people in tiers):
+        raise ValueError(
+            'is not JSON such as {"EUR": [{"from": "0", "approvals": 1}, {"from": "10000", "approvals": 2}]}'
+        )
+    return told
+
+
+def _profiles(told: dict[str, str]) -> dict[str, str]:
+    if not told:
+        return told
+    from domain.payout.bank_profiles import EVERY_BANK, PROFILES  # Imported here: most stores name none.
+
+    for place, name in told.items():
+        if name not in PROFILES and name != EVERY_BANK:
+            known = ", ".join(sorted({*PROFILES, EVERY_BANK} - {""}))
+            raise ValueError(f"names {name!r} for {place}, which is no profile of bank files: they are {known}")
+    return told
 
 
 def _log_format(given: Any) -> Any:
@@ -158,6 +210,32 @@ class Settings(BaseModel):
     # Where pieces answer probes and Prometheus: nowhere unless set, 0 being any port that is free.
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)
     metrics_host: str = Field(default="127.0.0.1", min_length=1)
+    # Where the pages and resources are served; 0 is any port that is free, and nowhere for a whole live system.
+    port: int = Field(default=8080, ge=0, le=65_535)
+    # How people reach them, where that is by another address: a proxy's, with TLS.
+    public_url: Annotated[str, AfterValidator(_web_address)] | None = None
+    # Who vouches for people (OpenID Connect), and in which claims it says their role and operators.
+    oidc_issuer: Annotated[str, AfterValidator(_web_address)] | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_role_claim: str = Field(default="role", min_length=1)
+    oidc_operator_claim: str = Field(default="operators", min_length=1)
+    # What seals the secrets of webhooks at rest; a file in the data directory where nothing is said.
+    webhook_key: SecretStr | None = None
+    # What seals the tokens that roaming partners gave us; a file in the data directory where nothing is said.
+    secret_key: SecretStr | None = None
+    # How many requests a minute a roaming partner may make.
+    ocpi_rate_per_minute: int = Field(default=3_000, ge=1, le=1_000_000)
+    # How long lies at least between two pushes of a session that runs on.
+    ocpi_session_push_s: float = Field(default=60, ge=0, le=86_400)
+    # The party that the platform itself is, which stands for all operators where partners send to it.
+    ocpi_own_party: Annotated[str, AfterValidator(party_of)] | None = None
+    # What credentials say of operators beside their names: website and logo, by operator, or of all by "".
+    ocpi_business: Annotated[
+        dict[str, dict[str, str]], BeforeValidator(_from_json), AfterValidator(checked_business)
+    ] = Field(default_factory=dict)
+    # Whether webhooks and requests to partners may go into private networks, and without TLS: for tests.
+    allow_private_targets: bool = False
     log_format: Annotated[Literal["text", "json"], BeforeValidator(_log_format)] = "text"
     # What a process calls itself in its logs; its command where nothing is said.
     piece: str | None = Field(default=None, max_length=64)
@@ -167,12 +245,34 @@ class Settings(BaseModel):
     power_max_kw: int = Field(default=1_000, ge=1, le=100_000)
     # What becomes of a run that takes client money below zero: it is made and told, or it waits.
     cover: Literal["WARN", "STOP"] = "WARN"
+    # By currency, from which amount on how many people approve a payout that waits for it, where terms say nothing.
+    approvals: Annotated[
+        dict[str, list[dict[str, str | int]]], BeforeValidator(_from_json), AfterValidator(_tiers)
+    ] = Field(default_factory=dict)
+    account_cooling_off_hours: int = Field(default=24, ge=0, le=720)
+    # Where heads of the chain over stored events are kept, out of the database's reach, and after how many events at
+    # the latest another one is; `heads.jsonl` in the data directory where nothing is said.
+    heads_file: Path | None = None
+    heads_every: int = Field(default=10_000, ge=1)
+    # A hold that keeps money of an operator for longer is told.
+    hold_max_age_days: int = Field(default=180, ge=1, le=3650)
+
+    # Whose decisions count: the public keys (a JSON Web Key Set, or the path of one), and the private one that signs
+    # here. Both are kept below the data directory where nothing is said.
+    decision_keys: str | None = None
+    decision_signing_key: Path | None = None
 
     platform_name: str = Field(default="WattLedger Demo Platform", min_length=1, max_length=70)
     platform_iban: Annotated[str, AfterValidator(_well_formed_iban)] = _EXAMPLE_IBAN
     platform_bic: Annotated[str, AfterValidator(_well_formed_bic)] = _EXAMPLE_BIC
     platform_account_number: str = Field(default="000123456789", min_length=1, max_length=34)
     platform_routing_code: str = Field(default="021000021", min_length=1, max_length=35)
+    # By what the ACH knows the platform: a digit and nine more, most often of its tax number.
+    platform_company_id: str = Field(default="1234567890", pattern=r"^[0-9A-Z]{10}$")
+    # How banks take orders, by country of the operator or by currency, where terms say nothing.
+    bank_profiles: Annotated[dict[str, str], BeforeValidator(_from_json), AfterValidator(_profiles)] = Field(
+        default_factory=dict
+    )
     platform_accounts: Annotated[dict[str, CurrencyAccount], BeforeValidator(_from_json)] = Field(
         default_factory=dict
     )
@@ -195,6 +295,14 @@ class Settings(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _issuer_is_whole(self) -> Self:
+        if self.oidc_issuer is not None and self.oidc_client_id is None:
+            raise ValueError(f"{ENV_PREFIX}OIDC_CLIENT_ID is not set and {ENV_PREFIX}OIDC_ISSUER needs it")
+        if self.oidc_issuer is not None and not _is_private_way(self.oidc_issuer):
+            raise ValueError(f"{ENV_PREFIX}OIDC_ISSUER is not https, so that anybody on the way could vouch")
+        return self
+
+    @model_validator(mode="after")
     def _accounts_are_of_currencies(self) -> Self:
         if not self.platform_accounts:
             return self
@@ -211,12 +319,26 @@ class Settings(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _heads_are_elsewhere(self) -> Self:
+        if self.head_file_path.resolve().is_relative_to((self.data_dir / "postgresql").resolve()):
+            raise ValueError(
+                f"{ENV_PREFIX}HEADS_FILE is {self.heads_file}, in the folder of the database: whoever changes that "
+                "would change the heads with it; name a file elsewhere"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _tls_files_exist(self) -> Self:
         for name in ("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile"):
             path = getattr(self, name)
             if path is not None and not path.is_file():
                 raise ValueError(f"{ENV_PREFIX}{name.upper()} names {path}, which is no file")
         return self
+
+    @property
+    def head_file_path(self) -> Path:
+        """The file that heads of the chain are kept in."""
+        return self.heads_file or self.data_dir / "heads.jsonl"
 
     @property
     def embedded(self) -> bool:
@@ -237,6 +359,17 @@ class Settings(BaseModel):
             options["sasl_plain_username"] = self.kafka_sasl_username
             options["sasl_plain_password"] = self.kafka_sasl_password.get_secret_value()
         return options
+
+    def let_in(self, login: KafkaLogin) -> Self:
+        """These settings with the login of an embedded Kafka, whatever was set for other brokers."""
+        return self.model_copy(
+            update={
+                "kafka_security_protocol": SecurityProtocol.SASL_PLAINTEXT,
+                "kafka_sasl_mechanism": login.mechanism,
+                "kafka_sasl_username": login.username,
+                "kafka_sasl_password": SecretStr(login.password),
+            }
+        )
 
     def kafka_ssl_context(self) -> ssl.SSLContext:
         """TLS that checks the brokers' names, with the configured authority and client certificate if any.

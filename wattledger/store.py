@@ -1,6 +1,7 @@
 """Where the engine works: the database, the brokers and the settings, as every verb of it gets them."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ from wattledger.errors import SettingsError
 from wattledger.settings import Settings
 
 if TYPE_CHECKING:
+    from consumers.heads import HeadKeeper
     from engine.working_set import WorkingSet
     from projections.bank_file import Platform
 
@@ -28,14 +30,34 @@ class Store:
         """
         if settings.holiday_file is not None:
             _use_holiday_file(settings.holiday_file)
+        if settings.account_cooling_off_hours != Settings.model_fields["account_cooling_off_hours"].default:
+            _use_cooling_off(timedelta(hours=settings.account_cooling_off_hours))
         return cls(dsn, {"bootstrap_servers": bootstrap, **settings.kafka_client_options()}, settings)
 
     def working_set(self) -> "WorkingSet":
         """What a process holds to judge sessions, by the settings."""
-        from domain.payout.cover import CoverRule  # Here: commands that judge nothing need no engine.
+        from domain.catalogue.tiers import tiers_of  # Here: commands that judge nothing need no engine.
+        from domain.payout.circumstances import DecisionRules
+        from domain.payout.cover import CoverRule
         from engine.working_set import WorkingSet
+        from wattledger.decision_keys import keyring
 
-        return WorkingSet.of(self.dsn, self.settings.power_max_kw, CoverRule(self.settings.cover))
+        settings = self.settings
+        rules = DecisionRules(
+            tiers_of(settings.approvals),
+            timedelta(hours=settings.account_cooling_off_hours),
+            timedelta(days=settings.hold_max_age_days),
+            settings.bank_profiles,
+        )
+        keys, cover = keyring(settings), CoverRule(settings.cover)
+        return WorkingSet.of(self.dsn, settings.power_max_kw, cover, decision_keys=keys, rules=rules)
+
+    @property
+    def heads(self) -> "HeadKeeper":
+        """How often heads of the chain over stored events leave, and the file that they are kept in."""
+        from consumers.heads import HeadKeeper  # Here: commands that send nothing need no Kafka.
+
+        return HeadKeeper(self.settings.head_file_path, self.settings.heads_every)
 
     @property
     def platform(self) -> "Platform":
@@ -48,7 +70,13 @@ class Store:
             currency: OwnAccount(own.iban or "", own.bic or "", own.account_number or "", own.routing_code or "")
             for currency, own in s.platform_accounts.items()
         }
-        return Platform(s.platform_name, account, accounts)
+        return Platform(s.platform_name, account, accounts, s.platform_company_id)
+
+
+def _use_cooling_off(time: timedelta) -> None:
+    from projections.operators import use_cooling_off  # Here: most stores have the usual one.
+
+    use_cooling_off(time)
 
 
 def _use_holiday_file(path: Path) -> None:

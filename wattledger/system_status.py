@@ -6,12 +6,15 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from contracts.topic_roles import ROLES
 from ledger.database import Role, address_of, connect
 from ledger.errors import MachineryFault
 from ledger.heartbeat import BEAT_S, is_running
 from projections.documents.system_state import state_document
 from projections.system_state import KnownOperators, system_state
 from wattledger.embedded import EmbeddedKafka, EmbeddedPostgres
+from wattledger.embedded.kafka import options_of_login
+from wattledger.errors import ServiceError
 from wattledger.settings import Settings
 from wattledger.store import Store
 
@@ -60,13 +63,14 @@ class Looking:
 
     def _look_at_kafka(self, intake: dict[str, Any]) -> dict[str, Any]:
         """Where the brokers are; tells each partition's end and lag, None where they are not known."""
-        address = _kafka_address(self._store.settings)
+        options = _kafka_options(self._store.settings)
+        address = None if options is None else options["bootstrap_servers"]
         bounds, why = {}, "no Kafka runs on this folder; `wattledger up` starts it"
-        if address is not None:
+        if options is not None:
             from consumers.lag import inbound_bounds_now  # Here: a store that is stopped needs no Kafka client.
 
             try:
-                bounds, why = inbound_bounds_now({**self._store.kafka, "bootstrap_servers": address}), ""
+                bounds, why = inbound_bounds_now(options), ""
             except MachineryFault as fault:
                 why = str(fault)
         known = {(each["topic"], each["partition"]): each for each in intake["partitions"]}
@@ -79,7 +83,8 @@ class Looking:
         intake["partitions"] = [each for _, each in sorted(known.items())]
         lags = [each["lag"] for each in intake["partitions"] if each["lag"] is not None]
         intake["lag"] = sum(lags) if bounds else None
-        return {"address": address, "state": "away" if why else "up", "reason": why or None}
+        logins = _logins(self._store.settings)
+        return {"address": address, "state": "away" if why else "up", "reason": why or None, "logins": logins}
 
 
 def _alive(pieces: list[dict[str, Any]]) -> set[str]:
@@ -116,10 +121,36 @@ def _size_of(folder: Path) -> int | None:
     return None if any(isinstance(error, PermissionError) for error in refused) else total
 
 
-def _kafka_address(settings: Settings) -> str | None:
+def _kafka_options(settings: Settings) -> dict[str, Any] | None:
+    """What clients of the brokers need; None while no Kafka runs on the data directory, or it is another user's."""
     if settings.kafka_bootstrap is not None:
-        return settings.kafka_bootstrap
-    return EmbeddedKafka(settings.data_dir, settings.cache_dir).offered()
+        return {"bootstrap_servers": settings.kafka_bootstrap, **settings.kafka_client_options()}
+    server = EmbeddedKafka(settings.data_dir, settings.cache_dir)
+    address = server.offered()
+    return None if address is None else options_of_login(address, server.login)
+
+
+def _logins(settings: Settings) -> list[dict[str, Any]] | None:
+    """Who else comes in at an embedded Kafka, by which password, and what for; None where none was ever started."""
+    if settings.kafka_bootstrap is not None:
+        return None
+    try:
+        known = EmbeddedKafka(settings.data_dir, settings.cache_dir).logins()
+    except ServiceError:
+        return None
+    return [
+        {
+            "username": name,
+            "password": login.password,
+            "security_protocol": "SASL_PLAINTEXT",
+            "sasl_mechanism": login.mechanism,
+            "writes": list(ROLES[name].writes),
+            "reads": list(ROLES[name].reads),
+        }
+        for name, login in known.items()
+        # Our own login, which may do everything, is nobody else's.
+        if name in ROLES
+    ]
 
 
 def _see_whether_it_runs(piece: dict[str, Any]) -> None:

@@ -1,8 +1,6 @@
 """The linter of tariffs: reads files of tariffs or events and tells what would be refused or warned about."""
 
-import sys
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
@@ -12,7 +10,7 @@ from contracts.tariff_check import TARIFF_TYPES, event_faults, tariff_faults
 from domain.calendar import instant
 from domain.tariff.lint import lint
 from domain.tariff.published import taxes_of
-from wattledger.given_file import read_given
+from wattledger.given_file import given_or_input
 
 ERROR, WARNING = "error", "warning"
 
@@ -55,7 +53,7 @@ def _documents(file: str) -> Iterator[tuple[int, Any]]:
 
     A line or file that is no JSON comes as the remark about it.
     """
-    value = _bytes(file)
+    value = given_or_input(file)
     try:
         whole = orjson.loads(value)
     except orjson.JSONDecodeError as error:
@@ -68,12 +66,6 @@ def _documents(file: str) -> Iterator[tuple[int, Any]]:
             yield 1, _not_json(file, 1, error)
         return
     yield from enumerate(whole if isinstance(whole, list) else [whole], 1)
-
-
-def _bytes(file: str) -> bytes:
-    if file == "-":
-        return sys.stdin.buffer.read()
-    return read_given(file)
 
 
 def _line(file: str, number: int, line: bytes) -> Any:
@@ -113,16 +105,13 @@ def _remarks(file: str, number: int, document: Any) -> list[Remark]:
     message = decode_event(document) if is_event else None
     data = message.data if isinstance(message, Message) else {"tariff": document}
     prefix = "data.tariff" if is_event else ""
+    # An order has no such field: what it holds under that name was not checked, and means nothing.
+    has_date = isinstance(message, Message) and message.type == "tariff.published"
+    effective_from = instant(data["effective_from"]) if has_date else None
     return [
         Remark(file, number, tariff_id, WARNING, each.code, _below(prefix, each.path), each.sentence)
-        for each in warnings_of(data)
+        for each in lint(data["tariff"], taxes_of(data.get("taxes")), effective_from)
     ]
-
-
-def warnings_of(data: dict[str, Any]) -> Sequence[Any]:
-    """The warnings about the tariff in the data of an event that was accepted."""
-    effective_from: datetime | None = instant(data["effective_from"]) if data.get("effective_from") else None
-    return lint(data["tariff"], taxes_of(data.get("taxes")), effective_from)
 
 
 def _id_of(data: Any) -> str | None:

@@ -24,7 +24,7 @@ from ledger.intake.positions import Partition, Tally
 from ledger.intake.quarantine import DeadLetter
 from projections.documents.summary import taken_document
 from projections.export import export
-from projections.registry import KEPT_UP
+from projections.registry import shared_out
 from wattledger.crew import Crew, OnProgress
 from wattledger.errors import ApplicationError
 from wattledger.patience import patiently
@@ -95,9 +95,10 @@ def consume_all(crew: Crew, on_progress: OnProgress) -> None:
 
 
 def take_in(crew: Crew, on_progress: OnProgress) -> None:
-    """Take in what is published, and have every session judged that it concerns, whoever took it in."""
+    """Take in what is published, and have every session and payout judged that it concerns, whoever took it in."""
     consume_all(crew, on_progress)
     crew.hands.follow_up()
+    crew.hands.judge_votes()
 
 
 def _backlog(store: Store) -> dict[Partition, int]:
@@ -122,7 +123,9 @@ def _growing(crew: Crew, on_progress: OnProgress) -> OnProgress:
     return tell
 
 
-def advance_clock(crew: Crew, until: datetime | None, on_progress: OnProgress) -> datetime | None:
+def advance_clock(
+    crew: Crew, until: datetime | None, on_progress: OnProgress, *, by_event_time: bool = False
+) -> datetime | None:
     """Do what the clock drives, up to `until` or the latest event time; the moment it was moved to.
 
     Where event time stands nowhere, the clock stands still (None), and what was taken in is judged all the same.
@@ -138,15 +141,13 @@ def advance_clock(crew: Crew, until: datetime | None, on_progress: OnProgress) -
     processes = _processes_for(crew, due * _RECORDS_PER_DUE_SESSION)
     crew.do([AdvanceSessions(moment)] * processes, "clock: sessions", on_progress)
     report = adding_up(lambda stage, done: on_progress(f"clock: {stage}", done, None))
-    patiently(lambda: clock.advance(moment, report))
+    patiently(lambda: clock.advance(moment, report, by_event_time=by_event_time))
     return moment
 
 
 def project_all(crew: Crew, on_progress: OnProgress) -> None:
     """Bring all projections to the end of the event store, but those that are brought there on demand."""
-    names = KEPT_UP
-    portions = [Project(tuple(names[number :: crew.size])) for number in range(min(crew.size, len(names)))]
-    crew.do(portions, "projecting", on_progress)
+    crew.do([Project(names) for names in shared_out(crew.size)], "projecting", on_progress)
 
 
 def count(store: Store) -> Tally:
@@ -187,10 +188,10 @@ def settle(
         before = patiently(lambda: count(store))
         events_in = publish_files(store, files, _growing(crew, on_progress))
         consume_all(crew, on_progress)
-        advance_clock(crew, until, on_progress)
+        advance_clock(crew, until, on_progress, by_event_time=True)
         taken = patiently(lambda: count(store)) - before
         project_all(crew, on_progress)
-    drain(store.kafka, store.dsn)
+    drain(store.kafka, store.dsn, heads=store.heads)
     seconds = time.monotonic() - began
     summary = taken_document(taken, seconds, events_in)
     on_progress("writing files", 0, None)

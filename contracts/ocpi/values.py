@@ -1,10 +1,11 @@
 """OCPI basic types: CiString, string, DateTime and number (OCPI 2.2.1, types)."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
+import orjson
 from pydantic import AfterValidator, PlainSerializer, PlainValidator, StringConstraints, WithJsonSchema
 
 from contracts.amounts import (
@@ -22,8 +23,22 @@ DATE_TIME_PATTERN = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})?$"
 )
 _DATE_TIME = re.compile(DATE_TIME_PATTERN)
+_DATE_TIME_CHARS_MAX = 25
+_OFFSET = re.compile(r"[+-][0-9]{2}:[0-9]{2}$")
+# The clock of who tells something may be so far ahead of ours.
+_AHEAD_MAX = timedelta(days=1)
 LATITUDE_PATTERN = r"^-?[0-9]{1,2}(\.[0-9]{1,7})?$"
 LONGITUDE_PATTERN = r"^-?[0-9]{1,3}(\.[0-9]{1,7})?$"
+
+
+def refuse_what_cannot_be_kept(document: Any, bytes_max: int) -> None:
+    """Raises ValueError for JSON that a database cannot hold, or that has more bytes than it should."""
+    try:
+        written = orjson.dumps(document)
+    except TypeError:
+        raise ValueError("the body: has half a character, or a number that is too large") from None
+    if len(written) > bytes_max or b"\\u0000" in written:
+        raise ValueError(f"the body: has up to {bytes_max:,} bytes, and no character 0")
 
 
 def parse_date_time(value: object) -> datetime:
@@ -37,6 +52,21 @@ def parse_date_time(value: object) -> datetime:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise bad_value("must be an OCPI DateTime, such as 2026-03-01T10:00:00Z") from None
+
+
+def changed_at(given: str, moment: datetime) -> str:
+    """A `last_updated` that somebody told, as OCPI writes it; `moment` is what it says.
+
+    Raises ValueError for a time that is not in UTC, and for one to come: nothing that is told later would count.
+    """
+    text = given.replace("+00:00", "Z")
+    if _OFFSET.search(text) is not None:
+        raise ValueError("last_updated: is not in UTC; send it with a Z")
+    if moment > datetime.now(UTC) + _AHEAD_MAX:
+        raise ValueError("last_updated: is in the future")
+    if len(text) <= _DATE_TIME_CHARS_MAX:
+        return text
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1_000:03}Z"
 
 
 def parse_int(value: object) -> int:

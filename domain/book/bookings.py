@@ -255,6 +255,22 @@ class ReserveReleased(Booking):
 
 
 @named_value
+class TaxWithheld(Booking):
+    """A tax was withheld when an operator was paid: J34."""
+
+    regime: str
+    amount: int
+
+
+@named_value
+class InstantFeeCharged(Booking):
+    """A payout was made at once, on request: J41 for its fee and the VAT on it."""
+
+    fee: int
+    fee_vat: int
+
+
+@named_value
 class PayoutInitiated(Booking):
     """A payout was handed off to the bank: J35."""
 

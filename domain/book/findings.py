@@ -20,24 +20,39 @@ class FindingKind(StrEnum):
     Some are opened in streams, others are seen in what the read models hold: balances, payouts, states of sessions.
     """
 
+    ACCOUNT_CORRECTION = "ACCOUNT_CORRECTION"
     BAD_ACCOUNT = "BAD_ACCOUNT"
+    BANK_ANSWER_UNKNOWN = "BANK_ANSWER_UNKNOWN"
+    BANK_DEBIT_UNKNOWN = "BANK_DEBIT_UNKNOWN"
+    BANK_DETAILS_DIFFER = "BANK_DETAILS_DIFFER"
+    BANK_ORDER_DUPLICATE = "BANK_ORDER_DUPLICATE"
+    BANK_RECEIPT_DIFFERS = "BANK_RECEIPT_DIFFERS"
+    BANK_RETURN_DISPUTED = "BANK_RETURN_DISPUTED"
+    BANK_STATEMENT_DIFFERS = "BANK_STATEMENT_DIFFERS"
+    BANK_STATEMENT_MISSING = "BANK_STATEMENT_MISSING"
     CAPTURE_DIFFERS = "CAPTURE_DIFFERS"
     CAPTURE_UNRATED = "CAPTURE_UNRATED"
     CLOSING_WITHOUT_DISPUTE = "CLOSING_WITHOUT_DISPUTE"
+    CONTROLS_LOWERED = "CONTROLS_LOWERED"
     COVER_SHORT = "COVER_SHORT"
     DISPUTE_ABOVE_CAPTURE = "DISPUTE_ABOVE_CAPTURE"
     DISPUTE_WITHOUT_CAPTURE = "DISPUTE_WITHOUT_CAPTURE"
     FAILURE_AFTER_CAPTURE = "FAILURE_AFTER_CAPTURE"
+    HOLD_TOO_OLD = "HOLD_TOO_OLD"
     INVOICE_DIFFERS = "INVOICE_DIFFERS"
     LEAKAGE = "LEAKAGE"
+    MATTER_UNKNOWN = "MATTER_UNKNOWN"
     NEGATIVE_BALANCE = "NEGATIVE_BALANCE"
+    NEGATIVE_BALANCE_AGED = "NEGATIVE_BALANCE_AGED"
     OPERATOR_NOT_KNOWN = "OPERATOR_NOT_KNOWN"
     OVERLAP = "OVERLAP"
     OVERSETTLED = "OVERSETTLED"
     PAYMENT_TOLD_OTHERWISE = "PAYMENT_TOLD_OTHERWISE"
+    PAYOUT_AMOUNT_DIFFERS = "PAYOUT_AMOUNT_DIFFERS"
     PAYOUT_ANSWER_WITHOUT_EFFECT = "PAYOUT_ANSWER_WITHOUT_EFFECT"
     PAYOUT_AWAITS_APPROVAL = "PAYOUT_AWAITS_APPROVAL"
     PAYOUT_DAYS_CLOSED = "PAYOUT_DAYS_CLOSED"
+    PAYOUT_DEBITED_TWICE = "PAYOUT_DEBITED_TWICE"
     PAYOUT_NOT_HANDED_OFF = "PAYOUT_NOT_HANDED_OFF"
     PAYOUT_PAID_TWICE = "PAYOUT_PAID_TWICE"
     PAYOUT_REASON_UNKNOWN = "PAYOUT_REASON_UNKNOWN"
@@ -55,6 +70,7 @@ class FindingKind(StrEnum):
     REGISTER_OVERLAP = "REGISTER_OVERLAP"
     RUNS_FAILED = "RUNS_FAILED"
     RUNS_LATE = "RUNS_LATE"
+    SAAS_INVOICE_WITHOUT_EFFECT = "SAAS_INVOICE_WITHOUT_EFFECT"
     SESSION_INVALID = "SESSION_INVALID"
     SESSION_SUSPENDED = "SESSION_SUSPENDED"
     SETTLEMENT_DIFFERS = "SETTLEMENT_DIFFERS"
@@ -67,13 +83,41 @@ class FindingKind(StrEnum):
     UNCAPTURED = "UNCAPTURED"
     UNREAD_BATCH = "UNREAD_BATCH"
     UNSETTLED = "UNSETTLED"
+    WRITE_OFF_DUE = "WRITE_OFF_DUE"
 
 
 # One sentence for each kind: what has to happen so that the finding ends.
 CURES: Mapping[FindingKind, str] = {
+    FindingKind.ACCOUNT_CORRECTION: (
+        "Ask the operator, and publish its account with operator.changed; what is right stands masked in the notice."
+    ),
     FindingKind.BAD_ACCOUNT: (
         "Ask the operator for its account and publish it with operator.changed; the next run pays what waits."
     ),
+    FindingKind.BANK_ANSWER_UNKNOWN: (
+        "Ask the bank which order it means; if it is one of ours, send its answer with the payout's id."
+    ),
+    FindingKind.BANK_DEBIT_UNKNOWN: (
+        "Ask the bank who was paid; where it was a payout, send its payout.paid; else have the money put back."
+    ),
+    FindingKind.BANK_DETAILS_DIFFER: (
+        "Ask the bank what the rest is; import the report that lists all details of the entry."
+    ),
+    FindingKind.BANK_ORDER_DUPLICATE: (
+        "Ask the bank whether the first order was carried out: nothing is paid again by itself. If it was not: "
+        "wattledger bank failed ORDER."
+    ),
+    FindingKind.BANK_RECEIPT_DIFFERS: (
+        "Agree with who paid on the difference; it ends when the rest is on the account, or what was told "
+        "is corrected."
+    ),
+    FindingKind.BANK_RETURN_DISPUTED: (
+        "Ask the bank whether the return stands, and what has to be proved until when."
+    ),
+    FindingKind.BANK_STATEMENT_DIFFERS: (
+        "Have the bank send the statement again: an entry is missing in it, or one too many."
+    ),
+    FindingKind.BANK_STATEMENT_MISSING: "Import the statements that are missing: wattledger bank import FILE.",
     FindingKind.CAPTURE_DIFFERS: (
         "Capture the rest, or send the payment.refunded of what is too much; a correction of the price cures it too."
     ),
@@ -83,6 +127,9 @@ CURES: Mapping[FindingKind, str] = {
     ),
     FindingKind.CLOSING_WITHOUT_DISPUTE: (
         "Send the payment.disputed of this dispute; its outcome acts as soon as it is there."
+    ),
+    FindingKind.CONTROLS_LOWERED: (
+        "Ask who published it. If it was not meant, hold the operator's payouts, and publish its terms as they were."
     ),
     FindingKind.COVER_SHORT: (
         "Put money on the account of client money, or wait for settlements; it ends once all payouts are covered."
@@ -98,12 +145,20 @@ CURES: Mapping[FindingKind, str] = {
         "Ask the provider whether the money was taken back, and send the payment.refunded or payment.disputed if so; "
         "it ends once all of the payment has gone back."
     ),
+    FindingKind.HOLD_TOO_OLD: "Release it with reserve.released, in part or whole; it ends when nothing is left.",
     FindingKind.INVOICE_DIFFERS: "Agree with the partner on what is missing or too much, and have it paid.",
     FindingKind.LEAKAGE: (
         "Have the partner answer, or correct what it rejects: the corrected CDR earns once it is accepted."
     ),
+    FindingKind.MATTER_UNKNOWN: (
+        "It counts when what was proposed or placed under this id is told; else ask who decided what was meant."
+    ),
     FindingKind.NEGATIVE_BALANCE: (
         "What the operator earns next takes it up; where nothing more is earned, collect it from the operator."
+    ),
+    FindingKind.NEGATIVE_BALANCE_AGED: (
+        "Collect it from the operator and send operator.balance_collected; until then operator.balance_funded keeps "
+        "client money whole."
     ),
     FindingKind.OPERATOR_NOT_KNOWN: (
         "Send the charging.session.started of this session; what waits acts as soon as its operator is known."
@@ -115,6 +170,7 @@ CURES: Mapping[FindingKind, str] = {
     FindingKind.PAYMENT_TOLD_OTHERWISE: (
         "Ask the provider which is right; what happened besides the first needs an id of its own."
     ),
+    FindingKind.PAYOUT_AMOUNT_DIFFERS: "Ask the bank which is right; the book has the payout with its own amount.",
     FindingKind.PAYOUT_ANSWER_WITHOUT_EFFECT: (
         "Look into the bank's statement: if the money left again, it has to be booked by a person."
     ),
@@ -122,6 +178,7 @@ CURES: Mapping[FindingKind, str] = {
     FindingKind.PAYOUT_DAYS_CLOSED: (
         "If that was not meant, open them again: wattledger payouts reopen --from DATE --reason TEXT."
     ),
+    FindingKind.PAYOUT_DEBITED_TWICE: "Have the bank give back the second debit: the book has the payout once.",
     FindingKind.PAYOUT_NOT_HANDED_OFF: (
         "Ask the payout processor what it paid; the answer acts once the payout is approved and handed off."
     ),
@@ -167,6 +224,10 @@ CURES: Mapping[FindingKind, str] = {
     FindingKind.RUNS_LATE: (
         "The runs are made one after the other now; see that the clock (payouts run --watch) always runs."
     ),
+    FindingKind.SAAS_INVOICE_WITHOUT_EFFECT: (
+        "Register the operator if it is not known; what was told otherwise the billing system has to send under an "
+        "invoice id of its own."
+    ),
     FindingKind.SESSION_INVALID: (
         "Send what is right in charging.session.meter_corrected, or decide by charging.session.reviewed."
     ),
@@ -196,6 +257,10 @@ CURES: Mapping[FindingKind, str] = {
         "sent again."
     ),
     FindingKind.UNSETTLED: "Wait for the provider's settlement, and send it as payment.settled.",
+    FindingKind.WRITE_OFF_DUE: (
+        "Propose to write off the operator's account 2010 (write_off.proposed) and have another person approve it, "
+        "or collect it after all."
+    ),
 }
 
 
@@ -259,6 +324,10 @@ class OpenFindings:
     def __iter__(self) -> Iterator[Finding]:
         """What is open, in the order in which it was opened."""
         return iter(self._open.values())
+
+    def was_told(self, key: str) -> bool:
+        """Whether a finding of that key was ever open."""
+        return key in self._told
 
     def evolve(self, change: FindingChange) -> None:
         """Fold a change in."""

@@ -1,12 +1,13 @@
-"""The posting rules: one table from booking to journal entries.
+"""The posting rules: one table from booking to journal entries; those of matters stand in `matter_posting`.
 
 Postings carry minor units, debit positive. A leg of zero is left out, and an entry without legs is not made.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
+from domain.book.bank_posting import RULES_OF_BANKS
 from domain.book.bookings import (
     AcceptedCdrCredited,
     Booking,
@@ -17,6 +18,7 @@ from domain.book.bookings import (
     DisputeLost,
     DisputeOpened,
     DisputeWon,
+    InstantFeeCharged,
     InvoicePaid,
     PaidTwice,
     PaymentCaptured,
@@ -37,32 +39,25 @@ from domain.book.bookings import (
     SessionReRated,
     SettlementReceived,
     ShareMatured,
+    TaxWithheld,
 )
+from domain.book.drafts import ADJUSTMENTS, BANK, OUTPUT_VAT, Draft, available
 from domain.book.journal import Entry, Posting
+from domain.book.matter_posting import RULES_OF_MATTERS
 from domain.named_ids import named_id
 
-BANK = "1010"
-OUTPUT_VAT = "2110"
 COMMISSION_DIRECT = "4010"
 COMMISSION_ROAMING = "4020"
 PSP_FEE_RECHARGE = "4050"
+PAYOUT_FEES = "4060"
 PSP_FEES = "5010"
 DISPUTE_FEES = "5040"
-ADJUSTMENTS = "5060"
 BANK_CHARGES = "5090"
-
-Leg: TypeAlias = tuple[str, int]
-Draft: TypeAlias = tuple[str, list[Leg]]
 
 
 def payable(booking: Booking) -> str:
     """The operator payable a booking moves: available (2010) once its share has matured, pending (2011) before."""
     return f"{'2010' if booking.matured else '2011'}/{booking.operator_id}"
-
-
-def available(booking: Booking) -> str:
-    """The operator's available payable."""
-    return f"2010/{booking.operator_id}"
 
 
 def driver_receivable(booking: Booking) -> str:
@@ -231,6 +226,14 @@ def _reserve_released(b: ReserveReleased) -> list[Draft]:
     return [("J32", [(f"2020/{b.operator_id}", b.amount), (available(b), -b.amount)])]
 
 
+def _tax_withheld(b: TaxWithheld) -> list[Draft]:
+    return [("J34", [(available(b), b.amount), (f"2120/{b.regime}", -b.amount)])]
+
+
+def _instant_fee(b: InstantFeeCharged) -> list[Draft]:
+    return [("J41", [(available(b), b.fee + b.fee_vat), (PAYOUT_FEES, -b.fee), (OUTPUT_VAT, -b.fee_vat)])]
+
+
 def _in_transit(b: Booking) -> str:
     return f"2050/{b.payout_id}"
 
@@ -289,6 +292,8 @@ POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
     InvoicePaid: _invoice_paid,
     ReserveHeld: _reserve_held,
     ReserveReleased: _reserve_released,
+    TaxWithheld: _tax_withheld,
+    InstantFeeCharged: _instant_fee,
     PayoutInitiated: _payout_initiated,
     PayoutReissued: _payout_reissued,
     PayoutSettled: _payout_settled,
@@ -296,6 +301,8 @@ POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
     PayoutReturned: _payout_returned,
     ReturnCharged: _return_charged,
     PaidTwice: _paid_twice,
+    **RULES_OF_MATTERS,
+    **RULES_OF_BANKS,
 }
 
 

@@ -2,14 +2,23 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
+from functools import partial
 from typing import Any, TypeAlias
 
 from domain.calendar import BEGINNING, Calendars, instant, no_calendars
+from domain.catalogue.account_changes import (
+    ACCOUNT_TYPES,
+    COOLING_OFF,
+    OperatorHistory,
+    account_decided,
+)
 from domain.catalogue.accounts import account_name
 from domain.catalogue.orders import OperatorOrders, RatingOrder
 from domain.catalogue.parties import Location, Operator, Partner
+from domain.catalogue.payee_checks import VERIFIED, PayeeChecks, payee_verified
+from domain.catalogue.switches import HOLD_TYPES, STOP_TYPES, Switches, switched
 from domain.catalogue.versions import Version, Versions
 from domain.tariff.published import PublishedTariff, taxes_of
 
@@ -27,7 +36,8 @@ class Catalogue:
     `tariffs` are those for everybody, by operator and id; `partner_tariffs` those that a roaming partner was given,
     by operator and partner, then by id: timelines of their own. `revision` counts the publications: what was derived
     from one revision holds until the next. `calendars` are those of bank holidays, by name; `power_max_w` is what a
-    connector gives at most that is not published.
+    connector gives at most that is not published. `operators` have the account in effect, by `histories`; `holds` are
+    those of operators' payouts, `stops` those of all.
     """
 
     operators: dict[str, Versions[Operator]] = field(default_factory=dict)
@@ -41,6 +51,13 @@ class Catalogue:
     power_max_w: int = POWER_MAX_KW * 1000
     # By account, which operators have it in the end, by all that was published of them.
     paid_to: dict[str, set[str]] = field(default_factory=dict)
+    histories: dict[str, OperatorHistory] = field(default_factory=dict)
+    holds: dict[str, Switches] = field(default_factory=dict)
+    stops: Switches = field(default_factory=Switches)
+    # What banks answered of the accounts of each operator.
+    payees: dict[str, PayeeChecks] = field(default_factory=dict)
+    # How long another account that two people have agreed on has still to wait.
+    cooling_off: timedelta = COOLING_OFF
 
     def operator_at(self, operator_id: str, moment: datetime) -> Operator | None:
         """The operator's contract in effect at a moment."""
@@ -87,12 +104,16 @@ class Scope(Enum):
     AT_LOCATION = "those that were judged without knowing the location"
     OF_PARTNER = "those of the partner, at any operator, with anything at or after `changed_from`"
     GIVEN_TO_PARTNER = "those of the partner that wait, or started at or after `changed_from`"
+    NONE = "none: it is about payouts"
     WAITING_OR_ROAMING = "those that wait, and those of any partner that started at or after `changed_from`"
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What a catalogue event may have changed: the outcomes of the sessions in its scope."""
+    """What a catalogue event may have changed: the outcomes of the sessions in its scope.
+
+    `payouts_of` are the operators of whose payouts something else may be decided now; None means all.
+    """
 
     scope: Scope
     changed_from: datetime
@@ -102,18 +123,70 @@ class Publication:
     changed_before: datetime | None = None
     # Operators of whose account something else may be found now.
     accounts_of: frozenset[str] = frozenset()
+    payouts_of: frozenset[str] | None = frozenset()
 
 
 def _publish_operator(
     catalogue: Catalogue, source: str, id_: str, time_: datetime, data: Mapping[str, Any]
 ) -> Publication:
     value = Operator.from_data(data, catalogue.calendars)
-    versions = catalogue.operators.setdefault(value.operator_id, Versions())
-    before = _last_account(versions)
-    changed = versions.add(Version(time_, source, id_, instant(data["effective_from"]), value))
-    scope = Scope.WAITING if len(versions) == 1 else Scope.ON_BOOK
-    moved = _move_account(catalogue, value.operator_id, before, _last_account(versions))
-    return Publication(scope, changed, value.operator_id, accounts_of=moved)
+    history = _history(catalogue, value.operator_id)
+    before, is_first = _last_account(history.versions), not history.published
+    changed = history.publish(Version(time_, source, id_, instant(data["effective_from"]), value), data.get("by"))
+    scope = Scope.WAITING if is_first else Scope.ON_BOOK
+    return _with_account(catalogue, scope, changed, value.operator_id, before)
+
+
+def _decide_account(
+    catalogue: Catalogue, source: str, id_: str, time_: datetime, data: Mapping[str, Any], type_: str
+) -> Publication:
+    fact = account_decided(type_, source, id_, data)
+    history = _history(catalogue, fact.operator_id)
+    before = _last_account(history.versions)
+    history.decide(fact)
+    return _with_account(catalogue, Scope.NONE, fact.at, fact.operator_id, before)
+
+
+def _history(catalogue: Catalogue, operator_id: str) -> OperatorHistory:
+    if operator_id not in catalogue.histories:
+        catalogue.histories[operator_id] = OperatorHistory(catalogue.cooling_off)
+    return catalogue.histories[operator_id]
+
+
+def _with_account(
+    catalogue: Catalogue, scope: Scope, changed: datetime, operator_id: str, before: str | None
+) -> Publication:
+    """Have the account in effect by what is known now; `before` is the one that the operator had in the end."""
+    versions, payouts_of = catalogue.histories[operator_id].versions, frozenset((operator_id,))
+    if not versions:
+        return Publication(scope, changed, operator_id, payouts_of=payouts_of)
+    catalogue.operators[operator_id] = versions
+    moved = _move_account(catalogue, operator_id, before, _last_account(versions))
+    return Publication(scope, changed, operator_id, accounts_of=moved, payouts_of=payouts_of)
+
+
+def _hold(
+    catalogue: Catalogue, source: str, id_: str, time_: datetime, data: Mapping[str, Any], type_: str
+) -> Publication:
+    fact = switched(type_, source, id_, data)
+    catalogue.holds.setdefault(fact.subject, Switches()).add(fact)
+    return Publication(Scope.NONE, fact.at, fact.subject, payouts_of=frozenset((fact.subject,)))
+
+
+def _stop(
+    catalogue: Catalogue, source: str, id_: str, time_: datetime, data: Mapping[str, Any], type_: str
+) -> Publication:
+    fact = switched(type_, source, id_, data)
+    catalogue.stops.add(fact)
+    return Publication(Scope.NONE, fact.at, payouts_of=None)
+
+
+def _verify_payee(
+    catalogue: Catalogue, source: str, id_: str, time_: datetime, data: Mapping[str, Any]
+) -> Publication:
+    fact = payee_verified(source, id_, data)
+    catalogue.payees.setdefault(fact.operator_id, PayeeChecks()).add(fact)
+    return Publication(Scope.NONE, fact.at, fact.operator_id, payouts_of=frozenset((fact.operator_id,)))
 
 
 def _last_account(versions: Versions[Operator]) -> str | None:
@@ -122,15 +195,19 @@ def _last_account(versions: Versions[Operator]) -> str | None:
 
 
 def _move_account(catalogue: Catalogue, operator_id: str, before: str | None, after: str | None) -> frozenset[str]:
-    """Keep who is paid to which account; the operators that have, or had, one of the two."""
+    """Keep who is paid to which account; the operators of whose account something else may be found by that.
+
+    All who share one are told of the first of them by id, so others are concerned where this is, or was, the first.
+    """
     concerned = {operator_id}
-    for name in (before, after):
-        if name is not None:
-            concerned |= catalogue.paid_to.get(name, set())
     if before is not None:
-        catalogue.paid_to[before].discard(operator_id)
+        sharing = catalogue.paid_to[before]
+        concerned |= sharing if operator_id == min(sharing) else set()
+        sharing.discard(operator_id)
     if after is not None:
-        catalogue.paid_to.setdefault(after, set()).add(operator_id)
+        sharing = catalogue.paid_to.setdefault(after, set())
+        sharing.add(operator_id)
+        concerned |= sharing if operator_id == min(sharing) else set()
     return frozenset(concerned)
 
 
@@ -200,4 +277,8 @@ PUBLISHERS: dict[str, Callable[[Catalogue, str, str, datetime, Mapping[str, Any]
     "tariff.rerating_ordered": _publish_order,
     "location.published": _publish_location,
     "partner.registered": _publish_partner,
+    VERIFIED: _verify_payee,
+    **{type_: partial(_decide_account, type_=type_) for type_ in ACCOUNT_TYPES},
+    **{type_: partial(_hold, type_=type_) for type_ in HOLD_TYPES},
+    **{type_: partial(_stop, type_=type_) for type_ in STOP_TYPES},
 }

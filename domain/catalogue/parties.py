@@ -1,7 +1,7 @@
 """The parties of a session as published: an operator with its contract, a location, a roaming partner."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import time
 from enum import StrEnum
 from fractions import Fraction
@@ -10,6 +10,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from domain.calendar import MONDAY_TO_FRIDAY, BankCalendar, Calendars, no_calendars, zone
+from domain.catalogue.run_terms import RunTerms
+from domain.catalogue.tiers import Tiers, tiers_of
 from domain.exact import Exact, exact
 from domain.money import parse_minor
 
@@ -80,7 +82,20 @@ class Operator:
     advance_limit_minor: int | None = None
     # Whether a session that overlaps an earlier one at its plug waits until somebody has looked at it.
     hold_overlaps: bool = False
+    # How many people have to approve a payout that waits for it, by currency; without: by the platform's own rule.
+    approvals: Tiers = field(default_factory=dict)
+    # Whether another bank account takes effect only once a second person has confirmed it.
+    confirms_account: bool = False
     calendars: Calendars = no_calendars
+    # What is left out of most contracts: what runs keep back, and what they have somebody look at.
+    runs: RunTerms = field(default_factory=RunTerms)
+    # Terms of before that asked for more (`domain.catalogue.controls`): for a time what they ask for counts as well.
+    guards: tuple["Operator", ...] = ()
+
+    @property
+    def asks_for_approval(self) -> bool:
+        """Whether each payout waits until people have let it go."""
+        return any(each.payout.requires_approval for each in (self, *self.guards))
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any], calendars: Calendars = no_calendars) -> "Operator":
@@ -115,7 +130,10 @@ class Operator:
             orphan_hours=data.get("orphan_hours"),
             advance_limit_minor=None if limit is None else parse_minor(str(limit), currency),
             hold_overlaps=data.get("hold_overlaps") or False,
+            approvals=tiers_of(_term(data, "approvals"), currency),
+            confirms_account=_term(data, "account_change") == "CONFIRM",
             calendars=calendars,
+            runs=RunTerms.from_data(data),
         )
 
     def bank_calendars(self, currency: str) -> tuple[BankCalendar, ...]:
@@ -127,6 +145,12 @@ class Operator:
         named = self.payout.calendar if self.payout.calendar is not MONDAY_TO_FRIDAY else None
         found = {each.name: each for each in (named, of_currency) if each is not None}
         return tuple(found[name] for name in sorted(found)) or (MONDAY_TO_FRIDAY,)
+
+
+def _term(data: Mapping[str, Any], name: str) -> Any:
+    """An optional term of payouts, told of the operator or among its payout terms; None where it is told nowhere."""
+    told = data.get(name)
+    return data["payout"].get(name) if told is None else told
 
 
 @dataclass(frozen=True)

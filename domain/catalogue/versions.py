@@ -63,6 +63,10 @@ class Versions(Generic[V]):
         """The version published last, whether it is in effect yet or not."""
         return max((version for _, version in self.timeline), key=lambda each: each.sort_key).value if self else None
 
+    def with_timeline(self, timeline: list[tuple[datetime, Version[V]]]) -> "Versions[V]":
+        """The same with other values, or with more of them, each from its moment on, in the order of those."""
+        return Versions(timeline, [(start, version.sort_key) for start, version in timeline], self._first)
+
     def _insert(self, start: datetime, version: Version[V]) -> datetime:
         key = (start, version.sort_key)
         place = bisect_right(self._keys, key)

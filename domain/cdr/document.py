@@ -63,6 +63,7 @@ class CdrSource:
     replaces: str | None = None
     estimated: bool = False
     no_show: bool = False
+    authorization_reference: str | None = None
 
     def __post_init__(self) -> None:
         if not self.rating.periods:
@@ -77,7 +78,7 @@ def cdr_document(source: CdrSource) -> dict[str, Any]:
     """
     rating, periods = source.rating, source.rating.periods
     volumes = ocpi_volumes(rating)
-    tariff = _tariff(SameObject(source.tariff), source.taxes)
+    tariff = known_tariff(source.tariff, source.taxes)
     document = {
         "country_code": source.country_code,
         "party_id": source.party_id,
@@ -85,8 +86,9 @@ def cdr_document(source: CdrSource) -> dict[str, Any]:
         "start_date_time": datetime_text(periods[0].start),
         "end_date_time": datetime_text(periods[-1].end),
         "session_id": None if source.no_show else short_id("session", source.session_id),
-        "cdr_token": _cdr_token(source),
+        "cdr_token": cdr_token(source.token, source.country_code, source.party_id),
         "auth_method": source.auth_method,
+        "authorization_reference": source.authorization_reference,
         "cdr_location": _location(
             SameObject(source.location), source.location_id, source.evse_uid, source.connector_id, source.country_code
         ),
@@ -135,9 +137,13 @@ def _location(location: SameObject, *names: str) -> dict[str, Any]:
     return cdr_location(location.thing, *names)
 
 
+def known_tariff(tariff: Mapping[str, Any], taxes: tuple[Tax, ...]) -> dict[str, Any]:
+    """The tariff as it stands in a CDR, the same object each time: one version of it prices many sessions."""
+    return _tariff(SameObject(tariff), taxes)
+
+
 @lru_cache(maxsize=1024)
 def _tariff(tariff: SameObject, taxes: tuple[Tax, ...]) -> dict[str, Any]:
-    """One version of a tariff prices many sessions."""
     return tariff_2_2_1(tariff.thing, taxes)
 
 
@@ -153,16 +159,17 @@ def _remark(source: CdrSource) -> str | None:
     return "; ".join(said) or None
 
 
-def _cdr_token(source: CdrSource) -> dict[str, Any]:
+def cdr_token(token: Mapping[str, Any] | None, country_code: str, party_id: str) -> dict[str, Any]:
     """The driver's token (OCPI CdrToken), or what stands for it where the session has none.
 
     An ad-hoc driver's token is unknown to us: the operator is its party, and its type the one that claims least.
+    `country_code` and `party_id` are the operator's.
     """
-    token = source.token or {}
+    known = token or {}
     return {
-        "country_code": (token.get("country_code") or source.country_code).upper(),
-        "party_id": token.get("party_id") or source.party_id,
-        "uid": short_id("token", token.get("uid") or NOT_AVAILABLE),
-        "type": token.get("type") or UNKNOWN_TOKEN_TYPE,
-        "contract_id": short_id("contract", token.get("contract_id") or NOT_AVAILABLE),
+        "country_code": (known.get("country_code") or country_code).upper(),
+        "party_id": known.get("party_id") or party_id,
+        "uid": short_id("token", known.get("uid") or NOT_AVAILABLE),
+        "type": known.get("type") or UNKNOWN_TOKEN_TYPE,
+        "contract_id": short_id("contract", known.get("contract_id") or NOT_AVAILABLE),
     }

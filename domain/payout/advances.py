@@ -76,6 +76,11 @@ class Advances:
         for stream_id, (_, amount) in self._by_session(lines).items():
             self.sessions[stream_id].paid += amount
 
+    def take_back(self, lines: Iterable[Payable]) -> None:
+        """Take in that lines are paid no longer: whoever may decide rejected their payout."""
+        for stream_id, (_, amount) in self._by_session(lines).items():
+            self.sessions[stream_id].paid -= amount
+
     def _by_session(self, lines: Iterable[Payable]) -> dict[UUID, tuple[datetime, int]]:
         """Of each session here: when the first of its lines was released, and their sum."""
         found: dict[UUID, tuple[datetime, int]] = {}

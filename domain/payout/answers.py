@@ -1,4 +1,4 @@
-"""What is said of a payout that was made: the bank's answers, what they come to, and people who have it go again."""
+"""What is said of a payout that was made: the bank's answers, what they come to, and what people decide about it."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -50,10 +50,28 @@ class PayoutRetried(Fact):
     by: str
 
 
+@named_value
+class PayoutApproved(Fact):
+    """`payout.approved`: a person lets a payout of just this content go (`domain.payout.content.decided_content`)."""
+
+    content_hash: str
+    by: str
+
+
+@named_value
+class PayoutRejected(Fact):
+    """`payout.rejected`: a person has a payout of just this content not go."""
+
+    content_hash: str
+    reason: str
+    by: str
+
+
 # The form of an ISO 20022 external reason code.
 _CODE = re.compile(r"[A-Z0-9]{4}")
 
-PayoutFact: TypeAlias = PayoutAnswered | PayoutRetried
+PayoutVote: TypeAlias = PayoutApproved | PayoutRejected
+PayoutFact: TypeAlias = PayoutAnswered | PayoutRetried | PayoutVote
 
 
 def _answered(type_: str, data: Mapping[str, Any], source: str, id_: str) -> PayoutAnswered:
@@ -70,9 +88,21 @@ def _retried(_: str, data: Mapping[str, Any], source: str, id_: str) -> PayoutRe
     return PayoutRetried(at=instant(data["at"]), source=source, id=id_, reason=data["reason"], by=data["by"])
 
 
+def _approved(_: str, data: Mapping[str, Any], source: str, id_: str) -> PayoutApproved:
+    at, digest = instant(data["approved_at"]), data["content_hash"]
+    return PayoutApproved(at=at, source=source, id=id_, content_hash=digest, by=data["by"])
+
+
+def _rejected(_: str, data: Mapping[str, Any], source: str, id_: str) -> PayoutRejected:
+    at, digest, reason = instant(data["rejected_at"]), data["content_hash"], data["reason"]
+    return PayoutRejected(at=at, source=source, id=id_, content_hash=digest, reason=reason, by=data["by"])
+
+
 PAYOUT_PARSERS: Mapping[str, Callable[[str, Mapping[str, Any], str, str], PayoutFact]] = {
     **{f"payout.{answer}": _answered for answer in PayoutAnswer},
     "payout.retried": _retried,
+    "payout.approved": _approved,
+    "payout.rejected": _rejected,
 }
 
 

@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from domain.book.findings import Finding, FindingKind
 from domain.money import format_minor
-from domain.payout.run import Waiting
+from domain.payout.desk import Waiting
 from domain.values import value
 
-_PAYOUT_KEY, WAITING_KEY = "cover-short:", "cover-wait:"
+PAYOUT_KEY, WAITING_KEY = "cover-short:", "cover-wait:"
 
 
 class CoverRule(StrEnum):
@@ -21,13 +21,17 @@ class CoverRule(StrEnum):
 
 @value
 class HandedOff:
-    """A payout as it left: `amount` in minor units of `currency`."""
+    """A payout as it left: `amount` in minor units of `currency`.
+
+    `behind` is what was handed off at the same moment and comes behind it, by operator and id: it has the money last.
+    """
 
     payout_id: str
     operator_id: str
     currency: str
     amount: int
     sent_at: datetime
+    behind: int = 0
 
 
 def short_payouts(payouts: Iterable[HandedOff], left: Mapping[tuple[str, datetime], int]) -> list[Finding]:
@@ -36,18 +40,14 @@ def short_payouts(payouts: Iterable[HandedOff], left: Mapping[tuple[str, datetim
     `left` is what is left in a currency as of a moment, once all that was handed off by then is taken off. Of those
     handed off at one moment the operators first by id have the money first.
     """
-    found, taken = [], dict(left)
-    for each in sorted(payouts, key=lambda each: (each.operator_id, each.payout_id), reverse=True):
-        moment = each.currency, each.sent_at
-        if taken[moment] < 0:
-            found.append(_short(each, -taken[moment]))
-        taken[moment] += each.amount
-    return found
+    last_first = sorted(payouts, key=lambda each: (each.operator_id, each.payout_id), reverse=True)
+    missing = ((each, -(left[each.currency, each.sent_at] + each.behind)) for each in last_first)
+    return [_short(each, lack) for each, lack in missing if lack > 0]
 
 
 def is_of_payout(finding: Finding) -> bool:
     """Whether a finding is of a payout that was handed off, and not of a run that waits."""
-    return finding.key.startswith(_PAYOUT_KEY)
+    return finding.key.startswith(PAYOUT_KEY)
 
 
 def _short(payout: HandedOff, missing: int) -> Finding:
@@ -55,7 +55,7 @@ def _short(payout: HandedOff, missing: int) -> Finding:
     lack = f"{format_minor(missing, payout.currency)} {payout.currency}"
     return Finding(
         FindingKind.COVER_SHORT,
-        key=f"{_PAYOUT_KEY}{payout.payout_id}",
+        key=f"{PAYOUT_KEY}{payout.payout_id}",
         subject=payout.payout_id,
         operator_id=payout.operator_id,
         since=payout.sent_at,

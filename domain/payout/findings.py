@@ -15,21 +15,19 @@ from domain.payout.answers import (
     is_code,
     is_of_the_account,
 )
+from domain.payout.booked import PAID_TWICE_KEY
 from domain.payout.content import execution_day
-from domain.payout.payout import (
-    AUTOMATIC_ATTEMPTS,
-    PAID_TWICE_KEY,
-    Payout,
-    PayoutCreated,
-    PayoutDecision,
-    PayoutStatus,
-    stream_name,
-)
+from domain.payout.events import PayoutCreated, PayoutDecision, PayoutStatus, stream_name
+from domain.payout.payout import AUTOMATIC_ATTEMPTS, Payout
 
 # So many bank days after its execution date somebody has to ask what became of a payout.
 UNANSWERED_BANK_DAYS = 2
 
+# The sources of answers that are read out of what banks have booked begin so.
+BANK_SOURCE = "urn:wattledger:bank:"
+
 OF_FACTS = (
+    FindingKind.COVER_SHORT,
     FindingKind.PAYOUT_AWAITS_APPROVAL,
     FindingKind.PAYOUT_UNANSWERED,
     FindingKind.PAYOUT_UNKNOWN,
@@ -38,6 +36,8 @@ OF_FACTS = (
     FindingKind.PAYOUT_RETRY_WITHOUT_EFFECT,
     FindingKind.PAYOUT_REASON_UNKNOWN,
     FindingKind.PAYOUT_RETURN_AMOUNT,
+    FindingKind.PAYOUT_AMOUNT_DIFFERS,
+    FindingKind.PAYOUT_DEBITED_TWICE,
 )
 OF_ATTEMPTS = (FindingKind.PAYOUT_PAID_TWICE, FindingKind.PAYOUT_WAITS_FOR_PERSON)
 
@@ -45,7 +45,7 @@ OF_ATTEMPTS = (FindingKind.PAYOUT_PAID_TWICE, FindingKind.PAYOUT_WAITS_FOR_PERSO
 def find_in_facts(payout: Payout) -> list[FindingChange]:
     """Have open what is to be found in the facts of one payout, and note it."""
     awaits = payout.status is PayoutStatus.AWAITING_APPROVAL
-    if not (awaits or payout.answers or payout.retries or payout.findings):
+    if not (awaits or payout.answers or payout.retries or payout.votes or payout.findings):
         return []
     return _noted(payout, [*_about_status(payout), *_in_facts(payout)], OF_FACTS)
 
@@ -76,6 +76,25 @@ def find_unanswered(payout: Payout, since: datetime) -> list[FindingChange]:
     )
     finding = _finding(payout, FindingKind.PAYOUT_UNANSWERED, "unanswered", since, sentence, created.amount)
     return _noted(payout, [finding, *_in_facts(payout)], OF_FACTS)
+
+
+def find_without_cover(payout: Payout, since: datetime | None, missing: int = 0) -> list[FindingChange]:
+    """Have it open that client money does not reach for a payout that people let go; what was told stays as it was.
+
+    `since` is when it could have left; None: it waits no more.
+    """
+    created = payout.created
+    is_open = any(finding.kind is FindingKind.COVER_SHORT for finding in payout.findings)
+    if created is None or is_open == (since is not None):
+        return []
+    found = []
+    if since is not None:
+        lack = f"{format_minor(missing, created.currency)} {created.currency}"
+        sentence = (
+            f"payout {payout.payout_id} of {_amount(created)} was approved and waits: client money is {lack} short"
+        )
+        found.append(_finding(payout, FindingKind.COVER_SHORT, "cover-wait", since, sentence, missing))
+    return _noted(payout, found, (FindingKind.COVER_SHORT,))
 
 
 def is_looked_for(payout: Payout) -> bool:
@@ -135,6 +154,7 @@ def _about_status(payout: Payout) -> Iterator[Finding]:
         )
         kind = FindingKind.PAYOUT_AWAITS_APPROVAL
         yield _finding(payout, kind, "awaits-approval", created.fired_at, sentence, created.amount)
+        yield from (finding for finding in payout.findings if finding.kind is FindingKind.COVER_SHORT)
     elif payout.status is PayoutStatus.IN_TRANSIT:
         yield from (finding for finding in payout.findings if finding.kind is FindingKind.PAYOUT_UNANSWERED)
 
@@ -142,20 +162,24 @@ def _about_status(payout: Payout) -> Iterator[Finding]:
 def _in_facts(payout: Payout) -> Iterator[Finding]:
     created, told = payout.created, answers_in_turn(payout.answers)
     if created is None:
-        first = min([*payout.answers, *payout.retries], key=lambda fact: (fact.at, fact.source, fact.id))
+        first = min(
+            [*payout.answers, *payout.retries, *payout.votes], key=lambda fact: (fact.at, fact.source, fact.id)
+        )
         sentence = f"{first.source} speaks of payout {payout.payout_id}, and none of this id was made"
         yield _finding(payout, FindingKind.PAYOUT_UNKNOWN, "unknown", first.at, sentence)
         return
     if created.status is PayoutStatus.AWAITING_APPROVAL:
         if told:
-            sentence = f"payout {payout.payout_id} awaits approval and is said to be {told[0].answer}"
+            state = "awaits approval" if payout.status is PayoutStatus.AWAITING_APPROVAL else "was rejected"
+            sentence = f"payout {payout.payout_id} {state} and is said to be {told[0].answer}"
             kind = FindingKind.PAYOUT_NOT_HANDED_OFF
             yield _finding(payout, kind, "not-handed-off", told[0].at, sentence, created.amount)
         return
     for answer in told:
         yield from _in_answer(payout, created, answer)
+    yield from _debited_twice(payout, created, told)
     # One that acts cures all that came at a wrong time.
-    if any(_may_act(payout, retried) for retried in payout.retries):
+    if any(may_act(payout, retried) for retried in payout.retries):
         return
     for retried in payout.retries:
         sentence = f"{retried.by} has payout {payout.payout_id} go again, which had not come to nothing by then"
@@ -173,18 +197,39 @@ def _in_answer(payout: Payout, created: PayoutCreated, answer: PayoutAnswered) -
     if answer.reason is not None and not is_code(answer.reason) and not is_code(payout.reason):
         sentence = f"payout {payout.payout_id} is {answer.answer} for {answer.reason!r}, no ISO 20022 reason code"
         yield _finding(payout, FindingKind.PAYOUT_REASON_UNKNOWN, f"reason:{key}", answer.at, sentence)
-    if answer.amount is not None and answer.currency is not None and _is_no_return(created, answer):
+    if answer.answer is PayoutAnswer.PAID:
+        yield from _in_payment(payout, created, answer)
+    elif answer.amount is not None and answer.currency is not None and _is_no_return(created, answer):
         back = f"{format_minor(answer.amount, answer.currency)} {answer.currency}"
         sent = f"{format_minor(created.amount, created.currency)} {created.currency}"
         sentence = f"of payout {payout.payout_id} of {sent}, {back} are said to have come back"
         yield _finding(payout, FindingKind.PAYOUT_RETURN_AMOUNT, f"amount:{key}", answer.at, sentence, created.amount)
 
 
+def _in_payment(payout: Payout, created: PayoutCreated, answer: PayoutAnswered) -> Iterator[Finding]:
+    if answer.amount is None or answer.currency is None:
+        return
+    if (answer.amount, answer.currency) != (created.amount, created.currency):
+        booked = f"{format_minor(answer.amount, answer.currency)} {answer.currency}"
+        sentence = f"payout {payout.payout_id} is of {_amount(created)}, and the bank has booked {booked}"
+        key = f"booked:{answer.source}:{answer.id}"
+        yield _finding(payout, FindingKind.PAYOUT_AMOUNT_DIFFERS, key, answer.at, sentence, created.amount)
+
+
+def _debited_twice(payout: Payout, created: PayoutCreated, told: Sequence[PayoutAnswered]) -> Iterator[Finding]:
+    """A payout is one debit; each that the bank books has an id of its own."""
+    debits = [each for each in told if each.answer is PayoutAnswer.PAID and each.source.startswith(BANK_SOURCE)]
+    if len(debits) > 1:
+        sentence = f"payout {payout.payout_id} over {_amount(created)} was debited {len(debits)} times by the bank"
+        kind = FindingKind.PAYOUT_DEBITED_TWICE
+        yield _finding(payout, kind, "debited-twice", debits[1].at, sentence, created.amount)
+
+
 def _is_no_return(created: PayoutCreated, answer: PayoutAnswered) -> bool:
     return answer.currency != created.currency or (answer.amount or 0) > created.amount
 
 
-def _may_act(payout: Payout, retried: PayoutRetried) -> bool:
+def may_act(payout: Payout, retried: PayoutRetried) -> bool:
     """Whether somebody's decision is about a payout that had come to nothing, and was not paid again yet."""
     if payout.status not in (PayoutStatus.FAILED, PayoutStatus.RETURNED) or payout.status_at is None:
         return False
@@ -209,7 +254,7 @@ def _among_attempts(attempt: Payout, later: Sequence[Payout], *, waits: bool) ->
         yield _finding(attempt, kind, PAID_TWICE_KEY, owed.effective_at, sentence, created.amount)
     is_tried_out = attempt.status is PayoutStatus.FAILED and not is_of_the_account(attempt.reason)
     decided = any(retried.at >= attempt.status_at for retried in attempt.retries)
-    if waits and is_tried_out and attempt.failed and created.attempt >= AUTOMATIC_ATTEMPTS and not decided:
-        sentence = f"payout {attempt.payout_id} failed as attempt {created.attempt} ({attempt.reason}) and waits"
+    if waits and is_tried_out and attempt.failed and created.tries >= AUTOMATIC_ATTEMPTS and not decided:
+        sentence = f"payout {attempt.payout_id} failed as attempt {created.tries} ({attempt.reason}) and waits"
         kind = FindingKind.PAYOUT_WAITS_FOR_PERSON
         yield _finding(attempt, kind, "waits-for-person", attempt.status_at, sentence, created.amount)

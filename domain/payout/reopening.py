@@ -1,6 +1,6 @@
 """Payout days that are closed further than the wall clock has come, and people who open them again."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -9,7 +9,8 @@ from domain.catalogue.parties import Operator
 from domain.catalogue.versions import Versions
 from domain.fact import Fact
 from domain.far_ahead import AHEAD_MAX
-from domain.payout.run import last_closed
+from domain.payout.cut_offs import last_closed
+from domain.payout.instant import InstantRequested, instant_requested
 from domain.values import named_value, value
 
 
@@ -47,7 +48,10 @@ def _reopened(data: Mapping[str, Any], source: str, id_: str) -> PayoutsReopened
     )
 
 
-RUN_PARSERS = {"payouts.reopened": _reopened}
+RUN_PARSERS: Mapping[str, Callable[[Mapping[str, Any], str, str], PayoutsReopened | InstantRequested]] = {
+    "payouts.reopened": _reopened,
+    "payout.instant_requested": instant_requested,
+}
 
 
 def closed_ahead(

@@ -7,149 +7,25 @@ that was opened again after its run had paid (`domain.payout.reopening`) all lin
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime
-from typing import TypeAlias
-from uuid import UUID
 
-from domain.book.posting import entry_id
-from domain.book.release import Release
-from domain.calendar import ONE_DAY, business_date, next_open, opens_at
+from domain.calendar import BEGINNING, ONE_DAY, business_date
 from domain.catalogue.accounts import is_sound
 from domain.catalogue.parties import Operator
 from domain.catalogue.versions import Versions
-from domain.money import percent_of
-from domain.payout.advances import Advances
-from domain.payout.payout import (
-    RESERVE_KEY,
-    RESERVE_RELEASE_KEY,
-    Payout,
-    PayoutCreated,
-    PayoutDecision,
-    PayoutKey,
-    PayoutStatus,
-    create,
-    payout_stream,
-    release_reserve,
-    supersede,
-)
-from domain.values import value
-
-
-@value
-class Line:
-    """An entry's effect on an operator's payable that may be paid: minor units, positive in the operator's favour.
-
-    `stream_id` is that of what it comes from: a session, mostly.
-    """
-
-    entry_id: UUID
-    currency: str
-    amount: int
-    released_at: datetime
-    available_on: date
-    reserve_release: bool = False
-    stream_id: UUID | None = None
-
-
-@dataclass(slots=True)
-class OperatorDesk:
-    """What the runs of one operator work on: unpaid lines, reserves still held, failed payouts not yet repeated.
-
-    `advances` are the sessions that may be paid before their drivers pay, where the operator's terms limit that.
-    """
-
-    operator_id: str
-    closed_through: date | None = None
-    lines: list[Line] = field(default_factory=list)
-    held: list[Payout] = field(default_factory=list)
-    failed: list[Payout] = field(default_factory=list)
-    advances: Advances = field(default_factory=Advances)
-
-
-@value
-class Withheld:
-    """What the last run did not pay, by currency, since the account in effect at `at` cannot be one."""
-
-    at: datetime
-    account: Mapping[str, str]
-    amounts: Mapping[str, int]
-
-
-@value
-class Waiting:
-    """A run that waits for cover: of a business date, due at `at`; by currency what it wants, and what is missing.
-
-    Minor units; `missing` has only the currencies in which something is.
-    """
-
-    business_date: date
-    at: datetime
-    wanted: Mapping[str, int]
-    missing: Mapping[str, int]
-
-
-@value
-class BelowZero:
-    """What the run of a business date, at `at`, found an operator to owe: minor units below zero by currency."""
-
-    business_date: date
-    at: datetime
-    amounts: Mapping[str, int]
-
-
-# What is left of client money in a currency, as of a moment: minor units, what is on its way taken off.
-Cover: TypeAlias = Callable[[str, datetime], int]
-
-
-@dataclass(slots=True)
-class RunsMade:
-    """What firing the runs decided, by payout, the lines each payout pays, and the last business date closed.
-
-    `withheld` and `waiting` are of the last run that was tried; `handed_off` is the sum of what leaves, by currency.
-    `below_zero` has the first run, and each after it that found other currencies below zero than the one before.
-    `fired_at` is the moment of the last business date closed.
-    """
-
-    closed_through: date | None
-    withheld: Withheld | None = None
-    waiting: Waiting | None = None
-    decisions: list[tuple[Payout, list[PayoutDecision]]] = field(default_factory=list)
-    paid_lines: dict[str, list[UUID]] = field(default_factory=dict)
-    handed_off: Mapping[str, int] = field(default_factory=dict)
-    below_zero: Sequence[BelowZero] = ()
-    fired_at: datetime | None = None
-
-
-def fires_at(versions: Versions[Operator], day: date) -> tuple[datetime, Operator] | None:
-    """When the run that closes a business date fires, with the terms in effect then; None while there is no contract.
-
-    Where a change of the cut-off would skip the run, it fires at the moment of the change.
-    """
-    timeline = versions.timeline
-    for index, (start, version) in enumerate(timeline):
-        operator = version.value
-        moment = opens_at(day + ONE_DAY, operator.time_zone, operator.payout.cutoff)
-        if index:
-            moment = max(moment, start)
-        ends = timeline[index + 1][0] if index + 1 < len(timeline) else None
-        if start <= moment and (ends is None or moment < ends):
-            return moment, operator
-    return None
-
-
-def last_closed(versions: Versions[Operator], until: datetime) -> date | None:
-    """The last business date whose run has fired by a moment (inclusive)."""
-    operator = versions.at(until)
-    if operator is None:
-        return None
-    day = business_date(until, operator.time_zone, operator.payout.cutoff)
-    for candidate in (day + ONE_DAY, day, day - ONE_DAY, day - 2 * ONE_DAY, day - 3 * ONE_DAY):
-        fired = fires_at(versions, candidate)
-        if fired is not None and fired[0] <= until:
-            return candidate
-    return None
+from domain.fact import in_order
+from domain.payout.amounts import NothingPaid, PayoutSum, sum_of
+from domain.payout.circumstances import Circumstances
+from domain.payout.cut_offs import fires_at, last_closed
+from domain.payout.desk import BelowZero, Cover, OperatorDesk, RunsMade, Waiting, Withheld, created_of, first_day
+from domain.payout.instant import ATTEMPTS, InstantRequested, OfDay, PaidAtOnce, above_limit, at_once
+from domain.payout.left_out import LeftOutFor, RunTold, left_out
+from domain.payout.lines import Line
+from domain.payout.making import Making
+from domain.payout.payee import with_payee
+from domain.payout.payout import Payout
 
 
 def fire_runs(
@@ -158,48 +34,38 @@ def fire_runs(
     until: datetime,
     known: Callable[[str], Payout],
     cover: Cover | None = None,
+    around: Circumstances | None = None,
 ) -> RunsMade:
     """Fire every run of an operator that is due by `until`, oldest first; a fired run is never made again.
 
     `known` gives a payout that is about to be made, with what was answered about its id already: so what the bank has
     refused by then is repeated by a later run. With `cover` a run that would take client money below zero waits, and
-    those after it with it; one that waited is made at `until`, as far as there is cover then.
+    those after it with it; one that waited is made at `until`, as far as there is cover then. By what people decided
+    (`around`) runs pay nothing while payouts are held, and are made once all payouts are resumed.
     """
+    around = around or Circumstances(versions)
     last = last_closed(versions, until)
-    if last is None:
+    if (last is None and not desk.requests) or around.is_stopped(until):
         return RunsMade(desk.closed_through)
-    runs = _Runs(desk, versions, until, known, cover)
+    runs = _Runs(desk, versions, until, known, cover, around)
     day = first_day(desk)
-    while day is not None and day <= last:
+    while day is not None and last is not None and day <= last:
         if not runs.fire(day):
             last = day - ONE_DAY
             break
         day += ONE_DAY
-    runs.release_reserves(until)
+    if runs.waiting is None and not runs.is_stopped:
+        runs.pay_at_once(until, inclusive=True)
+    if last is None:
+        return replace(runs.made(), closed_through=desk.closed_through)
+    runs.making.release_reserves(until)
     closed = max(last, desk.closed_through) if desk.closed_through else last
     fired = fires_at(versions, closed)
-    if runs.fired_through != closed and fired is not None and runs.waiting is None:
+    # Where another clock closed the day before, no run is fired here, and none can be the first without a debt.
+    is_new = closed not in (desk.closed_through, runs.fired_through)
+    if is_new and fired is not None and runs.waiting is None and not runs.is_stopped:
         runs.note_below_zero([], closed, fired[0])
-    return RunsMade(
-        closed,
-        runs.withheld,
-        runs.waiting,
-        list(runs.decisions.values()),
-        runs.paid_lines,
-        runs.handed_off,
-        runs.below_zero,
-        fired[0] if fired else None,
-    )
-
-
-def first_day(desk: OperatorDesk) -> date | None:
-    """The first run that may have something to do: no line is paid before its date, and no run is made again."""
-    days = [line.available_on for line in desk.lines]
-    days += [_created(payout).business_date for payout in (*desk.held, *desk.failed)]
-    first = min(days, default=None)
-    if first is None or desk.closed_through is None:
-        return first
-    return max(first, desk.closed_through + ONE_DAY)
+    return replace(runs.made(), closed_through=closed, fired_at=fired[0] if fired else None)
 
 
 class _Runs:
@@ -212,52 +78,148 @@ class _Runs:
         until: datetime,
         known: Callable[[str], Payout],
         cover: Cover | None,
+        around: Circumstances,
     ) -> None:
-        self.desk, self.versions, self.until, self.known, self.cover = desk, versions, until, known, cover
-        self.lines = sorted(desk.lines, key=lambda line: (line.available_on, line.entry_id))
-        self.held, self.failed = list(desk.held), list(desk.failed)
-        self.decisions: dict[str, tuple[Payout, list[PayoutDecision]]] = {}
-        self.paid_lines: dict[str, list[UUID]] = {}
+        self.desk, self.versions, self.until, self.cover = desk, versions, until, cover
+        self.around, self.is_stopped = around, False
+        self.making = Making(desk, versions, known, around)
         self.withheld: Withheld | None = None
         self.waiting: Waiting | None = None
-        self.handed_off: dict[str, int] = defaultdict(int)
-        self._payouts: dict[str, Payout] = {}
         self.below_zero: list[BelowZero] = []
+        self.told: list[RunTold] = []
+        self.requests, self._at_once = list(desk.requests), list[PaidAtOnce]()
+        closed = fires_at(versions, desk.closed_through) if desk.closed_through else None
+        self._last_moment = closed[0] if closed else BEGINNING
+        # Why a run does not pay lines that are due, by their entries.
+        self._reasons: dict[str, LeftOutFor] = {}
         self.fired_through: date | None = None
 
+    def made(self) -> RunsMade:
+        """What was made so far."""
+        return RunsMade(
+            None,
+            self.withheld,
+            self.waiting,
+            list(self.making.decisions.values()),
+            self.making.paid_lines,
+            self.making.handed_off,
+            self.below_zero,
+            told=self.told,
+            at_once=self._at_once,
+        )
+
+    def pay_at_once(self, until: datetime, *, inclusive: bool = False) -> None:
+        """Pay what was asked for before a moment, or by then too; late requests after the run that was made since."""
+        for request in sorted(self.requests, key=in_order):
+            moment = self.around.leaves_at(max(request.at, self._last_moment))
+            if moment is not None and (moment < until or (inclusive and moment == until)):
+                self.requests.remove(request)
+                self._at_once.append(self._answer(request, moment))
+
+    def _answer(self, request: InstantRequested, at: datetime) -> PaidAtOnce:
+        """Make the payout that somebody asked for, or say why it is not made."""
+        operator = self.versions.at(at)
+        if operator is None:
+            return PaidAtOnce(request, refusal=f"{request.operator_id} had no terms by then")
+        day = business_date(at, operator.time_zone, operator.payout.cutoff)
+        refusal = self._why_not(request, operator, day, at)
+        if refusal:
+            return PaidAtOnce(request, refusal=refusal)
+        self.making.release_reserves(at)
+        self.making.count_rejected(at)
+        due = [line for line in self.making.lines if line.currency == request.currency and line.is_due(day, at)]
+        lines = self._within_advances(due, request.currency, at, operator)
+        sum_ = at_once(lines, day, at, operator, self.desk.past, request.amount)
+        if isinstance(sum_, str):
+            return PaidAtOnce(request, refusal=sum_)
+        sum_ = with_payee(sum_, operator, at, self.around)
+        of_day = self.desk.of_days.get((request.currency, day), OfDay())
+        refusal = above_limit(sum_.amount, of_day, operator, day) or self._lacks_cover(sum_)
+        if refusal:
+            return PaidAtOnce(request, refusal=refusal)
+        number = of_day.number + 1
+        self.desk.of_days[request.currency, day] = OfDay(number, of_day.amount + sum_.amount)
+        attempt = ATTEMPTS * number + 1
+        payout_id = self.making.pay(sum_, day, at, operator, attempt, (request.source, request.id))
+        return PaidAtOnce(request, payout_id, day, number, sum_.amount)
+
+    def _why_not(self, request: InstantRequested, operator: Operator, day: date, at: datetime) -> str:
+        """Why nothing is paid at once; "" where it may be."""
+        if request.currency != operator.currency:
+            return f"{operator.operator_id} is paid at once in {operator.currency}, and in no other currency"
+        if self.desk.closed_through is not None and day <= self.desk.closed_through:
+            return f"business date {day} of {operator.operator_id} is closed"
+        if self.around.is_held(at):
+            return f"the payouts of {operator.operator_id} were held"
+        if not is_sound(operator.bank_account):
+            return f"no bank can know the account of {operator.operator_id}"
+        return ""
+
+    def _lacks_cover(self, sum_: PayoutSum) -> str:
+        """That client money does not reach, where runs wait for cover; "" where it does."""
+        if self.cover is None or sum_.awaits_approval:
+            return ""
+        left = self.cover(sum_.currency, self.until) - self.making.handed_off[sum_.currency]
+        return "" if left >= sum_.amount else "client money did not reach for it"
+
     def fire(self, day: date) -> bool:
-        """Fire the run of one business date; False when it waits for cover."""
+        """Fire the run of one business date; False when it waits, for cover or until payouts are resumed.
+
+        What somebody asked for before it comes first.
+        """
+        fired = fires_at(self.versions, day)
+        if fired is not None:
+            self.pay_at_once(fired[0])
+            self._last_moment = fired[0]
+        self._reasons, waiting = {}, list(self.making.awaiting)
+        is_made = self._fire(day)
+        if fired is not None and self.desk.explains:
+            at = fired[0]
+            # What a reserve of no days holds comes back at that moment.
+            self.making.release_reserves(at)
+            self.told.append(RunTold(day, at, left_out(self.making.lines, day, at, self._reasons, waiting)))
+        return is_made
+
+    def _leave(self, lines: Iterable[Line], reason: LeftOutFor) -> None:
+        """Note why a run does not pay lines that are due."""
+        if self.desk.explains:
+            self._reasons.update((str(line.entry_id), reason) for line in lines)
+
+    def _fire(self, day: date) -> bool:
         fired = fires_at(self.versions, day)
         if fired is None:
             return True
         at, operator = fired
-        self.release_reserves(at)
-        due = [line for line in self.lines if line.available_on <= day and line.released_at < at]
+        leaves_at = self.around.leaves_at(at)
+        if leaves_at is None or leaves_at > self.until:
+            self.is_stopped = True
+            return False
+        made_at = leaves_at if self.cover is None else max(leaves_at, self.until)
+        if made_at > at:
+            operator = self.versions.at(made_at) or operator
+        self.making.release_reserves(at)
+        self.making.count_rejected(at)
+        due = [line for line in self.making.lines if line.is_due(day, at)]
         self.note_below_zero(due, day, at)
+        if self.around.is_held(leaves_at):
+            self.withheld = None
+            self._leave(due, LeftOutFor.HELD)
+            return True
         self.withheld = self._withhold(due, at, operator)
         if self.withheld is not None:
+            self._leave(due, LeftOutFor.BAD_ACCOUNT)
             return True
-        sums = [each for each in self._sums(due, at, operator) if not self._was_paid(each.currency, day)]
-        self.waiting = self._wait(sums, day, at, operator)
+        sums = list(self._sums(due, day, made_at, operator))
+        self.waiting = self._wait(sums, day, at, made_at, operator)
         if self.waiting is not None:
+            self._leave(due, LeftOutFor.NO_COVER)
             return False
-        made_at = at if self.cover is None else max(at, self.until)
         # What failed while the run waited was not asked for above: the next one pays it again.
-        for payout in self._going_again(at, operator):
-            self._pay_again(payout, made_at, operator)
+        for payout in self.making.going_again(at, operator):
+            self.making.pay_again(payout, made_at, operator)
         for each in sums:
-            self._pay(each, day, made_at, operator)
+            self.making.pay(each, day, made_at, operator)
         return True
-
-    def _payout(self, payout_id: str) -> Payout:
-        """A payout that is about to be made, or was."""
-        if payout_id not in self._payouts:
-            self._payouts[payout_id] = self.known(payout_id)
-        return self._payouts[payout_id]
-
-    def _was_paid(self, currency: str, day: date) -> bool:
-        """Whether a date that was opened again has its payout already: what it lacks goes into the next run."""
-        return self._payout(PayoutKey(self.desk.operator_id, currency, day, 1).payout_id).created is not None
 
     def note_below_zero(self, due: Sequence[Line], day: date, at: datetime) -> None:
         """Note in which currencies all that is due comes to less than nothing, where it is not as the run before."""
@@ -269,17 +231,20 @@ class _Runs:
             self.below_zero.append(BelowZero(day, at, amounts))
         self.fired_through = day
 
-    def _wait(self, sums: Sequence["_Sum"], day: date, at: datetime, operator: Operator) -> Waiting | None:
+    def _wait(
+        self, sums: Sequence[PayoutSum], day: date, at: datetime, made_at: datetime, operator: Operator
+    ) -> Waiting | None:
         """What cover is missing for all that the run would hand off; None where there is enough, or nobody asks."""
-        if self.cover is None or operator.payout.requires_approval:
+        if self.cover is None or operator.asks_for_approval or self.around.is_another_payee(operator, made_at):
             return None
         wanted: dict[str, int] = defaultdict(int)
         for each in sums:
-            wanted[each.currency] += each.amount
-        for created in map(_created, self._going_again(at, operator)):
+            if not each.awaits_approval:
+                wanted[each.currency] += each.amount
+        for created in map(created_of, self.making.going_again(at, operator)):
             wanted[created.currency] += created.amount
         missing = {
-            currency: sum_ + self.handed_off[currency] - self.cover(currency, self.until)
+            currency: sum_ + self.making.handed_off[currency] - self.cover(currency, self.until)
             for currency, sum_ in sorted(wanted.items())
         }
         missing = {currency: sum_ for currency, sum_ in missing.items() if sum_ > 0}
@@ -295,147 +260,27 @@ class _Runs:
         amounts: dict[str, int] = defaultdict(int)
         for line in due:
             amounts[line.currency] += line.amount
-        for created in map(_created, self.failed):
+        for created in map(created_of, self.making.failed):
             amounts[created.currency] += created.amount
         return Withheld(at, operator.bank_account, {each: sum_ for each, sum_ in sorted(amounts.items()) if sum_ > 0})
 
-    def _note(self, payout: Payout, made: list[PayoutDecision]) -> None:
-        self.decisions.setdefault(payout.payout_id, (payout, []))[1].extend(made)
-
-    def release_reserves(self, at: datetime) -> None:
-        """Reserves whose day has opened by now become lines again (J32)."""
-        for payout in list(self.held):
-            created = _created(payout)
-            release_on = release_day(created, self.versions)
-            moment = reserve_released_at(created, self.versions, release_on)
-            if moment > at:
-                continue
-            self.held.remove(payout)
-            self._note(payout, release_reserve(payout, moment))
-            released = entry_id(payout_stream(payout.payout_id), RESERVE_RELEASE_KEY, 1, 0)
-            self.lines.append(
-                Line(released, created.currency, created.reserve, moment, release_on, reserve_release=True)
-            )
-
-    def _going_again(self, at: datetime, operator: Operator) -> list[Payout]:
-        """The payouts that a run which is due at a moment pays again."""
-        return [payout for payout in self.failed if payout.goes_again(at, operator.bank_account)]
-
-    def _pay_again(self, payout: Payout, at: datetime, operator: Operator) -> None:
-        """Repeat a payout that came to nothing, at the first run after what it waits for (P18)."""
-        created = _created(payout)
-        self.failed.remove(payout)
-        key = PayoutKey(created.operator_id, created.currency, created.business_date, created.attempt + 1)
-        self._note(payout, supersede(payout, key.payout_id, at))
-        self._create(key, created.amount, 0, at, operator, created.entry_ids, reissue_of=created.payout_id)
-
-    def _sums(self, due: Sequence[Line], at: datetime, operator: Operator) -> Iterator["_Sum"]:
+    def _sums(self, due: Sequence[Line], day: date, at: datetime, operator: Operator) -> Iterator[PayoutSum]:
         """What there is to pay of lines that are due, by currency."""
         for currency in sorted({line.currency for line in due}):
-            sum_ = self._sum([line for line in due if line.currency == currency], currency, at, operator)
-            if sum_ is not None:
-                yield sum_
+            of_currency = [line for line in due if line.currency == currency]
+            lines = self._within_advances(of_currency, currency, at, operator)
+            found = sum_of(lines, currency, day, at, operator, self.desk.past)
+            if isinstance(found, NothingPaid):
+                self._leave(lines, LeftOutFor(found.reason))
+            elif self.making.was_paid(currency, day):
+                self._leave(lines, LeftOutFor.PAID_BEFORE)
+            else:
+                yield with_payee(found, operator, at, self.around)
 
-    def _sum(self, lines: list[Line], currency: str, at: datetime, operator: Operator) -> "_Sum | None":
-        terms, limit = operator.payout, operator.advance_limit_minor
-        if limit is not None and currency == operator.currency:
-            carried = self.desk.advances.carried(lines, currency, at, limit)
-            lines = [line for line in lines if line.stream_id not in carried]
-        earned = sum(line.amount for line in lines if not line.reserve_release)
-        reserve = max(0, percent_of(earned, terms.reserve_percent))
-        amount = sum(line.amount for line in lines) - reserve
-        minimum = terms.minimum_minor if currency == operator.currency else 0
-        return _Sum(currency, lines, amount, reserve) if amount > 0 and amount >= minimum else None
-
-    def _pay(self, sum_: "_Sum", day: date, at: datetime, operator: Operator) -> None:
-        key = PayoutKey(self.desk.operator_id, sum_.currency, day, 1)
-        paid = [line.entry_id for line in sum_.lines]
-        self.paid_lines[key.payout_id] = paid
-        self.desk.advances.pay(sum_.lines)
-        gone = set(paid)
-        self.lines = [line for line in self.lines if line.entry_id not in gone]
-        if sum_.reserve and not operator.payout.requires_approval:
-            paid = [*paid, entry_id(payout_stream(key.payout_id), RESERVE_KEY, 1, 0)]
-        entry_ids = tuple(sorted(str(each) for each in paid))
-        self._create(key, sum_.amount, sum_.reserve, at, operator, entry_ids, reissue_of=None)
-
-    def _create(
-        self,
-        key: PayoutKey,
-        amount: int,
-        reserve: int,
-        at: datetime,
-        operator: Operator,
-        entry_ids: Iterable[str],
-        reissue_of: str | None,
-    ) -> None:
-        calendars = operator.bank_calendars(key.currency)
-        created = PayoutCreated(
-            payout_id=key.payout_id,
-            batch_id=key.batch_id,
-            operator_id=key.operator_id,
-            currency=key.currency,
-            business_date=key.business_date,
-            attempt=key.attempt,
-            amount=amount,
-            reserve=reserve,
-            status=PayoutStatus.AWAITING_APPROVAL if operator.payout.requires_approval else PayoutStatus.IN_TRANSIT,
-            fired_at=at,
-            bank_account=operator.bank_account,
-            holder_name=operator.name,
-            country_code=operator.country_code,
-            entry_ids=tuple(entry_ids),
-            reissue_of=reissue_of,
-            execution_date=next_open(at.astimezone(operator.time_zone).date(), *calendars),
-            time_zone=operator.time_zone.key,
-            calendars=tuple(calendar.name for calendar in calendars),
-            calendar_versions=tuple(calendar.version for calendar in calendars),
-        )
-        if created.status == PayoutStatus.IN_TRANSIT:
-            self.handed_off[key.currency] += amount
-        payout = self._payout(key.payout_id)
-        self._note(payout, create(payout, created))
-        if payout.failed:
-            self.failed.append(payout)
-        if reserve and created.status == PayoutStatus.IN_TRANSIT:
-            self.held.append(payout)
-
-
-@value
-class _Sum:
-    """What a run pays in a currency, its lines, and what of them it keeps as reserve; minor units."""
-
-    currency: str
-    lines: list[Line]
-    amount: int
-    reserve: int
-
-
-def _created(payout: Payout) -> PayoutCreated:
-    if payout.created is None:
-        raise ValueError(f"payout {payout.payout_id} was never created")
-    return payout.created
-
-
-def reserve_release(created: PayoutCreated, versions: Versions[Operator], at: datetime) -> Release:
-    """The release of a reserve that was given back at a moment: payable on the day its run comes round (P8)."""
-    return Release(at, release_day(created, versions), at)
-
-
-def owed_at_once(created: PayoutCreated, versions: Versions[Operator], at: datetime) -> Release:
-    """The release of what an operator owes from a moment on: the run of that business date takes it off (J40x)."""
-    operator = versions.at(at)
-    day = business_date(at, operator.time_zone, operator.payout.cutoff) if operator else created.business_date
-    return Release(at, day, at)
-
-
-def release_day(created: PayoutCreated, versions: Versions[Operator]) -> date:
-    """The business date on which a reserve is a line again: `reserve_days` after its own (rule P8)."""
-    operator = versions.at(created.fired_at)
-    return created.business_date + ONE_DAY * (operator.payout.reserve_days if operator else 0)
-
-
-def reserve_released_at(created: PayoutCreated, versions: Versions[Operator], release_on: date) -> datetime:
-    """The moment of J32: when that business date opens, not before the run that took the reserve."""
-    opened = fires_at(versions, release_on - ONE_DAY)
-    return max(created.fired_at, opened[0]) if opened else created.fired_at
+    def _within_advances(self, lines: list[Line], currency: str, at: datetime, operator: Operator) -> list[Line]:
+        limit = operator.advance_limit_minor
+        if limit is None or currency != operator.currency:
+            return lines
+        carried = self.desk.advances.carried(lines, currency, at, limit)
+        self._leave((line for line in lines if line.stream_id in carried), LeftOutFor.ADVANCE_LIMIT)
+        return [line for line in lines if line.stream_id not in carried]

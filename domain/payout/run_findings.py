@@ -6,9 +6,11 @@ from datetime import date, datetime, timedelta
 from domain.book.findings import Finding, FindingKind
 from domain.calendar import ONE_DAY, utc_text
 from domain.catalogue.parties import Operator
+from domain.catalogue.run_terms import NegativeTerms
 from domain.catalogue.versions import Versions
 from domain.money import format_minor
-from domain.payout.run import BelowZero, fires_at
+from domain.payout.cut_offs import fires_at
+from domain.payout.desk import BelowZero
 from domain.values import value
 
 # The clock as people look for it, and the business name of its stream.
@@ -16,6 +18,8 @@ CLOCK = "clock"
 # A run that is made so much after its time was missed: nobody ran the clock.
 LATE_AFTER = timedelta(days=1)
 _ERROR_MAX_CHARS = 300
+# What is found of balances that stay below zero.
+AGED_KINDS = (FindingKind.NEGATIVE_BALANCE_AGED, FindingKind.WRITE_OFF_DUE)
 
 
 @value
@@ -51,6 +55,43 @@ def _owed(operator_id: str, currency: str, amount: int, below: BelowZero) -> Fin
         ),
         currency=currency,
         amount=amount,
+    )
+
+
+def aged_balances(
+    known: Iterable[Finding], terms: NegativeTerms, until: datetime
+) -> tuple[list[Finding], dict[str, datetime | None]]:
+    """What is to be told of balances that are below zero for long (rule P9): a warning, then that it may be given up.
+
+    And by the key of each such balance when to look again; None where nothing more is to be told of it.
+    """
+    found: list[Finding] = []
+    next_at: dict[str, datetime | None] = {}
+    for each in known:
+        if each.kind is not FindingKind.NEGATIVE_BALANCE:
+            continue
+        told = {
+            each.since + timedelta(days=terms.warn_days): (FindingKind.NEGATIVE_BALANCE_AGED, terms.warn_days),
+            each.since + timedelta(days=terms.write_off_days): (FindingKind.WRITE_OFF_DUE, terms.write_off_days),
+        }
+        found += [_aged(each, kind, since, days) for since, (kind, days) in sorted(told.items()) if since <= until]
+        next_at[each.key] = min((since for since in told if since > until), default=None)
+    return found, next_at
+
+
+def _aged(negative: Finding, kind: FindingKind, since: datetime, days: int) -> Finding:
+    return Finding(
+        kind,
+        key=f"{kind.lower().replace('_', '-')}:{negative.key}",
+        subject=negative.subject,
+        operator_id=negative.operator_id,
+        since=since,
+        sentence=(
+            f"operator {negative.operator_id} has been below zero in {negative.currency} for {days} days, since "
+            f"{utc_text(negative.since)}"
+        ),
+        currency=negative.currency,
+        amount=negative.amount,
     )
 
 

@@ -31,7 +31,7 @@ from domain.session.meter_facts import (
 )
 from domain.session.orphans import ESTIMATED, estimated_end, orphan_deadline
 from domain.session.power import check_power, check_units
-from domain.session.registers import billed_registers, fitting, in_reading_order
+from domain.session.registers import in_reading_order, registers_as_known
 from domain.tariff.published import PublishedTariff
 from domain.tariff.tariff import Tariff
 from domain.values import value
@@ -263,7 +263,10 @@ def _bill(story: _Story, truth: _Truth) -> Bill:
     counted = () if start.no_show else story.facts.readings
     inside = [fact for fact in counted if start.at <= fact.at <= end.at]
     inside.sort(key=in_reading_order)
-    told = _registers(truth, start, end, inside)
+    readings = [(fact.at, fact.register_wh) for fact in inside]
+    told = registers_as_known(
+        truth.known, truth.verdict, (start.at, start.register_wh), readings, (end.at, end.register_wh)
+    )
     if truth.verdict is not Verdict.BILL:
         # An estimated end is as of the last reading; energy that a correction adds to it came at no known time.
         check_power(told[:-1] if story.is_estimated else told, _power_limit_w(contract, story.catalogue))
@@ -293,19 +296,6 @@ def _ruling(story: _Story, truth: _Truth) -> tuple[Contract, PublishedTariff]:
     if published is None:
         raise ImplausibleSession(contract.lacks, "no tariff was ordered by then")
     return contract, published
-
-
-def _registers(truth: _Truth, start: Started, end: Ended, inside: Sequence[Metered]) -> Sequence[Reading]:
-    """The registers to be billed; raises ImplausibleSession where they fall and nobody said how it was."""
-    known, stop_wh = truth.known, end.register_wh
-    readings = [(fact.at, fact.register_wh) for fact in inside]
-    if truth.verdict is Verdict.BILL:
-        # What looked implausible is billed as start and end say; what is below zero says nothing and counts as none.
-        stop_wh = max(start.register_wh, stop_wh)
-        readings = fitting(readings, start.register_wh, stop_wh)
-    elif known is not NOTHING_CORRECTED:
-        readings = fitting(readings, known.start_wh, known.stop_wh)
-    return billed_registers((start.at, start.register_wh), readings, (end.at, stop_wh))
 
 
 def _power_limit_w(contract: Contract, catalogue: Catalogue) -> Exact:

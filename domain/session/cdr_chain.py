@@ -239,6 +239,7 @@ def _document(
             replaces=replaces,
             estimated=assessment.reason == ESTIMATED,
             no_show=start.no_show,
+            authorization_reference=session.meter.authorization_reference(),
         )
     )
 

@@ -38,7 +38,10 @@ class DisputeOutcome(StrEnum):
 
 @named_value
 class Started(Fact):
-    """`charging.session.started`; `partner` is set when the token belongs to a party (it may be a roaming one)."""
+    """`charging.session.started`; `partner` is set when the token belongs to a party (it may be a roaming one).
+
+    `authorization_reference` is the partner's own name of its authorization, where it gave one.
+    """
 
     operator_id: str
     location_id: str
@@ -51,6 +54,7 @@ class Started(Fact):
     partner: str | None
     reserved_from: datetime | None
     no_show: bool = False
+    authorization_reference: str | None = None
 
 
 @named_value
@@ -103,6 +107,11 @@ class Reviewed(Fact):
     """`charging.session.reviewed`."""
 
     verdict: Verdict
+
+
+@named_value
+class IntentDeclared(Fact):
+    """`charging.session.intent_declared`: what a driver asks for; what the session is worth stays the same."""
 
 
 @named_value
@@ -246,6 +255,7 @@ def _started(data: Mapping[str, Any], source: str, id_: str) -> Started:
         token=token,
         partner=partner_key(token["country_code"], token["party_id"]) if token else None,
         reserved_from=_moment(data.get("reserved_from")),
+        authorization_reference=data.get("authorization_reference"),
     )
 
 
@@ -309,6 +319,10 @@ def _corrected(data: Mapping[str, Any], source: str, id_: str) -> MeterCorrected
 
 def _reviewed(data: Mapping[str, Any], source: str, id_: str) -> Reviewed:
     return Reviewed(at=instant(data["at"]), source=source, id=id_, verdict=Verdict(data["verdict"]))
+
+
+def _intent_declared(data: Mapping[str, Any], source: str, id_: str) -> IntentDeclared:
+    return IntentDeclared(at=instant(data["at"]), source=source, id=id_)
 
 
 def _minor(money: Mapping[str, str]) -> int:
@@ -452,6 +466,7 @@ FACT_PARSERS: dict[str, Callable[[Mapping[str, Any], str, str], Fact]] = {
     "charging.session.ended": _ended,
     "charging.session.meter_corrected": _corrected,
     "charging.session.reviewed": _reviewed,
+    "charging.session.intent_declared": _intent_declared,
     "charging.reservation.expired": _reservation_expired,
     "payment.captured": _captured,
     "payment.captured.elsewhere": _captured_elsewhere,

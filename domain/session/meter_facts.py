@@ -49,6 +49,16 @@ class MeterFacts:
         start = self.first_start()
         return latest(self).start(start) if start is not None and self.corrections else start
 
+    def authorization_reference(self) -> str | None:
+        """The one that was given last (OCPI mod_tokens, AuthorizationInfo): starts that agree may name others.
+
+        One that is for another party than the first start says nothing to that one's.
+        """
+        first = self.first_start()
+        partner = first.partner if first is not None else None
+        given = [start for start in self.starts if start.authorization_reference and start.partner == partner]
+        return max(given, key=in_order).authorization_reference if given else None
+
     def verdict(self) -> Verdict | None:
         """What the latest review says, None where nobody looked."""
         return max(self.reviews, key=in_order).verdict if self.reviews else None

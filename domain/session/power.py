@@ -22,20 +22,29 @@ def check_power(registers: Sequence[Reading], limit_w: Exact) -> None:
 
     Raises ImplausibleSession where it is more, by over a tenth and 1 kWh.
     """
-    first_at, first_wh = registers[0]
-    if registers[-1][1] - first_wh <= _ALLOWANCE_WH:
-        return
+    if is_above([(microseconds(at - registers[0][0]), register_wh) for at, register_wh in registers], limit_w):
+        raise ImplausibleSession("POWER_ABOVE_CONNECTOR", "the energy needs more power than the connector can give")
+
+
+def is_above(registers: Sequence[tuple[int, Exact]], limit_w: Exact, scale: int = 1) -> bool:
+    """Whether registers, which rise, need more between two of them than `limit_w` allows, by over a tenth and 1 kWh.
+
+    Each is a moment in microseconds, from whenever on, with parts of a Wh of which `scale` make one.
+    """
+    first_at, first = registers[0]
+    if registers[-1][1] - first <= _ALLOWANCE_WH * scale:
+        return False
     # The energy less the most that could be given since the start, in tenths of Wh x microseconds an hour. It may
     # rise by no more than the allowance, so each is compared with the least before it.
     least: Exact = 0
-    most = _ALLOWANCE_WH * 10 * US_PER_HOUR
-    for at, register_wh in registers:
-        beyond = (register_wh - first_wh) * 10 * US_PER_HOUR - limit_w * _TENTHS * microseconds(at - first_at)
+    most = _ALLOWANCE_WH * 10 * US_PER_HOUR * scale
+    allowed = limit_w * _TENTHS * scale
+    for at, register in registers:
+        beyond = (register - first) * 10 * US_PER_HOUR - allowed * (at - first_at)
         if beyond - least > most:
-            raise ImplausibleSession(
-                "POWER_ABOVE_CONNECTOR", "the energy needs more power than the connector can give"
-            )
+            return True
         least = min(least, beyond)
+    return False
 
 
 def check_units(start: Reading, readings: Sequence[Metered], stop: Reading) -> None:

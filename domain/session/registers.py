@@ -6,6 +6,8 @@ from operator import attrgetter
 from domain.errors import ImplausibleSession
 from domain.exact import Exact
 from domain.rating.session_trace import Reading, rises
+from domain.session.facts import Verdict
+from domain.session.meter_facts import NOTHING_CORRECTED, Corrected
 
 # A register that falls by less, in Wh, was only told with another number of digits.
 RESOLUTION_WH = 1
@@ -17,6 +19,23 @@ in_reading_order = attrgetter("at", "register_wh", "source", "id")
 def falls(from_wh: Exact, to_wh: Exact) -> bool:
     """Whether a register is lower than before by more than its resolution."""
     return to_wh <= from_wh - RESOLUTION_WH
+
+
+def registers_as_known(
+    known: Corrected, verdict: Verdict | None, start: Reading, readings: Sequence[Reading], stop: Reading
+) -> Sequence[Reading]:
+    """The registers of a session by what was corrected and reviewed of it, as `billed_registers` has them.
+
+    `start` and `stop` are as corrected, `readings` those between them, in their order. Raises ImplausibleSession
+    where they fall and nobody said how it was.
+    """
+    if verdict is Verdict.BILL:
+        # What looked implausible is billed as start and end say; what is below zero says nothing and counts as none.
+        stop = (stop[0], max(start[1], stop[1]))
+        return billed_registers(start, fitting(readings, start[1], stop[1]), stop)
+    if known is not NOTHING_CORRECTED:
+        readings = fitting(readings, known.start_wh, known.stop_wh)
+    return billed_registers(start, readings, stop)
 
 
 def billed_registers(start: Reading, readings: Iterable[Reading], stop: Reading) -> Sequence[Reading]:

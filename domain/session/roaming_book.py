@@ -6,6 +6,7 @@ from datetime import datetime
 from domain.book.bookings import AcceptedCdrCredited, Booking, CdrAccepted, CdrInvoicePaid, ShareMatured
 from domain.book.release import Release
 from domain.catalogue.parties import Funding, Partner
+from domain.catalogue.run_terms import FundingSource
 from domain.fact import in_order
 from domain.session.decisions import IssuedCdr
 from domain.session.facts import CdrAnswered, CdrPaid
@@ -61,8 +62,12 @@ def _accepted(scope: BookScope, cdrs: RoamingCdrs) -> Iterator[_AcceptedCdr]:
             continue
         invoice = _invoice(cdr, partner, cdrs.paid)
         released_at = _released_at(partner, accepted_at, invoice)
-        found = release(scope.catalogue, scope.operator_id, released_at) if released_at else None
+        found = _release(scope, released_at) if released_at else None
         yield _AcceptedCdr(cdr, partner.partner, accepted_at, invoice, found)
+
+
+def _release(scope: BookScope, released_at: datetime) -> Release | None:
+    return release(scope.catalogue, scope.operator_id, released_at, FundingSource.ROAMING)
 
 
 def _accepted_at(cdr: IssuedCdr, partner: Partner, answers: Iterable[CdrAnswered]) -> datetime | None:

@@ -41,6 +41,7 @@ from domain.session.facts import (
     Disputed,
     Ended,
     Failed,
+    IntentDeclared,
     LineStanding,
     MeterCorrected,
     Metered,
@@ -185,6 +186,8 @@ LEARN: dict[type[Fact], Learned] = {
     MeterCorrected: Learned(lambda session, fact: session.meter.corrections.append(fact), rates=True),
     Reviewed: Learned(lambda session, fact: session.meter.reviews.append(fact), rates=True),
     ReservationExpired: Learned(lambda session, fact: session.meter.take_in_no_show(fact), rates=True),
+    # Kept in the stream alone: no rule of a session reads it.
+    IntentDeclared: Learned(lambda session, fact: None, rates=False, charges=True),
     Captured: Learned(lambda session, fact: session.payments.captures.append(fact), rates=False),
     Failed: Learned(lambda session, fact: session.payments.failures.append(fact), rates=False),
     Settled: Learned(lambda session, fact: session.payments.settled.append(fact), rates=False),

@@ -6,6 +6,7 @@ verify` runs it. A new type or posting needs its row here. Read `audit` first, t
 """
 
 from ledger.audit.audit import verify
+from ledger.audit.chain_heads import Head, HeadsUnreadable, read_heads
 from ledger.audit.report import AuditReport, Check, Finding, Severity
 
-__all__ = ["AuditReport", "Check", "Finding", "Severity", "verify"]
+__all__ = ["AuditReport", "Check", "Finding", "Head", "HeadsUnreadable", "Severity", "read_heads", "verify"]

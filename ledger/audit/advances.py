@@ -12,16 +12,20 @@ from typing import NamedTuple
 
 from ledger.audit.amounts import Money
 from ledger.audit.catalogue import Timeline, read_limits
+from ledger.audit.rejections import REJECTED
 from ledger.audit.report import Tally
 from ledger.audit.snapshot import Snapshot
 
-# What payouts paid of each session that its driver pays, and what was captured for it; repetitions pay nothing anew.
-_MOVES = """
-WITH payout AS MATERIALIZED (
+# What payouts paid of each session that its driver pays, and what was captured for it; repetitions pay nothing anew,
+# and what people rejected pays nothing.
+_MOVES = (
+    REJECTED  # noqa: S608 - a text of ours
+    + """, payout AS MATERIALIZED (
     SELECT body ->> 'payout_id' AS payout_id, body ->> 'operator_id' AS operator_id, body ->> 'currency' AS currency,
            (body ->> 'fired_at')::timestamptz AS fired_at, body -> 'entry_ids' AS entry_ids
     FROM event_store.stored_events, LATERAL (SELECT convert_from(state, 'UTF8')::jsonb AS body) AS parsed
     WHERE topic = 'PayoutCreated' AND body ->> 'reissue_of' IS NULL
+      AND body ->> 'payout_id' NOT IN (SELECT payout_id FROM rejected)
 ), driven AS MATERIALIZED (
     SELECT DISTINCT session_id FROM book.entry WHERE kind = 'J01' AND session_id IS NOT NULL
 ), paid AS MATERIALIZED (
@@ -40,6 +44,7 @@ WITH payout AS MATERIALIZED (
     GROUP BY entry.session_id, posting.currency, entry.effective_at
 )
 """
+)
 _NOW = """
 SELECT operator_id, currency, count(*), sum(ahead)::bigint
 FROM (

@@ -70,6 +70,16 @@ class Timeline(Generic[T]):
         index = bisect_right(self._reigns, moment, key=lambda reign: reign[0])
         return self._reigns[index - 1][2] if index else None
 
+    def between(self, since: datetime, until: datetime) -> list[T]:
+        """The versions in effect at any moment after `since` and up to `until`, in that order."""
+        starts = [reign[0] for reign in self._reigns]
+        ends = [*starts[1:], datetime.max.replace(tzinfo=UTC)]
+        return [reign[2] for reign, end in zip(self._reigns, ends, strict=True) if reign[0] <= until and end > since]
+
+    def first(self) -> T:
+        """The version that holds first; IndexError where there is none."""
+        return self._reigns[0][2]
+
 
 @dataclass(frozen=True, slots=True)
 class Published:

@@ -7,13 +7,19 @@ from ledger.audit.snapshot import Snapshot
 # Client money less what is on its way (1010 and 2050) after all that is effective up to a moment, at each at which
 # payouts were handed off; with those payouts, and how many of them were told to be short. What came to the book only
 # after a payout is not held against it: it counts as short where it was by what was recorded before it, too. Before
-# migration 128 nobody was told.
+# migration 128 nobody was told; of what people let go, the clock tells when it moves next.
 _SHORT = """
 WITH moved AS MATERIALIZED (
     SELECT posting.currency, effective_at, recorded_at, amount_minor,
            CASE WHEN kind IN ('J35', 'J40') AND reverses IS NULL AND account <> '1010' THEN payout_id END AS payout_id
     FROM book.posting JOIN book.entry USING (entry_id)
     WHERE account = '1010' OR account LIKE '2050/%%'
+), unweighed AS MATERIALIZED (
+    SELECT payout_id FROM intake.open_payout JOIN (
+        SELECT convert_from(state, 'UTF8')::jsonb ->> 'payout_id' AS payout_id
+        FROM event_store.stored_events WHERE topic = 'PayoutHandedOff'
+    ) AS let_go USING (payout_id)
+    WHERE NOT weighed
 ), told AS MATERIALIZED (
     SELECT DISTINCT body #>> '{finding,subject}' AS payout_id
     FROM event_store.stored_events, LATERAL (SELECT convert_from(state, 'UTF8')::jsonb AS body) AS parsed
@@ -26,7 +32,8 @@ WITH moved AS MATERIALIZED (
     GROUP BY currency, effective_at
 )
 SELECT currency, effective_at, payouts, money::bigint, told,
-       money < 0 AND told = 0 AND recorded_at > (SELECT applied_at FROM wattledger.migration WHERE number = 128) AND (
+       money < 0 AND told = 0 AND NOT payouts && ARRAY(SELECT payout_id FROM unweighed)
+       AND recorded_at > (SELECT applied_at FROM wattledger.migration WHERE number = 128) AND (
            SELECT sum(amount_minor) FROM moved
            WHERE moved.currency = moment.currency AND moved.effective_at <= moment.effective_at
                  AND moved.recorded_at <= moment.recorded_at

@@ -18,7 +18,10 @@ _PAYOUTS = """
 WITH said AS MATERIALIZED (
     SELECT originator_id, originator_version AS version, topic, convert_from(state, 'UTF8')::jsonb AS body
     FROM event_store.stored_events
-    WHERE topic IN ('PayoutCreated', 'PayoutStatusChanged', 'FindingOpened', 'FindingEnded')
+    WHERE topic IN ('PayoutCreated', 'PayoutHandedOff', 'PayoutStatusChanged', 'FindingOpened', 'FindingEnded')
+), gone AS (
+    SELECT originator_id, jsonb_build_object('execution_date', body -> 'execution_date') AS planned
+    FROM said WHERE topic = 'PayoutHandedOff'
 ), status AS (
     SELECT DISTINCT ON (originator_id) originator_id, body ->> 'status' AS status
     FROM said WHERE topic IN ('PayoutCreated', 'PayoutStatusChanged') ORDER BY originator_id, version DESC
@@ -32,8 +35,10 @@ WITH said AS MATERIALIZED (
            max(since::timestamptz) FILTER (WHERE kind = 'PAYOUT_UNANSWERED') AS unanswered
     FROM told WHERE topic = 'FindingOpened' GROUP BY originator_id
 )
-SELECT made.body, status.status, coalesce(open.awaits, false), open.unanswered, run.closed_through
+SELECT made.body || coalesce(gone.planned, '{}'), status.status, coalesce(open.awaits, false), open.unanswered,
+       run.closed_through
 FROM said AS made JOIN status USING (originator_id) LEFT JOIN open USING (originator_id)
+LEFT JOIN gone USING (originator_id)
 LEFT JOIN intake.run ON run.operator_id = made.body ->> 'operator_id'
 LEFT JOIN intake.open_payout AS known ON known.payout_id = made.body ->> 'payout_id'
 WHERE made.topic = 'PayoutCreated' AND known.due_at IS DISTINCT FROM '1970-01-01T00:00:00Z'
@@ -59,7 +64,7 @@ WITH last AS (
       AND entry.recorded_at < last.recorded_at
     GROUP BY operator_id, line.currency
 ), aside AS (
-    SELECT operator_id, currency, sum(amount) AS amount FROM intake.open_payout WHERE sent_at IS NULL
+    SELECT operator_id, currency, sum(amount) AS amount FROM intake.open_payout WHERE awaits
     GROUP BY operator_id, currency
 ), said AS (
     SELECT DISTINCT ON (body ->> 'stream', body #>> '{finding,key}') topic, body -> 'finding' AS finding

@@ -49,11 +49,16 @@ def _has_fee(session: Session, capture: Fact) -> bool:
     """Whether the fee of a capture is posted here: of a payment of several sessions, where first a fee was told."""
     told = (*captures_of(session), *captured_elsewhere(session))
     of_payment = [fact for fact in told if _payment_of(fact) == _payment_of(capture)]
-    if all(fact.id == capture.id or fact in captures_of(session) for fact in of_payment):
+    if all(_is(fact, capture) or fact in captures_of(session) for fact in of_payment):
         return True
     of_payment.sort(key=lambda fact: fact.sort_key)
     first = next((fact for fact in of_payment if minor_of(fact.data["fee"])), of_payment[0])
     return first in captures_of(session)
+
+
+def _is(fact: Fact, other: Fact) -> bool:
+    """Whether two facts are one message, which its source and its id tell."""
+    return (fact.source, fact.id) == (other.source, other.id)
 
 
 def _payment_of(fact: Fact) -> tuple[str, str, str]:

@@ -22,21 +22,22 @@ WITH made AS (
     SELECT convert_from(state, 'UTF8')::jsonb - 'entry_ids' AS body FROM event_store.stored_events
     WHERE topic = 'PayoutCreated'
 )
-SELECT again.body ->> 'payout_id', first.body ->> 'payout_id', (first.body ->> 'attempt')::int,
+SELECT again.body ->> 'payout_id', first.body ->> 'payout_id', mod((first.body ->> 'attempt')::int - 1, 1000) + 1,
        first.body ->> 'fired_at', again.body ->> 'fired_at',
        again.body -> 'bank_account' = first.body -> 'bank_account'
 FROM made AS again JOIN made AS first ON first.body ->> 'payout_id' = again.body ->> 'reissue_of'
 ORDER BY 1
 """
 # Of each payout with several attempts: how many of them are out, on their way (2050) or paid and not returned (J36,
-# J39), and what its operator owes because of it (J40x).
+# J39), and what its operator owes because of it (J40x). Each that somebody asked for has a thousand of its own.
 _OUT = """
 WITH made AS (
     SELECT convert_from(state, 'UTF8')::jsonb - 'entry_ids' AS body FROM event_store.stored_events
     WHERE topic = 'PayoutCreated'
 ), payout AS (
     SELECT body ->> 'payout_id' AS payout_id, body ->> 'operator_id' AS operator_id, body ->> 'currency' AS currency,
-           body ->> 'business_date' AS business_date, (body ->> 'amount')::bigint AS amount
+           body ->> 'business_date' AS business_date, (body ->> 'amount')::bigint AS amount,
+           ((body ->> 'attempt')::int - 1) / 1000 AS request
     FROM made
 ), moved AS (
     SELECT payout_id,
@@ -48,8 +49,8 @@ WITH made AS (
 SELECT operator_id, currency, business_date, min(amount),
        count(*) FILTER (WHERE on_its_way = -amount OR at_bank = -amount), coalesce(sum(owed), 0)::bigint
 FROM payout LEFT JOIN moved USING (payout_id)
-GROUP BY operator_id, currency, business_date HAVING count(*) > 1 OR sum(owed) <> 0
-ORDER BY operator_id, currency, business_date
+GROUP BY operator_id, currency, business_date, request HAVING count(*) > 1 OR sum(owed) <> 0
+ORDER BY operator_id, currency, business_date, request
 """
 
 
@@ -102,15 +103,21 @@ def _answers(stream: Stream, before: float = float("inf")) -> list[tuple[str, Fa
     return [(topic, fact) for topic in _ORDER for fact in stream.facts.get(topic, ()) if fact.version < before]
 
 
+def gone_at(stream: Stream, body: Body) -> datetime:
+    """When a payout went to the bank: with its run, or when people let it go."""
+    let_go = stream.decided("PayoutHandedOff")
+    return instant(let_go[-1]["at"] if let_go else body["fired_at"])
+
+
 def last_word(stream: Stream, body: Body) -> str:
     """The status that the bank's answers give a payout, made as its `PayoutCreated` says."""
-    return _listen(_answers(stream), instant(body["fired_at"])).status
+    return _listen(_answers(stream), gone_at(stream, body)).status
 
 
 def check_answers(stream: Stream, where: str, body: Body, tally: Tally) -> None:
     """The book and the status of a payout are what the bank's answers come to."""
     handed_off = body["status"] != _AWAITING or bool(stream.bookings("PayoutInitiated", "PayoutReissued"))
-    said = _listen(_answers(stream), instant(body["fired_at"])) if handed_off else _Said()
+    said = _listen(_answers(stream), gone_at(stream, body)) if handed_off else _Said()
     currency, whole = body["currency"], body["amount"]
     account = f"2050/{body['payout_id']}"
     sums = (
@@ -165,7 +172,11 @@ def check_tried_again(snapshot: Snapshot, tally: Tally) -> None:
         if not noted:
             tally.note(where, "one that was given up", first, f"{where} repeats {first}, which was not given up")
             continue
-        said, fired = _listen(_answers(stream, noted[0]), instant(made_at)), instant(fired_at)
+        fired = instant(fired_at)
+        if _was_rejected(stream, noted[0], fired):
+            continue
+        let_go = stream.decided("PayoutHandedOff")
+        said = _listen(_answers(stream, noted[0]), instant(let_go[-1]["at"] if let_go else made_at))
         if said.at is None or said.status == "PAID" or said.at >= fired:
             known = said.status or "without answer"
             tally.note(where, "what came to nothing", known, f"{where} repeats {first}, which was {known} then")
@@ -180,6 +191,14 @@ def check_tried_again(snapshot: Snapshot, tally: Tally) -> None:
         if not needs_account and attempt >= _TRIES:
             sentence = f"{where} is attempt {attempt + 1} by itself: {first} was {said.status} ({said.reason})"
             tally.note(where, f"{_TRIES} attempts", attempt + 1, sentence)
+
+
+def _was_rejected(stream: Stream, before: int, fired: datetime) -> bool:
+    """Whether people had rejected an attempt that repeats another, before it was given up."""
+    changed = [
+        body for version, topic, body in stream.decisions if topic == "PayoutStatusChanged" and version < before
+    ]
+    return bool(changed) and changed[-1]["status"] == "REJECTED" and instant(changed[-1]["at"]) < fired
 
 
 def check_paid_twice(snapshot: Snapshot, tally: Tally) -> None:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from ledger.audit.amounts import Money, instant
 from ledger.audit.bank_days import first_clearing_day
 from ledger.audit.payout_answers import check_answers, last_word
+from ledger.audit.rejections import REJECTED
 from ledger.audit.report import Tally
 from ledger.audit.snapshot import Snapshot
 from ledger.audit.streams import Body, Stream
@@ -16,19 +17,36 @@ _LONGEST_CLOSURE = timedelta(days=14)
 _AWAITING = "AWAITING_APPROVAL"
 
 # The head of the queries below: payouts as they were created, and what each entry adds to each operator's payable
-# (2010 and 2011).
-_PAYOUTS_AND_EFFECTS = """
-WITH created AS MATERIALIZED (
+# (2010 and 2011). One that people let go pays what it kept of it too; one that they rejected pays nothing.
+_PAYOUTS_AND_EFFECTS = (
+    REJECTED  # noqa: S608 - a text of ours
+    + """, released AS MATERIALIZED (
+    SELECT DISTINCT convert_from(state, 'UTF8')::jsonb ->> 'payout_id' AS payout_id
+    FROM event_store.stored_events WHERE topic = 'PayoutHandedOff'
+), created AS MATERIALIZED (
     SELECT convert_from(state, 'UTF8')::jsonb AS body FROM event_store.stored_events WHERE topic = 'PayoutCreated'
 ), payout AS MATERIALIZED (
     SELECT body ->> 'payout_id' AS payout_id, body ->> 'operator_id' AS operator_id, body ->> 'currency' AS currency,
            body ->> 'business_date' AS business_date, (body ->> 'attempt')::int AS attempt,
-           (body ->> 'amount')::bigint AS amount, (body ->> 'reserve')::bigint AS reserve,
+           (body ->> 'amount')::bigint AS amount,
+           (body ->> 'reserve')::bigint + coalesce((body ->> 'fee')::bigint + (body ->> 'fee_vat')::bigint, 0)
+               + coalesce((SELECT sum(value::bigint) FROM jsonb_each_text(body -> 'withheld')), 0) AS kept,
            body ->> 'status' AS status, body ->> 'reissue_of' AS reissue_of, body -> 'entry_ids' AS entry_ids
     FROM created
 ), paid AS MATERIALIZED (
     SELECT payout_id, operator_id, currency, reissue_of, id::uuid AS entry_id
     FROM payout CROSS JOIN jsonb_array_elements_text(entry_ids) AS id
+    WHERE payout_id NOT IN (SELECT payout_id FROM rejected)
+    UNION
+    SELECT payout.payout_id, operator_id, payout.currency, reissue_of, entry_id
+    FROM released JOIN payout USING (payout_id) JOIN book.entry ON entry.payout_id = payout.payout_id
+    WHERE entry.kind IN ('J31', 'J34', 'J41') AND entry.reverses IS NULL
+), whole AS MATERIALIZED (
+    SELECT payout_id, array_agg(id ORDER BY id) AS ids FROM (
+        SELECT payout_id, id::uuid FROM payout CROSS JOIN jsonb_array_elements_text(entry_ids) AS id
+        UNION
+        SELECT payout_id, entry_id FROM paid
+    ) AS each_entry GROUP BY payout_id
 ), effect AS MATERIALIZED (
     SELECT entry_id, substr(account, 6) AS operator_id, currency, -sum(amount_minor) AS amount
     FROM book.posting WHERE account LIKE '2010/%%' OR account LIKE '2011/%%'
@@ -36,20 +54,22 @@ WITH created AS MATERIALIZED (
     HAVING sum(amount_minor) <> 0
 )
 """
-# Each payout's amount beside the sum of what it pays, and how many of its entries change no payable. The reserve of
-# one that waits for approval is not posted, and so not among its entries.
+)
+# Each payout's amount beside the sum of what it pays, and how many of its entries change no payable. What one that
+# waits for approval keeps is not posted, and so not among its entries.
 _SUMS = """
 SELECT payout.payout_id, payout.currency, payout.amount,
        (coalesce(sum(effect.amount), 0) - CASE WHEN status = 'AWAITING_APPROVAL'
-           AND NOT coalesce(bool_or(entry.kind = 'J31' AND entry.payout_id = payout.payout_id), false)
-           THEN payout.reserve ELSE 0 END)::bigint,
+           AND NOT coalesce(
+               bool_or(entry.kind IN ('J31', 'J34', 'J41') AND entry.payout_id = payout.payout_id), false)
+           THEN payout.kept ELSE 0 END)::bigint,
        count(*) FILTER (WHERE effect.entry_id IS NULL)
-FROM payout
+FROM (SELECT * FROM payout WHERE payout_id NOT IN (SELECT payout_id FROM rejected)) AS payout
 LEFT JOIN paid USING (payout_id)
 LEFT JOIN effect ON effect.entry_id = paid.entry_id AND effect.operator_id = payout.operator_id
                 AND effect.currency = payout.currency
 LEFT JOIN book.entry ON entry.entry_id = effect.entry_id
-GROUP BY payout.payout_id, payout.currency, payout.amount, payout.status, payout.reserve
+GROUP BY payout.payout_id, payout.currency, payout.amount, payout.status, payout.kept
 ORDER BY payout.payout_id
 """
 # Entries that are paid by two payouts, other than a payout and its repetition.
@@ -67,9 +87,9 @@ ORDER BY operator_id, currency, business_date, attempt
 _REISSUES = """
 SELECT again.payout_id, again.reissue_of, count(*) OVER (PARTITION BY again.reissue_of),
        coalesce((again.operator_id, again.currency, again.business_date, again.amount, again.attempt,
-                 again.entry_ids)
+                 (SELECT ids FROM whole WHERE whole.payout_id = again.payout_id))
            = (first.operator_id, first.currency, first.business_date, first.amount, first.attempt + 1,
-              first.entry_ids), false)
+              (SELECT ids FROM whole WHERE whole.payout_id = first.payout_id)), false)
 FROM payout AS again LEFT JOIN payout AS first ON first.payout_id = again.reissue_of
 WHERE again.reissue_of IS NOT NULL ORDER BY again.payout_id
 """
@@ -102,6 +122,13 @@ SELECT entry_id, line.payout_id, paid.payout_id
 FROM (SELECT entry_id, payout_id FROM intake.line WHERE payout_id IS NOT NULL) AS line
 FULL JOIN (SELECT entry_id, payout_id FROM paid WHERE reissue_of IS NULL) AS paid USING (entry_id)
 WHERE line.payout_id IS DISTINCT FROM paid.payout_id
+ORDER BY entry_id
+"""
+# Lines that say another kind or time than their entries; those of before lines said any were given both.
+_OTHER_ENTRY = """
+SELECT entry_id, entry.kind, entry.effective_at, line.kind, line.effective_at
+FROM intake.line AS line JOIN book.entry USING (entry_id)
+WHERE (line.kind, line.effective_at) IS DISTINCT FROM (entry.kind, entry.effective_at)
 ORDER BY entry_id
 """
 # What takes back a line that was paid, and that no payout will ever take.
@@ -137,6 +164,8 @@ def check_payout(stream: Stream, tally: Tally) -> None:
 
 def _check_execution(where: str, body: Body, tally: Tally) -> None:
     """The bank is asked to pay on the local day of the run or, where banks are closed then, on the next open one.
+
+    Of one that people let go that is checked in `ledger.audit.decisions`.
 
     Told to the day where TARGET alone rules; of other calendars, and of those a file corrects, that it is not before
     that day and not long after.
@@ -176,10 +205,24 @@ def _check_reserve(stream: Stream, where: str, body: Body, tally: Tally) -> None
     if body["status"] != _AWAITING or held:
         reserve = Money(body["reserve"], body["currency"])
         tally.compare(where, reserve, Money(held, body["currency"]), "the reserve that was held (J31)")
-    released = stream.sum("J32", f"2020/{body['operator_id']}")
-    if released not in (0, held):
+    released, retained = stream.sum("J32", f"2020/{body['operator_id']}"), body.get("retained", 0) if held else 0
+    if released not in (retained, held):
         kept, freed = Money(held, body["currency"]), Money(released, body["currency"])
-        tally.note(where, f"0 or {kept}", freed, f"{where} held {kept} as reserve and released {freed}")
+        some = Money(retained, body["currency"])
+        tally.note(where, f"{some} or {kept}", freed, f"{where} held {kept} as reserve and released {freed}")
+    if body["status"] != _AWAITING or held:
+        _check_own(stream, where, body, tally)
+
+
+def _check_own(stream: Stream, where: str, body: Body, tally: Tally) -> None:
+    """Taxes (J34) and the fee of an instant payout (J41) are on the book as the payout says."""
+    currency = body["currency"]
+    for regime, amount in (body.get("withheld") or {}).items():
+        booked = Money(-stream.sum("J34", f"2120/{regime}"), currency)
+        tally.compare(where, Money(amount, currency), booked, f"what was withheld as {regime} (J34)")
+    fee = body.get("fee", 0) + body.get("fee_vat", 0)
+    charged = Money(stream.sum("J41", f"2010/{body['operator_id']}"), currency)
+    tally.compare(where, Money(fee, currency), charged, "the fee of an instant payout (J41)")
 
 
 def check_sums(snapshot: Snapshot, tally: Tally) -> None:
@@ -234,6 +277,22 @@ def check_transit(snapshot: Snapshot, tally: Tally) -> None:
             tally.note(where, f"0 or {whole}", there, f"{where}: account 2050 has {there}, not 0 or {whole}")
 
 
+# Lines that a payout pays before they may be paid; what a payout itself books is a line from the moment on.
+_TOO_EARLY = """
+WITH created AS MATERIALIZED (
+    SELECT body ->> 'payout_id' AS payout_id, (body ->> 'business_date')::date AS day,
+           (body ->> 'fired_at')::timestamptz AS fired_at
+    FROM event_store.stored_events,
+         LATERAL (SELECT convert_from(state, 'UTF8')::jsonb - 'entry_ids' AS body) AS parsed
+    WHERE topic = 'PayoutCreated'
+)
+SELECT entry_id, payout_id, day, available_on, released_at
+FROM created JOIN intake.line USING (payout_id)
+WHERE kind NOT IN ('J31', 'J34', 'J41') AND (available_on > day OR released_at >= fired_at) IS NOT FALSE
+ORDER BY payout_id, entry_id
+"""
+
+
 def check_lines(snapshot: Snapshot, tally: Tally) -> None:
     """The lines that payouts pay are the effects of entries, and are marked with the payout that names them."""
     tally.examined += next(iter(snapshot.rows(_COUNT_LINES)))[0]
@@ -245,6 +304,14 @@ def check_lines(snapshot: Snapshot, tally: Tally) -> None:
         where = f"line of entry {entry_id}"
         sentence = f"{where} is marked as paid by {marked} and is named by {named}"
         tally.note(where, named, marked, sentence)
+    for entry_id, payout_id, day, available_on, released_at in snapshot.rows(_TOO_EARLY):
+        where = f"line of entry {entry_id}"
+        sentence = f"{where}, released {released_at} for {available_on}, is paid by payout {payout_id} of {day}"
+        tally.note(where, f"paid from {available_on}", f"paid on {day}", sentence)
+    for entry_id, *both in snapshot.rows(_OTHER_ENTRY):
+        posted, told = (f"{kind} at {at}" for kind, at in (both[:2], both[2:]))
+        where = f"line of entry {entry_id}"
+        tally.note(where, posted, told, f"{where} says {told}, and the entry is {posted}")
     for entry_id, payout_id in snapshot.rows(_STRANDED):
         where = f"line of entry {entry_id}"
         sentence = (

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from itertools import groupby
 from typing import Any, NamedTuple
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import orjson
 
@@ -26,6 +27,15 @@ _RESOLUTION_WH = 1
 # Later than any moment before 1970, so that the numbers of all moments sort as texts.
 _OFFSET_US = 10**17
 
+# Sessions as they stand at their plugs, in the order in which they are compared.
+_KEPT = """
+SELECT plug, started_at, session_id, ended_at, start_wh::text, stop_wh::text, counts, reach_at, reach_wh::text,
+       reach_id, found, told
+FROM intake.plug_session ORDER BY plug, started_at, session_id
+"""
+_NAMES = ("ended_at", "start_wh", "stop_wh", "counts", "reach_at", "reach_wh", "reach_id", "found", "told")
+# Sessions that are still to be judged, and to take their places.
+_UNJUDGED = "SELECT session_id FROM intake.session_head WHERE stale OR fault IS NOT NULL"
 # Sessions whose streams are still to be told what was found.
 _TO_BE_TOLD = "SELECT session_id FROM intake.plug_session WHERE found IS DISTINCT FROM told"
 
@@ -61,10 +71,8 @@ def keep_visit(session: Session, to_be_told: frozenset[str], spool: Spool) -> No
     start, end, outcome = session.start, session.end, session.outcome
     if start is None:
         return
-    ids = [session.operator_id, start.data["evse_uid"].lower(), start.data["connector_id"].lower()]
-    place = (
-        f"{orjson.dumps(ids).hex()} {microseconds(start.at) + _OFFSET_US:020} {session.session_id.encode().hex()} "
-    )
+    plug = _plug(session.operator_id, start.data["evse_uid"], start.data["connector_id"])
+    place = f"{plug.hex} {microseconds(start.at) + _OFFSET_US:020} {session.session_id.encode().hex()} "
     says = {
         "since": start.at,
         "until": end.at if end is not None and _was_there(session) else None,
@@ -79,6 +87,12 @@ def keep_visit(session: Session, to_be_told: frozenset[str], spool: Spool) -> No
         "is_settled": outcome is not None and session.is_settled and session.session_id not in to_be_told,
     }
     spool.add(place.encode() + orjson.dumps({"session_id": session.session_id, **says}))
+
+
+def _plug(operator_id: str, evse_uid: str, connector_id: str) -> UUID:
+    """What identifies a plug; ids of it are without case."""
+    parts = (operator_id, evse_uid.casefold(), connector_id.casefold())
+    return uuid5(NAMESPACE_URL, "wattledger:plug:" + ":".join(f"{len(part)}:{part}" for part in parts))
 
 
 def _was_there(session: Session) -> bool:
@@ -107,13 +121,69 @@ def _open_kinds(session: Session) -> list[str]:
     return sorted(found.values())
 
 
-def check_plugs(spool: Spool, tally: Tally) -> None:
-    """What overlaps was found, and nothing else; it is held where the terms say so, and nothing else is for that."""
-    for _, lines in groupby(spool.sorted(), key=lambda line: line.partition(b" ")[0]):
-        for visit, should in _beside_each_other(_visit(line) for line in lines):
+def check_plugs(snapshot: Snapshot, spool: Spool, tally: Tally) -> None:
+    """What overlaps was found, and nothing else; it is held where the terms say so, and nothing else is for that.
+
+    What is kept of sessions at their plugs, by which that is found, is what their streams say.
+    """
+    unjudged = frozenset(session_id for (session_id,) in snapshot.rows(_UNJUDGED))
+    kept = _Beside(snapshot.rows(_KEPT), unjudged, tally)
+    for plug, lines in groupby(spool.sorted(), key=lambda line: line.partition(b" ")[0]):
+        for visit, should, last in _beside_each_other(_visit(line) for line in lines):
             tally.examined += 1
             if visit.is_settled:
                 _check(visit, should, tally)
+            if visit.until is not None:
+                kept.compare(UUID(hex=plug.decode()), visit, should, last)
+    kept.finish()
+
+
+class _Beside:
+    """Walks what is kept of sessions at their plugs beside their visits, which come in the same order."""
+
+    def __init__(self, rows: Iterator[tuple[Any, ...]], unjudged: frozenset[str], tally: Tally) -> None:
+        self._rows, self._unjudged, self._tally = rows, unjudged, tally
+        self._next = next(rows, None)
+
+    def compare(self, plug: UUID, visit: _Visit, should: tuple[str, str] | None, last: _Visit | None) -> None:
+        """Compare what is kept of a visit; `last` is the one that ended last of it and all before it."""
+        place = (plug, visit.since, visit.session_id.encode())
+        while self._next is not None and _place(self._next) < place:
+            self._stray(self._next)
+            self._next = next(self._rows, None)
+        where = f"intake.plug_session {visit.session_id}"
+        if self._next is None or _place(self._next) != place:
+            if visit.session_id not in self._unjudged:
+                sentence = f"{where} is not kept at its plug {plug} at {visit.since}"
+                self._tally.note(where, "its place", "none", sentence)
+            return
+        row, self._next = self._next, next(self._rows, None)
+        if visit.session_id not in self._unjudged:
+            reach = (None, None, None) if last in (None, visit) else (last.until, last.stop_wh, last.session_id)
+            found, told = (f"{each[0]} {each[1]}" if each else None for each in (should, visit.told))
+            wanted = (visit.until, visit.start_wh, visit.stop_wh, visit.verdict != "VOID", *reach, found, told)
+            says = list(row[3:])
+            for number in (1, 2, 5):
+                says[number] = exact(says[number]) if says[number] is not None else None
+            for name, value, kept in zip(_NAMES, wanted, says, strict=True):
+                self._tally.compare(where, value, kept, f"its {name}")
+
+    def finish(self) -> None:
+        """What is left is of no session."""
+        while self._next is not None:
+            self._stray(self._next)
+            self._next = next(self._rows, None)
+
+    def _stray(self, row: tuple[Any, ...]) -> None:
+        if row[2] in self._unjudged:
+            return
+        where = f"intake.plug_session {row[2]}"
+        sentence = f"{where} is kept at plug {row[0]} at {row[1]}, where it was not by its facts"
+        self._tally.note(where, "nothing", row[1], sentence)
+
+
+def _place(row: tuple[Any, ...]) -> tuple[UUID, datetime, bytes]:
+    return row[0], row[1], row[2].encode()
 
 
 def _visit(line: bytes) -> _Visit:
@@ -130,16 +200,20 @@ def _visit(line: bytes) -> _Visit:
     )
 
 
-def _beside_each_other(visits: Iterable[_Visit]) -> Iterator[tuple[_Visit, tuple[str, str] | None]]:
-    """The sessions of a plug in their order, each with what is wrong with it and whom it is beside."""
+def _beside_each_other(visits: Iterable[_Visit]) -> Iterator[tuple[_Visit, tuple[str, str] | None, _Visit | None]]:
+    """The sessions of a plug in their order, each with what is wrong with it and whom it is beside.
+
+    With each comes the one that ended last of it and all before it.
+    """
     last: _Visit | None = None
     for visit in visits:
         if visit.until is None:
-            yield visit, None
+            yield visit, None, last
             continue
-        yield visit, _wrong(last, visit, visit.until) if last is not None else None
+        wrong = _wrong(last, visit, visit.until) if last is not None else None
         if visit.verdict != "VOID" and (last is None or last.until is None or last.until <= visit.until):
             last = visit
+        yield visit, wrong, last
 
 
 def _wrong(last: _Visit, visit: _Visit, until: datetime) -> tuple[str, str] | None:

@@ -2,8 +2,9 @@
 
 The engine has its own rules in code; this table was written from the accounting rules and not from them, so that an
 error in either shows. A leg is an account and a signed sum of the booking's fields, debit positive: `201x` is 2010
-once the share has matured and 2011 before, `12xx` is 1210 once the CDR was invoiced and 1200 before. The place of a
-journal in its row counts: it is part of the ids of its entries.
+once the share has matured and 2011 before, `12xx` is 1210 once the CDR was invoiced and 1200 before, `=account` is
+the account that the booking names whole. The place of a journal in its row counts: it is part of the ids of its
+entries.
 """
 
 import re
@@ -127,6 +128,8 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "InvoicePaid": (("J17", "1010 +amount", "1210/partner -amount"),),
     "ReserveHeld": (("J31", "2010/operator_id +amount", "2020/operator_id -amount"),),
     "ReserveReleased": (("J32", "2020/operator_id +amount", "2010/operator_id -amount"),),
+    "TaxWithheld": (("J34", "2010/operator_id +amount", "2120/regime -amount"),),
+    "InstantFeeCharged": (("J41", "2010/operator_id +fee+fee_vat", "4060 -fee", "2110 -fee_vat"),),
     "PayoutInitiated": (("J35", "2010/operator_id +amount", "2050/payout_id -amount"),),
     "PayoutReissued": (("J40", "2060/operator_id +amount", "2050/payout_id -amount"),),
     "PayoutSettled": (("J36", "2050/payout_id +amount", "1010 -amount"),),
@@ -134,6 +137,23 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "PayoutReturned": (("J39", "1010 +amount", "2060/operator_id -amount"),),
     "ReturnCharged": (("J37b", "5090 +amount", "1010 -amount"),),
     "PaidTwice": (("J40x", "2010/operator_id +amount", "2060/operator_id -amount"),),
+    "BankCharged": (("J37", "5090 +amount", "1020 -amount"),),
+    "ReceiptUnallocated": (("J55", "1010 +amount", "2410/line -amount"),),
+    "ReceiptAllocated": (("J56", "2410/line +amount", "1210/partner -amount"),),
+    "AdjustmentGranted": (("J45", "5060 +amount", "2010/operator_id -amount"),),
+    "AdjustmentCharged": (("J46", "2010/operator_id +amount", "5060 -amount"),),
+    "HoldPlaced": (("J31", "2010/operator_id +amount", "2020/operator_id -amount"),),
+    "HoldReleased": (("J32", "2020/operator_id +amount", "2010/operator_id -amount"),),
+    "BalanceFunded": (("J48", "1010 +amount", "1020 -amount"),),
+    "BalanceCollected": (("J49", "1010 +amount", "2010/operator_id -amount"),),
+    "OperatorWrittenOff": (("J50", "5050 +amount", "2010/operator_id -amount"),),
+    "PartnerWrittenOff": (("J22", "5055 +amount", "1210/partner -amount"),),
+    "ProviderDifferenceWrittenOff": (("J54", "5070 +amount", "1110/provider -amount"),),
+    "ReceivableWrittenOff": (("J45", "5060 +amount", "=account -amount"),),
+    "CreditWrittenOff": (("J46", "=account +amount", "5060 -amount"),),
+    "SaasInvoiced": (("J42", "1230/operator_id +net+vat", "2310/operator_id -net", "2110 -vat"),),
+    "SaasNetted": (("J43", "2010/operator_id +amount", "1230/operator_id -amount"),),
+    "SaasRecognised": (("J44", "2310/operator_id +amount", "4030 -amount"),),
 }
 
 # Codes that depend on a flag of the booking: the flag, the code when it is off, the code when it is on.
@@ -174,6 +194,8 @@ class Leg:
         if not amount:
             return self.code, 0
         code = self.code
+        if code.startswith("="):
+            return booking[code[1:]], sign * amount
         if code in _SWITCHES:
             flag, off, on = _SWITCHES[code]
             code = on if booking[flag] else off

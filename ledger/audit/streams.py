@@ -18,6 +18,9 @@ Body = dict[str, Any]
 
 # What a stream is about.
 SESSION, PAYOUT, SETTLEMENT, INVOICE = "session", "payout", "settlement", "invoice"
+BANK_ENTRY, BANK_SAYING = "bank entry", "bank saying"
+ADJUSTMENT, WRITE_OFF, HOLD, SAAS_INVOICE = "adjustment", "write_off", "hold", "saas_invoice"
+FUNDED, COLLECTED = "balance_funded", "balance_collected"
 
 
 class FactType(NamedTuple):
@@ -56,11 +59,51 @@ FACT_TYPES: Mapping[str, FactType] = {
     "payout.failed": FactType("at", PAYOUT),
     "payout.returned": FactType("at", PAYOUT),
     "payout.retried": FactType("at", PAYOUT),
+    "bank.entry_booked": FactType("booked_at", BANK_ENTRY),
+    "bank.receipt_allocated": FactType("at", BANK_ENTRY),
+    "bank.statement_told": FactType("told_at", BANK_SAYING),
+    "bank.notice_given": FactType("at", BANK_SAYING),
+    "payout.approved": FactType("approved_at", PAYOUT),
+    "payout.rejected": FactType("rejected_at", PAYOUT),
+    "adjustment.proposed": FactType("proposed_at", ADJUSTMENT),
+    "adjustment.approved": FactType("at", ADJUSTMENT),
+    "adjustment.rejected": FactType("at", ADJUSTMENT),
+    "write_off.proposed": FactType("at", WRITE_OFF),
+    "write_off.approved": FactType("at", WRITE_OFF),
+    "write_off.rejected": FactType("at", WRITE_OFF),
+    "reserve.held": FactType("at", HOLD),
+    "reserve.released": FactType("at", HOLD),
+    "operator.balance_funded": FactType("at", FUNDED),
+    "operator.balance_collected": FactType("at", COLLECTED),
+    "saas.invoiced": FactType("invoiced_at", SAAS_INVOICE),
 }
 
 # These move no money, and nothing that is checked in a stream follows from them; the catalogue is read apart, and so
-# is what people decide of runs (`ledger.audit.runs`).
-NOT_READ = ("charging.charger.status_changed", "payouts.reopened")
+# is what people decide of runs (`ledger.audit.runs`) and of payouts (`ledger.audit.decisions`).
+NOT_READ = (
+    "charging.session.intent_declared",
+    "charging.charger.status_changed",
+    "charging.charger.heartbeat",
+    "charging.charger.outage_explained",
+    "charging.charger.profile_answered",
+    "site.limit_set",
+    "site.load_measured",
+    "operator.cost_declared",
+    "operator.cash_declared",
+    "operator.notify_set",
+    "finding.assigned",
+    "payee_checks.opted_out",
+    "payee_checks.opted_in",
+    "payouts.reopened",
+    "payout.instant_requested",
+    "operator.payouts_held",
+    "operator.payouts_released",
+    "payouts.stopped",
+    "payouts.resumed",
+    "bank_account.proposed",
+    "bank_account.confirmed",
+    "payee.verified",
+)
 
 # States move no money by themselves, unless an orphan's end is estimated by them.
 _QUIET = ("charging.session.state_changed",)
@@ -180,6 +223,18 @@ _NAMES = {
     PAYOUT: lambda data: f"payout:{data['payout_id']}",
     SETTLEMENT: lambda data: _settlement(data),
     INVOICE: lambda data: f"invoice:{data['partner'].upper()}:{data['invoice_id']}",
+    BANK_ENTRY: lambda data: f"bank-entry:{data['entry_reference'].split('.')[0]}",
+    BANK_SAYING: lambda data: (
+        f"bank-notice:{data['notice_id']}"
+        if "notice_id" in data
+        else f"bank-statement:{data['account']}:{data['statement_id']}"
+    ),
+    ADJUSTMENT: lambda data: f"adjustment:{data['adjustment_id']}",
+    WRITE_OFF: lambda data: f"write_off:{data['write_off_id']}",
+    HOLD: lambda data: f"hold:{data['hold_id']}",
+    FUNDED: lambda data: f"balance_funded:{data['operator_id']}:{data['reference']}",
+    COLLECTED: lambda data: f"balance_collected:{data['operator_id']}:{data['reference']}",
+    SAAS_INVOICE: lambda data: f"saas_invoice:{data['operator_id']}:{data['invoice_id']}",
 }
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.payout.run import Line
+from domain.payout.lines import Line
 from domain.values import reader_of, value
 from ledger.arrays import columns
 
@@ -24,6 +24,8 @@ _LINE_TYPES = {
     "reserve_release": "bool",
     "payout_id": "text",
     "takes_back": "uuid",
+    "effective_at": "timestamptz",
+    "kind": "text",
 }
 _line_values = reader_of(_LINE_TYPES)
 _COPY_LINES = f"COPY intake.line ({', '.join(_LINE_TYPES)}) FROM STDIN (FORMAT BINARY)"
@@ -49,11 +51,19 @@ FROM unnest(%s::uuid[], %s::text[]) AS share (stream_id, name), intake.line AS p
 WHERE line.stream_id = share.stream_id AND line.share = share.name AND line.payout_id IS NULL
   AND paid.entry_id = line.takes_back AND paid.payout_id IS NOT NULL
 """
-# What the runs of an operator may pay, locked so that no release can move while a run decides.
+# What the runs of an operator may pay.
 _PAYABLE = """
-SELECT entry_id, currency, amount, released_at, available_on, reserve_release, stream_id FROM intake.line
-WHERE operator_id = %s AND payout_id IS NULL AND released_at IS NOT NULL
-ORDER BY entry_id FOR UPDATE
+SELECT entry_id, currency, amount, released_at, available_on, reserve_release, stream_id, coalesce(kind, ''),
+       share = 'retained-release', free_from, effective_at, operator_id
+FROM intake.line
+WHERE operator_id = ANY(%s) AND payout_id IS NULL AND released_at IS NOT NULL
+ORDER BY entry_id
+"""
+# The same, locked so that no release can move while a run decides.
+_LOCK_PAYABLE = f"{_PAYABLE} FOR UPDATE"
+_COUNT_PAYABLE = """
+SELECT operator_id, count(*) FROM intake.line
+WHERE operator_id = ANY(%s) AND payout_id IS NULL AND released_at IS NOT NULL GROUP BY operator_id
 """
 # What became of lines.
 _OF_ENTRIES = """
@@ -65,12 +75,24 @@ FROM unnest(%s::uuid[], %s::text[]) AS new (entry_id, payout_id)
 WHERE line.entry_id = new.entry_id
 """
 
+# The lines of a payout that was rejected may be paid by runs after it.
+_FREE = """
+UPDATE intake.line AS line SET payout_id = NULL, free_from = new.free_from
+FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[]) AS new (entry_id, payout_id, free_from)
+WHERE line.entry_id = new.entry_id AND (line.payout_id IS NULL OR line.payout_id = new.payout_id)
+"""
+_ARE_FREE = """
+SELECT count(*) FROM (
+    SELECT FROM intake.line WHERE entry_id = ANY(%s) AND payout_id IS NULL FOR UPDATE
+) AS free
+"""
+
 
 @value
 class NewLine:
     """A line as it is first written; `amount` in minor units, positive in the operator's favour.
 
-    `takes_back` is the entry whose line this one mirrors.
+    `takes_back` is the entry whose line this one mirrors; `effective_at` and `kind` are the entry's own.
     """
 
     entry_id: UUID
@@ -84,6 +106,8 @@ class NewLine:
     reserve_release: bool = False
     payout_id: str | None = None
     takes_back: UUID | None = None
+    effective_at: datetime | None = None
+    kind: str | None = None
 
 
 @value
@@ -127,15 +151,38 @@ def move_releases(cursor: Cursor[TupleRow], moved: Sequence[MovedRelease]) -> No
         cursor.execute(_RELEASE_TAKEN_BACK_OF_SHARES, columns(withdrawn))
 
 
-def payable_lines(cursor: Cursor[TupleRow], operator_id: str) -> list[Line]:
-    """The unpaid, released lines of an operator, locked."""
-    return [Line(*row) for row in cursor.execute(_PAYABLE, (operator_id,)).fetchall()]
+def payable_lines(
+    cursor: Cursor[TupleRow], operator_ids: Sequence[str], *, locked: bool = True
+) -> dict[str, list[Line]]:
+    """The unpaid, released lines of operators, locked or as they stand; of each operator by entry."""
+    found: dict[str, list[Line]] = {operator_id: [] for operator_id in operator_ids}
+    query = _LOCK_PAYABLE if locked else _PAYABLE
+    for *line, operator_id in cursor.execute(query, (list(operator_ids),)).fetchall():
+        found[operator_id].append(Line(*line))
+    return found
+
+
+def count_payable(cursor: Cursor[TupleRow], operator_ids: Sequence[str]) -> dict[str, int]:
+    """How many unpaid, released lines operators have; those without any are left out."""
+    return dict(cursor.execute(_COUNT_PAYABLE, (list(operator_ids),)).fetchall())
 
 
 def lines_of_entries(cursor: Cursor[TupleRow], entry_ids: Sequence[UUID]) -> dict[UUID, LineState]:
     """What became of the lines of entries, by entry."""
     rows = cursor.execute(_OF_ENTRIES, (list(entry_ids),)).fetchall() if entry_ids else []
     return {entry_id: LineState(*state) for entry_id, *state in rows}
+
+
+def free_lines(cursor: Cursor[TupleRow], freed: Sequence[tuple[UUID, str, datetime]]) -> None:
+    """Have lines paid by later runs that a payout was to pay, which was rejected at a moment."""
+    if freed:
+        cursor.execute(_FREE, columns(sorted(freed)))
+
+
+def are_free(cursor: Cursor[TupleRow], entry_ids: Sequence[UUID]) -> bool:
+    """Whether no payout pays any of these lines; they are locked."""
+    row = cursor.execute(_ARE_FREE, (list(entry_ids),)).fetchone()
+    return row is not None and row[0] == len(entry_ids)
 
 
 def pay_lines(cursor: Cursor[TupleRow], paid: Iterable[tuple[UUID, str]]) -> None:

@@ -17,14 +17,24 @@ from uuid import UUID
 
 import orjson
 
+from domain.bank.entry import BankLineConfirmed
 from domain.book import bookings
 from domain.book.findings import Finding, FindingEnded, FindingOpened
 from domain.book.posting import POSTING_RULES
+from domain.book.refusals import DecisionCounts, DecisionRefused
 from domain.book.standing import Booked, Retracted
 from domain.fact import RecordedFact
 from domain.far_ahead import SourceAhead
+from domain.matter.judgement import MatterJudged
 from domain.money import plain
-from domain.payout.payout import PayoutCreated, PayoutStatusChanged, PayoutSuperseded
+from domain.payout.events import (
+    ApprovalCounted,
+    ApprovalLapsed,
+    PayoutCreated,
+    PayoutHandedOff,
+    PayoutStatusChanged,
+    PayoutSuperseded,
+)
 from domain.payout.reopening import DaysClosedAhead
 from domain.session.decisions import (
     CdrCredited,
@@ -50,9 +60,16 @@ _PLAIN_EVENTS: tuple[type, ...] = (
     PayoutCreated,
     PayoutStatusChanged,
     PayoutSuperseded,
+    PayoutHandedOff,
+    ApprovalCounted,
+    ApprovalLapsed,
+    DecisionRefused,
+    DecisionCounts,
     TariffWarned,
     SourceAhead,
     DaysClosedAhead,
+    BankLineConfirmed,
+    MatterJudged,
 )
 
 _WRAPPERS = (Booked, Retracted)

@@ -39,6 +39,11 @@ def remember(cursor: Cursor[TupleRow], digests: Mapping[bytes, bytes]) -> dict[b
     return dict(cursor.execute(_KNOWN, (known,), binary=True).fetchall())
 
 
+def accepted_among(cursor: Cursor[TupleRow], keys: Iterable[bytes]) -> set[bytes]:
+    """Which of some keys were accepted before."""
+    return {row[0] for row in cursor.execute(_KNOWN, (_uuid_array(keys),), binary=True).fetchall()}
+
+
 def _uuid_array(values: Iterable[bytes]) -> str:
     """An array of uuid as PostgreSQL reads it; hex digits need no quotes."""
     return f"{{{','.join([value.hex() for value in values])}}}"

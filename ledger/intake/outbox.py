@@ -8,20 +8,20 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from ledger import locks
 from ledger.intake.quarantine import DeadLetter
-
-# One relay at a time sends and deletes; the lock ends with the transaction, and so with the relay.
-_TAKE_TURN = f"SELECT pg_try_advisory_xact_lock{locks.RELAY}"
+from ledger.locks import Lock, try_to_hold
 
 # The next rows with their events. An assessment has no time of its own, nor has the end of a finding: the fact stored
-# before it has.
+# before it has. What a payout is that was handed off stands where it was made.
 _READ = """
 SELECT o.outbox_id, o.topic, o.record_key, o.deadletter_id, o.stream_id, o.version, event.topic, event.state,
     (SELECT fact.state FROM event_store.stored_events AS fact
      WHERE event.topic IN ('SessionAssessed', 'FindingEnded') AND fact.originator_id = o.stream_id
         AND fact.originator_version < o.version AND fact.topic ~ '^[a-z]'
-     ORDER BY fact.originator_version DESC LIMIT 1)
+     ORDER BY fact.originator_version DESC LIMIT 1),
+    (SELECT made.state FROM event_store.stored_events AS made
+     WHERE event.topic = 'PayoutHandedOff' AND made.originator_id = o.stream_id
+        AND made.originator_version < o.version AND made.topic = 'PayoutCreated')
 FROM intake.outbox AS o
 LEFT JOIN event_store.stored_events AS event
     ON event.originator_id = o.stream_id AND event.originator_version = o.version
@@ -36,11 +36,15 @@ FROM intake.deadletter WHERE deadletter_id = ANY(%s)
 """
 _DELETE = "DELETE FROM intake.outbox WHERE outbox_id = ANY(%s)"
 _IS_EMPTY = "SELECT NOT EXISTS (SELECT FROM intake.outbox WHERE outbox_id <> ALL(%s))"
+_FIRST = "SELECT min(outbox_id) FROM intake.outbox WHERE outbox_id <> ALL(%s)"
 
 
 @dataclass(frozen=True, slots=True)
 class PendingEvent:
-    """A stored event to be sent; `fact_state` is the fact that it followed, where it has no time of its own."""
+    """A stored event to be sent; `fact_state` is the fact that it followed, where it has no time of its own.
+
+    `made_state` is the event that made the payout which this one hands off.
+    """
 
     outbox_id: int
     topic: str
@@ -50,6 +54,7 @@ class PendingEvent:
     event_topic: str
     state: bytes
     fact_state: bytes | None
+    made_state: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +68,8 @@ class PendingLetter:
 
 
 def take_turn(cursor: Cursor[TupleRow]) -> bool:
-    """Whether this transaction may send; False while another one does."""
-    row = cursor.execute(_TAKE_TURN).fetchone()
-    return row is not None and bool(row[0])
+    """Whether this transaction may send and delete; False while another one does."""
+    return try_to_hold(cursor.connection, Lock.RELAY)
 
 
 def pending(
@@ -89,6 +93,12 @@ def is_empty(cursor: Cursor[TupleRow], without: Collection[int] = ()) -> bool:
     """Whether nothing is left to be sent."""
     row = cursor.execute(_IS_EMPTY, (list(without),)).fetchone()
     return row is not None and bool(row[0])
+
+
+def first(cursor: Cursor[TupleRow], without: Collection[int] = ()) -> int | None:
+    """The row to be sent next; None where there is none."""
+    row = cursor.execute(_FIRST, (list(without),)).fetchone()
+    return None if row is None else row[0]
 
 
 def _letters(cursor: Cursor[TupleRow], ids: Sequence[UUID]) -> dict[UUID, DeadLetter]:

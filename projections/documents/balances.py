@@ -21,6 +21,12 @@ def operator_balance_document(balance: OperatorBalance) -> dict[str, Any]:
     return {"operator_id": balance.operator_id, "currency": balance.currency, **amounts}
 
 
+def owed_document(balance: OperatorBalance) -> dict[str, Any]:
+    """The same with `owed`: all that the operator is owed, wherever it stands, without what it was paid."""
+    owed = sum(getattr(balance, name) for name in OWED if name != "paid_out")
+    return operator_balance_document(balance) | {"owed": format_minor(owed, balance.currency)}
+
+
 def advance_document(currency: str, released: int, paid: int) -> dict[str, str]:
     """What an operator is ahead of drivers, from minor units: released and not captured, and paid out of that."""
     return dict(zip(ADVANCES, (format_minor(released, currency), format_minor(paid, currency)), strict=True))

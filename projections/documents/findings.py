@@ -8,6 +8,15 @@ from domain.book.findings import CURES, FindingKind
 from domain.calendar import utc_text
 from domain.money import format_minor
 from projections.all_findings import FoundRow
+from projections.assignments import Assignment, finding_id
+
+
+def assigned_document(row: FoundRow, now: datetime, found: Mapping[str, Assignment]) -> dict[str, Any]:
+    """The same with `finding_id`, and of `found` who looks after it: `owner` and `note`, null where nobody does."""
+    id_ = finding_id(row)
+    assigned = found.get(id_)
+    owner, note = assigned or (None, None)
+    return {"finding_id": id_, **finding_document(row, now), "owner": owner, "note": note}
 
 
 def finding_document(row: FoundRow, now: datetime | None = None) -> dict[str, Any]:
@@ -73,6 +82,7 @@ _SENTENCES: Mapping[FindingKind, Callable[[FoundRow], str]] = {
         f"{_much(row)} of payment {row.subject} is due back to the driver of session {row.detail}"
     ),
     FindingKind.RECEIPT_UNALLOCATED: lambda row: f"{_much(row)} came to the bank and belongs to nobody yet",
+    FindingKind.BANK_DEBIT_UNKNOWN: lambda row: f"{_much(row)} left the bank and nobody knows for what",
     FindingKind.LEAKAGE: _leakage,
     FindingKind.NEGATIVE_BALANCE: _negative,
     FindingKind.PAYOUT_AWAITS_APPROVAL: lambda row: (

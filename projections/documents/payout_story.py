@@ -1,6 +1,5 @@
 """The story of a payout as a document: what it pays, what the bank said, its entries and its bank file."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from domain.calendar import utc_text
@@ -10,18 +9,23 @@ from projections.documents.payouts import payout_document
 from projections.documents.session import entry_document
 from projections.payout_story import PaidLine, PayoutStory
 
-_SHOWN_BEFORE, _SHOWN_BEHIND = 2, 2
-
 
 def payout_story_document(story: PayoutStory) -> dict[str, Any]:
-    """All columns of the payout, and what belongs to it; `lines_left_out` counts the lines that are not listed."""
+    """All columns of the payout, and what belongs to it; `lines_left_out` counts the lines that are not listed.
+
+    `bank_account` is masked as it is everywhere; `doubts` say why somebody has to approve the payout.
+    """
     payout = story.payout
     return payout_document(payout) | {
         "end_to_end_id": payout.payout_id.replace("-", ""),
         "repeated_by": story.repeated_by,
         "holder_name": story.holder_name,
-        "bank_account": masked_account(story.bank_account),
+        "bank_account": story.account,
         "execution_date": story.execution_date.isoformat() if story.execution_date else None,
+        "content_hash": story.content_hash,
+        "approvals_needed": story.approvals_needed,
+        "approvals": story.approvals,
+        "doubts": list(story.doubts),
         "bank_file": story.bank_file,
         "answers": [answer_document(fact) for fact in story.answers],
         "ledger_entries": [entry_document(entry) for entry in story.entries],
@@ -35,9 +39,12 @@ def payout_story_document(story: PayoutStory) -> dict[str, Any]:
 
 
 def line_document(line: PaidLine, currency: str) -> dict[str, Any]:
-    """An entry that is paid: what it is of, when it was released, and its amount in the operator's favour."""
+    """An entry that is paid: what it is of, when it was released, and its amount in the operator's favour.
+
+    `entry_id` is null for a reserve that is posted once the payout is approved.
+    """
     return {
-        "entry_id": str(line.entry_id),
+        "entry_id": str(line.entry_id) if line.entry_id else None,
         "kind": line.kind,
         "session_id": line.session_id,
         "effective_at": utc_text(line.effective_at),
@@ -48,13 +55,7 @@ def line_document(line: PaidLine, currency: str) -> dict[str, Any]:
 
 
 def answer_document(fact: RecordedFact) -> dict[str, Any]:
-    """What the payout processor said, or somebody who had it tried again."""
-    told = {name: fact.data.get(name) for name in ("at", "reason", "amount", "bank_reference")}
+    """What the payout processor said, or somebody who decided about it."""
+    told = {name: fact.data.get(name) for name in ("at", "reason", "amount", "bank_reference", "by")}
+    told["at"] = told["at"] or fact.data.get("approved_at") or fact.data.get("rejected_at")
     return {"type": fact.type, "source": fact.source, "id": fact.id, "time": utc_text(fact.time)} | told
-
-
-def masked_account(account: Mapping[str, Any]) -> str:
-    """An account so that it can be told apart and not be paid to: two signs at either end of its number."""
-    number = str(account.get("iban") or account.get("account_number") or "")
-    hidden = max(0, len(number) - _SHOWN_BEFORE - _SHOWN_BEHIND)
-    return f"{number[:_SHOWN_BEFORE]}{'*' * hidden}{number[_SHOWN_BEFORE + hidden :]}"

@@ -1,6 +1,6 @@
 """The story of a session as a document, and every price that it was ever charged."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +10,8 @@ from domain.money import format_minor
 from domain.session.decisions import SessionAssessed
 from domain.session.ratings import read_rating
 from projections.documents.payouts import payout_document
+from projections.entry_list import EntryRow
+from projections.session_story import SeenSession
 from projections.story import SessionStory
 
 _ONE_RATING = ("at", "source", "id", "tariff", "energy_wh", "net", "gross")
@@ -41,6 +43,17 @@ def session_document(story: SessionStory) -> dict[str, Any]:
     }
 
 
+def seen_session_document(seen: SeenSession, row: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The same with entries as far as they are seen, behind the fields of `sessions.jsonl` where it has some."""
+    entries = [seen_entry_document(entry) for entry in seen.entries]
+    return {**(row or {}), **session_document(seen.story), "entries": entries}
+
+
+def seen_entry_document(entry: EntryRow) -> dict[str, Any]:
+    """As `entry_document`, with those of its postings that are seen."""
+    return _entry(entry, zip(entry.accounts, entry.amounts, strict=True))
+
+
 def _outcome_document(outcome: SessionAssessed | None) -> dict[str, Any] | None:
     if outcome is None:
         return None
@@ -53,6 +66,10 @@ def _outcome_document(outcome: SessionAssessed | None) -> dict[str, Any] | None:
 
 def entry_document(entry: Entry) -> dict[str, Any]:
     """A journal entry with its postings; an amount is debit positive."""
+    return _entry(entry, ((posting.account, posting.amount_minor) for posting in entry.postings))
+
+
+def _entry(entry: Entry | EntryRow, postings: Iterable[tuple[str, int]]) -> dict[str, Any]:
     return {
         "entry_id": str(entry.entry_id),
         "kind": entry.kind,
@@ -61,8 +78,7 @@ def entry_document(entry: Entry) -> dict[str, Any]:
         "payout_id": entry.payout_id,
         "reverses": str(entry.reverses) if entry.reverses else None,
         "postings": [
-            {"account": posting.account, "amount": format_minor(posting.amount_minor, entry.currency)}
-            for posting in entry.postings
+            {"account": account, "amount": format_minor(amount, entry.currency)} for account, amount in postings
         ],
     }
 

@@ -39,6 +39,7 @@ def state_document(state: SystemState) -> dict[str, Any]:
             "seconds": round(state.verified.seconds, 1),
             "passed": state.verified.passed,
             "findings": state.verified.findings,
+            "checks": [dict(each) for each in state.verified.checks],
         },
     }
 
@@ -74,12 +75,21 @@ def _partition(each: PartitionState) -> dict[str, Any]:
         "partition": each.partition,
         "next_offset": each.next_offset,
         "event_time": _time(each.event_time),
+        "accepted": each.tally.accepted,
+        "duplicates": each.tally.duplicates,
+        "conflicts": each.tally.conflicts,
+        "dead_lettered": each.tally.dead_lettered,
     }
 
 
 def _projection(each: ProjectionLag) -> dict[str, Any]:
     seconds = None if each.seconds is None else round(each.seconds, 1)
-    return {"name": each.name, "events_behind": each.events, "seconds_behind": seconds}
+    return {
+        "name": each.name,
+        "position": each.position,
+        "events_behind": each.events,
+        "seconds_behind": seconds,
+    }
 
 
 def _waiting(waiting: Waiting, now: datetime, which: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from domain.calendar import utc_text
-from projections.trace import Links, Node, Trace
+from projections.tracing.nodes import Links, Node, Trace
 
 
 def trace_document(trace: Trace) -> dict[str, Any]:

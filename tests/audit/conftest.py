@@ -2,13 +2,18 @@
 
 import itertools
 from collections.abc import Callable, Iterator
+from random import Random
 
 import psycopg
 import pytest
 
 from projections.export import export
 from projections.schema import migrate
+from tests.audit.banks import told_by_banks
+from tests.audit.between import matters
+from tests.audit.forgery import unguarded
 from tests.audit.network import history, settle, settle_last_words
+from tests.audit.networked import told_of_networks
 from tests.projections.builders import PLATFORM
 
 # This history has every posting the engine knows: `test_the_network_uses_every_posting` says so.
@@ -29,6 +34,9 @@ def settled_network(postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory)
         dsn = _beside(postgres_dsn, name)
         migrate(dsn)
         settle(dsn, history(SEED, SESSIONS))
+        settle(dsn, matters(Random(SEED)), stages=1, partition=3)
+        settle(dsn, told_by_banks(), stages=1, partition=4)
+        settle(dsn, [*told_of_networks()], stages=1, partition=5)
         settle_last_words(dsn)
         export(dsn, tmp_path_factory.mktemp("settled"), PLATFORM)
         yield dsn
@@ -36,11 +44,11 @@ def settled_network(postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture
-def book(settled_network: str, postgres_dsn: str) -> Iterator[str]:
+def book(settled_network: str, postgres_dsn: str, copying: str) -> Iterator[str]:
     """DSN of a copy of the settled network that the test may change."""
     name = f"audit_copy_{next(_numbers)}"
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE audit_settled")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE audit_settled {copying}".encode())
         yield _beside(postgres_dsn, name)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -50,9 +58,8 @@ def tamper(book: str) -> Callable[[str], int]:
     """Runs SQL as a superuser who has switched every guard off; says how many rows it changed."""
 
     def run(statement: str) -> int:
-        with psycopg.connect(book) as connection:
-            for table in ("book.entry", "book.posting", "event_store.stored_events"):
-                connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL".encode())
+        guarded = ("book.entry", "book.posting", "event_store.stored_events")
+        with psycopg.connect(book) as connection, unguarded(connection, *guarded):
             return connection.execute(statement.encode()).rowcount
 
     return run

@@ -13,6 +13,8 @@ import psycopg
 from engine.clock import Clock
 from engine.intake import Intake
 from engine.ports import Record
+from engine.working_set import WorkingSet
+from tests.support.decisions import KEYRING, signed
 
 Event = dict[str, Any]
 BEGINNING = datetime(2026, 3, 1, tzinfo=UTC)
@@ -28,7 +30,7 @@ def _iso(moment: datetime) -> str:
 
 
 def _event(kind: str, key: str, time: datetime, data: Event) -> Event:
-    return {
+    made = {
         "specversion": "1.0",
         "id": f"{kind}:{key}",
         "source": "urn:test",
@@ -37,6 +39,7 @@ def _event(kind: str, key: str, time: datetime, data: Event) -> Event:
         "time": _iso(time),
         "data": data,
     }
+    return signed(made)
 
 
 def _money(amount: Decimal | int | str, currency: str) -> Event:
@@ -90,7 +93,12 @@ def _component(kind: str, price: float, step_size: int = 1, vat: float = 21.0) -
 
 OLD_IBAN, NEW_IBAN = "NL91ABNA0417164300", "NL20INGB0001234567"
 _TERMS: dict[str, Event] = {
-    "OP-A": {"payout": {"reserve_percent": "10", "reserve_days": 2}, "advance_limit": "100000.00"},
+    "OP-A": {
+        "payout": {"reserve_percent": "10", "reserve_days": 2, "retain": "5.00", "max_carry_days": 3},
+        "advance_limit": "100000.00",
+        "withholding": [{"regime": "IN-TCS", "percent": "0.5", "base": "GROSS", "threshold_year": "20.00"}],
+        "instant_fee": {"percent": "1.5", "fixed": "0.25", "vat_percent": "21"},
+    },
     "OP-B": {"psp_fee_bearer": "OPERATOR", "fund_release": "ON_CAPTURE", "payout": {"delay_days": 1}},
     "OP-C": {"fund_release": "ON_SETTLEMENT"},
     "OP-D": {"payout": {"requires_approval": True, "reserve_percent": "5", "reserve_days": 1}},
@@ -129,6 +137,14 @@ def catalogue() -> Iterator[Event]:
         at = BEGINNING + timedelta(days=day)
         changed = _operator(operator_id, NEW_IBAN, "12", **terms)
         yield _event("operator.changed", operator_id, at, changed | {"effective_from": _iso(at)})
+
+
+def _instant_requests() -> Iterator[Event]:
+    """An operator asks to be paid at once now and then: all there is, or some of it."""
+    for day, amount in ((3, None), (5, "1.00"), (7, None), (9, "100000.00")):
+        at = BEGINNING + timedelta(days=day, hours=14)
+        data = {"operator_id": "OP-A", "currency": "EUR", "amount": amount, "at": _iso(at), "by": "office"}
+        yield _event("payout.instant_requested", f"OP-A:{day}", at, data)
 
 
 def _session(random: Random, number: int) -> Iterator[Event]:
@@ -315,7 +331,7 @@ def _payout_answers(random: Random) -> Iterator[Event]:
 def history(seed: int, sessions: int) -> list[Event]:
     """Everything that happened in the network within twelve days, in random order."""
     random = Random(seed)
-    events = [*catalogue(), *_payout_answers(random)]
+    events = [*catalogue(), *_payout_answers(random), *_instant_requests()]
     for number in range(sessions):
         events += _session(random, number)
     events += _second_thoughts(Random(f"second thoughts {seed}"), events)
@@ -377,7 +393,7 @@ def settle(
     days: int = DAYS,
 ) -> None:
     """Take the events in, in batches, and let the clock run after each stage of them."""
-    intake, hands, home = Intake(dsn), Clock(dsn), (PARTITION[0], partition)
+    intake, hands, home = Intake(WorkingSet.of(dsn, decision_keys=KEYRING)), Clock(dsn), (PARTITION[0], partition)
     try:
         epoch = {home: intake.claim([home])[home].epoch}
         size = -(-len(events) // stages)

@@ -9,7 +9,9 @@ from typing import Any
 from engine.clock import Clock
 from engine.intake import Intake
 from engine.ports import Record
+from engine.working_set import WorkingSet
 from tests.audit.network import BEGINNING, CURRENCY, DAYS, PRICES, TARIFFS, Event, _component, _event, _iso, _tariff
+from tests.support.decisions import KEYRING
 
 
 def tariff_of(operator_id: str, tariff_id: str, factor: float, **others: Any) -> Event:
@@ -77,7 +79,7 @@ def orders(random: Random) -> Iterator[Event]:
 def give(dsn: str, given: Event) -> None:
     """Take an order in by itself, and let the clock run to the end of the history."""
     home = ("orders", 0)
-    intake, hands = Intake(dsn), Clock(dsn)
+    intake, hands = Intake(WorkingSet.of(dsn, decision_keys=KEYRING)), Clock(dsn)
     try:
         claim = intake.claim([home])[home]
         value = json.dumps(given).encode()

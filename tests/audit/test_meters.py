@@ -153,7 +153,7 @@ def test_the_audit_agrees_about_corrections_and_what_was_told_twice(engine: Engi
 def test_it_finds_a_session_that_waits_for_readings_that_a_correction_set_aside(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assessment, "fitting", lambda readings, *_: readings)
+    monkeypatch.setattr(registers, "fitting", lambda readings, *_: readings)
     assert findings(engine, CORRECTED_FALL) == {"meters"}
 
 

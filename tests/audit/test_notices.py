@@ -8,7 +8,7 @@ import pytest
 from domain.book.findings import FindingKind
 from domain.payout import findings
 from domain.payout.payout import Payout
-from engine import clock, operator_findings
+from engine import clock, operator_findings, run_sets
 from ledger.audit import verify
 from projections.runner import catch_up
 from tests.support import aftermath
@@ -86,7 +86,7 @@ def test_a_payout_that_was_answered_and_is_told_to_be_unanswered(
 
 
 def test_an_operator_below_zero_that_nobody_is_told_of(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "find_below_zero", nothing)
+    monkeypatch.setattr(run_sets, "find_below_zero", nothing)
     engine.feed([*HISTORY, REFUND])
     engine.advance("2026-03-04T12:00:00Z")
     assert failed(engine) == {"below_zero"}

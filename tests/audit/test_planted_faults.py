@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
-from domain.payout import run
+from domain.payout import making
 from domain.rating import pricing, several_tariffs
 from domain.tariff import tariff as tariffs
 from engine import said_again
+from engine.ports import Record
 from ledger.audit import verify
 from projections import bank_file
 from projections.bank_file import OwnAccount, Platform
@@ -69,7 +71,7 @@ def test_it_is_seen_when_a_driver_is_paid_for_charging(engine: Engine, monkeypat
 def test_it_is_seen_when_the_bank_is_asked_to_pay_on_a_day_on_which_it_is_closed(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "next_open", lambda day, *_: day)
+    monkeypatch.setattr(making, "next_open", lambda day, *_: day)
     settled(engine, tariff(), day="2026-04-02")  # Its run fires on Good Friday.
     assert failed(engine) == {"payouts"}
 
@@ -98,9 +100,57 @@ def test_the_audit_agrees_about_what_is_said_in_other_words_and_otherwise(engine
     assert failed(engine) == set()
 
 
+def test_the_audit_agrees_that_another_time_is_another_content(engine: Engine) -> None:
+    said = captured()
+    engine.feed([said, said | {"time": "2026-03-02T12:01:01Z"}])
+    data = orjson.dumps(said["data"])
+    later = [("ce_time", b"2026-03-02T12:01:01Z")]
+    headers = [(f"ce_{name}", str(value).encode()) for name, value in said.items() if name not in ("data", "time")]
+    record = Record(engine.topic, 0, engine.offset, None, data, (*headers, *later))
+    engine.intake.process([record], engine.epochs)
+    assert engine.refusals() == ["CONFLICT"] * 2
+    assert failed(engine) == set()
+
+
+def test_the_audit_agrees_that_digits_are_a_name_where_zeros_or_blanks_stand_before_them(engine: Engine) -> None:
+    """An account is its digits, and no number."""
+    said = operator()
+    account = {"holder": "Acme", "account_number": "000123456789", "routing_code": "021000021", "scheme": "ACH"}
+    numbers = (account["account_number"], "00123456789", " 00123456789")
+    engine.feed(
+        said | {"data": said["data"] | {"currency": "USD", "bank_account": account | {"account_number": number}}}
+        for number in numbers
+    )
+    assert engine.refusals() == ["CONFLICT"] * 2
+    assert failed(engine) == set()
+
+
 def test_it_is_seen_when_the_same_content_in_other_words_is_refused(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(said_again, "same_content", lambda *_: False)
     engine.feed(in_other_words())
     assert failed(engine) == {"conflicts"}
+
+
+def test_the_audit_agrees_that_a_message_is_known_by_source_and_id_and_not_by_its_id_alone(engine: Engine) -> None:
+    """One payment of two sessions at one moment, told under one id by two sources: the fee is the first one's."""
+    at = "2026-03-02T12:00:00Z"
+    one, other = captured("S-1", at, payment_id="P-1"), captured("S-2", at, payment_id="P-1")
+    other |= {"id": one["id"], "source": "urn:another"}
+    engine.feed([operator(), tariff(), *session("S-1"), *session("S-2"), one, other])
+    engine.advance("2026-03-04T23:00:00Z")
+    assert failed(engine) == set()
+
+
+def test_the_audit_agrees_about_refused_records_that_are_nearly_messages(engine: Engine) -> None:
+    no_number = orjson.dumps(captured()).replace(b'"12.10"', b"NaN")
+    engine.intake.process(
+        [
+            Record(engine.topic, 0, 0, None, no_number),
+            Record(engine.topic, 0, 1, None, b"no JSON", (("wattledger_origin", b"\xff\xfe"),)),
+        ],
+        engine.epochs,
+    )
+    assert engine.refusals() == ["NOT_JSON"] * 2
+    assert failed(engine) == set()

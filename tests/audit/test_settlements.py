@@ -12,6 +12,7 @@ from domain import receipt
 from domain.session.driver import settlements
 from domain.session.payment_facts import PaymentFacts
 from ledger.audit import verify
+from tests.audit.forgery import unguarded
 from tests.intake.test_settlements import CATALOGUE, DAY_AFTER, LATE, SHARED, line, of_provider, settled
 from tests.support.aftermath import disputed
 from tests.support.engine import Engine
@@ -153,7 +154,6 @@ def test_a_line_that_was_changed_or_lost_on_its_way_is_found(database_url: str) 
         "WHERE topic = 'payment.settled.item'"
     )
     for statement in (changed, "DELETE FROM intake.parked"):
-        with psycopg.connect(database_url) as connection:
-            connection.execute("ALTER TABLE event_store.stored_events DISABLE TRIGGER ALL")
+        with psycopg.connect(database_url) as connection, unguarded(connection, "event_store.stored_events"):
             assert connection.execute(statement.encode()).rowcount == 1
         assert "settled_lines" in {check.name for check in verify(database_url).failed}

@@ -25,7 +25,7 @@ def stage() -> Iterator[Stage]:
 def history(stage: Stage) -> Iterator[str]:
     """20 sessions over ten days, each twelve times."""
     with stage.database() as dsn:
-        assert load_history(stage, dsn, 2_400, days=10) == 2_400
+        assert load_history(stage, dsn, 2_400, days=10, operators=20) == 2_400
         yield dsn
 
 

@@ -35,6 +35,7 @@ from tests.rating.rating_builders import (
 )
 from tests.rating.test_cdr import LOCATION, TOKEN, source
 from tests.rating.test_price_properties import TARIFFS, ZONES, facts
+from tests.support.examples import examples
 
 MINUTE = timedelta(minutes=1)
 PLAIN = document(element(component("ENERGY", 0.49, vat=21)))
@@ -110,7 +111,7 @@ def test_a_reservation_has_no_readings() -> None:
     assert [sorted(volumes) for _, volumes in periods_of(cdr)] == [["RESERVATION_TIME"], *[["ENERGY", "TIME"]] * 2]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(TARIFFS, facts(), ZONES)
 def test_readings_change_no_volume_of_the_price_periods(terms: Tariff, session: dict[str, Any], zone: Any) -> None:
     rating = rated(terms, split(tariff=terms, time_zone=zone, **session))
@@ -218,7 +219,7 @@ TOKENS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(LOCATIONS, TOKENS, IDS, IDS)
 def test_whatever_a_location_or_token_may_say_the_cdr_is_valid(
     location: dict[str, Any], token: dict[str, Any], session_id: str, tariff_id: str

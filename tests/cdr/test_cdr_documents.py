@@ -15,9 +15,10 @@ from domain.tariff.tariff import Tariff
 from domain.tariff.taxes import Tax
 from tests.cdr.cdr_builders import COSTS, GST, QST, check, emitted, gross_of, tariffs, volume_of
 from tests.rating.test_price_properties import ZONES, facts
+from tests.support.examples import examples
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(tariffs(), facts(), ZONES)
 def test_both_versions_and_their_credits_satisfy_models_and_schemas(
     terms: dict[str, Any], session: dict[str, Any], zone: ZoneInfo
@@ -30,7 +31,7 @@ def test_both_versions_and_their_credits_satisfy_models_and_schemas(
     check(newer, "2.3.0")
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(tariffs(), facts(), ZONES)
 def test_volumes_parts_taxes_and_totals_add_up(
     terms: dict[str, Any], session: dict[str, Any], zone: ZoneInfo
@@ -63,7 +64,7 @@ def taxes_by_name(cdr: dict[str, Any], names: list[str]) -> dict[tuple[Any, ...]
     return {key: amount for key, amount in sums.items() if amount}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(tariffs(), facts(), ZONES)
 def test_pricing_a_cdr_by_its_own_tariff_gives_its_own_costs(
     terms: dict[str, Any], session: dict[str, Any], zone: ZoneInfo
@@ -81,7 +82,7 @@ def test_pricing_a_cdr_by_its_own_tariff_gives_its_own_costs(
         assert to_minor_half_up(again.total.incl_vat, terms["currency"]) == cdr.gross_minor
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(tariffs(), facts(), ZONES, st.sampled_from(["YES", "NO"]), st.sampled_from([(GST,), (GST, QST)]))
 def test_taxes_that_were_configured_add_up_and_are_priced_again(
     terms: dict[str, Any], session: dict[str, Any], zone: ZoneInfo, included: str, taxes: tuple[Tax, ...]

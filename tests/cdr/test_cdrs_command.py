@@ -15,13 +15,14 @@ from domain.session.session import session_stream
 from domain.tariff.published import tariff_hash
 from ledger.database import Role, connect
 from ledger.events.codec import dump
-from ledger.intake.catalogue import KnownCatalogue
 from projections import cdr_lines as lines_module
 from projections.export import export
 from projections.schema import migrate
 from tests.cdr.cdr_builders import check, emitted, newer
 from tests.projections.builders import PLATFORM, Recorder
 from tests.rating.rating_builders import AMSTERDAM, MORNING, component, document, element
+from tests.support.engine import Engine
+from tests.support.events import event
 from wattledger.cli import main
 
 HOUR = timedelta(hours=1)
@@ -40,9 +41,10 @@ def store(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     migrate(database_url)
     monkeypatch.setenv("WATTLEDGER_DATABASE_URL", database_url)
     monkeypatch.setenv("WATTLEDGER_KAFKA_BOOTSTRAP", "127.0.0.1:9")
-    with connect(database_url, Role.WRITER) as writer:
-        published = {"operator_id": "OP-1", "effective_from": "2024-01-01T00:00:00Z", "tariff": INCLUSIVE}
-        KnownCatalogue().publish(writer.cursor(), "tariff.published", "test", "t", MORNING, published)
+    published = {"operator_id": "OP-1", "effective_from": "2024-01-01T00:00:00Z", "tariff": INCLUSIVE}
+    engine = Engine(database_url)
+    engine.feed([event("tariff.published", "OP-1", "2024-01-01T00:00:00Z", published)])
+    engine.close()
     with connect(database_url, Role.WRITER, autocommit=True) as writer:
         recorder = Recorder(writer)
         recorder.record(session_stream("S-2"), *history("S-2", "OP-1"))

@@ -60,7 +60,7 @@ def on_terminal(store: Engine, columns: int, *words: str) -> str:
         while piece := os.read(ours, 65536):
             shown += piece
     os.close(ours)
-    assert process.wait(60) == 0
+    assert process.wait(180) == 0
     return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).replace("\r\n", "\n")
 
 
@@ -214,7 +214,7 @@ def test_the_version_and_the_completion_of_the_shell_are_told(run: Run) -> None:
         [sys.executable, "-m", "wattledger.cli"],
         capture_output=True,
         env=os.environ
-        | {"_WATTLEDGER_COMPLETE": "complete_bash", "COMP_WORDS": "wattledger payouts s", "COMP_CWORD": "2"},
+        | {"_WATTLEDGER_COMPLETE": "complete_bash", "COMP_WORDS": "wattledger payouts sh", "COMP_CWORD": "2"},
         text=True,
         check=False,
     )

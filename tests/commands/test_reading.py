@@ -3,7 +3,7 @@
 import json
 import re
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from domain.book import posting as posting_rules
+from domain.book.words import MEANING_OF_KIND
 from projections.documents.balances import OWED
 from projections.export import export
 from tests.commands.conftest import Run
@@ -18,7 +19,6 @@ from tests.commands.test_forms import rows_of
 from tests.projections.builders import PLATFORM
 from tests.support.aftermath import payout_id
 from tests.support.engine import Engine
-from wattledger.views.entries import _MEANING
 
 NY_DAY = "2026-03-02"
 
@@ -102,6 +102,21 @@ def test_a_payout_on_its_way_has_the_days_of_its_operator(ask: Any) -> None:
     )
 
 
+def test_what_changed_against_the_payout_before_is_said_in_sentences(run: Run, ask: Any) -> None:
+    row = next(row for row in ask("payouts", "list") if row["attempt"] == 1)
+    document = ask("payouts", "why", row["payout_id"])
+    assert sum(Decimal(part["amount"]) for part in document["parts"]) == Decimal(document["change"])
+    id_ = document["payout_id"]
+    told = [line.strip() for line in run("payouts", "why", id_.replace("-", "")).stdout.splitlines()]
+    assert told == document["sentences"] == ask("payouts", "show", id_)["changed"]
+    assert told[0] == (
+        f"{row['amount']} {row['currency']} of {date.fromisoformat(row['business_date']):%A} {row['business_date']}: "
+        f"the first payout of {row['operator_id']} in {row['currency']}"
+    )
+    assert told[0] in run("payouts", "show", id_).stdout
+    assert "no payout 'none' is known" in run("payouts", "why", "none", status=1).stderr
+
+
 def test_totals_by_currency_stand_below_balances(run: Run, ask: Any) -> None:
     rows = ask("balances")
     sums: dict[str, Decimal] = defaultdict(Decimal)
@@ -137,6 +152,56 @@ def test_the_trial_balance_is_that_of_the_export_and_balances_at_any_moment(
     assert last.split()[2] == last.split()[3]
 
 
+def test_what_was_known_by_a_moment_is_shown_on_both_axes(
+    store: Engine, run: Run, ask: Any, journal: list[dict[str, Any]]
+) -> None:
+    operator_of = {row["payout_id"]: row["operator_id"] for row in ask("payouts", "list")}
+    markers = store.rows("SELECT position, known_at FROM projection.known ORDER BY position")
+    at = journal[len(journal) // 2]["effective_at"]
+    for position, moment in [*markers[1 :: max(1, len(markers) // 3)], markers[-1]]:
+        ids = {
+            str(id_)
+            for (id_,) in store.rows("SELECT entry_id FROM projection.account_lines WHERE position <= %s", position)
+        }
+        known = [entry for entry in journal if entry["entry_id"] in ids]
+        axes = ("--at", at, "--known-at", moment.isoformat())
+        expected = folded(known, instant(at), operator_of)
+        for row in ask("balances", *axes):
+            assert {name: Decimal(row[name]) for name in OWED} == expected[row["operator_id"], row["currency"]]
+        on_accounts: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        for entry in known:
+            for posting in entry["postings"] if instant(entry["effective_at"]) <= instant(at) else ():
+                on_accounts[posting["account"], entry["currency"]] += Decimal(posting["amount"])
+        shown = ask("trial-balance", *axes)
+        found = {
+            (name, unit): Decimal(each["balance"]) for unit, rows in shown.items() for name, each in rows.items()
+        }
+        assert {key: each for key, each in found.items() if each} == {k: v for k, v in on_accounts.items() if v}
+        if any(name.startswith("2010/") for name, _ in on_accounts):
+            for row in ask("balance", "2010", *axes):
+                assert Decimal(row["balance"]) == on_accounts[row["account"], row["currency"]]
+                assert row in ask("balance", row["account"], *axes)
+
+
+def test_known_at_the_end_is_as_without(run: Run, ask: Any, store: Engine) -> None:
+    ((moment,),) = store.rows("SELECT clock_timestamp()")
+    known = ("--known-at", moment.isoformat())
+    for words in (
+        *(("balance", "2010"), ("balance", "2011/OP-A"), ("balance", "2010", "--at", NY_DAY)),
+        *(("balances", "--at", NY_DAY), ("trial-balance",), ("trial-balance", "--at", NY_DAY, "--by", "code")),
+    ):
+        assert ask(*words, *known) == ask(*words)
+    now = [{name: row[name] for name in ("operator_id", "currency", *OWED)} for row in ask("balances")]
+    assert ask("balances", *known) == now
+
+
+def test_what_nobody_can_know_is_refused(run: Run, ask: Any) -> None:
+    assert "cannot be told before then" in run("balances", "--known-at", "2999-01-01", status=1).stderr
+    assert "nothing was known to be posted" in run("balance", "2010", "--known-at", "2020-01-01", status=1).stderr
+    assert ask("trial-balance", "--known-at", "2020-01-01") == {}
+    assert "--known-at" in run("balance", "9100", "--known-at", "2020-01-01", status=1).stderr
+
+
 def test_a_payout_is_shown_with_all_that_belongs_to_it(run: Run, ask: Any) -> None:
     for row in ask("payouts", "list"):
         found = ask("payouts", "show", row["payout_id"].replace("-", "").upper())
@@ -149,7 +214,7 @@ def test_a_payout_is_shown_with_all_that_belongs_to_it(run: Run, ask: Any) -> No
     shown = ask("payouts", "show", paid_id)
     assert [each["type"] for each in shown["answers"]] == ["payout.paid"]
     assert [each["kind"] for each in shown["ledger_entries"]] == ["J35", "J36"]
-    assert shown["bank_account"] == "NL**************00"
+    assert shown["bank_account"] == "NL** **** **** ..00"
     page = run("payouts", "show", paid_id).stdout
     assert shown["end_to_end_id"] in page
     assert "payout executed" in page
@@ -253,9 +318,10 @@ def test_dead_letters_say_when_where_and_of_whom_the_newest_last(run: Run, ask: 
 
 
 def test_every_kind_of_entry_has_a_meaning_in_words() -> None:
-    kinds = {*re.findall(r'"(J\d+[a-z]?)"', Path(posting_rules.__file__).read_text(encoding="utf-8"))}
-    assert {"J01", "J31", "J37b"} <= kinds
-    assert kinds - _MEANING.keys() == set()
+    rules = Path(posting_rules.__file__).parent.glob("*posting.py")
+    kinds = {kind for path in rules for kind in re.findall(r'"(J\d+[a-z]?)"', path.read_text(encoding="utf-8"))}
+    assert {"J01", "J31", "J37b", "J50", "J56"} <= kinds
+    assert kinds - MEANING_OF_KIND.keys() == set()
 
 
 def test_an_export_says_what_it_wrote(run: Run, tmp_path: Path) -> None:

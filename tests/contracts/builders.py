@@ -4,17 +4,31 @@ import json
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import contracts
+from contracts.authorizations import QUESTION_MODEL_OF
 from contracts.decode import Message, decode
 from contracts.inbound import INBOUND_MODEL_OF
+from contracts.outgoing import OUTBOUND_MODEL_OF
 from contracts.refusal import Refusal
 
 GOLDEN_DIR = Path(contracts.__file__).parent / "golden"
-ABSENT = object()
+
+
+class Absent(Enum):
+    """What stands for a field that is not there; a test that is named by it has the same name in each process."""
+
+    ABSENT = "absent"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+ABSENT = Absent.ABSENT
 
 Event = dict[str, Any]
 
@@ -47,11 +61,16 @@ def golden_files() -> tuple[Golden, ...]:
 
 
 def inbound_golden() -> list[Golden]:
-    return [golden for golden in golden_files() if not golden.type.startswith("settlement.")]
+    others = {*OUTBOUND_MODEL_OF, *QUESTION_MODEL_OF}
+    return [golden for golden in golden_files() if golden.type not in others]
+
+
+def question_golden() -> list[Golden]:
+    return [golden for golden in golden_files() if golden.type in QUESTION_MODEL_OF]
 
 
 def outbound_golden() -> list[Golden]:
-    return [golden for golden in golden_files() if golden.type.startswith("settlement.")]
+    return [golden for golden in golden_files() if golden.type in OUTBOUND_MODEL_OF]
 
 
 def required_fields(type_: str) -> list[str]:

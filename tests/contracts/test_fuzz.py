@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from contracts.decode import Message, decode
 from contracts.refusal import MAX_PATH_CHARS, MAX_SENTENCE_CHARS, Refusal
 from tests.contracts.builders import Golden, inbound_golden
+from tests.support.examples import examples
 
 LEAVES = (
     st.none()
@@ -60,7 +61,7 @@ def places(node: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [here, *(place for step, inner in children for place in places(inner, (*here, step)))]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(data=st.data(), golden=st.sampled_from(inbound_golden()), value=JSON)
 def test_an_event_with_anything_anywhere_gets_an_answer(data: st.DataObject, golden: Golden, value: Any) -> None:
     event = golden.event
@@ -72,7 +73,7 @@ def test_an_event_with_anything_anywhere_gets_an_answer(data: st.DataObject, gol
     check(decode(json.dumps(event).encode()))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(golden=st.sampled_from(inbound_golden()), at=st.floats(0, 1), noise=st.binary(max_size=4))
 def test_an_event_with_bytes_knocked_out_gets_an_answer(golden: Golden, at: float, noise: bytes) -> None:
     position = int(at * len(golden.raw))

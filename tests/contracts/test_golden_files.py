@@ -5,13 +5,16 @@ from datetime import UTC
 import jsonschema
 import pytest
 
+from contracts.authorizations import QUESTION_MODEL_OF, QUESTION_TOPIC_OF
+from contracts.decode import Message, decode, decode_question
 from contracts.fields import count_unknown, shape_of
 from contracts.inbound import INBOUND_MODEL_OF
 from contracts.messages import TOPIC_OF, partition_key
 from contracts.outgoing import OUTBOUND_MODEL_OF, OUTBOUND_TOPIC_OF
+from contracts.refusal import Refusal, RefusalCode
 from contracts.schemas import event_schemas
 from contracts.upcasters import CURRENT_VERSION, STEPS
-from tests.contracts.builders import Golden, accepted, golden_files, inbound_golden, outbound_golden
+from tests.contracts.builders import Golden, accepted, golden_files, inbound_golden, outbound_golden, question_golden
 
 SCHEMAS = {(type_, version): schema for type_, version, schema in event_schemas()}
 
@@ -26,6 +29,16 @@ def test_a_released_event_is_still_accepted(golden: Golden) -> None:
     assert message.extra_fields == 0
 
 
+@pytest.mark.parametrize("golden", question_golden(), ids=str)
+def test_a_released_question_is_still_understood_and_is_nothing_for_the_intake(golden: Golden) -> None:
+    message = decode_question(golden.raw)
+    assert isinstance(message, Message)
+    assert (message.type, message.extra_fields) == (golden.type, 0)
+    refused = decode(golden.raw)
+    assert isinstance(refused, Refusal)
+    assert refused.code is RefusalCode.UNKNOWN_TYPE
+
+
 @pytest.mark.parametrize("golden", outbound_golden(), ids=str)
 def test_a_released_outgoing_event_still_matches_its_model(golden: Golden) -> None:
     event = OUTBOUND_MODEL_OF[golden.type].model_validate(golden.event)
@@ -34,7 +47,7 @@ def test_a_released_outgoing_event_still_matches_its_model(golden: Golden) -> No
 
 @pytest.mark.parametrize("golden", [one for one in golden_files() if one.version == CURRENT_VERSION], ids=str)
 def test_a_model_written_out_and_read_again_is_the_same(golden: Golden) -> None:
-    model = {**INBOUND_MODEL_OF, **OUTBOUND_MODEL_OF}[golden.type]
+    model = {**INBOUND_MODEL_OF, **QUESTION_MODEL_OF, **OUTBOUND_MODEL_OF}[golden.type]
     event = model.model_validate(golden.event)
     assert model.model_validate(event.model_dump(mode="json", exclude_none=True)) == event
 
@@ -47,7 +60,8 @@ def test_a_golden_file_matches_the_json_schema_of_its_type_and_version(golden: G
 
 
 def test_every_type_and_version_has_a_golden_file() -> None:
-    wanted = {(type_, CURRENT_VERSION) for type_ in (*INBOUND_MODEL_OF, *OUTBOUND_MODEL_OF)} | set(STEPS)
+    types = (*INBOUND_MODEL_OF, *QUESTION_MODEL_OF, *OUTBOUND_MODEL_OF)
+    wanted = {(type_, CURRENT_VERSION) for type_ in types} | set(STEPS)
     assert {(golden.type, golden.version) for golden in golden_files()} == wanted
 
 
@@ -66,21 +80,26 @@ def test_no_two_golden_files_are_one_message_to_the_intake() -> None:
 @pytest.mark.parametrize("golden", golden_files(), ids=str)
 def test_no_golden_file_has_a_field_its_model_does_not_know(golden: Golden) -> None:
     step = STEPS.get((golden.type, golden.version))
-    model = step.model if step else {**INBOUND_MODEL_OF, **OUTBOUND_MODEL_OF}[golden.type]
+    model = step.model if step else {**INBOUND_MODEL_OF, **QUESTION_MODEL_OF, **OUTBOUND_MODEL_OF}[golden.type]
     assert count_unknown(shape_of(model), golden.event) == 0
 
 
 def test_every_type_of_the_contract_has_a_topic() -> None:
     assert set(TOPIC_OF) == set(INBOUND_MODEL_OF)
     assert set(OUTBOUND_TOPIC_OF) == set(OUTBOUND_MODEL_OF)
+    assert set(QUESTION_TOPIC_OF) == set(QUESTION_MODEL_OF)
+    assert not set(QUESTION_TOPIC_OF.values()) & set(TOPIC_OF.values())
     assert set(TOPIC_OF.values()) == {
         "charging.sessions",
         "charging.chargers",
+        "sites",
         "catalogue",
         "payments",
         "roaming",
         "payout.results",
         "decisions",
+        "bank",
+        "billing",
     }
 
 
@@ -89,6 +108,9 @@ KEYS = {
     "charging.session.ended/v0-pilot-gateway": "S-0007",
     "charging.reservation.expired/v1-no-show": "S-1003",
     "charging.charger.status_changed/v1-out-of-order": "EVSE-7-1",
+    "charging.charger.profile_answered/v1-accepted": "EVSE-7-1",
+    "site.load_measured/v1-import": "LOC-7",
+    "operator.cost_declared/v1-demand": "OP-1",
     "operator.changed/v1-commission": "OP-1",
     "location.published/v1-two-chargers": "OP-1",
     "tariff.published/v1-energy": "OP-1",

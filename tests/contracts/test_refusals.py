@@ -41,6 +41,17 @@ INVOICE = "roaming.invoice_paid/v1-one-cdr"
 FAILED = "payout.failed/v1-closed-account"
 EXPIRED = "charging.reservation.expired/v1-roaming"
 ORPHANS = "operator.changed/v1-orphans"
+HEARTBEAT = "charging.charger.heartbeat/v1-counted"
+EXPLAINED = "charging.charger.outage_explained/v1-maintenance"
+ANSWERED = "charging.charger.profile_answered/v1-accepted"
+INTENT = "charging.session.intent_declared/v1-leaves-at-six"
+LIMIT = "site.limit_set/v1-two-circuits"
+MEASURED = "site.load_measured/v1-import"
+ENERGY_COST = "operator.cost_declared/v1-energy"
+DEMAND_COST = "operator.cost_declared/v1-demand"
+LEASE = "operator.cost_declared/v1-lease"
+CASH = "operator.cash_declared/v1-balance"
+NOTIFY = "operator.notify_set/v1-webhook"
 TAXED = "tariff.published/v1-partner-and-taxes"
 ORDER = "tariff.rerating_ordered/v1-one-tariff"
 NEWER = "tariff.published/v1-ocpi-2-3-0"
@@ -236,6 +247,63 @@ BAD: list[tuple[str, str, Any, RefusalCode]] = [
     (ORDER, "data.started_before", "2026-03-01T00:00:00Z", C.BAD_VALUE),
     (ORDER, "data.ordered_at", "today", C.BAD_VALUE),
     (ORDER, "data.tariff.currency", "EURO", C.BAD_VALUE),
+    # Chargers, sites, and what operators declare.
+    (HEARTBEAT, "data.interval_s", 0, C.BAD_VALUE),
+    (HEARTBEAT, "data.interval_s", "300", C.WRONG_TYPE),
+    (HEARTBEAT, "data.seq", -1, C.BAD_VALUE),
+    (EXPLAINED, "data.to", "2026-03-01T11:59:59Z", C.BAD_VALUE),
+    (EXPLAINED, "data.cause", "WEATHER", C.BAD_VALUE),
+    (EXPLAINED, "data.evidence", "see the ticket", C.BAD_VALUE),
+    (ANSWERED, "data.status", "MAYBE", C.BAD_VALUE),
+    (INTENT, "data.need_wh", -1, C.BAD_VALUE),
+    (INTENT, "data.priority", 10, C.BAD_VALUE),
+    (INTENT, "data.phases", 4, C.BAD_VALUE),
+    (INTENT, "data.max_a", -6, C.BAD_VALUE),
+    (LIMIT, "data.effective_to", "2026-02-28T00:00:00Z", C.BAD_VALUE),
+    (LIMIT, "data.circuits", [], C.BAD_VALUE),
+    (LIMIT, "data.circuits.1.circuit_id", "main", C.BAD_VALUE),
+    (LIMIT, "data.circuits.1.parent", "cellar", C.BAD_VALUE),
+    (LIMIT, "data.circuits.1.parent", "garage", C.BAD_VALUE),
+    (LIMIT, "data.circuits.1.max_a", ABSENT, C.BAD_VALUE),
+    (LIMIT, "data.circuits.1.max_a", -1, C.BAD_VALUE),
+    (LIMIT, "data.circuits.1.evse_uids.1.evse_uid", "EVSE-7-1", C.BAD_VALUE),
+    (LIMIT, "data.circuits.1.evse_uids.0.phases", 0, C.BAD_VALUE),
+    (LIMIT, "data.circuits.1.evse_uids.0.voltage_v", 0, C.BAD_VALUE),
+    (LIMIT, "data.mode", "MIN_MAX", C.BAD_VALUE),
+    (LIMIT, "data.reason", "WHIM", C.BAD_VALUE),
+    (LIMIT, "data.step_a", 0, C.BAD_VALUE),
+    (MEASURED, "data.import_wh", -1, C.BAD_VALUE),
+    (MEASURED, "data.export_wh", "-0.5", C.BAD_VALUE),
+    (MEASURED, "data.phase_a", [1, 2], C.BAD_VALUE),
+    (MEASURED, "data.phase_a", [1, 2, 3, 4], C.BAD_VALUE),
+    (ENERGY_COST, "data.kind", "COFFEE", C.BAD_VALUE),
+    (ENERGY_COST, "data.price", ABSENT, C.MISSING_FIELD),
+    (ENERGY_COST, "data.price.amount", "-0.01", C.BAD_VALUE),
+    (ENERGY_COST, "data.price.amount", 0.18, C.WRONG_TYPE),
+    (ENERGY_COST, "data.price.currency", "EURO", C.BAD_VALUE),
+    (ENERGY_COST, "data.minimum_kw", 2.5, C.BAD_VALUE),
+    (ENERGY_COST, "data.amount", {"amount": "1.00", "currency": "EUR"}, C.BAD_VALUE),
+    (DEMAND_COST, "data.effective_to", "2026-02-28T00:00:00Z", C.BAD_VALUE),
+    (DEMAND_COST, "data.price.amount", "-4.10", C.BAD_VALUE),
+    (DEMAND_COST, "data.minimum_kw", -1, C.BAD_VALUE),
+    (DEMAND_COST, "data.average_months", 0, C.BAD_VALUE),
+    (LEASE, "data.amount", ABSENT, C.MISSING_FIELD),
+    (LEASE, "data.amount.amount", "-850.00", C.BAD_VALUE),
+    (LEASE, "data.amount.amount", "850.001", C.BAD_VALUE),
+    (LEASE, "data.every", "YEAR", C.BAD_VALUE),
+    (LEASE, "data.due_day", 32, C.BAD_VALUE),
+    (LEASE, "data.price", {"amount": "1", "currency": "EUR"}, C.BAD_VALUE),
+    (CASH, "data.amount", "12500.00", C.WRONG_TYPE),
+    (CASH, "data.amount.amount", "1.005", C.BAD_VALUE),
+    (NOTIFY, "data.events", [], C.BAD_VALUE),
+    (NOTIFY, "data.events.0", "Payout paid", C.BAD_VALUE),
+    (NOTIFY, "data.channel", "PIGEON", C.BAD_VALUE),
+    (NOTIFY, "data.target", "hooks.example.org", C.BAD_VALUE),
+    (NOTIFY, "data.digest", "WEEKLY", C.BAD_VALUE),
+    (NOTIFY, "data.quiet.to", "22:00", C.BAD_VALUE),
+    (NOTIFY, "data.quiet.to", "24:30", C.BAD_VALUE),
+    (NOTIFY, "data.min_severity", "DIRE", C.BAD_VALUE),
+    (LOCATION, "data.location.time_zone", "Europe/Atlantis", C.BAD_VALUE),
     # Of every type, each field that it cannot do without.
     *(
         (str(golden), f"data.{name}", ABSENT, C.MISSING_FIELD)

@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 
 from contracts.asyncapi import KEY_OF_TOPIC
+from contracts.authorizations import QUESTION_MODEL_OF, QUESTION_TOPIC_OF
 from contracts.inbound import INBOUND_MODEL_OF
 from contracts.messages import TOPIC_OF
 from contracts.outgoing import OUTBOUND_MODEL_OF, OUTBOUND_TOPIC_OF
@@ -65,6 +66,28 @@ BEYOND_A_SCHEMA = {
     ("data.tariff.elements.0.restrictions.min_duration", "86401"),
     ("data.tariff.elements.0.restrictions.start_date", "2027-01-01"),
     ("data.tariff.start_date_time", "2027-01-01T00:00:00Z"),
+    ("data.location.time_zone", "Europe/Atlantis"),
+    # Circuits make a tree, and an EVSE is in one of them.
+    ("data.circuits", "[]"),
+    ("data.circuits.1.circuit_id", "main"),
+    ("data.circuits.1.parent", "cellar"),
+    ("data.circuits.1.parent", "garage"),
+    ("data.circuits.1.max_a", str(ABSENT)),
+    ("data.circuits.1.evse_uids.1.evse_uid", "EVSE-7-1"),
+    # A cost has what its kind asks for, and nothing else.
+    ("data.price", str(ABSENT)),
+    ("data.price", "{'amount': '1', 'currency': 'EUR'}"),
+    ("data.minimum_kw", "2.5"),
+    ("data.amount", str(ABSENT)),
+    ("data.amount", "{'amount': '1.00', 'currency': 'EUR'}"),
+    ("data.amount.amount", "-850.00"),
+    ("data.amount.amount", "850.001"),
+    ("data.amount.amount", "1.005"),
+    # One field after, or unlike, another.
+    ("data.to", "2026-03-01T11:59:59Z"),
+    ("data.effective_to", "2026-02-28T00:00:00Z"),
+    ("data.target", "hooks.example.org"),
+    ("data.quiet.to", "22:00"),
     # A maximum of 0 reads as well as any other number.
     ("data.tariff.elements.0.restrictions.max_kwh", "0"),
     ("data.tariff.elements.0.restrictions.max_duration", "0"),
@@ -77,7 +100,7 @@ def written(tmp_path: Path) -> dict[str, Any]:
 
 
 def test_there_is_one_schema_for_each_type_and_version(written: dict[str, Any]) -> None:
-    types = {*INBOUND_MODEL_OF, *OUTBOUND_MODEL_OF}
+    types = {*INBOUND_MODEL_OF, *QUESTION_MODEL_OF, *OUTBOUND_MODEL_OF}
     assert len(written) == len(types) + len(STEPS) + len(OCPI_MODELS) + 1
     assert {f"{type_}.v1.schema.json" for type_ in types} <= set(written)
 
@@ -112,7 +135,8 @@ def test_what_is_accepted_matches_its_schema(name: str, path: str, value: object
 def test_the_asyncapi_document_has_every_topic_with_its_key(written: dict[str, Any]) -> None:
     document = written[ASYNCAPI_FILE]
     assert document["asyncapi"].startswith("3.")
-    assert set(document["channels"]) == set(KEY_OF_TOPIC) == {*TOPIC_OF.values(), *OUTBOUND_TOPIC_OF.values()}
+    topics = {*TOPIC_OF.values(), *QUESTION_TOPIC_OF.values(), *OUTBOUND_TOPIC_OF.values()}
+    assert set(document["channels"]) == set(KEY_OF_TOPIC) == topics
     actions = {operation["channel"]["$ref"]: operation["action"] for operation in document["operations"].values()}
     assert actions["#/channels/payments"] == "receive"
     assert actions["#/channels/settlement.cdrs"] == "send"
@@ -120,7 +144,7 @@ def test_the_asyncapi_document_has_every_topic_with_its_key(written: dict[str, A
 
 def test_every_incoming_event_is_documented_in_both_bindings(written: dict[str, Any]) -> None:
     messages = written[ASYNCAPI_FILE]["components"]["messages"]
-    for type_ in INBOUND_MODEL_OF:
+    for type_ in (*INBOUND_MODEL_OF, *QUESTION_MODEL_OF):
         assert messages[type_]["contentType"] == "application/cloudevents+json"
         assert messages[f"{type_}.binary"]["headers"]["properties"]["ce_type"] == {"const": type_}
 

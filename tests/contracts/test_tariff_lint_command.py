@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.contracts.builders import changed, golden_event
+from tests.contracts.builders import changed, golden_event, inbound_golden
 from tests.contracts.test_fuzz import JSON
+from tests.support.examples import examples
 from wattledger.cli import main
 
 EVENT = "tariff.published/v1-everything"
@@ -115,6 +116,15 @@ def test_events_are_checked_line_by_line_and_other_kinds_are_passed_over(
     ]
 
 
+@pytest.mark.parametrize("value", ["ENERGY", 5, None, "9999-12-31T23:59:59-14:00"])
+def test_a_field_that_an_order_does_not_have_is_passed_over_whatever_it_holds(
+    value: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = golden_event(next(str(each) for each in inbound_golden() if each.type == "tariff.rerating_ordered"))
+    order["data"]["effective_from"] = value
+    assert findings(capsys, written(tmp_path, order))[0] == 0
+
+
 def test_prices_that_include_taxes_nobody_names_are_not_priced_yet(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -141,7 +151,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.Captur
     assert "nowhere.json: no such file" in capsys.readouterr().err
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=st.binary(max_size=200) | JSON.map(lambda document: json.dumps(document).encode()))
 def test_any_bytes_get_an_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str], value: bytes) -> None:
     path = tmp_path / "anything"
@@ -150,7 +160,7 @@ def test_any_bytes_get_an_answer(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "unexpected" not in capsys.readouterr().err
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), value=JSON)
 def test_a_tariff_with_anything_anywhere_gets_an_answer(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], data: st.DataObject, value: Any

@@ -16,8 +16,8 @@ from engine.intake import Intake
 from engine.ports import Record
 from projections.queries import totals
 from projections.runner import catch_up
-from projections.schema import migrate
 from projections.story import session_story
+from tests.support.made_ahead import with_postgres
 from wattledger.demo import FOLLOWED_SESSION, network
 from wattledger.demo.mishaps import SILENT_SESSION
 from wattledger.demo.network import GARBAGE
@@ -31,8 +31,7 @@ TOPIC = "all"
 @pytest.fixture(scope="module")
 def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server with the settled network on it; settled once, since every test only looks."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("demo")) as server:
-        migrate(server.dsn)
+    with EmbeddedPostgres(with_postgres(tmp_path_factory.mktemp("demo"))) as server:
         intake = Intake(server.dsn)
         epochs = {(TOPIC, 0): intake.claim([(TOPIC, 0)])[TOPIC, 0].epoch}
         records = [Record(TOPIC, 0, offset, None, line, ()) for offset, line in enumerate(network(seed=7))]
@@ -110,7 +109,19 @@ def test_the_page_for_people_names_operators_payouts_and_the_followed_session(ds
     page = console.export_text()
     for wanted in ("Skärgårdsladd AB", "RETURNED", FOLLOWED_SESSION, "2010/OP-NL", "11.82", "Paid by payout"):
         assert wanted in page
-    assert len(render(read_result(dsn, summary))) == 8
+    assert len(render(read_result(dsn, summary))) == 12
+
+
+def test_it_shows_outages_with_causes_who_bears_demand_charges_and_how_long_cash_lasts(shown: dict[str, Any]) -> None:
+    explained = {(row["evse_uid"], part["cause"]) for row in shown["outages"] for part in row["explained"]}
+    assert {cause for _, cause in explained} == {"VANDALISM", "MAINTENANCE"}
+    maintained = next(row for row in shown["outages"] if row["to"] is not None)
+    assert (maintained["outage_s"], maintained["excluded_s"]) == (6.5 * 3600, 4 * 3600)
+    assert {row["location_id"] for row in shown["demand"]} == {"NL-A7", "DE-A81"}
+    assert all(float(row["charge"]) > 0 for row in shown["demand"])
+    assert all(float(row["ladder"]) > 0 for row in shown["demand_shares"])
+    lasting = {row["operator_id"]: row["runway_days"] for row in shown["runways"]}
+    assert lasting == {"OP-DE": None, "OP-NL": 62}
 
 
 def test_the_page_has_no_lines_around_tables_in_a_pipe(

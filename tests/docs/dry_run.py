@@ -2,22 +2,35 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
 from contracts.decode import Message, decode_event
 from contracts.messages import CDR, MESSAGE_TYPES, Kind, items_of, stream_of
+from domain.bank.entry import BankEntry, BankLineConfirmed
+from domain.bank.matching import ToldReceipt, folded, match, told_by
 from domain.book.bookings import Booking, PaidTwice, ReserveReleased
 from domain.book.journal import Entry
+from domain.book.matter_bookings import HoldPlaced, HoldReleased
 from domain.book.posting import entries_of, mirrors_of, payable_effects
 from domain.book.standing import Booked, Retracted
 from domain.catalogue.catalogue import Catalogue
 from domain.fact import Fact, RecordedFact
+from domain.matter.matter import Matter
+from domain.payout.amounts import Past
 from domain.payout.answers import parse_payout_fact
-from domain.payout.payout import Payout, count_twice, payout_stream, take_answers
-from domain.payout.run import Line, OperatorDesk, fire_runs, owed_at_once, reserve_release
+from domain.payout.booked import RETAINED_RELEASE_KEY
+from domain.payout.desk import OperatorDesk
+from domain.payout.events import payout_stream
+from domain.payout.instant import InstantRequested, OfDay
+from domain.payout.lines import Line
+from domain.payout.payout import Payout
+from domain.payout.releases import owed_at_once, reserve_release, retained_release
+from domain.payout.reopening import RUN_PARSERS
+from domain.payout.run import fire_runs
+from domain.payout.steps import count_twice, take_answers
 from domain.receipt import RECEIPT_BOOKINGS
 from domain.session.decisions import CdrIssued
 from domain.session.facts import parse_fact
@@ -32,12 +45,18 @@ class DryRun:
     catalogue: Catalogue = field(default_factory=Catalogue)
     sessions: dict[str, Session] = field(default_factory=dict)
     payouts: dict[str, Payout] = field(default_factory=dict)
+    matters: dict[UUID, Matter] = field(default_factory=dict)
+    bank: dict[UUID, BankEntry] = field(default_factory=dict)
+    receipts: list[ToldReceipt] = field(default_factory=list)
     journal: list[Entry] = field(default_factory=list)
     _session_of: dict[str, str] = field(default_factory=dict)
     _parked: dict[str, list[Fact]] = field(default_factory=lambda: defaultdict(list))
     _lines: list[tuple[UUID, Booking, Entry, int]] = field(default_factory=list)
     _paid: set[UUID] = field(default_factory=set)
     _closed: dict[str, date] = field(default_factory=dict)
+    _requests: list[InstantRequested] = field(default_factory=list)
+    _past: dict[str, Past] = field(default_factory=lambda: defaultdict(Past))
+    _of_days: dict[str, dict[tuple[str, date], OfDay]] = field(default_factory=lambda: defaultdict(dict))
 
     def tell(self, event: Mapping[str, Any]) -> None:
         """Take a CloudEvent in and let every session decide."""
@@ -62,11 +81,16 @@ class DryRun:
                 self._payable(operator_id),
                 held=[payout for payout in mine if payout.holds_reserve],
                 failed=[payout for payout in mine if payout.failed],
+                past=self._past[operator_id],
+                requests=[each for each in self._requests if each.operator_id == operator_id and each.at <= moment],
+                of_days=self._of_days[operator_id],
             )
             runs = fire_runs(desk, versions, moment, self._payout)
             for payout, decisions in runs.decisions:
                 self.payouts[payout.payout_id] = payout
                 self._note(payout_stream(payout.payout_id), decisions)
+            answered = [each.request for each in runs.at_once]
+            self._requests = [each for each in self._requests if each not in answered]
             self._paid |= {entry for entries in runs.paid_lines.values() for entry in entries}
             if runs.closed_through is not None:
                 self._closed[operator_id] = runs.closed_through
@@ -79,6 +103,11 @@ class DryRun:
 
     def _publish(self, message: Message) -> None:
         self.catalogue.publish(message.type, message.source, message.id, message.time, message.data)
+
+    def _take_request(self, message: Message) -> None:
+        request = RUN_PARSERS[message.type](message.data, message.source, message.id)
+        assert isinstance(request, InstantRequested)
+        self._requests.append(request)
 
     def _take_fact(self, message: Message) -> None:
         data, claimed = message.data, MESSAGE_TYPES[message.type].claims
@@ -111,9 +140,32 @@ class DryRun:
 
     def _take_receipt(self, message: Message) -> None:
         fact = RecordedFact(message.type, message.source, message.id, message.time, message.data)
-        self._note(stream_of(message.type, message.data), [Booked(RECEIPT_BOOKINGS[message.type](fact), 1)])
+        booking = RECEIPT_BOOKINGS[message.type](fact)
+        self._note(stream_of(message.type, message.data), [Booked(booking, 1)])
+        id_, subject, amount = told_by("", booking) or ("", "", 0)
+        self.receipts.append(ToldReceipt(booking.effective_at, subject, folded(id_), booking.currency, amount))
+        self._match()
         for item in items_of(message.type, message.id, message.data):
             self._park(item.ref, parse_fact(item.type, item.data, message.source, item.id))
+
+    def _take_matter(self, message: Message) -> None:
+        stream_id = stream_of(message.type, message.data)
+        fact = RecordedFact(message.type, message.source, message.id, message.time, message.data)
+        self.matters.setdefault(stream_id, Matter(stream_id)).learn(fact)
+
+    def _take_bank(self, message: Message) -> None:
+        fact = RecordedFact(message.type, message.source, message.id, message.time, message.data)
+        self.bank.setdefault(stream_of(message.type, message.data), BankEntry()).learn(fact)
+        self._match()
+
+    def _match(self) -> None:
+        lines = [line for entry in self.bank.values() for line in entry.to_match()]
+        found = match(lines, self.receipts)
+        for stream_id, entry in self.bank.items():
+            for line in entry.to_match():
+                told = found[line.reference]
+                entry.evolve(BankLineConfirmed(line.reference, told.amount, told.by, told.taken))
+            self._note(stream_id, entry.decide())
 
     def _ignore(self, message: Message) -> None:
         """A charger's state books nothing."""
@@ -132,6 +184,10 @@ class DryRun:
             decided |= bool(decisions)
             self._session_of |= {each.cdr_id: each.session_id for each in decisions if isinstance(each, CdrIssued)}
             self._note(session_stream(session.session_id), decisions)
+        for stream_id, matter in self.matters.items():
+            outcome = matter.decide(self.catalogue.operators, clock)
+            decided |= bool(outcome.decisions)
+            self._note(stream_id, outcome.decisions)
         return decided
 
     def _note(self, stream_id: UUID, decisions: Sequence[Any]) -> None:
@@ -148,20 +204,26 @@ class DryRun:
 
     def _payable(self, operator_id: str) -> list[Line]:
         lines = []
-        for _, booking, entry, amount in self._lines:
-            release = self._release_of(booking)
+        for stream_id, booking, entry, amount in self._lines:
+            release = self._release_of(stream_id, booking)
             if booking.operator_id == operator_id and release and entry.entry_id not in self._paid:
-                reserve_release = isinstance(booking, ReserveReleased)
-                lines.append(Line(entry.entry_id, entry.currency, amount, *release, reserve_release=reserve_release))
+                reserve_release = isinstance(booking, ReserveReleased | HoldPlaced | HoldReleased)
+                line = Line(entry.entry_id, entry.currency, amount, *release, reserve_release=reserve_release)
+                lines.append(replace(line, kind=entry.kind, retained=booking.key == RETAINED_RELEASE_KEY))
         return lines
 
-    def _release_of(self, booking: Booking) -> tuple[datetime, date] | None:
+    def _release_of(self, stream_id: UUID, booking: Booking) -> tuple[datetime, date] | None:
         """When the lines of a booking were released, and the business date from which they may be paid."""
+        if stream_id in self.matters:
+            release = self.matters[stream_id].decide(self.catalogue.operators, None).around.release_of(booking)
+            return (release.released_at, release.available_on) if release else None
         if booking.session_id is None:
             created = self.payouts[booking.payout_id or ""].created
             releases = {ReserveReleased: reserve_release, PaidTwice: owed_at_once}
             if type(booking) not in releases or created is None:
                 return None
+            if booking.key == RETAINED_RELEASE_KEY:
+                return booking.effective_at, retained_release(created, booking.effective_at).available_on
             versions = self.catalogue.operators[booking.operator_id]
             release = releases[type(booking)](created, versions, booking.effective_at)
             return release.released_at, release.available_on
@@ -181,5 +243,8 @@ _TAKE_IN: dict[Kind, Callable[[DryRun, Message], None]] = {
     Kind.RECEIPT: DryRun._take_receipt,
     Kind.CDR_ANSWER: DryRun._take_cdr_answer,
     Kind.PAYOUT_FACT: DryRun._take_payout_fact,
+    Kind.RUN_DECISION: DryRun._take_request,
+    Kind.OPERATOR_MATTER: DryRun._take_matter,
+    Kind.BANK: DryRun._take_bank,
     Kind.STATUS: DryRun._ignore,
 }

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from domain.payout.payout import PayoutKey
+from domain.payout.events import PayoutKey
 from domain.session.cdr_chain import cdr_id
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "accounting.md"
@@ -39,8 +39,13 @@ _TIME_FIELD = {
     "operator.changed": "effective_from",
     "tariff.published": "effective_from",
     "partner.registered": "",
+    "adjustment.proposed": "proposed_at",
+    "saas.invoiced": "invoiced_at",
+    "bank.entry_booked": "booked_at",
 }
-_MONEY = frozenset({"amount", "fee", "net"})
+_MONEY = frozenset({"amount", "fee", "net", "vat"})
+# In these amounts are decimal texts in the party's own currency.
+_TERMS = frozenset({"operator.registered", "operator.changed", "partner.registered", "payout.instant_requested"})
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SECTION = re.compile(r"^#{2,3} (.+)$", re.MULTILINE)
 _HEADER = "| effective at | entry | account | debit | credit |"
@@ -136,7 +141,7 @@ def _put(data: dict[str, Any], path: list[str], value: str, type_: str) -> None:
 
 
 def _value(name: str, value: str, type_: str) -> Any:
-    if name in _MONEY and not type_.startswith(("operator.", "partner.")):
+    if name in _MONEY and type_ not in _TERMS:
         return _money(value)
     if name == "token":
         return defaults()["token"]
@@ -144,6 +149,9 @@ def _value(name: str, value: str, type_: str) -> Any:
         return [_item(each) for each in value.split(",")]
     if name == "cdr_ids":
         return [real_id(each) for each in value.split(",")]
+    if name == "withholding":
+        regime, percent, base = value.split(":")
+        return [{"regime": regime, "percent": percent, "base": base}]
     if name in ("cdr_id", "payout_id"):
         return real_id(value)
     if value in ("true", "false"):

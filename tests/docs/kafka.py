@@ -8,22 +8,24 @@ from typing import Any
 import psycopg
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from consumers.topics import ensure_topics, inbound_bounds
+from consumers.rights import ready_brokers
+from consumers.topics import inbound_bounds
 from projections.schema import migrate
+from tests.support.kafka_clients import librdkafka
 from tests.support.waiting import wait_until
 
 _NOT_YET = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART)
 
 
-def make_topics(bootstrap: str) -> None:
-    """All topics of the contract, where they are missing."""
-    asyncio.run(ensure_topics({"bootstrap_servers": bootstrap}))
+def make_topics(options: dict[str, Any]) -> None:
+    """All topics of the contract, where they are missing, and the rights to them."""
+    asyncio.run(ready_brokers(options, embedded=True))
 
 
-def begin_at_the_ends(dsn: str, bootstrap: str) -> None:
+def begin_at_the_ends(dsn: str, options: dict[str, Any]) -> None:
     """A store that has read all that others published to these brokers before."""
     migrate(dsn)
-    bounds = asyncio.run(inbound_bounds({"bootstrap_servers": bootstrap}))
+    bounds = asyncio.run(inbound_bounds(options))
     with psycopg.connect(dsn) as connection:
         for (topic, partition), (_, end) in bounds.items():
             connection.execute("INSERT INTO intake.position VALUES (%s, %s, %s, 0)", (topic, partition, end))
@@ -63,10 +65,9 @@ def _end_of(consumer: Consumer, home: TopicPartition) -> TopicPartition:
 
 
 @contextmanager
-def arrivals(bootstrap: str, topic: str) -> Iterator[Arrivals]:
+def arrivals(options: dict[str, Any], topic: str) -> Iterator[Arrivals]:
     """Reads a topic from its present end."""
-    settings: dict[str, Any] = {"bootstrap.servers": bootstrap, "group.id": "reading", "enable.auto.commit": False}
-    consumer = Consumer(settings)
+    consumer = Consumer(librdkafka(options, group_id="reading", enable_auto_commit=False))
     try:
         partitions = consumer.list_topics(topic, 30).topics[topic].partitions
         consumer.assign([_end_of(consumer, TopicPartition(topic, number)) for number in partitions])

@@ -31,6 +31,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 def test_the_walk_names_functions_of_all_packages_on_the_way() -> None:
     assert {path.partition("/")[0] for path, _ in NAMED} == {
+        "api",
         "consumers",
         "contracts",
         "domain",

@@ -1,6 +1,7 @@
 """docs/gateways.md: its program is run against real brokers, and what it says is what the engine does."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -17,21 +18,26 @@ import pytest
 from confluent_kafka import KafkaException, Producer
 
 from consumers.outgoing import _SESSION_KINDS
+from consumers.topics import OUTBOUND_TOPICS
+from contracts.authorizations import QUESTIONS_TOPIC
 from contracts.bindings import MAX_VALUE_BYTES
 from contracts.decode import Message, decode
 from contracts.envelope import Event
-from contracts.messages import MESSAGE_TYPES, partition_key
+from contracts.messages import MESSAGE_TYPES, TOPIC_OF, partition_key
 from contracts.outgoing import OUTBOUND_MODEL_OF
 from contracts.refusal import Refusal, RefusalCode
+from contracts.topic_roles import ENGINE, ENGINE_TOPICS, ROLES, writers
 from domain.book.findings import FindingKind
 from projections.runner import catch_up
 from tests.docs.kafka import arrivals, begin_at_the_ends, make_topics
 from tests.docs.pages import ROOT, block, code_lines, table
 from tests.docs.test_roles import roles_of_commands
-from tests.end_to_end.running import Home, documents
+from tests.end_to_end.running import Inside, documents
 from tests.support.engine import Engine
 from tests.support.events import ended, event, metered, operator, started, tariff
+from tests.support.kafka_clients import librdkafka, variables
 from tests.support.library import login
+from wattledger.embedded import EmbeddedKafka
 from wattledger.settings import ENV_PREFIX, Settings
 
 PAGE = ROOT / "docs" / "gateways.md"
@@ -64,9 +70,11 @@ def told(gateway: ModuleType) -> list[dict[str, Any]]:
     return list(gateway.session())
 
 
-def tell(program: Path, *words: str) -> None:
+def tell(program: Path, kafka: EmbeddedKafka, *words: str) -> None:
     """Run the program as the page says."""
-    done = subprocess.run([sys.executable, program, *words], capture_output=True, text=True, timeout=120, check=False)
+    environment = os.environ | {"KAFKA_PASSWORD": kafka.logins()["gateway"].password}
+    command: list[str | Path] = [sys.executable, program, kafka.bootstrap, *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -86,17 +94,18 @@ def reading(minute: int, register_wh: int, **fields: Any) -> dict[str, Any]:
 
 
 def test_the_pages_session_is_rated_in_either_binding_and_counts_once(
-    program: Path, told: list[dict[str, Any]], kafka_bootstrap: str, database_url: str, tmp_path: Path
+    program: Path, told: list[dict[str, Any]], kafka: EmbeddedKafka, database_url: str, tmp_path: Path
 ) -> None:
-    make_topics(kafka_bootstrap)
-    begin_at_the_ends(database_url, kafka_bootstrap)
+    kafka_options = kafka.client_options
+    make_topics(kafka_options)
+    begin_at_the_ends(database_url, kafka_options)
     catalogue = tmp_path / "catalogue.jsonl"
     catalogue.write_text("\n".join(block(PAGE, "jsonl")))
 
-    tell(program, kafka_bootstrap, "binary")
-    tell(program, kafka_bootstrap)
+    tell(program, kafka, "binary")
+    tell(program, kafka)
     with login(database_url, *roles_of_commands()["wattledger settle"]) as dsn:
-        Home(tmp_path / "home", DATABASE_URL=dsn, KAFKA_BOOTSTRAP=kafka_bootstrap).settle(tmp_path / "out", catalogue)
+        Inside(tmp_path / "home", DATABASE_URL=dsn, **variables(kafka_options)).settle(tmp_path / "out", catalogue)
 
     (session,) = documents(tmp_path / "out" / "sessions.jsonl")
     assert (session["session_id"], session["state"]) == ("R-2026-0042", "RATED")
@@ -113,23 +122,24 @@ def test_what_the_brokers_did_not_take_is_answered_to_be_sent_again(
     gateway: ModuleType, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(gateway.SETTINGS, "message.timeout.ms", 200)
+    monkeypatch.setitem(gateway.ACCESS, "sasl.password", "any")
     assert list(gateway.main("127.0.0.1:9")) == [each["id"] for each in told]
 
 
 def test_what_is_refused_comes_back_as_the_page_shows_it_and_holds_up_nothing(
-    gateway: ModuleType, kafka_bootstrap: str, database_url: str, tmp_path: Path
+    gateway: ModuleType, kafka_options: dict[str, Any], database_url: str, tmp_path: Path
 ) -> None:
     shown = json.loads("\n".join(block(PAGE, "json")))
-    make_topics(kafka_bootstrap)
-    begin_at_the_ends(database_url, kafka_bootstrap)
+    make_topics(kafka_options)
+    begin_at_the_ends(database_url, kafka_options)
     headers = {each["name"]: each["value"]["text"] for each in shown["headers"]}
     good = {**metered("S-9", READ_AT, 5), "source": headers["ce_source"]}
     nothing = tmp_path / "nothing.jsonl"
     nothing.touch()
-    home = Home(tmp_path / "home", DATABASE_URL=database_url, KAFKA_BOOTSTRAP=kafka_bootstrap)
+    home = Inside(tmp_path / "home", DATABASE_URL=database_url, **variables(kafka_options))
 
-    with arrivals(kafka_bootstrap, "settlement.deadletter") as letters:
-        producer = Producer({"bootstrap.servers": kafka_bootstrap, **gateway.SETTINGS})
+    with arrivals(kafka_options, "settlement.deadletter") as letters:
+        producer = Producer({**librdkafka(kafka_options), **gateway.SETTINGS})
         producer.produce("charging.sessions", key="S-9", value=shown["record"]["text"], headers=headers)
         producer.produce("charging.sessions", **gateway.record(good, False))
         assert producer.flush(60) == 0
@@ -301,3 +311,20 @@ def test_the_security_settings_are_the_engines() -> None:
         name for name in Settings.model_fields if name.startswith(("kafka_security", "kafka_sasl", "kafka_ssl"))
     }
     assert {line for line in code_lines(PAGE) if line.startswith(ENV_PREFIX)} == {name for _, _, name in rows}
+
+
+def test_the_roles_are_those_whose_rights_the_embedded_kafka_grants() -> None:
+    rows = {role: others for role, *others in table(PAGE, "| role | is | writes | reads |")}
+    assert rows.pop(ENGINE) == ["our own processes", "every topic", "every topic"]
+    assert rows == {
+        name: [role.who, *(_in_words(topics).strip("`") for topics in (role.writes, role.reads))]
+        for name, role in ROLES.items()
+    }
+    text = PAGE.read_text("utf-8")
+    assert all(f"`{topic}`" in text for topic in ENGINE_TOPICS)
+    assert {topic for topic, roles in writers().items() if not roles} == set(ENGINE_TOPICS)
+    assert set(writers()) == {*TOPIC_OF.values(), *OUTBOUND_TOPICS, QUESTIONS_TOPIC}
+
+
+def _in_words(topics: tuple[str, ...]) -> str:
+    return ", ".join(f"`{topic}`" for topic in topics)

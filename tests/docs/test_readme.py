@@ -24,6 +24,7 @@ from tests.docs.kafka import arrivals, make_topics
 from tests.docs.pages import README, block, table
 from wattledger.demo import FOLLOWED_SESSION, network
 from wattledger.demo.network import GARBAGE
+from wattledger.embedded import EmbeddedKafka
 
 HEADER = "| effective at | entry | because | account | debit | credit |"
 DEFAULT_SEED = 1
@@ -151,15 +152,16 @@ def words(node: str) -> str:
     return node.strip().partition("[")[0].partition("(")[0]
 
 
-def test_the_first_message_by_a_plain_client_is_taken(kafka_bootstrap: str, tmp_path: Path) -> None:
-    make_topics(kafka_bootstrap)
+def test_the_first_message_by_a_plain_client_is_taken(kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    make_topics(kafka.client_options)
     (tmp_path / "mine.jsonl").write_text("\n".join(block(README, "jsonl")))
     lines = block(README, "python")
-    assert len([line for line in lines if line]) == 6
-    program = "\n".join(lines).replace("127.0.0.1:9092", kafka_bootstrap)
-    assert kafka_bootstrap in program
+    assert len([line for line in lines if line]) == 8
+    program = "\n".join(lines).replace("127.0.0.1:9092", kafka.bootstrap)
+    program = program.replace("PASSWORD", kafka.logins()["gateway"].password)
+    assert kafka.bootstrap in program
 
-    with arrivals(kafka_bootstrap, "charging.sessions") as arrived:
+    with arrivals(kafka.client_options, "charging.sessions") as arrived:
         subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=120)
         (record,) = arrived.wait_for(1)
 

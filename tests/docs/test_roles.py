@@ -16,7 +16,7 @@ from tests.support.events import operator, session, tariff
 from tests.support.library import login
 from wattledger.cli import main
 
-SCHEMAS = ("book", "event_store", "intake", "projection", "masked", "wattledger")
+SCHEMAS = ("book", "event_store", "intake", "projection", "masked", "surface", "access", "wattledger")
 GRID = f"| role | {' | '.join(f'`{name}`' for name in SCHEMAS)} |"
 # What the words of the page mean; whoever may do one thing to some tables only has `some` behind the word.
 WORDS = {"SELECT": "read", "INSERT": "add", "UPDATE": "change", "DELETE": "remove"}
@@ -65,7 +65,7 @@ def test_the_page_names_every_role(superuser: psycopg.Connection[Any]) -> None:
     assert [role for role, _ in table(OPERATIONS, "| role | may |")] == [role.value for role in Role]
 
 
-@pytest.mark.parametrize("role", [Role.READER, Role.BANK])
+@pytest.mark.parametrize("role", [Role.READER, Role.BANK, Role.TENANT])
 def test_the_page_names_all_that_a_narrow_role_may_read(superuser: psycopg.Connection[Any], role: Role) -> None:
     readable = superuser.execute(
         "SELECT relnamespace::regnamespace::text || '.' || relname FROM pg_class "
@@ -100,6 +100,8 @@ CALLS = {
     "wattledger balances": ["balances"],
 }
 WITH_KAFKA = {"wattledger consume", "wattledger project", "wattledger settle"}
+# Until they are stopped: tests/end_to_end/test_serve.py, tests/webhooks/test_process.py.
+SERVES = {"wattledger serve", "wattledger webhooks run"}
 
 
 def roles_of_commands() -> dict[str, list[Role]]:
@@ -109,7 +111,7 @@ def roles_of_commands() -> dict[str, list[Role]]:
 
 
 def test_the_page_tells_the_roles_of_commands_that_are_called_here() -> None:
-    assert set(roles_of_commands()) == CALLS.keys() | WITH_KAFKA
+    assert set(roles_of_commands()) == CALLS.keys() | WITH_KAFKA | SERVES
 
 
 @pytest.mark.parametrize("command", CALLS)

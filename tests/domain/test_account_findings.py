@@ -79,6 +79,16 @@ def test_amounts_that_a_run_found_are_kept_when_other_terms_are_published() -> N
     assert finding.sentence.endswith("OP-1 is not paid; 10.80 EUR wait")
 
 
+def test_others_are_looked_at_again_only_with_the_first_by_id_of_those_who_share_an_account() -> None:
+    catalogue = Catalogue()
+    assert publish(catalogue, ("OP-2", 1, GOOD)) == {"OP-2"}
+    assert publish(catalogue, ("OP-3", 1, GOOD)) == {"OP-3"}
+    assert publish(catalogue, ("OP-1", 1, GOOD)) == {"OP-1", "OP-2", "OP-3"}
+    assert publish(catalogue, ("OP-2", 2, GOOD)) == {"OP-2"}
+    assert publish(catalogue, ("OP-2", 3, OTHER)) == {"OP-2"}
+    assert publish(catalogue, ("OP-1", 4, OTHER)) == {"OP-1", "OP-2", "OP-3"}
+
+
 PUBLISHED = st.lists(
     st.tuples(st.sampled_from(["OP-1", "OP-2", "OP-3"]), st.integers(1, 9), st.sampled_from([GOOD, OTHER, WRONG])),
     unique_by=lambda each: each[:2],

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.payout.advances import Advances, SessionAdvance
-from domain.payout.run import Line
+from domain.payout.lines import Line
 from tests.domain.builders import at
 
 MIDNIGHT = at("05 00:00")

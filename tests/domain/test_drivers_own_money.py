@@ -34,6 +34,7 @@ from tests.domain.builders import (
     reviewed,
     started,
 )
+from tests.support.examples import examples
 
 CLEARING = ("1105/S-1", "2080/P-1", "1250/psp", "2030/OP")
 
@@ -281,7 +282,7 @@ OUTCOMES = ("WON", "LOST")
 DAYS = ("06", "08", "10", "12", "14")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(
     st.lists(st.sampled_from(OUTCOMES), min_size=1, max_size=5),
     st.sampled_from((0, 300)),
@@ -397,7 +398,7 @@ def _unique(facts: Iterable[Fact]) -> list[Fact]:
     return list({fact.id: fact for fact in facts}.values())
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.lists(afterwards, max_size=9), st.sampled_from((1200, 1500)), st.sampled_from((200, 700, 2000)))
 def test_nobody_bears_what_is_the_drivers_own_money(facts: list[Fact], paid_in: int, amount: int) -> None:
     """Whatever happened before, a refund or dispute costs others what it is above 1105's credit and 2080."""

@@ -7,8 +7,11 @@ import pytest
 
 from domain.calendar import BankCalendar
 from domain.catalogue.catalogue import Catalogue
-from domain.payout.payout import Payout, PayoutCreated
-from domain.payout.run import Line, OperatorDesk, fire_runs
+from domain.payout.desk import OperatorDesk
+from domain.payout.events import PayoutCreated
+from domain.payout.lines import Line
+from domain.payout.payout import Payout
+from domain.payout.run import fire_runs
 from domain.session.release import release
 from tests.domain.builders import OPERATOR, at, operator
 

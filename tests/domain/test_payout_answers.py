@@ -11,18 +11,10 @@ from hypothesis import strategies as st
 
 from domain.book.posting import entries_of
 from domain.payout.answers import PayoutAnswer, PayoutAnswered, parse_payout_fact
+from domain.payout.events import PayoutCreated, PayoutKey, PayoutStatus, payout_stream
 from domain.payout.findings import find_in_attempts, find_in_facts
-from domain.payout.payout import (
-    Payout,
-    PayoutCreated,
-    PayoutKey,
-    PayoutStatus,
-    count_twice,
-    create,
-    payout_stream,
-    supersede,
-    take_answers,
-)
+from domain.payout.payout import Payout
+from domain.payout.steps import count_twice, create, supersede, take_answers
 from tests.domain.builders import CAUSE, OPERATOR, Amounts, amounts, at
 
 KEY = PayoutKey(OPERATOR, "EUR", date(2026, 3, 2), 1)

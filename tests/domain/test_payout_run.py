@@ -17,26 +17,15 @@ from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.parties import Operator
 from domain.catalogue.versions import Versions
 from domain.payout.advances import Advances, SessionAdvance
+from domain.payout.amounts import Past
 from domain.payout.answers import PayoutAnswer, PayoutAnswered, PayoutRetried
-from domain.payout.payout import (
-    Payout,
-    PayoutCreated,
-    PayoutDecision,
-    PayoutStatus,
-    payout_stream,
-    take_answers,
-)
-from domain.payout.run import (
-    Cover,
-    Line,
-    OperatorDesk,
-    RunsMade,
-    Waiting,
-    Withheld,
-    fire_runs,
-    fires_at,
-    last_closed,
-)
+from domain.payout.cut_offs import fires_at, last_closed
+from domain.payout.desk import Cover, OperatorDesk, RunsMade, Waiting, Withheld
+from domain.payout.events import PayoutCreated, PayoutDecision, PayoutStatus, payout_stream
+from domain.payout.lines import Line
+from domain.payout.payout import Payout
+from domain.payout.run import fire_runs
+from domain.payout.steps import take_answers
 from tests.domain.builders import CAUSE, OPERATOR, Amounts, amounts, at, operator
 
 NEW_ACCOUNT = {"holder": "Operator", "iban": "NL02ABNA0123456789"}
@@ -87,6 +76,7 @@ class Runs:
     advances: Advances = field(default_factory=Advances)
     withheld: Withheld | None = None
     waiting: Waiting | None = None
+    past: Past = field(default_factory=Past)
 
     def until(self, moment: str, cover: Cover | None = None) -> "Runs":
         """Fire what is due."""
@@ -98,6 +88,7 @@ class Runs:
             held=[payout for payout in open_payouts if payout.holds_reserve],
             failed=[payout for payout in open_payouts if payout.failed],
             advances=self.advances,
+            past=self.past,
         )
         self._keep(fire_runs(desk, self.versions, at(moment), self._answered, cover))
         return self
@@ -116,6 +107,20 @@ class Runs:
             for decision in decisions:
                 if isinstance(decision, Booked) and decision.booking.key == "reserve-release":
                     self._reserve_line(payout, decision, stream, paid)
+                if isinstance(decision, Booked) and decision.booking.key == "retained-release":
+                    self._retained_line(payout, decision, stream, paid)
+
+    def _retained_line(self, payout: Payout, decision: Booked, stream: UUID, paid: set[UUID]) -> None:
+        (entry,) = entries_of(decision.booking, stream, decision.revision, CAUSE)
+        created = payout.created
+        assert created is not None
+        day = date.fromordinal(created.business_date.toordinal() + 1)
+        if entry.entry_id not in paid:
+            moment = decision.booking.effective_at
+            given_back = Line(
+                entry.entry_id, "EUR", created.retained, moment, day, reserve_release=True, kind="J32", retained=True
+            )
+            self.lines.append(given_back)
 
     def _reserve_line(self, payout: Payout, decision: Booked, stream: UUID, paid: set[UUID]) -> None:
         (entry,) = entries_of(decision.booking, stream, decision.revision, CAUSE)
@@ -126,7 +131,7 @@ class Runs:
         day = date.fromordinal(created.business_date.toordinal() + terms.payout.reserve_days)
         if entry.entry_id not in paid:
             moment = decision.booking.effective_at
-            self.lines.append(Line(entry.entry_id, "EUR", created.reserve, moment, day, reserve_release=True))
+            self.lines.append(Line(entry.entry_id, "EUR", created.held_back, moment, day, reserve_release=True))
 
     @property
     def made(self) -> list[tuple[str, int, PayoutStatus | None]]:

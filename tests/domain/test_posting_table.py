@@ -8,7 +8,9 @@ from uuid import UUID, uuid5
 
 import pytest
 
+from domain.book import bank_bookings as bank
 from domain.book import bookings as b
+from domain.book import matter_bookings as m
 from domain.book.journal import Entry, Posting
 from domain.book.posting import POSTING_RULES, entries_of, mirrors_of, payable_effects
 from domain.errors import UnbalancedEntry
@@ -47,6 +49,7 @@ REFUND: dict[str, Any] = {
 }
 DISPUTE: dict[str, Any] = {"dispute_id": "D-1", "provider": "psp", "amount": 1200}
 CDR: dict[str, Any] = {"cdr_id": "C-1", "partner": "DE-ABC"}
+ALONE: dict[str, Any] = {"session_id": None, "amount": 700, "matured": True}
 PAYOUT: dict[str, Any] = {"session_id": None, "payout_id": "PO-1", "amount": 1080}
 
 EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
@@ -284,6 +287,16 @@ EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
         [("J32", {"2020/OP": 54, "2010/OP": -54})],
     ),
     (
+        "J34: a tax is withheld when an operator is paid",
+        of(b.TaxWithheld, **(PAYOUT | {"amount": 11, "regime": "IN-194O"})),
+        [("J34", {"2010/OP": 11, "2120/IN-194O": -11})],
+    ),
+    (
+        "J41: an instant payout costs a fee, with VAT on it",
+        of(b.InstantFeeCharged, payout_id="PO-1", session_id=None, fee=100, fee_vat=21),
+        [("J41", {"2010/OP": 121, "4060": -100, "2110": -21})],
+    ),
+    (
         "J35: a payout is handed off",
         of(b.PayoutInitiated, **PAYOUT),
         [("J35", {"2010/OP": 1080, "2050/PO-1": -1080})],
@@ -305,6 +318,75 @@ EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
         "J40x: an earlier attempt was paid as well, the operator owes it",
         of(b.PaidTwice, **PAYOUT),
         [("J40x", {"2010/OP": 1080, "2060/OP": -1080})],
+    ),
+    (
+        "J37: a bank took a charge, which is never client money's",
+        of(bank.BankCharged, line="BE-1", amount=150),
+        [("J37", {"5090": 150, "1020": -150})],
+    ),
+    (
+        "J55: money that nobody knows",
+        of(bank.ReceiptUnallocated, line="BE-1", amount=2500),
+        [("J55", {"1010": 2500, "2410/BE-1": -2500})],
+    ),
+    (
+        "J56: somebody knows whose it is",
+        of(bank.ReceiptAllocated, line="BE-1", partner="DE-ABC", amount=2500),
+        [("J56", {"2410/BE-1": 2500, "1210/DE-ABC": -2500})],
+    ),
+    (
+        "J45: two people give the operator an amount",
+        of(m.AdjustmentGranted, **ALONE),
+        [("J45", {"5060": 700, "2010/OP": -700})],
+    ),
+    (
+        "J46: two people take an amount from the operator",
+        of(m.AdjustmentCharged, **ALONE),
+        [("J46", {"2010/OP": 700, "5060": -700})],
+    ),
+    ("J31: somebody keeps an amount", of(m.HoldPlaced, **ALONE), [("J31", {"2010/OP": 700, "2020/OP": -700})]),
+    ("J32: and gives it back", of(m.HoldReleased, **ALONE), [("J32", {"2020/OP": 700, "2010/OP": -700})]),
+    (
+        "J48: the platform makes client money whole",
+        of(m.BalanceFunded, **ALONE),
+        [("J48", {"1010": 700, "1020": -700})],
+    ),
+    ("J49: the operator paid", of(m.BalanceCollected, **ALONE), [("J49", {"1010": 700, "2010/OP": -700})]),
+    ("J50: what it owes is given up", of(m.OperatorWrittenOff, **ALONE), [("J50", {"5050": 700, "2010/OP": -700})]),
+    (
+        "J22: what a partner owes is given up",
+        of(m.PartnerWrittenOff, **ALONE, partner="DE-ABC", invoice_id="I-1"),
+        [("J22", {"5055": 700, "1210/DE-ABC": -700})],
+    ),
+    (
+        "J54: a provider's money differs by a little",
+        of(m.ProviderDifferenceWrittenOff, **ALONE, provider="psp"),
+        [("J54", {"5070": 700, "1110/psp": -700})],
+    ),
+    (
+        "J45: what a driver owes is given up",
+        of(m.ReceivableWrittenOff, **ALONE, account="1105/S-1"),
+        [("J45", {"5060": 700, "1105/S-1": -700})],
+    ),
+    (
+        "J46: what nobody claims is the platform's",
+        of(m.CreditWrittenOff, **ALONE, account="2080/P-1"),
+        [("J46", {"2080/P-1": 700, "5060": -700})],
+    ),
+    (
+        "J42: an invoice for the platform's service",
+        of(m.SaasInvoiced, session_id=None, invoice_id="SI-1", net=500, vat=200),
+        [("J42", {"1230/OP": 700, "2310/OP": -500, "2110": -200})],
+    ),
+    (
+        "J43: taken off what is paid",
+        of(m.SaasNetted, **ALONE, invoice_id="SI-1"),
+        [("J43", {"2010/OP": 700, "1230/OP": -700})],
+    ),
+    (
+        "J44: a month of it is over",
+        of(m.SaasRecognised, **ALONE, invoice_id="SI-1"),
+        [("J44", {"2310/OP": 700, "4030": -700})],
     ),
 ]
 

@@ -18,6 +18,7 @@ from domain.tariff.restrictions import Moment
 from domain.tariff.tariff import Tariff
 from domain.tariff.taxes import Tax
 from tests.rating.rating_builders import some_can_apply
+from tests.support.examples import examples
 
 
 def component(type_: str = "ENERGY", **fields: Any) -> dict[str, Any]:
@@ -318,7 +319,7 @@ def chosen(parsed: Tariff, moment: Moment) -> list[Component]:
     return [each for each in found if each is not None]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(elements=ELEMENTS, seen=st.lists(moments(), min_size=5, max_size=25))
 def test_an_element_that_is_called_unreachable_is_never_chosen(
     elements: list[dict[str, Any]], seen: list[Moment]
@@ -338,7 +339,7 @@ def named(parsed: Tariff, finding: Finding) -> list[Component]:
     return [components[numbers[1]]] if len(numbers) > 1 else list(components)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(elements=ELEMENTS, seen=st.lists(moments(), min_size=5, max_size=25))
 def test_a_dimension_without_a_warning_is_priced_at_every_usual_moment(
     elements: list[dict[str, Any]], seen: list[Moment]

@@ -11,6 +11,7 @@ from domain.session.decisions import Decision
 from domain.session.judging import decide
 from domain.session.session import Session
 from tests.domain.builders import LATE, SESSION, captured, catalogue, charged, corrected, failed, read, refunded
+from tests.support.examples import examples
 
 FACTS: Sequence[Fact] = (
     *charged(),
@@ -36,7 +37,7 @@ def loaded(stream: Sequence[Fact | Decision]) -> Session:
     return session
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(st.permutations(FACTS), st.lists(st.sampled_from((None, None, LATE)), min_size=len(FACTS)))
 def test_what_is_kept_of_a_judgement_changes_nothing(facts: list[Fact], clocks: list[datetime | None]) -> None:
     known, warm = catalogue(), Session(SESSION)

@@ -13,26 +13,29 @@ from tests.end_to_end.running import Home
 from wattledger.demo.network import network
 from wattledger.embedded import services
 
-NETWORK_SESSIONS, NETWORK_SEED = 700, 20260
+# More of them show nothing more: there is each kind of message from a few hundred on.
+NETWORK_SESSIONS, NETWORK_SEED = 400, 20260
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A settlement: of which file, where its files are, its summary, and how far its store's progress counted."""
+    """A settlement: its events, where its files are, its summary, how far its progress counted, its use by EVSE."""
 
     events: Path
     home: Home
     out: Path
     summary: dict[str, Any]
     progress: int
+    use: list[dict[str, Any]]
 
 
 def settled(events: Path, folder: Path) -> Settled:
     """The events settled by one call on a store of their own, which shares the servers that are watched here."""
-    home = Home(folder)
+    home = Home(folder).made_ahead()
     with services(home.settings, home.data_dir) as running:
         summary = home.settle(folder / "out", events)
-        return Settled(events, home, folder / "out", summary, progress(running.dsn) or 0)
+        use = home.json("use", "--by", "evse")
+        return Settled(events, home, folder / "out", summary, progress(running.dsn) or 0, use)
 
 
 @pytest.fixture(scope="session")

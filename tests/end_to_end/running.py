@@ -1,15 +1,23 @@
 """The command as its users run it: in processes of its own, on a data directory with embedded services."""
 
+import logging
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
+from unittest.mock import patch
 
 import orjson
 
+from tests.support.made_ahead import with_servers
+from wattledger.cli import main
 from wattledger.settings import ENV_PREFIX, Settings, default_cache_dir
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
@@ -31,10 +39,16 @@ class Home:
         self.data_dir = folder / "data"
         self.log = folder / "command.log"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
-        settings = {"CACHE_DIR": str(default_cache_dir()), "DATA_DIR": str(self.data_dir)} | variables
+        # Nobody looks, unless a test says so: a live system then has one process less.
+        settings = {"CACHE_DIR": str(default_cache_dir()), "DATA_DIR": str(self.data_dir), "PORT": "0"} | variables
         # A command that is made to end with SIGABRT writes its stacks to the log.
         inherited["PYTHONFAULTHANDLER"] = "1"
         self.environment = inherited | {f"{ENV_PREFIX}{name}": value for name, value in settings.items()}
+
+    def made_ahead(self) -> Self:
+        """This home, with servers and nothing on them: for tests that are not about how servers are made."""
+        with_servers(self.data_dir)
+        return self
 
     @property
     def settings(self) -> Settings:
@@ -100,6 +114,56 @@ class Home:
             return dict(orjson.loads((self.data_dir / server / name).read_bytes()))
         except (FileNotFoundError, orjson.JSONDecodeError):
             return None
+
+
+class Inside(Home):
+    """A home whose `run` is the command in the process of the tests, for tests of what it does and not of its start.
+
+    That saves the half second of a processor which a process takes to load the engine. `start` is what it is. All
+    that was printed and logged is in `said`.
+    """
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        super().__init__(folder, **variables)
+        self.said: list[bytes] = []
+
+    def run(self, *words: str | Path, status: int = 0) -> bytes:
+        """The command to its end, which must be `status`; what it printed."""
+        out, err = TextIOWrapper(BytesIO(), "utf-8"), TextIOWrapper(BytesIO(), "utf-8")
+        with (
+            patch.dict(os.environ, self.environment, clear=True),
+            _logging_as_it_was(),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            found = main([*map(str, words)])
+        told = [_written(each) for each in (out, err)]
+        self.said += told
+        said = told[1].decode(errors="replace")
+        told_of = f"{said[-3000:]}{told[0].decode(errors='replace')[-3000:]}"
+        assert found == status, f"{' '.join(map(str, words))} ended with {found}: {told_of}"
+        assert "Traceback" not in said, said
+        return told[0] if status == 0 else told[1]
+
+
+def _written(stream: TextIOWrapper) -> bytes:
+    stream.flush()
+    assert isinstance(stream.buffer, BytesIO)
+    return stream.buffer.getvalue()
+
+
+@contextmanager
+def _logging_as_it_was() -> Iterator[None]:
+    """A command has all logs of its process in its own form; afterwards they go where they went before."""
+    root, hook, shown = logging.getLogger(), threading.excepthook, warnings.showwarning
+    handlers, level = [*root.handlers], root.level
+    try:
+        yield
+    finally:
+        logging.captureWarnings(capture=False)
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        threading.excepthook, warnings.showwarning = hook, shown
 
 
 def documents(path: Path) -> list[dict[str, Any]]:

@@ -3,14 +3,10 @@
 Without Kafka, so that many are tried: records go from a list to the intake, in batches of any size.
 """
 
-import itertools
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from random import Random
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
@@ -19,7 +15,7 @@ from domain.book.findings import Finding
 from domain.payout.cover import CoverRule
 from ledger.events.codec import decode
 from projections.export import export
-from projections.schema import migrate
+from tests.conftest import Stores
 from tests.end_to_end.comparing import MENDING_APART, difference
 from tests.support.engine import Engine
 from tests.support.histories import UNTIL, Event, disordered, history
@@ -27,34 +23,10 @@ from wattledger.settings import Settings
 from wattledger.store import Store as EngineStore
 
 EXAMPLES = int(os.environ.get("WATTLEDGER_TEST_HISTORIES", "20"))
-TEMPLATE = "empty_store"
-
-Store = Callable[[], AbstractContextManager[str]]
-
-
-@pytest.fixture(scope="module")
-def empty_store(postgres_dsn: str) -> Iterator[Store]:
-    """Lends empty stores, each a copy of one that was migrated once."""
-    numbers, server = itertools.count(1), postgres_dsn.rpartition("/")[0]
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {TEMPLATE}")
-        migrate(f"{server}/{TEMPLATE}")
-
-        @contextmanager
-        def lend() -> Iterator[str]:
-            name = f"history_{next(numbers)}"
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-            try:
-                yield f"{server}/{name}"
-            finally:
-                connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-        yield lend
-        connection.execute(f"DROP DATABASE {TEMPLATE} WITH (FORCE)")
 
 
 def settled(
-    store: Store,
+    stores: Stores,
     events: list[Event],
     batch: int,
     out: Path,
@@ -66,7 +38,7 @@ def settled(
 
     With what is open about operators. With `before_clock` no session is judged before the clock is moved.
     """
-    with store() as dsn:
+    with stores() as dsn:
         engine = Engine(dsn, cover_rule=cover_rule, before_clock=before_clock)
         try:
             engine.feed(events, batch)
@@ -102,7 +74,7 @@ def open_about_operators(engine: Engine) -> list[Finding]:
     before_clock=st.booleans(),
 )
 def test_any_order_with_duplicates_in_batches_of_any_size_gives_the_same_result(
-    empty_store: Store,
+    stores: Stores,
     tmp_path_factory: pytest.TempPathFactory,
     seed: int,
     order: int,
@@ -114,8 +86,8 @@ def test_any_order_with_duplicates_in_batches_of_any_size_gives_the_same_result(
     events = history(Random(seed), sessions)
     note(f"{len(events)} events: seed {seed}, order {order}, {sessions} sessions, batches of {batch}, {rule}")
     folder = tmp_path_factory.mktemp("history")
-    expected, open_in_order = settled(empty_store, events, 500, folder / "in-order", rule)
+    expected, open_in_order = settled(stores, events, 500, folder / "in-order", rule)
     shuffled = disordered(Random(order), events)
-    found, still_open = settled(empty_store, shuffled, batch, folder / "disordered", rule, before_clock=before_clock)
+    found, still_open = settled(stores, shuffled, batch, folder / "disordered", rule, before_clock=before_clock)
     assert difference(expected, found, MENDING_APART) == ""
     assert still_open == open_in_order

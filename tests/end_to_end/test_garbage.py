@@ -15,7 +15,7 @@ from engine.ports import Record
 from ledger.intake.positions import Partition
 from tests.end_to_end.comparing import BYTE_EQUAL, difference
 from tests.end_to_end.conftest import Settled, settled
-from tests.end_to_end.running import Home, counts_add_up, documents
+from tests.end_to_end.running import Home, Inside, counts_add_up, documents
 from tests.support.events import captured, ended, event, lines, money, operator, session, started, tariff
 from wattledger.embedded import Services, services
 from wattledger.opening import prepare
@@ -81,7 +81,7 @@ def test_bad_lines_are_refused_each_with_its_reason_and_all_others_settled(clean
         mixed.insert(number * 10, line)
     dirty.write_bytes(b"\n".join([*mixed, b"", b"   ", *good[:7]]) + b"\n")
 
-    home = Home(tmp_path / "dirty")
+    home = Inside(tmp_path / "dirty").made_ahead()
     with services(home.settings, home.data_dir):
         summary = home.settle(home.folder / "out", dirty)
         assert counts_add_up(summary)
@@ -152,7 +152,7 @@ class IntakeWithAFault(Intake):
 
 
 def take_in_with_a_fault(home: Home, running: Services, events: Path) -> None:
-    store = Store(running.dsn, {"bootstrap_servers": running.bootstrap}, home.settings)
+    store = Store(running.dsn, running.kafka_options, home.settings)
     prepare(store)
     publish_files(store, [str(events)], lambda *_: None)
     intake = IntakeWithAFault(store.dsn)
@@ -161,7 +161,7 @@ def take_in_with_a_fault(home: Home, running: Services, events: Path) -> None:
 
 
 def test_records_that_broke_the_engine_are_replayed_after_the_fix(clean: Settled, tmp_path: Path) -> None:
-    home = Home(tmp_path)
+    home = Inside(tmp_path).made_ahead()
     with services(home.settings, home.data_dir) as running:
         take_in_with_a_fault(home, running, clean.events)
         stuck = home.json("deadletter", "list", "--code", "PROCESSING_FAILED")

@@ -12,6 +12,8 @@ from aiokafka import AIOKafkaConsumer
 from tests.end_to_end.running import Home, documents
 from tests.support import aftermath
 from tests.support.events import lines, money, operator, session, tariff
+from tests.support.kafka_clients import variables
+from tests.support.made_ahead import with_kafka
 from wattledger.embedded.kafka import EmbeddedKafka
 from wattledger.settings import default_cache_dir
 
@@ -32,15 +34,15 @@ def history() -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def bootstrap(tmp_path: Path) -> Iterator[str]:
+def brokers(tmp_path: Path) -> Iterator[dict[str, Any]]:
     """A broker that nothing was ever sent to."""
-    with EmbeddedKafka(tmp_path / "kafka", default_cache_dir()) as server:
-        yield server.bootstrap
+    with EmbeddedKafka(with_kafka(tmp_path / "kafka"), default_cache_dir()) as server:
+        yield server.client_options
 
 
-async def sent(bootstrap: str) -> list[dict[str, Any]]:
+async def sent(brokers: dict[str, Any]) -> list[dict[str, Any]]:
     """All that stands on the topic of notices."""
-    async with AIOKafkaConsumer(TOPIC, bootstrap_servers=bootstrap, auto_offset_reset="earliest") as consumer:
+    async with AIOKafkaConsumer(TOPIC, **brokers, auto_offset_reset="earliest") as consumer:
         homes = consumer.assignment()
         ends = await consumer.end_offsets(homes)
         found: list[dict[str, Any]] = []
@@ -51,14 +53,14 @@ async def sent(bootstrap: str) -> list[dict[str, Any]]:
 
 
 async def test_settle_tells_each_once_however_its_files_are_shuffled_and_repeated(
-    tmp_path: Path, bootstrap: str, database_url: str
+    tmp_path: Path, brokers: dict[str, Any], database_url: str
 ) -> None:
-    home = Home(tmp_path / "home", KAFKA_BOOTSTRAP=bootstrap, DATABASE_URL=database_url)
+    home = Home(tmp_path / "home", DATABASE_URL=database_url, **variables(brokers))
     file, out = tmp_path / "events.jsonl", tmp_path / "out"
     for seed in (1, 2):
         file.write_bytes(b"\n".join(lines(Random(seed).sample(history(), len(history())))))
         home.settle(out, file)
-    notices = await sent(bootstrap)
+    notices = await sent(brokers)
     assert len({each["id"] for each in notices}) == len(notices)
     told = sorted((each["data"]["kind"], each["subject"], each["data"]["operator_id"]) for each in notices)
     assert [each for each in told if not each[0].startswith(("COVER_SHORT", "OPERATOR_NOT_KNOWN", "SESSION"))] == [

@@ -18,7 +18,7 @@ def settled_in_disorder(ordered: Settled, folder: Path, seed: int, readings: dic
     chance.shuffle(lines)
     shuffled = folder / "shuffled.jsonl"
     shuffled.write_bytes(b"\n".join(lines) + b"\n")
-    summary = Home(folder).settle(folder / "out", shuffled)
+    summary = Home(folder).made_ahead().settle(folder / "out", shuffled)
     assert counts_add_up(summary)
     assert summary["accepted"] == ordered.summary["accepted"]
     return difference(ordered.out, folder / "out", readings)

@@ -1,7 +1,7 @@
 """3,000 real sessions at three operators, settled by the command and compared with a reckoning of their messages."""
 
 from collections import defaultdict
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -186,3 +186,58 @@ def test_settling_the_same_file_again_changes_nothing_and_the_book_stands_the_au
     assert again["duplicates"] == again["events_in"] == real_settled.summary["events_in"]
     report = real_settled.home.json("verify")
     assert report["passed"] is True, report
+
+
+def test_use_of_the_real_stations_is_what_their_sessions_say(real_settled: Settled) -> None:
+    """Each station by the union of its sessions; and the figures by which this site is known."""
+    events = [orjson.loads(line) for line in real_settled.events.read_bytes().splitlines()]
+    horizon = max(_second(each["time"]) for each in events)
+    stays: dict[str, list[int]] = {}
+    stations: dict[str, list[str]] = defaultdict(list)
+    for each in events:
+        data = each["data"]
+        if each["type"] == "charging.session.started":
+            stays[data["session_id"]] = [_second(data["started_at"])]
+            stations[data["evse_uid"]].append(data["session_id"])
+        elif each["type"] == "charging.session.ended":
+            stays[data["session_id"]].append(_second(data["ended_at"]))
+    idle = {
+        each["data"]["session_id"]: _second(each["data"]["at"])
+        for each in events
+        if each["type"] == "charging.session.state_changed"
+    }
+    found = {each["evse_uid"]: each for each in real_settled.use}
+    assert found.keys() == stations.keys()
+    for station, sessions in stations.items():
+        begun = {each: min(stays[each]) for each in sessions}
+        over = {each: max(stays[each]) for each in sessions}
+        charges = {each: min(idle.get(each, over[each]), over[each]) for each in sessions}
+        expected = (
+            horizon - min(begun.values()),
+            _covered([(begun[each], over[each]) for each in sessions]),
+            _covered([(begun[each], charges[each]) for each in sessions]),
+        )
+        use = found[station]
+        assert (use["in_service_s"], use["occupied_s"], use["charging_s"]) == expected
+    sums = {
+        name: sum(each[name] for each in found.values())
+        for name in ("in_service_s", "occupied_s", "charging_s", "idle_s", "sessions")
+    }
+    assert sums["sessions"] == 3_000
+    assert round(100 * sums["occupied_s"] / sums["in_service_s"], 1) == 12.0
+    assert round(100 * sums["charging_s"] / sums["in_service_s"], 1) == 6.1
+    assert round(100 * sums["idle_s"] / sums["occupied_s"]) == 49
+
+
+def _covered(spans: list[tuple[int, int]]) -> int:
+    """For how many seconds at least one of them goes on: by walking through all their ends."""
+    steps = sorted([(begin, 1) for begin, _ in spans] + [(end, -1) for _, end in spans])
+    seconds = going = last = 0
+    for at, change in steps:
+        seconds += (at - last) * (going > 0)
+        going, last = going + change, at
+    return seconds
+
+
+def _second(text: str) -> int:
+    return int(datetime.fromisoformat(text).timestamp())

@@ -1,6 +1,6 @@
 """What-if and orders to rate anew as their users run them: asked, ordered, settled, and sound after each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.end_to_end.running import Home, documents
+from tests.end_to_end.running import Home, Inside, documents
 from tests.support.events import TOKEN, captured, ended, lines, operator, partner, started, tariff
+from wattledger.embedded import services
 
 # Of two days in Amsterdam the second, when summer time begins, has 23 hours.
 ASKED = ("--operator", "OP-1", "--from", "2025-03-29", "--to", "2025-03-30")
@@ -42,13 +43,14 @@ def _network() -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    """A data directory in which the network is settled."""
-    home = Home(tmp_path)
+def home(tmp_path: Path) -> Iterator[Home]:
+    """A data directory in which the network is settled, with its services."""
+    home = Inside(tmp_path).made_ahead()
     events = tmp_path / "events.jsonl"
     events.write_bytes(b"\n".join(lines(_network())) + b"\n")
-    home.settle(tmp_path / "out", events)
-    return home
+    with services(home.settings, home.data_dir):
+        home.settle(tmp_path / "out", events)
+        yield home
 
 
 def _file(home: Home, price: float, **fields: Any) -> Path:

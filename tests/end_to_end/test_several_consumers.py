@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from pathlib import Path
+from typing import Any
 
 import orjson
 from aiokafka.admin import AIOKafkaAdminClient
@@ -18,11 +19,11 @@ from wattledger.embedded import services
 CONSUMERS = 3
 
 
-def members(bootstrap: str, group_id: str) -> int:
+def members(options: dict[str, Any], group_id: str) -> int:
     """How many consumers of a group have work assigned to them; 0 while that is being settled."""
 
     async def ask() -> int:
-        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        admin = AIOKafkaAdminClient(**options)
         await admin.start()
         try:
             (answer,) = await admin.describe_consumer_groups([group_id])
@@ -45,13 +46,13 @@ def latest_time(events: Path) -> str:
 def test_three_consumers_of_which_one_is_killed_give_the_same_files_as_one(
     network_settled: Settled, tmp_path: Path
 ) -> None:
-    home = Home(tmp_path, BATCH_MAX_RECORDS="50")
+    home = Home(tmp_path, BATCH_MAX_RECORDS="50").made_ahead()
     records = len(network_settled.events.read_bytes().splitlines())
     with services(home.settings, home.data_dir) as running:
         home.run("migrate")
         consumers = [home.start("consume") for _ in range(CONSUMERS)]
         try:
-            wait_until(lambda: members(running.bootstrap, home.settings.group_id) == CONSUMERS)
+            wait_until(lambda: members(running.kafka_options, home.settings.group_id) == CONSUMERS)
             home.run("publish", network_settled.events)
             wait_until(lambda: (records_taken(running.dsn) or 0) > records // 5)
             consumers[0].kill()
@@ -59,7 +60,7 @@ def test_three_consumers_of_which_one_is_killed_give_the_same_files_as_one(
         finally:
             for consumer in consumers[1:]:
                 consumer.send_signal(signal.SIGTERM)
-            statuses = [consumer.wait(60) for consumer in consumers]
+            statuses = [consumer.wait(180) for consumer in consumers]
         assert statuses == [-signal.SIGKILL, 0, 0], home.log.read_text()
         home.run("payouts", "run", "--until", latest_time(network_settled.events))
         home.run("export", tmp_path / "out")

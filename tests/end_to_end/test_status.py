@@ -24,15 +24,21 @@ import psycopg
 import pytest
 
 from consumers.publisher import Outgoing, publish
+from consumers.topics import DEFAULT_PARTITIONS
+from contracts.messages import INBOUND_TOPICS, TOPIC_OF
+from contracts.topic_roles import ROLES
+from projections.registry import KEPT_UP
 from projections.schema import migrate
-from tests.end_to_end.running import PROJECT_ROOT, Home, Process
+from tests.end_to_end.running import PROJECT_ROOT, Home, Inside, Process
 from tests.support.engine import Engine
 from tests.support.events import operator, session, tariff
 from tests.support.waiting import wait_until
+from wattledger.embedded.kafka import EmbeddedKafka, options_of_login
+from wattledger.settings import default_cache_dir
 
 # When a line was logged, as it begins.
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
-FIVE = ["clock", "consume", "consume", "project", "up"]
+ALL = ["clock", "consume", "consume", "project", "up", "webhooks"]
 EVENTS = [operator(), tariff(), *session("S-1")]
 
 
@@ -54,18 +60,23 @@ def pid_of(found: dict[str, Any], piece: str) -> int:
 
 
 def send(home: Home, events: list[dict[str, Any]]) -> None:
-    records = [Outgoing("charging.sessions", b"key", orjson.dumps(event)) for event in events]
-    asyncio.run(publish({"bootstrap_servers": status(home)["kafka"]["address"]}, records))
+    records = [Outgoing(TOPIC_OF[event["type"]], b"key", orjson.dumps(event)) for event in events]
+    kafka = status(home)["kafka"]
+    passwords = {each["username"]: each["password"] for each in kafka["logins"]}
+    # Our own login, which may do everything, is not among them.
+    assert set(passwords) == set(ROLES)
+    own = EmbeddedKafka(home.data_dir, default_cache_dir()).login
+    asyncio.run(publish(options_of_login(kafka["address"], own), records))
 
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[tuple[Home, Process]]:
     """A live system of two consumers whose pieces have all given a sign of life."""
-    home = Home(tmp_path, PROCESSES="2")
+    home = Inside(tmp_path, PROCESSES="2").made_ahead()
     process = home.start("up")
     try:
         wait_until(lambda: "WattLedger is up" in home.log.read_text())
-        wait_until(lambda: pieces_in(status(home), "alive") == FIVE)
+        wait_until(lambda: pieces_in(status(home), "alive") == ALL)
         yield home, process
     finally:
         process.kill()
@@ -89,7 +100,7 @@ def see_what_stands_still(home: Home) -> None:
     stuck = next(each for each in status(home)["projections"] if each["events_behind"])
     assert stuck["seconds_behind"] > 5
     projector.resume()
-    wait_until(lambda: behind(found := status(home)) == 0 and pieces_in(found, "alive") == FIVE)
+    wait_until(lambda: behind(found := status(home)) == 0 and pieces_in(found, "alive") == ALL)
 
 
 def test_a_live_system_is_shown_at_work_and_what_stands_still_by_its_lag(live: tuple[Home, Process]) -> None:
@@ -112,14 +123,14 @@ def test_a_live_system_is_shown_at_work_and_what_stands_still_by_its_lag(live: t
     # What is killed is started again, and takes the place of the one that was.
     clock = pid_of(found, "clock")
     os.kill(clock, signal.SIGKILL)
-    wait_until(lambda: pieces_in(found := status(home), "alive") == FIVE and pid_of(found, "clock") != clock)
+    wait_until(lambda: pieces_in(found := status(home), "alive") == ALL and pid_of(found, "clock") != clock)
 
     assert home.json("verify")["passed"] is True
     verified = status(home)["verified"]
     assert (verified["passed"], verified["findings"]) == (True, 0)
     assert "the book holds" in home.run("status").decode()
     process.terminate()
-    assert process.wait(60) == 0, home.log.read_text()
+    assert process.wait(180) == 0, home.log.read_text()
     stopped = status(home)
     assert (stopped["pieces"], stopped["postgresql"]["state"]) == ([], "started for this command")
     assert stopped["missing"] == ["consume", "project", "clock"]
@@ -136,21 +147,21 @@ def test_what_was_killed_all_at_once_has_ended(live: tuple[Home, Process]) -> No
             each.kill()
     process.kill()
     process.wait()
-    wait_until(lambda: pieces_in(status(home), "ended") == FIVE)
+    wait_until(lambda: pieces_in(status(home), "ended") == ALL)
 
 
 def test_brokers_that_are_away_are_told_and_everything_else_with_them(database_url: str, tmp_path: Path) -> None:
     migrate(database_url)
-    found = status(Home(tmp_path, DATABASE_URL=database_url, KAFKA_BOOTSTRAP="127.0.0.1:1"))
+    found = status(Inside(tmp_path, DATABASE_URL=database_url, KAFKA_BOOTSTRAP="127.0.0.1:1"))
     assert found["kafka"]["state"] == "away"
     assert "127.0.0.1:1" in found["kafka"]["reason"]
     assert (found["intake"]["lag"], found["disk"], found["postgresql"]["state"]) == (None, None, "up")
-    assert len(found["projections"]) == 7
+    assert {each["name"] for each in found["projections"]} == set(KEPT_UP)
 
 
 def test_a_database_of_ones_own_that_is_away_is_said_at_once(tmp_path: Path) -> None:
     began = time.monotonic()
-    home = Home(tmp_path, DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
+    home = Inside(tmp_path, DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
     said = home.run("status", status=1).decode()
     assert time.monotonic() - began < 30
     assert said.startswith("wattledger: the database does not answer"), said
@@ -158,7 +169,7 @@ def test_a_database_of_ones_own_that_is_away_is_said_at_once(tmp_path: Path) -> 
 
 def test_brokers_that_nobody_started_yet_have_no_folder(database_url: str, tmp_path: Path) -> None:
     migrate(database_url)
-    found = status(home := Home(tmp_path, DATABASE_URL=database_url))
+    found = status(home := Inside(tmp_path, DATABASE_URL=database_url))
     assert (found["kafka"]["state"], found["disk"]["data_bytes"]) == ("away", 0)
     assert found["disk"]["free_bytes"] > 0
     assert not home.data_dir.exists()
@@ -166,7 +177,7 @@ def test_brokers_that_nobody_started_yet_have_no_folder(database_url: str, tmp_p
 
 def test_what_is_on_disk_is_what_files_take_and_not_how_long_they_are(database_url: str, tmp_path: Path) -> None:
     migrate(database_url)
-    home = Home(tmp_path, DATABASE_URL=database_url)
+    home = Inside(tmp_path, DATABASE_URL=database_url)
     home.data_dir.mkdir()
     with (home.data_dir / "index").open("wb") as file:
         file.truncate(1_000_000_000)
@@ -177,7 +188,7 @@ def test_brokers_that_hang_hold_no_look_up(database_url: str, tmp_path: Path) ->
     migrate(database_url)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
-        found = status(Home(tmp_path, DATABASE_URL=database_url, KAFKA_BOOTSTRAP=address))
+        found = status(Inside(tmp_path, DATABASE_URL=database_url, KAFKA_BOOTSTRAP=address))
     assert found["kafka"]["reason"].startswith("Kafka does not answer within 3 s")
 
 
@@ -187,7 +198,7 @@ def test_watching_goes_on_until_it_is_told_to_end(database_url: str, tmp_path: P
     process = home.start("status", "--watch", "--json")
     wait_until(lambda: home.log.read_text().count('"outbox"') >= 2)
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 0
+    assert process.wait(180) == 0
     assert all(orjson.loads(line)["pieces"] == [] for line in home.log.read_bytes().splitlines())
 
 
@@ -231,23 +242,24 @@ def test_a_low_terminal_shows_what_waits_before_what_is_cut_off(database_url: st
     try:
         wait_until(lambda: any("last verify" in line for line in terminal.lines))
         terminal.process.send_signal(signal.SIGINT)
-        assert terminal.process.wait(20) == 0
+        assert terminal.process.wait(180) == 0
     finally:
         terminal.process.kill()
         terminal.process.wait()
 
 
 def test_on_a_terminal_a_line_is_kept_below_what_is_logged(tmp_path: Path) -> None:
-    home = Home(tmp_path, PROCESSES="1")
+    partitions = len(INBOUND_TOPICS) * DEFAULT_PARTITIONS
+    home = Inside(tmp_path, PROCESSES="1").made_ahead()
     terminal = Terminal(home, "-m", "wattledger.cli", "up")
     try:
-        wait_until(lambda: b"pieces 4" in terminal.shown)
-        wait_until(lambda: b"reading 42 partitions" in terminal.shown)
+        wait_until(lambda: b"pieces 5" in terminal.shown)
+        wait_until(lambda: f"reading {partitions} partitions".encode() in terminal.shown)
         clock = pid_of(status(home), "clock")
         os.kill(clock, signal.SIGKILL)
         wait_until(lambda: b"clock ended with status -9" in terminal.shown)
         terminal.process.send_signal(signal.SIGINT)
-        assert terminal.process.wait(60) == 0
+        assert terminal.process.wait(180) == 0
     finally:
         terminal.process.kill()
         terminal.process.wait()
@@ -255,10 +267,10 @@ def test_on_a_terminal_a_line_is_kept_below_what_is_logged(tmp_path: Path) -> No
     lines = terminal.lines
     ended = r"\S+Z up WARNING clock ended with status -9; it is started again in \d+ s"
     assert any(re.fullmatch(ended, line) for line in lines), lines
-    reading = r"\S+Z consume-1 INFO reading 42 partitions on from their stored positions"
+    reading = rf"\S+Z consume-1 INFO reading {partitions} partitions on from their stored positions"
     assert any(re.fullmatch(reading, line) for line in lines), lines
     assert any(line.startswith("WattLedger is up") and line.endswith(str(home.data_dir)) for line in lines), lines
-    assert any(line.startswith("pieces 4") and "Kafka 0 behind" in line for line in lines), lines
+    assert any(line.startswith("pieces 5") and "Kafka 0 behind" in line for line in lines), lines
 
 
 TELLING = """
@@ -280,7 +292,7 @@ logging.getLogger("any").error("after it")
 
 def test_above_the_line_json_is_one_object_a_line(tmp_path: Path) -> None:
     terminal = Terminal(Home(tmp_path, LOG_FORMAT="json"), "-c", TELLING)
-    assert terminal.process.wait(60) == 0
+    assert terminal.process.wait(180) == 0
     wait_until(lambda: b"after it" in terminal.shown)
     said = [orjson.loads(line) for line in terminal.lines if line.startswith("{")]
     assert [each["message"].split(" ", 1)[0] for each in said] == ["said", "[bold]logged[/]", "it", "after"]

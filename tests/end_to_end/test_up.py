@@ -14,14 +14,19 @@ import psycopg
 import pytest
 
 from consumers.publisher import Outgoing, publish
+from contracts.messages import TOPIC_OF
 from tests.end_to_end.running import Home, Process
 from tests.support.events import operator, session, tariff
+from tests.support.kafka_clients import variables
+from tests.support.made_ahead import with_servers
 from tests.support.waiting import wait_until
 from wattledger.embedded import EmbeddedKafka, EmbeddedPostgres
 from wattledger.embedded.server import EmbeddedServer
 from wattledger.settings import default_cache_dir
 
 PIECES = {"consume": ["consume"], "project": ["project"], "clock": ["payouts", "run", "--watch"]}
+# Those of a whole live system that serves nobody.
+LIVE = ["consume", "payouts run --watch", "project", "webhooks run"]
 EVENTS = [operator(), tariff(), *session("S-1")]
 # What is promised; the process that measures may be held up a little itself.
 END_S, GRACE_S = 10.0, 3.0
@@ -48,9 +53,12 @@ def pieces_among(processes: Sequence[psutil.Process]) -> list[str]:
 def live(tmp_path: Path) -> Iterator[tuple[Home, Process]]:
     """A live system of one consumer, up with all its pieces."""
     home = Home(tmp_path, PROCESSES="1")
-    process = home.start("up")
+    # Named by the option alone, which the pieces do not have.
+    del home.environment["WATTLEDGER_DATA_DIR"]
+    process = home.start("up", "--data-dir", home.data_dir)
+    home.environment["WATTLEDGER_DATA_DIR"] = str(home.data_dir)
     try:
-        wait_until(lambda: pieces_among(family_of(process)) == ["consume", "payouts run --watch", "project"])
+        wait_until(lambda: pieces_among(family_of(process)) == LIVE)
         wait_until(lambda: "reading" in home.log.read_text())
         yield home, process
     finally:
@@ -66,7 +74,7 @@ def test_a_live_system_that_is_killed_leaves_no_process_behind(live: tuple[Home,
     process.wait()
     _, alive = psutil.wait_procs(family, timeout=END_S + GRACE_S)
     assert not pieces_among(alive)
-    _, alive = psutil.wait_procs(alive, timeout=20)
+    _, alive = psutil.wait_procs(alive, timeout=120)
     assert not alive
 
 
@@ -79,14 +87,16 @@ def test_a_live_system_is_alone_on_its_folder_starts_pieces_again_and_ends_when_
         f"wattledger: another `wattledger up` runs on {home.data_dir} (process {process.pid}): use that one, or name "
     )
     assert home.json("verify")["passed"] is True
+    pieces = [each for each in family_of(process) if "wattledger.cli" in each.cmdline()[:4]]
+    assert {each.environ()["WATTLEDGER_DATA_DIR"] for each in pieces} == {str(home.data_dir)}
 
     clock = next(each for each in family_of(process) if "--watch" in each.cmdline())
     clock.kill()
     wait_until(lambda: "clock ended with status -9; it is started again in 2 s" in home.log.read_text())
-    wait_until(lambda: pieces_among(family_of(process)) == ["consume", "payouts run --watch", "project"])
+    wait_until(lambda: pieces_among(family_of(process)) == LIVE)
 
     process.terminate()
-    assert process.wait(60) == 0, home.log.read_text()
+    assert process.wait(180) == 0, home.log.read_text()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,28 +117,47 @@ class Away:
             name: process.wait(END_S + GRACE_S - (time.monotonic() - began)) for name, process in self.pieces.items()
         }
 
-    def waiting_for_locks(self) -> int:
-        """How many sessions of the database wait for what another one holds."""
+    def have_statements_in_hand(self) -> bool:
+        """Whether each piece, and not one for another, has a session of the database that waits for a lock."""
         with psycopg.connect(self.postgres.dsn) as connection:
-            query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            return int((connection.execute(query).fetchone() or (0,))[0])
+            query = "SELECT client_port FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            waiting = {port for (port,) in connection.execute(query)}
+        return all(waiting & _ports_of(process) for process in self.pieces.values())
+
+
+def _ports_of(process: Process) -> set[int]:
+    """The ports on this side of the connections that a process and those it started have."""
+    piece = psutil.Process(process.pid)
+    return {
+        connection.laddr.port
+        for each in (piece, *piece.children(recursive=True))
+        for connection in each.net_connections()
+    }
 
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[EmbeddedPostgres, EmbeddedKafka]]:
     data = tmp_path_factory.mktemp("servers")
-    with EmbeddedPostgres(data) as postgres, EmbeddedKafka(data, default_cache_dir()) as kafka:
+    with EmbeddedPostgres(with_servers(data)) as postgres, EmbeddedKafka(data, default_cache_dir()) as kafka:
         yield postgres, kafka
 
 
 @pytest.fixture
 def away(tmp_path: Path, servers: tuple[EmbeddedPostgres, EmbeddedKafka]) -> Iterator[Away]:
     postgres, kafka = servers
-    home = Home(tmp_path, DATABASE_URL=postgres.start(), KAFKA_BOOTSTRAP=kafka.start())
+    kafka.start()
+    home = Home(tmp_path, DATABASE_URL=postgres.start(), **variables(kafka.client_options))
     home.run("migrate")
     pieces = {name: home.start(*words) for name, words in PIECES.items()}
+
+    def all_live() -> bool:
+        # Who gives signs of life knows what to do when it is told to end.
+        with psycopg.connect(postgres.dsn) as connection:
+            living = {pid for (pid,) in connection.execute("SELECT pid FROM wattledger.heartbeat")}
+        return {process.pid for process in pieces.values()} <= living
+
     try:
-        wait_until(lambda: "reading" in home.log.read_text())
+        wait_until(lambda: "reading" in home.log.read_text() and all_live())
         yield Away(postgres, kafka, home, pieces)
     finally:
         for process in pieces.values():
@@ -155,9 +184,9 @@ def test_pieces_end_in_time_while_the_database_hangs(away: Away) -> None:
     # Each piece is caught with a statement in hand: it waits for a lock when the server goes.
     with psycopg.connect(away.postgres.dsn) as connection:
         connection.execute("LOCK intake.position, intake.session_head, projection.generation")
-        records = [Outgoing("charging.sessions", b"key", orjson.dumps(event)) for event in EVENTS]
-        asyncio.run(publish({"bootstrap_servers": away.kafka.bootstrap}, records))
-        wait_until(lambda: away.waiting_for_locks() >= len(PIECES))
+        records = [Outgoing(TOPIC_OF[event["type"]], b"key", orjson.dumps(event)) for event in EVENTS]
+        asyncio.run(publish(away.kafka.client_options, records))
+        wait_until(away.have_statements_in_hand)
         with hanging(away.postgres):
             statuses = away.end()
     assert statuses == dict.fromkeys(PIECES, 1)

@@ -10,13 +10,15 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from tests.end_to_end.running import Home, documents
+from tests.end_to_end.running import Home, Inside, documents
 from tests.intake.test_far_ahead import status
 from tests.intake.test_reopened_days import OTHER, of_second, reopened
+from tests.support.decisions import settings_of_keys
 from tests.support.events import lines, operator, session, tariff
 from tests.support.waiting import wait_until
 from wattledger.embedded import Services, services
 
+REOPEN = ("payouts", "reopen", "--reason", "a gateway's clock was wrong", "--from")
 FAR = "2062-05-01T00:00:00Z"
 NETWORK = [
     operator(),
@@ -30,8 +32,8 @@ NETWORK = [
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    """A data directory."""
-    return Home(tmp_path)
+    """A data directory, whose decisions are signed as those of the tests are."""
+    return Inside(tmp_path, **settings_of_keys(tmp_path)).made_ahead()
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +92,7 @@ def test_sessions_of_which_every_message_is_far_ahead_are_judged(home: Home) -> 
 async def _told(running: Services) -> list[dict[str, Any]]:
     """All that was sent to people so far."""
     topic = "settlement.notifications"
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=running.bootstrap, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(topic, **running.kafka_options, auto_offset_reset="earliest")
     await consumer.start()
     try:
         ends = await consumer.end_offsets(consumer.assignment())
@@ -117,8 +119,9 @@ def test_days_that_were_closed_too_far_are_opened_again_and_paid_on_their_own_da
     assert "PAYOUT_DAYS_CLOSED" in found(home)
     settle(home, "second", [*session("S-3", "2026-03-04"), *of_second("S-4", "2026-03-04"), *_clocks_on()])
     assert paid(home) == [("OP-1", "2026-03-02"), ("OP-2", "2026-03-02")]
-    reason = ("--reason", "a gateway's clock was wrong")
-    done = home.json("payouts", "reopen", "--from", "2026-03-03", *reason, "--operator", "OP-1", "--by", "m.ortega")
+    by_anna = ("--key-file", key_of(home, "anna", "approver"))
+    _reopening_needs_a_person_who_may(home)
+    done = home.json(*REOPEN, "2026-03-03", "--operator", "OP-1", *by_anna)
     assert done["operators"] == [{"operator_id": "OP-1", "were_closed_through": "2062-04-30"}]
     # The second operator's by a file that has the decision.
     settle(home, "third", [*session("S-5", "2026-03-06"), reopened("2026-03-03", "OP-2")])
@@ -128,15 +131,16 @@ def test_days_that_were_closed_too_far_are_opened_again_and_paid_on_their_own_da
     ]
     assert "PAYOUT_DAYS_CLOSED" not in found(home)
     home.run("verify")
-    _nothing_is_left_to_reopen(home, reason)
+    _nothing_is_left_to_reopen(home, by_anna)
 
 
 def test_what_waits_to_be_taken_in_is_judged_with_the_decision(home: Home, running: Services) -> None:
     settle(home, "first", NETWORK, "--ahead", "--until", FAR)
+    key = key_of(home, "anna", "approver")
     news = home.folder / "second.jsonl"
     news.write_bytes(b"\n".join(lines(session("S-3", "2026-03-04"))) + b"\n")
     home.run("publish", news)
-    home.run("payouts", "reopen", "--from", "2026-03-03", "--reason", "a clock was wrong", "--by", "m.ortega")
+    home.run(*REOPEN, "2026-03-03", "--key-file", key)
     assert {each["session_id"]: each["state"] for each in home.json("sessions", "list")} == dict.fromkeys(
         ("S-1", "S-2", "S-3"), "RATED"
     )
@@ -147,6 +151,7 @@ def test_what_waits_to_be_taken_in_is_judged_with_the_decision(home: Home, runni
 def test_in_a_live_system_days_that_are_open_again_are_paid_at_once(home: Home, running: Services) -> None:
     """The wall clock is far behind the day to which somebody moved this store's, and ahead of all sessions."""
     settle(home, "first", NETWORK, "--ahead", "--until", FAR)
+    key = key_of(home, "anna", "approver")
     news = home.folder / "second.jsonl"
     news.write_bytes(b"\n".join(lines(session("S-3", "2026-03-04"))) + b"\n")
     home.log.touch()
@@ -156,12 +161,12 @@ def test_in_a_live_system_days_that_are_open_again_are_paid_at_once(home: Home, 
         home.run("publish", news)
         wait_until(lambda: _count(running, "intake.line WHERE released_at IS NOT NULL AND payout_id IS NULL") == 2)
         assert _count(running, _PAYOUTS) == 2
-        home.run("payouts", "reopen", "--from", "2026-03-03", "--reason", "a clock was wrong", "--by", "m.ortega")
+        home.run(*REOPEN, "2026-03-03", "--key-file", key)
         wait_until(lambda: _count(running, _PAYOUTS) == 3)
         (paid_now,) = (each for each in home.json("payouts", "list") if each["business_date"] == "2026-03-04")
         assert (paid_now["operator_id"], paid_now["amount"]) == ("OP-1", "10.89")
         process.terminate()
-        assert process.wait(60) == 0, home.log.read_text()
+        assert process.wait(180) == 0, home.log.read_text()
     finally:
         process.kill()
         process.wait()
@@ -177,9 +182,27 @@ def _count(running: Services, rows: LiteralString) -> int:
     return row[0] if row else 0
 
 
-def _nothing_is_left_to_reopen(home: Home, reason: tuple[str, str]) -> None:
-    said = home.run("payouts", "reopen", "--from", "2040-01-01", *reason, status=1).decode()
+def key_of(home: Home, name: str, role: str) -> Path:
+    """The file of a key that was made for somebody who is added."""
+    path, password = home.folder / f"{name}.key", home.folder / "password"
+    password.write_text("correct horse battery staple")
+    home.run("user", "add", name, "--role", role, "--password-file", password)
+    path.write_text(home.json("apikey", "create", "--role", role, "--name", "tests", "--for", name)["key"])
+    return path
+
+
+def _reopening_needs_a_person_who_may(home: Home) -> None:
+    reopen, program = (*REOPEN, "2026-03-03", "--key-file"), home.folder / "program.key"
+    assert "--key-file" in home.run(*reopen[:-1], status=1).decode()
+    by_fred = home.run(*reopen, key_of(home, "fred", "finance"), status=1).decode()
+    assert "fred is finance and may not resume all payouts" in by_fred
+    program.write_text(home.json("apikey", "create", "--role", "approver", "--name", "a program")["key"])
+    assert "people decide this" in home.run(*reopen, program, status=1).decode()
+
+
+def _nothing_is_left_to_reopen(home: Home, by_anna: tuple[str, Path]) -> None:
+    said = home.run(*REOPEN, "2040-01-01", *by_anna, status=1).decode()
     assert "no payout day from 2040-01-01 on is closed" in said
-    said = home.run("payouts", "reopen", "--from", "2026-03-03", *reason, "--operator", "OP-9", status=1).decode()
+    said = home.run(*REOPEN, "2026-03-03", *by_anna, "--operator", "OP-9", status=1).decode()
     assert "no operator 'OP-9' is known" in said
-    assert "is not a day" in home.run("payouts", "reopen", "--from", "soon", *reason, status=2).decode()
+    assert "is not a day" in home.run(*REOPEN, "soon", *by_anna, status=2).decode()

@@ -103,6 +103,8 @@ def test_a_store_that_is_ahead_already_goes_back_to_the_greatest_time_that_is_no
     engine.feed([status("2061-01-01T00:00:00Z")])
     before = engine.clock.event_time()
     with psycopg.connect(engine.dsn) as connection:
+        # A view of a later migration looks at it; nothing here does at the view.
+        connection.execute("DROP VIEW surface.event_times")
         connection.execute("DROP TABLE intake.ahead")
         connection.execute("ALTER TABLE intake.tally DROP COLUMN ahead")
         connection.execute("UPDATE intake.position SET event_time = '2062-05-01T00:00:00Z'")

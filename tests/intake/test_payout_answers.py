@@ -9,10 +9,11 @@ from uuid import NAMESPACE_URL, uuid5
 import psycopg
 import pytest
 
-import domain.payout.payout as payouts
 import engine.payouts as engine_payouts
 from consumers.outgoing import outgoing
 from domain.calendar import instant
+from domain.payout import booked, steps
+from domain.payout import payout as payouts
 from domain.payout.answers import BankWord, PayoutAnswered, answers_in_turn, word_of
 from ledger.audit import verify
 from ledger.events.codec import decode
@@ -310,7 +311,7 @@ def test_a_run_mends_first_what_an_older_engine_left_as_failed(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as older:
-        older.setattr(payouts, "word_of", first_word_stands)
+        older.setattr(steps, "word_of", first_word_stands)
         engine.feed(BEGINNING)
         engine.advance("2026-03-03T00:00:00Z")
         engine.feed([answer("failed", "03 09:00"), answer("paid", "03 10:00")])
@@ -335,7 +336,7 @@ def test_the_audit_sees_what_was_paid_twice_and_is_not_owed(engine: Engine, monk
 
 
 def test_the_audit_sees_a_return_that_is_booked_whole(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(payouts, "_kept_by_banks", lambda created, word: 0)
+    monkeypatch.setattr(booked, "_kept_by_banks", lambda created, word: 0)
     engine.feed(BEGINNING)
     engine.advance("2026-03-03T00:00:00Z")
     engine.feed([answer("returned", "05 09:00", amount=money("9.39"))])
@@ -365,7 +366,7 @@ def test_the_audit_sees_an_account_that_was_tried_again_though_it_was_wrong(
 def test_the_audit_sees_a_failure_that_was_kept_though_it_was_paid(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(payouts, "word_of", first_word_stands)
+    monkeypatch.setattr(steps, "word_of", first_word_stands)
     engine.feed([*BEGINNING])
     engine.advance("2026-03-03T00:00:00Z")
     engine.feed([answer("failed", "03 09:00"), answer("paid", "03 10:00")])
@@ -374,7 +375,7 @@ def test_the_audit_sees_a_failure_that_was_kept_though_it_was_paid(
 
 def test_the_audit_sees_what_was_booked_before_the_hand_off(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        payouts, "word_of", lambda answers, handed_off_at: word_of(answers, instant("2026-01-01T00:00:00Z"))
+        steps, "word_of", lambda answers, handed_off_at: word_of(answers, instant("2026-01-01T00:00:00Z"))
     )
     engine.feed([*BEGINNING, answer("paid", "02 12:00")])
     engine.advance("2026-03-03T00:00:00Z")

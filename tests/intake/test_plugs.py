@@ -221,7 +221,7 @@ def test_sessions_of_a_store_that_knew_no_plugs_take_their_places_when_it_is_ope
     with psycopg.connect(engine.dsn) as connection:
         connection.execute("DELETE FROM intake.plug_session")
         connection.execute("UPDATE intake.session_head SET stale = true")
-    engine.intake.claim([("charging.sessions", 0)])
+    engine.intake.claim([(engine.topic, 0)])
     assert placed(engine) == kept
     assert findings(engine) == {"B": "OVERLAP A"}
 
@@ -230,14 +230,14 @@ def test_two_processes_that_take_in_one_of_two_sessions_each_at_once_miss_nothin
     """Both are held up where they may see each other no more, and go on together."""
     engine.feed(HOLDING)
     other = Intake(engine.dsn)
-    claim = other.claim([("payments", 0)])["payments", 0]
-    beside = [record._replace(topic="payments", partition=0) for record in engine.records(FIRST)]
+    claim = other.claim([("beside", 0)])["beside", 0]
+    beside = [record._replace(topic="beside", partition=0) for record in engine.records(FIRST)]
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'event_store.stored_events'::regclass"
     with psycopg.connect(engine.dsn) as connection:
         connection.execute("LOCK TABLE event_store.stored_events IN EXCLUSIVE MODE")
         both = [
             Thread(target=engine.intake.process, args=(engine.records(SECOND), engine.epochs)),
-            Thread(target=other.process, args=(beside, {("payments", 0): claim.epoch})),
+            Thread(target=other.process, args=(beside, {("beside", 0): claim.epoch})),
         ]
         for each in both:
             each.start()

@@ -12,7 +12,7 @@ import pytest
 
 from contracts.messages import stream_of
 from domain.calendar import ONE_DAY
-from domain.payout import run
+from domain.payout import cut_offs, run
 from ledger.audit import verify
 from projections.all_findings import all_findings
 from projections.documents.findings import finding_document
@@ -199,7 +199,7 @@ def test_who_waits_for_a_run_to_open_its_days_holds_nothing_that_the_run_will_wa
         heads = "SELECT FROM intake.stream_head WHERE stream_id = %s FOR UPDATE NOWAIT"
         run_in_hand.execute(heads, (stream_of("operator.changed", {"operator_id": "OP-1"}),))
         run_in_hand.rollback()
-        intake.result(30)
+        intake.result(180)
     assert closed(shut)["OP-1"] == date(2026, 3, 3)
 
 
@@ -262,8 +262,9 @@ def test_it_is_seen_when_a_run_is_made_for_a_date_that_was_closed(shut: Engine) 
 
 
 def test_it_is_seen_when_a_run_fires_before_its_date_is_over(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    fires_at = run.fires_at
-    monkeypatch.setattr(run, "fires_at", lambda versions, day: fires_at(versions, day - ONE_DAY))
+    fires_at = cut_offs.fires_at
+    for room in (cut_offs, run):
+        monkeypatch.setattr(room, "fires_at", lambda versions, day: fires_at(versions, day - ONE_DAY))
     engine.feed(network())
     engine.advance("2026-03-05T12:00:00Z")
     assert any("before the date was over" in sentence for sentence in found(engine))

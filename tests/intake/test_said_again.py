@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.contracts.builders import ABSENT, inbound_golden, put
+from tests.support.decisions import signed
 from tests.support.engine import Engine
 from tests.support.events import event, operator, session, tariff
 
@@ -38,11 +39,11 @@ def rewritten(value: Any) -> Any:
 
 @pytest.mark.parametrize("batch", [1, 500])
 def test_every_type_of_message_is_known_in_other_words(engine: Engine, batch: int) -> None:
-    first = [golden.event for golden in inbound_golden()]
+    first = [signed(golden.event) for golden in inbound_golden()]
     engine.feed([*first, *first], batch)
     accepted, duplicates, conflicts, refused = engine.tally()
     assert (duplicates, conflicts, refused) == (len(first), 0, 0)
-    engine.feed([rewritten(each) for each in first], batch)
+    engine.feed([signed(rewritten(each)) for each in first], batch)
     assert engine.tally() == (accepted, 2 * len(first), 0, 0)
 
 

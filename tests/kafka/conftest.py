@@ -17,11 +17,10 @@ _groups = itertools.count(1)
 
 
 @pytest.fixture
-async def client_options(kafka_bootstrap: str) -> dict[str, Any]:
+async def client_options(kafka_options: dict[str, Any]) -> dict[str, Any]:
     """The options of clients of a broker that has all topics."""
-    options = {"bootstrap_servers": kafka_bootstrap}
-    await ensure_topics(options)
-    return options
+    await ensure_topics(kafka_options)
+    return kafka_options
 
 
 @pytest.fixture

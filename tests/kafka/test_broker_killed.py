@@ -13,6 +13,7 @@ from consumers.publisher import Outgoing, Publisher
 from consumers.run import consume_until_caught_up
 from consumers.topics import ensure_topics
 from tests.kafka.store import Store, StoreIntake, until
+from tests.support.made_ahead import with_kafka
 from wattledger.embedded import EmbeddedKafka
 from wattledger.settings import default_cache_dir
 
@@ -31,7 +32,7 @@ def _connections_forgotten() -> Iterator[None]:
 @pytest.fixture
 def mortal_kafka(tmp_path: Path) -> Iterator[EmbeddedKafka]:
     """A broker of the test's own, to be killed."""
-    with EmbeddedKafka(tmp_path, default_cache_dir()) as server:
+    with EmbeddedKafka(with_kafka(tmp_path), default_cache_dir()) as server:
         yield server
 
 
@@ -53,7 +54,7 @@ def assert_complete(store: Store) -> None:
 async def test_publishing_goes_on_after_the_broker_was_killed_and_repeats_nothing(
     mortal_kafka: EmbeddedKafka,
 ) -> None:
-    options = {"bootstrap_servers": mortal_kafka.bootstrap}
+    options = mortal_kafka.client_options
     await ensure_topics(options)
     async with Publisher(options) as publisher:
         await publisher.send_all(records(0, RECORDS // 2))
@@ -68,7 +69,7 @@ async def test_publishing_goes_on_after_the_broker_was_killed_and_repeats_nothin
 
 @pytest.mark.parametrize("alone", [True, False], ids=["alone", "in a group"])
 async def test_consuming_goes_on_after_the_broker_was_killed(mortal_kafka: EmbeddedKafka, alone: bool) -> None:
-    options = {"bootstrap_servers": mortal_kafka.bootstrap}
+    options = mortal_kafka.client_options
     await ensure_topics(options)
     async with Publisher(options) as publisher:
         await publisher.send_all(records(0, RECORDS))

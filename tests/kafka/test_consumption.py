@@ -89,7 +89,7 @@ async def test_a_zombie_writes_nothing(client_options: dict[str, Any], store: St
 
     def stall(records: Sequence[Record]) -> None:
         entered.set()
-        go_on.wait(60)
+        go_on.wait(180)
 
     zombie = StoreIntake(store, before_write=stall)
     homes = list(store.positions)
@@ -239,7 +239,9 @@ async def test_what_a_producer_took_back_is_not_taken_in(client_options: dict[st
     assert store.values == [b"kept"]
 
 
-def test_who_is_told_to_stop_ends_after_the_batch_in_hand(kafka_bootstrap: str, store: Store, group_id: str) -> None:
+def test_who_is_told_to_stop_ends_after_the_batch_in_hand(
+    kafka_options: dict[str, Any], store: Store, group_id: str
+) -> None:
     stop = threading.Event()
 
     class Intake(StoreIntake):
@@ -247,5 +249,5 @@ def test_who_is_told_to_stop_ends_after_the_batch_in_hand(kafka_bootstrap: str, 
             stop.set()
             return super().claim(partitions)
 
-    run_forever({"bootstrap_servers": kafka_bootstrap}, lambda: Intake(store), stop, group_id=group_id)
+    run_forever(kafka_options, lambda: Intake(store), stop, group_id=group_id)
     assert store.epochs

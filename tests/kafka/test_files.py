@@ -14,6 +14,9 @@ from consumers.errors import FileRefused
 from consumers.files import EventFiles, TooLarge, check_readable
 from consumers.publisher import Outgoing
 from contracts.decode import Message, decode
+from contracts.inbound import INBOUND_MODEL_OF
+from contracts.refusal import Refusal
+from tests.contracts.builders import golden_files
 
 
 def event(**changes: Any) -> dict[str, Any]:
@@ -152,3 +155,19 @@ def test_lines_keep_the_order_of_the_files(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"".join(line(id=f"{name}{n}") + b"\n" for n in range(100)))
     records, _ = read(*(tmp_path / name for name in "abc"))
     assert [json.loads(record.value)["id"] for record in records] == [f"{n}{i}" for n in "abc" for i in range(100)]
+
+
+@pytest.mark.parametrize("depth", [1, 300, 900])
+def test_a_name_that_is_nested_deeply_is_a_record_as_any_other(depth: int, file: Path) -> None:
+    nested = "[" * depth + "]" * depth
+    names = sorted({name for each in golden_files() for name in each.event["data"]})
+    data = ",".join(f'"{name}":{nested}' for name in names)
+    envelope = '{{"specversion":"1.0","id":"e","source":"gw","type":"{}","data":{{{}}}}}'
+    lines = [envelope.format(type_, data).encode() for type_ in INBOUND_MODEL_OF]
+    file.write_bytes(b"\n".join(lines))
+    records, refused = read(file)
+    assert [each.value for each in records] == lines
+    # Two types are about the runs of all operators where they name none.
+    assert {each.key for each in records} <= {None, b"*"}
+    assert all(isinstance(decode(each), Refusal) for each in lines)
+    assert not refused

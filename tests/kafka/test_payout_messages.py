@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -16,7 +17,7 @@ from consumers.outgoing import all_outgoing
 from consumers.relay import drain
 from contracts.outgoing import OUTBOUND_MODEL_OF
 from domain.payout.content import content_hash
-from domain.payout.payout import PayoutCreated, PayoutKey
+from domain.payout.events import PayoutCreated, PayoutKey
 from ledger.events.codec import encode
 from ledger.intake.outbox import PendingEvent
 from projections.bank_file import NAMESPACE
@@ -25,7 +26,8 @@ from tests.kafka.reading import read_new
 from tests.projections.builders import ACH_ACCOUNT, PLATFORM, created, payout_key
 from tests.support.engine import Engine
 from tests.support.events import captured, ended, event, operator, started, tariff
-from tests.support.payout_processor import PayoutProcessor
+from wattledger.processor.errors import OrderRefused
+from wattledger.processor.orders import Order, order_of, read
 
 STREAM = UUID("00000000-0000-4000-8000-000000000007")
 HALF_A_MEBIBYTE = 512 * 1024
@@ -49,36 +51,31 @@ def sent(payout: PayoutCreated) -> list[bytes]:
     return [each.value for each in records]
 
 
+def read_by_a_processor(values: Iterable[bytes], **changed: Any) -> Order:
+    """What a payout processor makes of the records of a payout, whose order somebody may have changed."""
+    bodies = {told.part: told.body for told in map(read, values) if told is not None}
+    return order_of(bodies.pop(0) | changed, list(bodies.values()))
+
+
 @pytest.mark.parametrize(("entries", "records"), [(0, 1), (1, 1), (5_000, 1), (5_001, 2), (10_001, 3), (200_000, 21)])
 def test_a_payout_of_any_number_of_entries_leaves_in_records_that_a_broker_takes(entries: int, records: int) -> None:
     payout = batch(entries)
-    values, processor = sent(payout), PayoutProcessor()
+    values = sent(payout)
     assert len(values) == records
     assert max(map(len, values)) < HALF_A_MEBIBYTE
     assert len({json.loads(value)["id"] for value in values}) == records
-    for value in reversed(values):
-        processor.read(value)
-    (order,) = processor.orders.values()
-    assert processor.is_whole(order)
-    assert processor.entry_ids(order) == list(payout.entry_ids)
+    assert read_by_a_processor(reversed(values)).entry_ids == payout.entry_ids
 
 
 def test_a_payout_that_somebody_changed_on_the_way_is_seen() -> None:
     values = sent(batch(5_001))
     for name, changed in (("amount", {"amount": "99999.00", "currency": "EUR"}), ("execution_date", "2031-01-01")):
-        processor = PayoutProcessor()
-        for value in values:
-            processor.read(value)
-        (order,) = processor.orders.values()
-        assert processor.is_whole(order)
-        order[name] = changed
-        assert not processor.is_whole(order)
-    processor = PayoutProcessor()
-    for value in values[:1] + values[1:]:
-        processor.read(value)
-    (order,) = processor.orders.values()
-    processor.parts[order["payout_id"]][1].append(str(uuid4()))
-    assert not processor.is_whole(order)
+        with pytest.raises(OrderRefused, match="content_hash"):
+            read_by_a_processor(values, **{name: changed})
+    part = json.loads(values[1])
+    part["data"]["entry_ids"].append(str(uuid4()))
+    with pytest.raises(OrderRefused, match="content_hash"):
+        read_by_a_processor([values[0], json.dumps(part).encode()])
 
 
 def test_the_hash_tells_everything_that_an_approver_looks_at() -> None:
@@ -123,22 +120,25 @@ def network() -> list[dict[str, Any]]:
 async def test_a_payout_processor_can_pay_from_the_topic_alone_what_the_bank_files_say(
     engine: Engine, database_url: str, client_options: dict[str, Any], tmp_path: Path
 ) -> None:
-    processor = PayoutProcessor()
     await asyncio.to_thread(engine.feed, network())
     await asyncio.to_thread(engine.advance, "2026-03-06T00:00:00Z")
     async with read_new(client_options, ["settlement.batches"]) as reading:
         await asyncio.to_thread(drain, client_options, database_url)
-        for each in await asyncio.wait_for(reading.take(4), timeout=60):
-            processor.read(each.value)
+        arrived = await asyncio.wait_for(reading.take(4), timeout=60)
+    orders = [read_by_a_processor([each.value]) for each in arrived]
     await asyncio.to_thread(export, database_url, tmp_path, PLATFORM)
     files = {path.name: path.read_bytes() for path in (tmp_path / "batches").iterdir()}
-    assert {order["bank_file"] for order in processor.orders.values()} == set(files)
-    assert sorted(order["attempt"] for order in processor.orders.values()) == [1, 1, 1, 2]
-    assert all(processor.is_whole(order) for order in processor.orders.values())
+    assert {order.bank_file for order in orders} == set(files)
+    assert sorted(order.attempt for order in orders) == [1, 1, 1, 2]
     for name, content in files.items():
         document = ElementTree.fromstring(content)
-        assert processor.payments(name) == transfers(document)
-        assert processor.sum(name) == Decimal(text(document, "CtrlSum"))
+        payments = {
+            each.end_to_end_id: (str(each.amount), each.currency, each.account, each.execution_date)
+            for each in orders
+            if each.bank_file == name
+        }
+        assert payments == transfers(document)
+        assert sum(Decimal(amount) for amount, *_ in payments.values()) == Decimal(text(document, "CtrlSum"))
 
 
 def text(node: ElementTree.Element, name: str) -> str:

@@ -73,7 +73,7 @@ async def test_a_failing_source_of_records_ends_the_publishing(client_options: d
         await publish(client_options, records())
 
 
-async def test_a_topic_that_does_not_exist_is_named(kafka_bootstrap: str) -> None:
-    options = {"bootstrap_servers": kafka_bootstrap}
+async def test_a_topic_that_does_not_exist_is_named(kafka_options: dict[str, Any]) -> None:
+    options = kafka_options
     with pytest.raises(MachineryFault, match="nowhere"):
         await publish(options, [Outgoing("nowhere", None, b"1")])

@@ -16,15 +16,16 @@ from consumers.app import Consumption
 from consumers.errors import UnreadBatch
 from consumers.run import consume_until_caught_up, run_forever
 from tests.kafka.store import Store, StoreIntake, until
+from tests.support.kafka_clients import librdkafka
 
 TOPIC = "charging.sessions"
 STILL, OTHER = 0, 1
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
 
-def send(bootstrap: str, codec: str, values: list[bytes], partition: int) -> None:
+def send(options: dict[str, Any], codec: str, values: list[bytes], partition: int) -> None:
     """Send values by the client that most languages have, as one batch in this codec."""
-    producer = Producer({"bootstrap.servers": bootstrap, "compression.type": codec, "linger.ms": 500})
+    producer = Producer(librdkafka(options, compression_type=codec, linger_ms=500))
     for value in values:
         producer.produce(TOPIC, value=value, key=b"key", partition=partition)
     assert producer.flush(30) == 0
@@ -64,7 +65,7 @@ async def emptied(client_options: dict[str, Any]) -> AsyncIterator[None]:
 @pytest.mark.parametrize("codec", CODECS)
 async def test_every_codec_of_kafka_is_read(client_options: dict[str, Any], store: Store, codec: str) -> None:
     values = some_values(codec)
-    await asyncio.to_thread(send, client_options["bootstrap_servers"], codec, values, STILL)
+    await asyncio.to_thread(send, client_options, codec, values, STILL)
     assert await consume_until_caught_up(client_options, StoreIntake(store), group_id="codecs") == len(values)
     assert store.values == values
 
@@ -73,9 +74,9 @@ async def test_every_codec_of_kafka_is_read(client_options: dict[str, Any], stor
 async def test_a_codec_without_its_library_holds_up_one_partition_and_is_read_once_it_is_there(
     client_options: dict[str, Any], store: Store, codec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bootstrap, values = client_options["bootstrap_servers"], some_values(codec)
+    values = some_values(codec)
     for partition in (OTHER, STILL, OTHER):
-        await asyncio.to_thread(send, bootstrap, codec if partition == STILL else "gzip", values, partition)
+        await asyncio.to_thread(send, client_options, codec if partition == STILL else "gzip", values, partition)
     offset = store.positions.get((TOPIC, STILL), 0)
     with monkeypatch.context() as without:
         without.setattr("aiokafka.codec.cramjam", None)
@@ -93,18 +94,17 @@ async def test_a_codec_without_its_library_holds_up_one_partition_and_is_read_on
 async def test_the_records_before_a_batch_that_cannot_be_read_and_all_other_partitions_are_taken_in(
     client_options: dict[str, Any], store: Store, group_id: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bootstrap = client_options["bootstrap_servers"]
     before, beside = some_values("before"), some_values("beside", 1_000)
     later, behind = some_values("later"), some_values("behind", 10)
-    await asyncio.to_thread(send, bootstrap, "lz4", beside[:500], OTHER)
-    await asyncio.to_thread(send, bootstrap, "lz4", before, STILL)
+    await asyncio.to_thread(send, client_options, "lz4", beside[:500], OTHER)
+    await asyncio.to_thread(send, client_options, "lz4", before, STILL)
     offset = await send_one_that_no_client_reads(client_options, STILL)
-    await asyncio.to_thread(send, bootstrap, "none", behind, STILL)
-    await asyncio.to_thread(send, bootstrap, "none", beside[500:], OTHER)
+    await asyncio.to_thread(send, client_options, "none", behind, STILL)
+    await asyncio.to_thread(send, client_options, "none", beside[500:], OTHER)
 
     async with Consumption(client_options, StoreIntake(store), group_id=group_id) as consumption:
         await until(lambda: (TOPIC, STILL) in consumption.unread)
-        await asyncio.to_thread(send, bootstrap, "zstd", later, OTHER)
+        await asyncio.to_thread(send, client_options, "zstd", later, OTHER)
         await until(lambda: len(store.taken) == len(before) + len(beside) + len(later))
         consumption.check()
     values = {home: [r.value for r in store.taken if r.partition == home] for home in (STILL, OTHER)}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 import psycopg
 import pytest
@@ -17,21 +17,23 @@ from consumers.relay import Relay, drain, run_relay
 from consumers.topics import OUTBOUND_TOPICS
 from contracts.outgoing import OUTBOUND_MODEL_OF
 from domain.fact import RecordedFact
-from domain.payout.payout import PayoutCreated, PayoutStatus, PayoutStatusChanged
+from domain.payout.events import PayoutCreated, PayoutStatus, PayoutStatusChanged
 from domain.session.assessment import SessionState
 from domain.session.decisions import CdrCredited, CdrIssued, SessionAssessed
 from engine.work import Unfolded, Work
-from ledger import locks
 from ledger.errors import MachineryFault
 from ledger.gateway import Gateway
 from ledger.intake import quarantine
 from ledger.intake.quarantine import DeadLetter
+from ledger.locks import Lock, hold
 from projections.schema import migrate
 from tests.kafka.reading import Read, read_new
 from tests.kafka.store import until
 
 AT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 STREAM = UUID("00000000-0000-4000-8000-000000000001")
+
+_DELETE_FIRST = "DELETE FROM intake.outbox WHERE outbox_id = (SELECT min(outbox_id) FROM intake.outbox)"
 
 
 @pytest.fixture
@@ -197,7 +199,7 @@ async def test_a_relay_that_dies_before_deleting_sends_the_same_events_again(
 def kill_other_sessions(database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
 
@@ -221,7 +223,7 @@ async def test_while_one_relay_sends_another_one_does_not(
 ) -> None:
     decide(gateway, [payout_status("PAID")], "settlement.notifications", "OP-1")
     with psycopg.connect(database_url) as other:
-        other.execute(f"SELECT pg_advisory_xact_lock{locks.RELAY}")
+        hold(other, Lock.RELAY)
         async with Publisher(client_options) as publisher:
             relay = Relay(gateway, publisher)
             assert await relay.send_batch() == 0
@@ -236,16 +238,30 @@ async def test_waiting_for_another_relay_uses_up_no_patience_with_faults(
 ) -> None:
     decide(gateway, [payout_status("PAID")], "settlement.notifications", "OP-1")
     patience_seconds = 1.0
-    other = psycopg.connect(database_url)
-    other.execute(f"SELECT pg_advisory_xact_lock{locks.RELAY}")
-    clock = asyncio.get_running_loop()
-    began = clock.time()
-    draining = asyncio.create_task(asyncio.to_thread(drain, client_options, database_url, patience_seconds))
-    await until(lambda: clock.time() - began > 3 * patience_seconds or draining.done())
-    kill_other_sessions(database_url)
-    other.close()
-    assert await draining == 1
+    with psycopg.connect(database_url) as other:
+        hold(other, Lock.RELAY)
+        # It deletes a row whenever it is looked at, as one does that gets on.
+        for _ in range(3):
+            decide(gateway, [payout_status("PAID")], "settlement.notifications", "OP-1", uuid4())
+        draining = asyncio.create_task(asyncio.to_thread(drain, client_options, database_url, patience_seconds))
+        for _ in range(3):
+            await asyncio.wait({draining}, timeout=0.6 * patience_seconds)
+            with gateway.transaction() as cursor:
+                cursor.execute(_DELETE_FIRST)
+        other.rollback()
+        assert await draining == 1
     assert rows_left(database_url) == 0
+
+
+async def test_another_relay_that_gets_no_further_is_told_and_not_waited_for_without_end(
+    gateway: Gateway, database_url: str, client_options: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    decide(gateway, [payout_status("PAID")], "settlement.notifications", "OP-1")
+    with psycopg.connect(database_url) as other:
+        hold(other, Lock.RELAY)
+        with pytest.raises(MachineryFault, match="another process has the relay's turn and sends nothing"):
+            await asyncio.to_thread(drain, client_options, database_url, 3.0)
+    assert "waiting for another process that sends what the outbox holds" in caplog.text
 
 
 async def test_a_row_that_nothing_can_be_made_of_holds_up_no_other(

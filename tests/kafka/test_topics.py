@@ -11,6 +11,7 @@ from faststream.kafka.security import parse_security
 from consumers.run import consume_until_caught_up
 from consumers.security import security_of
 from consumers.topics import OUTBOUND_TOPICS, ensure_topics, inbound_partitions
+from contracts.authorizations import QUESTIONS_TOPIC
 from contracts.messages import INBOUND_TOPICS
 from ledger.errors import MachineryFault
 from tests.kafka.store import Store, StoreIntake
@@ -35,7 +36,7 @@ async def test_the_catalogue_is_kept_for_ever(client_options: dict[str, Any]) ->
     configuration = {entry[0]: entry[1] for entry in answer.resources[0][4]}
     assert configuration["retention.ms"] == "-1"
     assert configuration["cleanup.policy"] == "delete"
-    assert {*INBOUND_TOPICS, *OUTBOUND_TOPICS} <= topics
+    assert {*INBOUND_TOPICS, QUESTIONS_TOPIC, *OUTBOUND_TOPICS} <= topics
 
 
 async def test_brokers_that_cannot_be_reached_are_named() -> None:

@@ -47,10 +47,14 @@ def test_rows_become_columns() -> None:
     assert columns(rows) == [
         '{"a","b"}',
         "{1,2}",
-        "{NULL,True}",
-        f"{{{UUID(int=1).hex},{UUID(int=2).hex}}}",
+        "{null,true}",
+        f'{{"{UUID(int=1)}","{UUID(int=2)}"}}',
         '{"2026-03-01T12:30:00+00:00","2026-03-01T12:30:00+00:00"}',
     ]
+
+
+def test_numbers_of_any_size_are_written() -> None:
+    assert array([1, None, 10**30]) == f"{{1,NULL,{10**30}}}"
 
 
 def test_a_value_of_another_type_is_refused() -> None:

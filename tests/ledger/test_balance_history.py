@@ -21,6 +21,7 @@ from ledger.book.buckets import LISTED_MAX
 from ledger.book.journal import post_entries, write_entries
 from ledger.book.spans import LEVELS, MONTH, by_span, span_of
 from ledger.database import Role, connect
+from tests.support.examples import examples
 from tests.support.integrity import check_balances, check_history
 
 MakeEntry = Callable[..., Entry]
@@ -79,7 +80,7 @@ def split_levels(connection: Connection[TupleRow]) -> set[int]:
     return {row[0] for row in connection.execute("SELECT level FROM book.balance_history WHERE split")}
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), seed=st.integers(0, 2**32), sets=st.lists(st.integers(1, 400), min_size=1, max_size=6))
 def test_a_balance_at_a_moment_is_the_sum_of_what_is_effective_by_then(
     writer: Connection[TupleRow], make_entry: MakeEntry, data: st.DataObject, seed: int, sets: list[int]
@@ -249,7 +250,7 @@ def test_many_writers_keep_one_history(book: str, make_entry: MakeEntry, own_sha
 
     def write(number: int) -> None:
         with connect(book, Role.WRITER) as connection:
-            start.wait(timeout=30)
+            start.wait(180)
             for entries in written[number]:
                 write_entries(connection.cursor(), entries, shard=number if own_shard else 0)
                 connection.commit()

@@ -17,6 +17,7 @@ from ledger.book.balances import Balance, balance, trial_balance
 from ledger.book.journal import journal, write_entries
 from ledger.database import Role, connect
 from ledger.errors import EntryExists
+from tests.support.examples import examples
 from tests.support.integrity import check_balances, check_entries
 
 MakeEntry = Callable[..., Entry]
@@ -79,7 +80,7 @@ def test_a_rollback_takes_the_balances_back_with_the_entries(
     assert trial_balance(writer.cursor()) == {}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(written=st.lists(st.tuples(sets, st.integers(0, 3)), max_size=4))
 def test_balances_are_the_sums_of_the_postings(
     writer: Connection[TupleRow], make_entry: MakeEntry, written: list[tuple[list[MovementsIn], int]]
@@ -109,7 +110,7 @@ def test_many_writers_on_the_platforms_accounts_neither_deadlock_nor_lose_a_cent
     def write(number: int) -> None:
         shuffle = random.Random(number)
         with connect(book, Role.WRITER) as connection:
-            start.wait(timeout=30)
+            start.wait(180)
             for batch in range(batches):
                 entries = [
                     make_entry(
@@ -146,7 +147,7 @@ def test_of_two_writers_with_the_same_entries_one_wins_and_none_deadlocks(book: 
 
     def write(shard: int) -> bool:
         with connect(book, Role.WRITER) as connection:
-            start.wait(timeout=30)
+            start.wait(180)
             try:
                 write_entries(connection.cursor(), entries if shard else entries[::-1], shard)
             except EntryExists:

@@ -65,7 +65,7 @@ def old_entry(writer: Connection[TupleRow]) -> UUID:
 def attacker(request: pytest.FixtureRequest, book: str) -> Iterator[Connection[TupleRow]]:
     """Somebody with a connection, from the writer's to a superuser's who turned ordinary triggers off."""
     if request.param == "writer":
-        connection = open_connection(book, Role.WRITER)
+        connection: Connection[TupleRow] = open_connection(book, Role.WRITER)
     else:
         connection = psycopg.connect(book)
         if "replica" in request.param:

@@ -89,7 +89,7 @@ def test_another_role_is_taken_for_a_part_of_a_transaction(book: str) -> None:
 
 def cut_off(book: str) -> None:
     with psycopg.connect(book, autocommit=True) as superuser, connect(book, Role.READER) as reader:
-        superuser.execute("SELECT pg_terminate_backend(%s)", (reader.info.backend_pid,))
+        superuser.execute("SELECT pg_terminate_backend(%s, 60000)", (reader.info.backend_pid,))
         reader.execute("SELECT 1")
 
 

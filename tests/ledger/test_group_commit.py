@@ -24,8 +24,9 @@ from ledger.book.group_commit import AsyncGroupCommit, GroupCommit, Outcome
 from ledger.book.journal import journal, write_entries
 from ledger.database import Role, connect
 from ledger.errors import EntryExists, EntryRefused, GroupCommitClosed, MachineryFault
-from projections.schema import migrate
+from tests.support.examples import examples
 from tests.support.integrity import check_balances, check_entries
+from tests.support.made_ahead import with_postgres
 from wattledger.embedded import EmbeddedPostgres
 
 MakeEntry = Callable[..., Entry]
@@ -218,13 +219,13 @@ def test_a_backend_that_is_terminated_is_told_to_all_of_its_set_and_the_next_one
     with GroupCommit(book, writers=1) as ledger:
         with held_back(book, entries[0]), psycopg.connect(book, autocommit=True) as server:
             answers = [ledger.submit(entries[0])]
-            server.execute("SELECT pg_terminate_backend(%s, 10000)", [blocked_writer(book)])
+            server.execute("SELECT pg_terminate_backend(%s, 60000)", [blocked_writer(book)])
             assert outcome_of(answers[0]) is MachineryFault
             # The same with more than one in the set: the first of them keeps the writer busy meanwhile.
             answers = [ledger.submit(entries[0])]
             victim = blocked_writer(book)
             answers += map(ledger.submit, entries[1:])
-            server.execute("SELECT pg_terminate_backend(%s, 10000)", [victim])
+            server.execute("SELECT pg_terminate_backend(%s, 60000)", [victim])
             assert outcome_of(answers[0]) is MachineryFault
         assert [outcome_of(answer) for answer in answers[1:]] == [Outcome.POSTED] * 7
         assert [ledger.post(entry) for entry in entries] == [Outcome.POSTED, *[Outcome.ALREADY_POSTED] * 7]
@@ -234,8 +235,7 @@ def test_a_server_that_is_killed_under_load_loses_no_outcome_and_no_entry(
     tmp_path: Path, make_entry: MakeEntry
 ) -> None:
     entries = [make_entry(("1105", 1), ("2011", -1), name=f"K-{number}") for number in range(2_000)]
-    with EmbeddedPostgres(tmp_path) as server:
-        migrate(server.dsn)
+    with EmbeddedPostgres(with_postgres(tmp_path)) as server:
         refused = 0
 
         def post_until_it_is_in(ledger: GroupCommit, own: Sequence[Entry]) -> None:
@@ -268,8 +268,7 @@ def test_a_server_that_is_killed_under_load_loses_no_outcome_and_no_entry(
 def test_a_server_that_is_gone_is_told_to_every_caller(
     tmp_path: Path, transfers: Callable[[int], list[Entry]]
 ) -> None:
-    with EmbeddedPostgres(tmp_path) as server:
-        migrate(server.dsn)
+    with EmbeddedPostgres(with_postgres(tmp_path)) as server:
         ledger = GroupCommit(server.dsn)
         ledger.post(transfers(1)[0])
     with ThreadPoolExecutor(8) as callers:
@@ -325,7 +324,7 @@ def test_closing_writes_what_is_queued_and_takes_no_more(book: str, transfers: C
             blocked_writer(book)
             answers += map(ledger.submit, queued)
             closing = closer.submit(ledger.close)
-        closing.result(timeout=60)
+        closing.result(180)
     assert all(answer.done() for answer in answers)
     assert {outcome_of(answer) for answer in answers} == {Outcome.POSTED}
     with pytest.raises(GroupCommitClosed):
@@ -373,7 +372,7 @@ async def test_a_task_whose_entry_is_not_written_in_time_is_told(
 COMMANDS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1), st.integers(0, 9).map(bool)), max_size=40)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(commands=COMMANDS, callers_count=st.sampled_from([1, 4, 16]), writers=st.integers(1, 3))
 def test_whatever_is_posted_by_whomever_each_id_is_posted_once_and_all_hear_the_truth(
     book: str, make_entry: MakeEntry, commands: list[tuple[int, int, bool]], callers_count: int, writers: int

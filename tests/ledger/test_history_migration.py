@@ -35,14 +35,14 @@ GROUP BY account, currency, abs(hashtext(entry_id::text)) % 3
 
 
 @pytest.fixture
-def before(database_url: str, tmp_path: Path) -> str:
+def before(bare_database_url: str, tmp_path: Path) -> str:
     """DSN of a database as it was before the history."""
     folder = tmp_path / "migrations"
     for source in FOLDERS:
         shutil.copytree(source, folder, dirs_exist_ok=True)
     (folder / "030_balance_history.sql").unlink()
-    run_migrations(database_url, [folder])
-    return database_url
+    run_migrations(bare_database_url, [folder])
+    return bare_database_url
 
 
 def _write_as_before(dsn: str, entries: list[Entry]) -> None:

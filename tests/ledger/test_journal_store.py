@@ -165,8 +165,8 @@ def test_writers_that_share_a_slot_wait_for_each_other_whichever_way_they_write(
         by_call = threads.submit(post_entries, other.cursor(), entries[1:], 0)
         wait_until(lambda: waiting(book) == 2)
         holder.rollback()
-        by_set.result(30)
-        by_call.result(30)
+        by_set.result(180)
+        by_call.result(180)
     other.commit()
     assert len(list(journal(other.cursor()))) == 3
 

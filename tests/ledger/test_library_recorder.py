@@ -48,10 +48,10 @@ class TestInASchemaOfItsOwn(RecorderCase):
     """The recorder makes its table where it is pointed."""
 
     @pytest.fixture(autouse=True)
-    def _store(self, database_url: str) -> Iterator[None]:
-        with psycopg.connect(database_url) as connection:
+    def _store(self, bare_database_url: str) -> Iterator[None]:
+        with psycopg.connect(bare_database_url) as connection:
             connection.execute(f"CREATE SCHEMA {OWN_SCHEMA}".encode())
-        with datastore(database_url, OWN_SCHEMA, CONNECTIONS) as self.datastore:
+        with datastore(bare_database_url, OWN_SCHEMA, CONNECTIONS) as self.datastore:
             yield
 
     def create_recorder(self) -> EventRecorder:
@@ -118,11 +118,11 @@ def test_the_librarys_recorders_work_on_the_same_table(
             recorder.insert_events([library_event(stream, 2)])
 
 
-def test_the_librarys_function_that_inserts_without_the_lock_is_not_there(database_url: str) -> None:
+def test_the_librarys_function_that_inserts_without_the_lock_is_not_there(bare_database_url: str) -> None:
     with ExitStack() as stack:
-        connection = stack.enter_context(psycopg.connect(database_url, autocommit=True))
+        connection = stack.enter_context(psycopg.connect(bare_database_url, autocommit=True))
         connection.execute(f"CREATE SCHEMA {OWN_SCHEMA}".encode())
-        recorder = EventRecorder(stack.enter_context(datastore(database_url, OWN_SCHEMA, db_functions=True)))
+        recorder = EventRecorder(stack.enter_context(datastore(bare_database_url, OWN_SCHEMA, db_functions=True)))
         recorder.create_table()
         with pytest.raises(ProgrammingError, match="es_insert_events_uuid"):
             recorder.insert_events([library_event(uuid4(), 1)])

@@ -13,6 +13,7 @@ from psycopg.rows import TupleRow
 
 from domain.book.journal import Entry
 from ledger.book.journal import write_entries
+from tests.support.examples import examples
 
 MakeEntry = Callable[..., Entry]
 ACCOUNTS = ("1110/psp", "2010/OP-1")
@@ -46,7 +47,7 @@ def asked(connection: Connection[TupleRow], account: str) -> datetime | None:
     return found
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**32),
     count=st.sampled_from((1, 5, 90, 450)),

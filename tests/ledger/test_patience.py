@@ -9,7 +9,7 @@ import pytest
 from tenacity import stop_after_attempt, stop_after_delay, wait_fixed
 
 from ledger.errors import EntryRefused, MachineryFault
-from ledger.patience import Patience, Stopping, until, until_async
+from ledger.patience import Patience, Stopping, until, until_async, wait_for_event
 
 AT_ONCE, LONG_S = wait_fixed(0), 3600.0
 
@@ -115,7 +115,7 @@ def test_a_stop_ends_the_pause_and_is_followed_by_no_attempt() -> None:
     Thread(target=run, daemon=True).start()
     assert until(lambda: step.tries, 0.001, 30) == 1
     stop.set()
-    assert ended.wait(30)
+    assert ended.wait(180)
     assert step.tries == 1
 
 
@@ -163,3 +163,15 @@ async def test_a_task_waits_for_a_condition_in_the_same_way() -> None:
     patience = Patience(AT_ONCE, stop_after_delay(30))
     assert await until_async(lambda: patience.do_async(step.later), 0.001, 30) == 3
     assert await until_async(lambda: _later(False), 0.001, 0.01) is False
+
+
+async def test_who_waits_for_an_event_is_cancelled_though_it_is_set_just_then() -> None:
+    event = asyncio.Event()
+    waiting = asyncio.create_task(wait_for_event(event, LONG_S))
+    await asyncio.sleep(0)
+    event.set()
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert waiting.cancelled()
+    await wait_for_event(event, LONG_S)
+    await wait_for_event(asyncio.Event(), 0.01)

@@ -32,8 +32,17 @@ READ_IN = {
     Kind.CDR_ANSWER: files.FACTS,
     Kind.PAYOUT_FACT: files.PAYOUT,
     Kind.RUN_DECISION: files.RUNS,
+    Kind.BANK: files.BANK,
+    Kind.OPERATOR_MATTER: files.MATTERS,
 }
-STREAMS_OF_THEIR_OWN = (Kind.CATALOGUE, Kind.RECEIPT, Kind.RUN_DECISION, Kind.STATUS)
+STREAMS_OF_THEIR_OWN = (
+    Kind.CATALOGUE,
+    Kind.RECEIPT,
+    Kind.RUN_DECISION,
+    Kind.OPERATOR_MATTER,
+    Kind.BANK,
+    Kind.STATUS,
+)
 
 
 def without_row(tables: Tables) -> Iterator[Gap]:
@@ -81,7 +90,7 @@ def without_items(tables: Tables) -> Iterator[Gap]:
 
 def without_golden_file(tables: Tables) -> Iterator[Gap]:
     """A type that no release could break, since nothing shows what it looked like."""
-    for type_ in _missing(tables.contracts, tables.golden):
+    for type_ in _missing({*tables.contracts, *tables.questions}, tables.golden):
         yield Gap(type_, "has no golden file of today's version", f"{files.GOLDEN}/{type_}/v1-*.json")
 
 
@@ -117,13 +126,14 @@ def _use(row: MessageType, message: Message) -> None:
 
 def without_schema(tables: Tables) -> Iterator[Gap]:
     """A type that `wattledger schemas` does not write."""
-    return _absent(tables.contracts, tables.schemas, "has no JSON Schema", files.SCHEMAS)
+    return _absent({*tables.contracts, *tables.questions}, tables.schemas, "has no JSON Schema", files.SCHEMAS)
 
 
 def without_asyncapi_entry(tables: Tables) -> Iterator[Gap]:
     """A type that the AsyncAPI document, which is written from the rows, has not on a topic in both bindings."""
-    for type_ in _missing(tables.contracts, tables.asyncapi):
-        file = files.ASYNCAPI if type_ in tables.rows else files.MESSAGES
+    for type_ in _missing({*tables.contracts, *tables.questions}, tables.asyncapi):
+        known = type_ in tables.rows or type_ in tables.questions
+        file = files.ASYNCAPI if known else files.MESSAGES
         yield Gap(type_, "has no entry in the AsyncAPI document", file)
 
 
@@ -150,7 +160,7 @@ def handlers_without_contract(tables: Tables) -> Iterator[Gap]:
 
 def golden_files_without_contract(tables: Tables) -> Iterator[Gap]:
     """A golden file of a type that neither comes in nor goes out."""
-    known = {*tables.contracts, *tables.outgoing}
+    known = {*tables.contracts, *tables.questions, *tables.outgoing}
     return _absent(tables.golden, known, "has a golden file and no contract", files.CONTRACTS)
 
 

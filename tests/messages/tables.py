@@ -6,13 +6,16 @@ from functools import cache
 from typing import get_type_hints
 
 from contracts.asyncapi import asyncapi_document
+from contracts.authorizations import QUESTION_MODEL_OF
 from contracts.decode import Message, decode
 from contracts.inbound import INBOUND_MODEL_OF
 from contracts.messages import DERIVED_FACTS, MESSAGE_TYPES, Kind, MessageType
 from contracts.outgoing import OUTBOUND_MODEL_OF
 from contracts.schemas import event_schemas, schema_file
 from contracts.upcasters import CURRENT_VERSION
+from domain.bank.facts import BANK_FACTS
 from domain.catalogue.catalogue import PUBLISHERS
+from domain.matter.matter import JUDGES
 from domain.payout.answers import PAYOUT_PARSERS
 from domain.payout.reopening import RUN_PARSERS
 from domain.receipt import RECEIPT_BOOKINGS
@@ -24,13 +27,15 @@ from ledger.audit.streams import FACT_TYPES, NOT_READ
 from tests.contracts.builders import Golden, golden_files
 from wattledger.demo.foresight import LEARN as LEARNED_BY_FORESIGHT
 
-CONTRACTS = "contracts/sessions.py, contracts/catalogue.py or contracts/payments.py"
+CONTRACTS = "contracts/sessions.py, catalogue.py, payments.py or matters.py"
 MESSAGES = "contracts/messages.py"
 GOLDEN = "contracts/golden"
 SCHEMAS, ASYNCAPI = "contracts/schemas.py", "contracts/asyncapi.py"
 FACTS, SESSION = "domain/session/facts.py", "domain/session/session.py"
 CATALOGUE, RECEIPTS, PAYOUT = "domain/catalogue/catalogue.py", "domain/receipt.py", "domain/payout/answers.py"
 RUNS = "domain/payout/reopening.py"
+BANK = "domain/bank/facts.py"
+MATTERS = "domain/matter/matter.py"
 INTAKE, FORESIGHT = "engine/intake.py", "wattledger/demo/foresight.py"
 AUDITED_STREAMS, AUDITED_CATALOGUE = "ledger/audit/streams.py", "ledger/audit/catalogue.py"
 
@@ -39,12 +44,14 @@ AUDITED_STREAMS, AUDITED_CATALOGUE = "ledger/audit/streams.py", "ledger/audit/ca
 class Tables:
     """The types in each table; where several files have one of a sort, by file.
 
-    `contracts` are the types that come in, and `rows` the table of them. `places` are the kinds that a file treats,
+    `contracts` are the types that come in, and `rows` the table of them; `questions` are those that are answered at
+    once and never stored, which have no row. `places` are the kinds that a file treats,
     `handlers` the types whose data it reads, `facts` the class that is made of each type of fact and `learned` the
     classes that a session takes in. `examples` are the messages in golden files that are accepted as they stand.
     """
 
     contracts: Collection[str]
+    questions: Collection[str]
     outgoing: Collection[str]
     rows: Mapping[str, MessageType]
     places: Mapping[str, Collection[Kind]]
@@ -68,6 +75,7 @@ def real_tables() -> Tables:
     """The tables of the project."""
     return Tables(
         contracts=set(INBOUND_MODEL_OF),
+        questions=set(QUESTION_MODEL_OF),
         outgoing=set(OUTBOUND_MODEL_OF),
         rows=MESSAGE_TYPES,
         places={INTAKE: set(PLACES), FORESIGHT: set(LEARNED_BY_FORESIGHT)},
@@ -77,6 +85,8 @@ def real_tables() -> Tables:
             RECEIPTS: set(RECEIPT_BOOKINGS),
             PAYOUT: set(PAYOUT_PARSERS),
             RUNS: set(RUN_PARSERS),
+            BANK: set(BANK_FACTS) & set(MESSAGE_TYPES),
+            MATTERS: set(JUDGES),
         },
         facts={type_: get_type_hints(parse)["return"] for type_, parse in FACT_PARSERS.items()},
         learned=set(LEARNED_BY_SESSIONS),

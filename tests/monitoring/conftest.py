@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from ledger.verifications import record_verification
-from tests.end_to_end.running import Home
+from tests.end_to_end.running import Inside
 from tests.monitoring.scraping import PieceAt, ended, started
+from tests.support.kafka_clients import variables
+from tests.support.made_ahead import with_servers
 from tests.support.waiting import wait_until
 from wattledger.demo.network import network
 from wattledger.embedded import EmbeddedKafka, EmbeddedPostgres
@@ -19,7 +21,7 @@ from wattledger.settings import default_cache_dir
 class Live:
     """Three pieces, the services that they work on, and how many messages were published."""
 
-    home: Home
+    home: Inside
     postgres: EmbeddedPostgres
     kafka: EmbeddedKafka
     pieces: dict[str, PieceAt]
@@ -35,11 +37,12 @@ class Live:
 @pytest.fixture(scope="package")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     folder: Path = tmp_path_factory.mktemp("live")
+    with_servers(folder / "services")
     with (
         EmbeddedPostgres(folder / "services") as postgres,
         EmbeddedKafka(folder / "services", default_cache_dir()) as kafka,
     ):
-        home = Home(folder, DATABASE_URL=postgres.dsn, KAFKA_BOOTSTRAP=kafka.bootstrap, METRICS_PORT="0")
+        home = Inside(folder, DATABASE_URL=postgres.dsn, METRICS_PORT="0", **variables(kafka.client_options))
         home.run("migrate")
         pieces = started(home, ("consume", "project"))
         try:
@@ -49,7 +52,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
             consumer = pieces["consume"]
             wait_until(lambda: consumer.scrape().sum("wattledger_store_messages_total") >= len(lines))
             # Runs of days that are over fire at once, so the clock comes when there is something to be paid.
-            pieces |= started(home, ("clock",))
+            pieces |= started(home, ("clock", "webhooks"))
             record_verification(postgres.dsn, 1.0, passed=True, findings=0)
             yield live
         finally:

@@ -16,12 +16,13 @@ from tests.support.waiting import wait_until
 # Nothing here goes through a proxy of the machine.
 _HTTP = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 WORDS = {"consume": ["consume"], "project": ["project"], "clock": ["payouts", "run", "--watch"]}
+WORDS["webhooks"] = ["webhooks", "run"]
 
 
 def ask(url: str, method: str = "GET") -> tuple[int, str]:
     """Status and body."""
     try:
-        with _HTTP.open(urllib.request.Request(url, method=method), timeout=5) as answer:
+        with _HTTP.open(urllib.request.Request(url, method=method), timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refusal:
         with refusal:

@@ -57,7 +57,7 @@ OF_KAFKA = {"wattledger_store_lag_records"}
 def all_have_looked(live: Live) -> bool:
     """Whether every piece has seen all that happened, which comes with the next look."""
     return all(
-        piece.scrape().names >= (OF_STORE if name == "clock" else OF_STORE | OF_KAFKA)
+        piece.scrape().names >= (OF_STORE if name in ("clock", "webhooks") else OF_STORE | OF_KAFKA)
         for name, piece in live.pieces.items()
     )
 
@@ -140,7 +140,7 @@ def test_the_containers_are_scraped_where_they_answer() -> None:
     (job,) = configuration["scrape_configs"]
     (found,) = job["dns_sd_configs"]
     assert job["job_name"] == "wattledger"
-    assert set(found["names"]) == {"consume", "project", "payouts"} <= set(COMPOSE)
+    assert set(found["names"]) == {"consume", "project", "payouts", "webhooks"} <= set(COMPOSE)
     for name in found["names"]:
         settings = COMPOSE[name]["environment"]
         assert (settings["WATTLEDGER_METRICS_HOST"], settings["WATTLEDGER_METRICS_PORT"]) == (

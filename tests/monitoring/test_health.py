@@ -75,7 +75,7 @@ def test_a_connection_that_broke_is_made_anew_and_operators_are_known_as_before(
     others = [pid for (pid,) in engine.rows(sessions)]
     watch = StateWatch(engine.dsn)
     assert [each.operator_id for each in watch.read().state.runs] == ["OP-1"]
-    engine.rows(f"SELECT pg_terminate_backend(pid) FROM ({sessions}) AS found WHERE pid <> ALL(%s)", others)
+    engine.rows(f"SELECT pg_terminate_backend(pid, 60000) FROM ({sessions}) AS found WHERE pid <> ALL(%s)", others)
     with pytest.raises(MachineryFault, match="the database does not answer"):
         watch.read()
     assert [each.operator_id for each in watch.read().state.runs] == ["OP-1"]

@@ -9,10 +9,12 @@ import orjson
 from engine.clock import Clock
 from engine.intake import Intake
 from engine.ports import Record
+from engine.working_set import WorkingSet
 from projections.bank_file import OwnAccount, Platform
 from projections.export import export
 from projections.schema import migrate
 from tests.oracle.facts import Event
+from tests.support.decisions import KEYRING
 
 PLATFORM = Platform(
     "WattLedger Platform",
@@ -26,7 +28,7 @@ def settle_with_engine(
 ) -> None:
     """Take in the events in batches, let the clock go to its end, and write the files to a directory."""
     migrate(dsn)
-    intake, clock = Intake(dsn), Clock(dsn)
+    intake, clock = Intake(WorkingSet.of(dsn, decision_keys=KEYRING)), Clock(dsn)
     try:
         home = TOPIC, partition
         epochs = {home: intake.claim([home])[home].epoch}

@@ -12,7 +12,7 @@ from domain.book.bookings import PaymentCaptured, PayoutInitiated, PayoutSettled
 from domain.book.journal import Entry
 from domain.book.posting import entries_of, mirrors_of
 from domain.book.standing import Booked, Retracted
-from domain.payout.payout import PayoutCreated, PayoutKey, PayoutStatus, PayoutStatusChanged, payout_stream
+from domain.payout.events import PayoutCreated, PayoutKey, PayoutStatus, PayoutStatusChanged, payout_stream
 from domain.session.assessment import SessionState
 from domain.session.decisions import CdrCredited, CdrIssued, SessionAssessed
 from domain.session.session import session_stream
@@ -31,8 +31,8 @@ ACH_ACCOUNT = {"holder": "Volt & Sons", "account_number": "9876543", "routing_co
 class Recorder:
     """Appends decisions and facts to their streams and posts what they book, one transaction a call."""
 
-    def __init__(self, connection: Connection[TupleRow]) -> None:
-        self.connection = connection
+    def __init__(self, connection: Connection[TupleRow], shard: int = 0) -> None:
+        self.connection, self.shard = connection, shard
         self.versions: Counter[UUID] = Counter()
 
     def record(self, stream_id: UUID, *events: Any) -> None:
@@ -50,7 +50,7 @@ class Recorder:
                 made = entries_of if isinstance(event, Booked) else mirrors_of
                 entries += made(event.booking, stream_id, event.revision, stream_id)
         with self.connection.transaction(), self.connection.cursor() as cursor:
-            write_entries(cursor, entries, shard=0)
+            write_entries(cursor, entries, self.shard)
             append(cursor, stored)
 
 

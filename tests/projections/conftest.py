@@ -1,6 +1,7 @@
 """A migrated database for each test, a recorder of histories, and a projector's connection."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from psycopg import Connection
@@ -9,6 +10,7 @@ from psycopg.rows import TupleRow
 from ledger.database import Role, connect
 from projections.schema import migrate
 from tests.projections.builders import Recorder
+from tests.support.settled import settled_network
 
 
 @pytest.fixture
@@ -30,3 +32,16 @@ def projector(store: str) -> Iterator[Connection[TupleRow]]:
     """A connection of the projector with no transaction open."""
     with connect(store, Role.PROJECTOR, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture(scope="session")
+def settled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the files of the store `settled` are."""
+    return tmp_path_factory.mktemp("settled")
+
+
+@pytest.fixture(scope="session")
+def settled(postgres_dsn: str, settled_folder: Path) -> Iterator[str]:
+    """DSN of a store of a small network to which everything happened: it is only read."""
+    with settled_network(postgres_dsn, "settled", settled_folder) as dsn:
+        yield dsn

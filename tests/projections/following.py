@@ -7,7 +7,7 @@ from typing import Any
 
 from projections.runner import follow_forever
 
-SECONDS_MAX = 60
+SECONDS_MAX = 180
 
 
 @contextmanager

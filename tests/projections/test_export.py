@@ -14,7 +14,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from domain.book.standing import Booked, Retracted
-from domain.payout.payout import PayoutStatus, payout_stream
+from domain.payout.events import PayoutStatus, payout_stream
 from domain.session.assessment import SessionState
 from domain.session.decisions import SessionAssessed
 from domain.session.session import session_stream

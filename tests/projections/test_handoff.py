@@ -11,7 +11,7 @@ import pytest
 from psycopg.errors import InsufficientPrivilege
 
 from domain.payout.content import file_id
-from domain.payout.payout import PayoutCreated, PayoutKey, PayoutStatus, payout_stream
+from domain.payout.events import PayoutCreated, PayoutKey, PayoutStatus, payout_stream
 from ledger.database import Role, connect
 from ledger.errors import RoleRefused
 from projections.bank_file import NAMESPACE, OwnAccount, Platform

@@ -17,7 +17,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from domain.fact import RecordedFact
-from domain.payout.payout import PayoutCreated
+from domain.payout.events import PayoutCreated
 from domain.session.session import session_stream
 from ledger.database import Role, connect
 from ledger.events.codec import encode
@@ -27,7 +27,7 @@ from tests.projections.builders import NOON, Recorder, created, payout_history, 
 from tests.support.library import datastore, login, variables
 
 # Longer than a listener would ever wait, shorter than a test.
-PATIENCE_S = 30
+PATIENCE_S = 120
 
 
 @pytest.fixture

@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
+import projections.schema
 from domain.book.findings import FindingKind
 from ledger.database import Role, connect
+from projections.documents.masks import masked_name
 from tests.docs.pages import OPERATIONS, table
 from tests.support.library import login
 from tests.support.private import SECRETS, WRONG_IBAN, Column, columns_with, fill, readable
@@ -62,7 +65,7 @@ def test_the_page_lists_every_column_that_holds_a_token_or_an_account(superuser:
     rows = table(OPERATIONS, "| columns | what of it names somebody |")
     listed = {Column(*name.split(".")) for columns, _ in rows for name in columns.replace("`", "").split(", ")}
     views = {("projection", name) for name in ("cdrs", "payouts", "findings")}
-    found = {column for column in found if column[:2] not in views}
+    found = {column for column in found if column[:2] not in views and column.schema != "surface"}
     assert listed == found, f"{sorted(listed ^ found)}: mend docs/operations.md, Roles"
 
 
@@ -123,7 +126,10 @@ def test_a_masked_cdr_says_all_that_the_cdr_says_but_tokens_and_signed_records(s
         ("NL91ABNA0417164300", "NL** **** **** ..00"),
         ("NO9386011117947", "NO** **** **** ..47"),
         ("021000021/12345678", "**** **** ..78"),
-        ("021000021/1234567", "**** **** ..**"),
+        ("nl91 abna 0417 1643 00", "NL** **** **** ..00"),
+        ("0001/ 12 345 67", "**** **** ..67"),
+        ("021000021/12345", "**** **** ..45"),
+        ("021000021/1234", "**** **** ..**"),
         ("021/000/021/12", "**** **** ..**"),
         ("12345678901234", "**** **** ..**"),
         ("", "**** **** ..**"),
@@ -132,6 +138,23 @@ def test_a_masked_cdr_says_all_that_the_cdr_says_but_tokens_and_signed_records(s
 )
 def test_an_account_is_masked(reader: Connection, name: str | None, shown: str | None) -> None:
     assert reader.execute("SELECT masked.account(%s)", (name,)).fetchone() == (shown,)
+    assert name is None or masked_name(name) == shown
+
+
+def test_what_was_masked_by_an_older_rule_is_masked_anew_by_the_migration(superuser: Connection) -> None:
+    (folder,) = projections.schema.__path__
+    migration = next(Path(folder).glob("*_one_mask.sql")).read_text()
+    masks = "SELECT payout_id, masked_account FROM projection.payout_row ORDER BY 1, 2"
+    with superuser.transaction(force_rollback=True):
+        superuser.execute("SET LOCAL ROLE wattledger_owner")
+        by_this_rule = superuser.execute(masks).fetchall()
+        superuser.execute(
+            "CREATE OR REPLACE FUNCTION masked.account(name text) RETURNS text LANGUAGE sql IMMUTABLE RETURN '..'"
+        )
+        superuser.execute("UPDATE projection.payout_row SET bank_account = bank_account")
+        assert {shown for _, shown in superuser.execute(masks)} == {".."}
+        superuser.execute(migration.encode())
+        assert superuser.execute(masks).fetchall() == by_this_rule
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,22 @@
 """Which events mention an id: asked by kind and id, in any spelling, and the same after a rebuild."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from domain.book.standing import Booked
 from domain.calendar import instant
 from domain.fact import RecordedFact
-from domain.payout.payout import payout_stream
+from domain.payout.events import payout_stream
 from domain.session.session import session_stream
 from ledger.database import Role, connect
 from ledger.events.store import event_id
-from projections.freshness import ON_DEMAND
-from projections.mentions import Kind, Mentions, ids_in, key_of
+from projections.mentions import Kind, Mentions, ids_in, key_of, keys_between
 from projections.rebuild import rebuild
 from projections.runner import catch_up
 from projections.schema import migrate
@@ -45,7 +47,9 @@ def store(database_url: str) -> str:
         recorder.record(session_stream("S-1"), fact("payment.captured", "M-2", payment_id="P-1", provider="acme"))
         recorder.record(session_stream("other"), fact("payment.settled", "M-3", **SETTLED))
         recorder.record(payout_stream("P"), created())
-    catch_up(database_url, ON_DEMAND)
+        # A sign of life is found by its own id, and nobody's charger by its signs of life.
+        recorder.record(session_stream("beats"), fact("charging.charger.heartbeat", "M-4", evse_uid="EV-1"))
+    catch_up(database_url, ["mentions"])
     return database_url
 
 
@@ -65,12 +69,30 @@ def test_messages_are_found_by_their_id_and_by_every_id_that_they_name(store: st
     assert positions(store, Kind.PAYMENT, "P-2") == positions(store, Kind.REFUND, "R-1") == [4]
     assert positions(store, Kind.SETTLEMENT, "SET-1") == [4]
     assert positions(store, Kind.DISPUTE, "R-1") == []
+    assert len(positions(store, Kind.MESSAGE, "M-4")) == 1
 
 
-def test_decisions_are_found_by_their_id_in_any_spelling(store: str) -> None:
+def test_events_are_found_by_their_id_in_any_spelling(store: str) -> None:
+    assert positions(store, Kind.EVENT, str(event_id(session_stream("S-1"), 1))) == [1]
     id_ = str(event_id(session_stream("S-1"), 2))
     assert positions(store, Kind.EVENT, id_) == [2]
     assert positions(store, Kind.EVENT, id_.upper().replace("-", "")) == [2]
+
+
+@given(st.uuids(), st.sampled_from(list(Kind)), st.integers(6, 32), st.booleans())
+def test_the_key_of_a_uuid_lies_between_those_of_its_beginning(
+    id_: UUID, kind: Kind, digits: int, is_credit: bool
+) -> None:
+    key = key_of(kind, f"{id_}-C" if is_credit else str(id_).upper())
+    between = keys_between(id_.hex[:digits])
+    assert between is not None
+    assert between[0] <= key <= between[1]
+    assert key & 0xFF == key_of(kind, str(UUID(int=0))) & 0xFF
+
+
+@pytest.mark.parametrize("text", ["12345", "", "12345g", "S-1001", "0" * 34, "0c39a1 "])
+def test_what_is_no_beginning_of_a_uuid_lies_nowhere(text: str) -> None:
+    assert keys_between(text) is None
 
 
 def test_a_payout_is_found_by_its_batch(store: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from contracts.messages import MESSAGE_TYPES
+from contracts.messages import DERIVED_FACTS, MESSAGE_TYPES
 from ledger.events.codec import _READERS as DECISION_TOPICS
 from projections.registry import PROJECTIONS
 from tests.docs.pages import ROOT
@@ -60,7 +60,7 @@ def test_the_pages_name_every_read_model(page: str, heading: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_topic_of_a_read_model_can_be_stored(name: str) -> None:
     items = {row.items.type for row in MESSAGE_TYPES.values() if row.items is not None}
-    unknown = PROJECTIONS[name].topics - {*MESSAGE_TYPES, *items, *DECISION_TOPICS}
+    unknown = PROJECTIONS[name].topics - {*MESSAGE_TYPES, *items, *DERIVED_FACTS, *DECISION_TOPICS}
     assert not unknown, f"{name} waits for {sorted(unknown)}, which nothing stores: mend {module_of(name)}"
 
 

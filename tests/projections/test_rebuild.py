@@ -4,7 +4,6 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from ledger.database import Role, connect
 from projections import feed, rebuild
 from projections.errors import RebuildUnderWay, UnknownProjection
 from projections.rebuild import rebuild as rebuild_projections
@@ -123,7 +122,7 @@ def test_a_rebuild_that_was_cut_off_is_cleaned_up_by_the_next(
 
 
 def test_a_second_rebuild_of_the_same_projection_is_refused(store: str) -> None:
-    with connect(store, Role.PROJECTOR, autocommit=True) as other, rebuild._alone(other, ["payouts"]):
+    with rebuild.alone(store, ["payouts"]):
         assert rebuild_projections(store, ["sessions"]) == {"sessions": 0}
         with pytest.raises(RebuildUnderWay, match="projection payouts is being rebuilt"):
             rebuild_projections(store)

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from domain.payout.payout import PayoutStatus, PayoutStatusChanged, payout_stream
+from domain.payout.events import PayoutStatus, PayoutStatusChanged, payout_stream
 from ledger.database import Role, connect
 from ledger.heartbeat import heartbeat
 from ledger.verifications import record_verification

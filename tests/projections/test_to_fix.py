@@ -9,7 +9,7 @@ from psycopg.rows import TupleRow
 
 from domain.book.bookings import PayoutFailed, PayoutInitiated, PayoutReissued, PayoutReturned, PayoutSettled
 from domain.book.standing import Booked
-from domain.payout.payout import payout_stream
+from domain.payout.events import payout_stream
 from ledger.database import Role, connect
 from ledger.migrate import LEDGER_MIGRATIONS, run_migrations
 from projections.queries import OperatorBalance, operator_balances
@@ -61,7 +61,7 @@ def test_a_payout_walks_through_the_columns_and_their_sum_stays(
         assert shown(projector) == balance(**{column: FIRST.amount})
 
 
-def test_a_store_whose_read_model_had_no_such_column_gets_it_whole(database_url: str, tmp_path: Path) -> None:
+def test_a_store_whose_read_model_had_no_such_column_gets_it_whole(bare_database_url: str, tmp_path: Path) -> None:
     older = tmp_path / "older"
     for folder in FOLDERS:
         shutil.copytree(folder, older, dirs_exist_ok=True)
@@ -69,10 +69,10 @@ def test_a_store_whose_read_model_had_no_such_column_gets_it_whole(database_url:
         # The writer of today needs the tables of today.
         if int(path.name[:3]) >= 135 and not (LEDGER_MIGRATIONS / path.name).exists():
             path.unlink()
-    run_migrations(database_url, [older])
-    with connect(database_url, Role.WRITER, autocommit=True) as writer:
+    run_migrations(bare_database_url, [older])
+    with connect(bare_database_url, Role.WRITER, autocommit=True) as writer:
         Recorder(writer).record_all([INITIATED, FAILED])
-    with connect(database_url, Role.PROJECTOR, autocommit=True) as projector:
+    with connect(bare_database_url, Role.PROJECTOR, autocommit=True) as projector:
         # As the read model of before left it, which knew of the hand-off alone when it stopped.
         projector.execute(
             "INSERT INTO projection.operator_balance_row (generation, operator_id, currency, pending, available, "
@@ -80,5 +80,5 @@ def test_a_store_whose_read_model_had_no_such_column_gets_it_whole(database_url:
             "VALUES (1, 'OP-1', 'EUR', 0, -1081, 0, 0, 1081, 0, 1)"
         )
         projector.execute("UPDATE projection.generation SET position = 1 WHERE name = 'operator_balances'")
-        migrate(database_url)
+        migrate(bare_database_url)
         assert shown(projector) == balance(to_fix=1081)

@@ -6,72 +6,32 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 import pytest
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from contracts.messages import MESSAGE_TYPES
 from domain.book.posting import entries_of
 from domain.book.standing import Booked
 from domain.fact import RecordedFact
-from domain.payout.payout import payout_stream
+from domain.payout.events import payout_stream
 from domain.session.session import session_stream
 from ledger.database import Role, connect
-from ledger.events.codec import DECISION_TOPICS, read_body
-from ledger.events.store import event_id
-from projections.export import export
+from ledger.events.codec import read_body
 from projections.freshness import ON_DEMAND
-from projections.mentions import Kind, ids_in
+from projections.mentions import Kind
 from projections.runner import catch_up
-from projections.trace import Node, Trace, find, follow
-from tests.projections.builders import PLATFORM, Recorder, assessed, created, payout_key, rated_booking
-from tests.support.aftermath import cdr_answer
-from tests.support.engine import Engine
-from tests.support.events import SOURCE, event
-from tests.support.histories import UNTIL, history, stamp
+from projections.trace import find, follow
+from projections.tracing.nodes import Node, Trace
+from tests.projections.builders import Recorder, assessed, created, payout_key, rated_booking
+from tests.support.events import SOURCE
+from tests.support.settled import SEED, WAITING_CDR, ids_by_kind
 from wattledger.cli import main
 
-SEED, SESSIONS = 11, 60
 ALL = 1_000_000
-WAITING_CDR = str(uuid4())
 Ask = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def settled(postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A store of a small network to which everything happened: answers, failures, corrections, garbage."""
-    name, server = "traced", postgres_dsn.rpartition("/")[0]
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        dsn = f"{server}/{name}"
-        engine = Engine(dsn)
-        random = Random(SEED)
-        told = history(random, SESSIONS)
-        engine.feed([*told, b"no message"])
-        engine.feed([{**told[0], "data": {**told[0]["data"], "name": "Another"}}])
-        engine.feed([cdr_answer("accepted", "DE-ABC", WAITING_CDR, stamp(UNTIL))])
-        engine.advance(UNTIL)
-        engine.feed(answers(engine))
-        engine.advance(UNTIL)
-        engine.close()
-        export(dsn, tmp_path_factory.mktemp("out"), PLATFORM)
-        catch_up(dsn, ON_DEMAND)
-        yield dsn
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def answers(engine: Engine) -> list[dict[str, Any]]:
-    """The bank pays every payout but one, which fails."""
-    found = []
-    for number, (payout_id,) in enumerate(engine.rows("SELECT payout_id FROM intake.open_payout ORDER BY 1")):
-        word = "failed" if number == 0 else "paid"
-        more = {"reason": "AC04"} if number == 0 else {"bank_reference": f"REF-{number}"}
-        data = {"payout_id": payout_id, "at": stamp(UNTIL), **more}
-        found.append(event(f"payout.{word}", payout_id, stamp(UNTIL), data))
-    return found
 
 
 @pytest.fixture
@@ -94,31 +54,6 @@ def ask(settled: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
         return json.loads(said.out) if "--json" in words else said.out
 
     return run
-
-
-def ids_by_kind(cursor: Cursor[TupleRow]) -> dict[Kind, list[str]]:
-    """The ids of every kind that a store has, read from its tables and not by what is tested."""
-    found: dict[Kind, set[str]] = {kind: set() for kind in Kind}
-    rows = cursor.execute("SELECT originator_id, originator_version, topic, state FROM event_store.stored_events")
-    for stream, version, topic, state in rows.fetchall():
-        if topic in MESSAGE_TYPES:
-            body = read_body(topic, bytes(state))
-            found[Kind.MESSAGE].add(body["id"])
-            for kind, id_ in ids_in(body["data"]):
-                found[kind].add(id_)
-        elif topic in DECISION_TOPICS:
-            found[Kind.EVENT].add(str(event_id(stream, version)))
-    for kind, query in {
-        Kind.SESSION: "SELECT session_id FROM intake.session_head",
-        Kind.PAYOUT: "SELECT payout_id FROM projection.payouts",
-        Kind.BATCH: "SELECT batch_id FROM projection.payouts",
-        Kind.CDR: "SELECT cdr_id FROM projection.cdrs",
-        Kind.ENTRY: "SELECT entry_id::text FROM book.entry",
-        Kind.BANK_FILE: "SELECT name FROM intake.bank_file",
-        Kind.DEAD_LETTER: "SELECT deadletter_id::text FROM intake.deadletter",
-    }.items():
-        found[kind] |= {row[0] for row in cursor.execute(query.encode()).fetchall()}
-    return {kind: sorted(ids) for kind, ids in found.items()}
 
 
 def of_kind(cursor: Cursor[TupleRow], kind: Kind, id_: str) -> Node:
@@ -236,7 +171,7 @@ def test_an_entry_leads_to_the_message_that_caused_it_and_the_payout_that_pays_i
 ) -> None:
     cursor.execute(
         "SELECT entry_id::text, entry.session_id, line.payout_id FROM book.entry JOIN intake.line USING (entry_id) "
-        "WHERE kind = 'J01' AND line.payout_id IS NOT NULL AND reverses IS NULL ORDER BY 1"
+        "WHERE entry.kind = 'J01' AND line.payout_id IS NOT NULL AND reverses IS NULL ORDER BY 1"
     )
     for entry_id, session_id, payout_id in cursor.fetchmany(5):
         [document] = ask(entry_id, "--json")["found"]

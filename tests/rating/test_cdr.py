@@ -35,6 +35,7 @@ from tests.rating.rating_builders import (
     row,
 )
 from tests.rating.test_price_properties import TARIFFS, ZONES, facts
+from tests.support.examples import examples
 
 REQUIRED = {
     "country_code", "party_id", "id", "start_date_time", "end_date_time", "cdr_token", "auth_method", "cdr_location",
@@ -265,7 +266,7 @@ def test_countries_are_three_letters_in_a_cdr() -> None:
     assert [alpha_3(code) for code in ("NL", "us", "IN", "XX")] == ["NLD", "USA", "IND", None]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(TARIFFS, facts(), ZONES)
 def test_volumes_add_up_and_pricing_a_cdr_gives_its_own_totals(
     terms: Tariff, session: dict[str, Any], zone: ZoneInfo

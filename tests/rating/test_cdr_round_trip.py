@@ -21,6 +21,7 @@ from domain.rating.rating import Rating
 from domain.tariff.tariff import Tariff
 from tests.rating.rating_builders import AMSTERDAM, MORNING, PATIENT, component, element, tariff
 from tests.rating.test_price_properties import STARTS, TARIFFS, ZONES, amounts
+from tests.support.examples import examples
 
 
 @st.composite
@@ -64,7 +65,7 @@ def priced_again(rating: Rating, terms: Tariff, zone: ZoneInfo, registers: Any =
     return price(terms, from_cdr(cdr), zone)
 
 
-@settings(PATIENT, max_examples=400)
+@settings(PATIENT, max_examples=examples(120))
 @given(TARIFFS, WHOLE | TENTHS | FINER_TIMES, ZONES)
 def test_the_cdr_of_a_session_is_priced_exactly_as_the_session(
     terms: Tariff, session: dict[str, Any], zone: ZoneInfo
@@ -80,7 +81,7 @@ def test_the_cdr_of_a_session_is_priced_exactly_as_the_session(
         )
 
 
-@settings(PATIENT, max_examples=100)
+@settings(PATIENT, max_examples=examples(60))
 @given(TARIFFS, STARTS, st.integers(1, 10**8), ZONES)
 def test_the_cdr_of_a_no_show_is_priced_exactly_as_the_no_show(
     terms: Tariff, start: datetime, lasting_ms: int, zone: ZoneInfo
@@ -94,7 +95,7 @@ def test_a_tier_that_a_reading_meets_is_reached_at_that_reading() -> None:
     assert tier_reached_at(readings, 10_000) == readings[1][0]
 
 
-@settings(PATIENT, max_examples=200)
+@settings(PATIENT, max_examples=examples(80))
 @given(TARIFFS, ANY, ZONES)
 def test_periods_stay_in_order_whatever_the_registers_and_times_are(
     terms: Tariff, session: dict[str, Any], zone: ZoneInfo

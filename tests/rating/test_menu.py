@@ -17,6 +17,7 @@ from domain.tariff.restrictions import Moment
 from domain.tariff.tariff import Tariff
 from tests.rating.rating_builders import AMSTERDAM, MORNING, PATIENT, component, element, period, tariff
 from tests.rating.test_price_properties import STARTS, TARIFFS, ZONES, facts
+from tests.support.examples import examples
 
 LEVELS = st.none() | st.decimals(0, 40_000, places=1).map(Fraction) | st.integers(0, 40_000)
 
@@ -33,7 +34,7 @@ def moments(draw: st.DrawFn) -> Any:
     return one, begun, draw(st.integers(0, 400_000)), draw(st.sampled_from([1, 2, 10, 1000]))
 
 
-@settings(PATIENT, max_examples=300)
+@settings(PATIENT, max_examples=examples(100))
 @given(TARIFFS, st.lists(moments(), min_size=2, max_size=12), st.lists(ZONES, min_size=1, max_size=2))
 def test_what_is_kept_is_what_the_restrictions_say(terms: Tariff, asked: list[Any], zones: list[ZoneInfo]) -> None:
     menu = terms.charging
@@ -47,7 +48,7 @@ def test_what_is_kept_is_what_the_restrictions_say(terms: Tariff, asked: list[An
         assert menu.choice_at(one, begun, zone, energy, scale) == expected
 
 
-@settings(PATIENT, max_examples=100)
+@settings(PATIENT, max_examples=examples(60))
 @given(TARIFFS, facts(), facts(), ZONES)
 def test_a_tariff_that_has_priced_others_prices_as_a_new_one(
     terms: Tariff, earlier: dict[str, Any], session: dict[str, Any], zone: ZoneInfo

@@ -15,6 +15,7 @@ from domain.tariff.restrictions import WEEKDAYS
 from domain.tariff.tariff import Tariff
 from tests.rating.rating_builders import PATIENT, component, document, element, some_can_apply
 from tests.rating.test_price_properties import CLOCKS, STARTS, ZONES
+from tests.support.examples import examples
 
 RESTRICTIONS = st.fixed_dictionaries(
     {},
@@ -50,7 +51,7 @@ def holds(restrictions: dict[str, Any], local: datetime, minutes: int) -> bool:
     )
 
 
-@settings(PATIENT, max_examples=100)
+@settings(PATIENT, max_examples=examples(100))
 @given(ELEMENTS, STARTS, st.integers(1, 2000), st.integers(0, 2000), ZONES)
 def test_every_edge_of_clock_calendar_and_duration_is_found(
     elements: list[tuple[dict[str, Any], int, int]], start: datetime, lasting: int, idle_from: int, zone: ZoneInfo

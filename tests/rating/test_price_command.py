@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.rating.rating_builders import component, document, element
 from tests.rating.test_vectors import FILES, VECTORS, differences
+from tests.support.examples import examples
 from wattledger.cli import main
 
 ENERGY = document(element(component("ENERGY", 0.5, vat=20)))
@@ -216,8 +217,8 @@ def test_lines_name_the_periods_of_the_cdr_however_it_was_taken_apart(desk: Desk
     [
         ("{", (), 1, "not JSON"),
         ('{"a": NaN}', (), 1, "not JSON"),
-        ("[" * 100_000, (), 1, "not JSON"),
-        ('{"a": ' + "9" * 5000 + "}", (), 1, "not JSON"),
+        ("[" * 100_000, (), 1, "not JSON (it nests too deeply)"),
+        ('{"a": ' + "9" * 5000 + "}", (), 1, "not JSON (a number has 5000 digits)"),
         ("[]", (), 1, "not a JSON object"),
         (cdr(tariffs=()), (), 1, "--tariff"),
         (cdr(tariffs=[3]), (), 1, "tariffs[0]"),
@@ -315,7 +316,9 @@ def spoiled(draw: st.DrawFn) -> Any:
 
 
 @settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=examples(100),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(content=spoiled(), newer=st.booleans(), form=st.sampled_from(["--json", ""]))
 def test_a_spoiled_cdr_is_priced_or_refused_in_one_line_and_never_breaks_the_command(

@@ -26,6 +26,7 @@ from tests.rating.rating_builders import (
     tariff,
     utc,
 )
+from tests.support.examples import examples
 
 CLOCKS = st.sampled_from(["00:00", "02:00", "02:30", "03:00", "06:00", "09:15", "17:00", "22:00"])
 ZONES = st.sampled_from([AMSTERDAM, ZoneInfo("America/New_York"), ZoneInfo("Asia/Kolkata"), ZoneInfo("Africa/Cairo")])
@@ -130,7 +131,7 @@ def cut(period: ChargingPeriod, share: Fraction) -> list[ChargingPeriod]:
     ]
 
 
-@settings(PATIENT, max_examples=300)
+@settings(PATIENT, max_examples=examples(100))
 @given(TARIFFS, facts(), ZONES, st.lists(st.integers(1, 99), min_size=1, max_size=12))
 def test_splitting_periods_further_never_changes_a_price(
     terms: Tariff, session: dict[str, Any], zone: ZoneInfo, shares: list[int]
@@ -140,7 +141,7 @@ def test_splitting_periods_further_never_changes_a_price(
     assert amounts(price(terms, finer, zone)) == amounts(price(terms, periods, zone))
 
 
-@settings(PATIENT, max_examples=200)
+@settings(PATIENT, max_examples=examples(80))
 @given(TARIFFS, facts(), ZONES)
 def test_periods_follow_each_other_and_carry_all_time_and_energy(
     terms: Tariff, session: dict[str, Any], zone: ZoneInfo
@@ -158,7 +159,7 @@ def whole(value: Any) -> Any:
     return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
 
 
-@settings(PATIENT, max_examples=200)
+@settings(PATIENT, max_examples=examples(80))
 @given(TARIFFS, facts(), ZONES)
 def test_whole_numbers_are_priced_as_fractions_are(terms: Tariff, session: dict[str, Any], zone: ZoneInfo) -> None:
     quick = session | {name: [(at, whole(value)) for at, value in session[name]] for name in ("registers", "powers")}

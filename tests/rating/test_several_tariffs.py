@@ -27,6 +27,7 @@ from tests.rating.rating_builders import (
     tariff,
 )
 from tests.rating.test_price_properties import TARIFFS, ZONES, amounts, facts
+from tests.support.examples import examples
 
 
 def in_parts(*parts: tuple[Tariff, int], of: Any) -> Rating:
@@ -79,14 +80,14 @@ def test_two_currencies_are_no_session() -> None:
         price_in_parts([], AMSTERDAM)
 
 
-@settings(PATIENT, max_examples=100)
+@settings(PATIENT, max_examples=examples(60))
 @given(TARIFFS, facts(), ZONES)
 def test_one_part_is_the_whole(terms: Tariff, session: dict[str, Any], zone: ZoneInfo) -> None:
     periods = split(tariff=terms, time_zone=zone, **session)
     assert joined(price_in_parts([TariffPart(terms, periods)], zone)) == price(terms, periods, zone)
 
 
-@settings(PATIENT, max_examples=100)
+@settings(PATIENT, max_examples=examples(60))
 @given(TARIFFS, facts(), ZONES)
 def test_a_change_to_the_same_terms_changes_steps_and_bounds_alone(
     terms: Tariff, session: dict[str, Any], zone: ZoneInfo

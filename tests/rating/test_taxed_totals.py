@@ -26,6 +26,7 @@ from tests.rating.rating_builders import (
     tariff,
 )
 from tests.rating.test_price_properties import TARIFFS, ZONES, facts
+from tests.support.examples import examples
 
 
 def total(*components: dict[str, Any], taxes: tuple[Tax, ...] = (), **fields: Any) -> Any:
@@ -101,7 +102,7 @@ def test_the_taxes_of_a_reservation_are_told_with_its_cost() -> None:
     assert [tax["percentage"] for tax in found["total_cost"]["taxes"]] == [20, 10, 9]
 
 
-@settings(PATIENT, max_examples=150)
+@settings(PATIENT, max_examples=examples(80))
 @given(TARIFFS, facts(), ZONES)
 def test_prices_and_their_taxes_add_up_to_prices_with_vat(
     terms: Tariff, session: dict[str, Any], zone: ZoneInfo

@@ -16,7 +16,7 @@ SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(FILE.read_text())["services
 # What a container has no use for: folders and services of a machine, how its processors are shared, another name.
 NOT_PASSED = {
     f"{ENV_PREFIX}{name}"
-    for name in ("DATA_DIR", "CACHE_DIR", "BATCH_MAX_RECORDS", "PROCESSES", "BACKLOG_PER_PROCESS", "PIECE")
+    for name in ("DATA_DIR", "CACHE_DIR", "BATCH_MAX_RECORDS", "PROCESSES", "BACKLOG_PER_PROCESS", "PIECE", "PORT")
 }
 ENGINE = {name: service for name, service in SERVICES.items() if "build" in service}
 
@@ -45,7 +45,7 @@ def test_the_engine_waits_for_healthy_services_and_for_the_schema() -> None:
             assert needed in SERVICES, name
             is_one_off = needed == "migrate"
             assert how["condition"] == ("service_completed_successfully" if is_one_off else "service_healthy")
-    assert set(ENGINE) == {"migrate", "consume", "project", "payouts"}
+    assert set(ENGINE) == {"migrate", "consume", "project", "payouts", "serve", "webhooks"}
 
 
 def test_ports_are_open_to_this_machine_only() -> None:

@@ -1,6 +1,7 @@
 """The embedded Kafka: on loopback only, back after a kill with its records, strict about topics and sizes."""
 
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -14,8 +15,8 @@ from wattledger.embedded import EmbeddedKafka
 TOPIC = "charging.sessions"
 
 
-async def make_topic(bootstrap: str, name: str = TOPIC) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+async def make_topic(options: dict[str, Any], name: str = TOPIC) -> None:
+    admin = AIOKafkaAdminClient(**options)
     await admin.start()
     try:
         await admin.create_topics([NewTopic(name, num_partitions=1, replication_factor=1)])
@@ -23,30 +24,29 @@ async def make_topic(bootstrap: str, name: str = TOPIC) -> None:
         await admin.close()
 
 
-async def send(bootstrap: str, values: list[bytes]) -> None:
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all") as producer:
+async def send(options: dict[str, Any], values: list[bytes]) -> None:
+    async with AIOKafkaProducer(**options, acks="all") as producer:
         for value in values:
             await producer.send_and_wait(TOPIC, value)
 
 
-async def read(bootstrap: str, count: int) -> list[bytes]:
+async def read(options: dict[str, Any], count: int) -> list[bytes]:
     partition = TopicPartition(TOPIC, 0)
-    async with AIOKafkaConsumer(bootstrap_servers=bootstrap) as consumer:
+    async with AIOKafkaConsumer(**options, auto_offset_reset="earliest") as consumer:
         consumer.assign([partition])
-        await consumer.seek_to_beginning(partition)
         return [(await consumer.getone()).value for _ in range(count)]
 
 
 async def test_a_killed_kafka_comes_back_on_its_port_with_all_that_was_acknowledged(tmp_path: Path) -> None:
     folder = tmp_path / "a path, with a comma and spaces"
     with EmbeddedKafka(folder) as server:
-        bootstrap = server.bootstrap
-        await make_topic(bootstrap)
-        await send(bootstrap, [b"started", b"ended"])
+        bootstrap, options = server.bootstrap, server.client_options
+        await make_topic(options)
+        await send(options, [b"started", b"ended"])
         server.kill()
         assert server.start() == bootstrap
-        await send(bootstrap, [b"corrected"])
-        assert await read(bootstrap, 3) == [b"started", b"ended", b"corrected"]
+        await send(options, [b"corrected"])
+        assert await read(options, 3) == [b"started", b"ended", b"corrected"]
 
         assert server.pid is not None
         assert listening_addresses(server.pid) == {"127.0.0.1"}
@@ -54,8 +54,8 @@ async def test_a_killed_kafka_comes_back_on_its_port_with_all_that_was_acknowled
     assert not broker.is_running()
 
 
-async def test_a_topic_that_was_not_made_is_not_made_by_asking_for_it(kafka_bootstrap: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+async def test_a_topic_that_was_not_made_is_not_made_by_asking_for_it(kafka_options: dict[str, Any]) -> None:
+    admin = AIOKafkaAdminClient(**kafka_options)
     await admin.start()
     try:
         (described,) = await admin.describe_topics(["misspelt"])
@@ -66,9 +66,9 @@ async def test_a_topic_that_was_not_made_is_not_made_by_asking_for_it(kafka_boot
 
 
 async def test_a_record_above_one_mebibyte_is_refused_by_the_broker_whatever_its_sender_allows(
-    kafka_bootstrap: str,
+    kafka_options: dict[str, Any],
 ) -> None:
-    await make_topic(kafka_bootstrap, "large.records")
-    async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, max_request_size=20_000_000) as producer:
+    await make_topic(kafka_options, "large.records")
+    async with AIOKafkaProducer(**kafka_options, max_request_size=20_000_000) as producer:
         with pytest.raises(MessageSizeTooLargeError):
             await producer.send_and_wait("large.records", b"0" * 10_000_000)

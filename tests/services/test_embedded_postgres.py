@@ -68,7 +68,7 @@ def test_a_stopped_postgresql_leaves_no_process_and_its_port_free(tmp_path: Path
     assert server.pid is not None
     family = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]
     server.stop()
-    _, alive = psutil.wait_procs(family, timeout=10)
+    _, alive = psutil.wait_procs(family, timeout=120)
     assert not alive
 
 
@@ -135,7 +135,7 @@ def test_a_postgresql_that_is_killed_while_it_starts_is_started_again(tmp_path: 
     killer = threading.Thread(target=kill_at_birth, daemon=True)
     killer.start()
     with EmbeddedPostgres(tmp_path) as server:
-        killer.join(timeout=30)
+        killer.join(180)
         server.ensure_running()
         with psycopg.connect(server.dsn) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
@@ -197,6 +197,6 @@ def test_it_starts_below_a_folder_that_others_may_not_enter_and_ends_with_the_co
 @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's PostgreSQL runs as that user")
 def test_a_root_that_cannot_let_the_account_in_says_so(closed_folder: Path) -> None:
     drops_setpcap = "import ctypes; assert ctypes.CDLL(None).prctl(24, 8, 0, 0, 0) == 0"
-    _, errors = started_in(closed_folder, drops_setpcap).communicate(timeout=60)
+    _, errors = started_in(closed_folder, drops_setpcap).communicate(timeout=180)
     assert f"cannot reach {closed_folder}" in errors.splitlines()[-1]
     assert "run as another user, or from a folder" in errors.splitlines()[-1]

@@ -1,5 +1,6 @@
 """The start of a server that does not come up at once: tried again while that may help and nobody cancels it."""
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -91,3 +92,18 @@ def test_a_start_that_is_cancelled_between_two_tries_begins_no_other(
     with pytest.raises(ServiceError, match="cancelled"):
         server.start()
     assert len(begun) == 1
+
+
+def test_a_port_that_another_server_took_and_does_not_listen_on_yet_is_left_to_it(tmp_path: Path) -> None:
+    def ports(name: str) -> Path:
+        return tmp_path / name / "script" / "ports.json"
+
+    def wanting_what_the_first_has(name: str) -> ScriptedServer:
+        ports(name).parent.mkdir(parents=True)
+        shutil.copy(ports("first"), ports(name))
+        return ScriptedServer(tmp_path / name, RUNS)
+
+    with ScriptedServer(tmp_path / "first", RUNS), wanting_what_the_first_has("second"):
+        assert ports("second").read_text("utf-8") != ports("first").read_text("utf-8")
+    with wanting_what_the_first_has("third"):
+        assert ports("third").read_text("utf-8") == ports("first").read_text("utf-8")

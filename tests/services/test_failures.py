@@ -12,8 +12,8 @@ from wattledger.failures import report
 
 
 @pytest.fixture(autouse=True)
-def _nobody_there(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
-    monkeypatch.setenv("WATTLEDGER_DATABASE_URL", database_url)
+def _nobody_there(monkeypatch: pytest.MonkeyPatch, bare_database_url: str) -> None:
+    monkeypatch.setenv("WATTLEDGER_DATABASE_URL", bare_database_url)
     monkeypatch.setenv("WATTLEDGER_KAFKA_BOOTSTRAP", "127.0.0.1:9")
 
 

@@ -164,7 +164,7 @@ def test_what_a_log_is_about_is_a_field() -> None:
 
 
 def test_a_live_system_whose_database_is_stopped_says_so_in_json_lines_without_traceback(tmp_path: Path) -> None:
-    home = Home(tmp_path, PROCESSES="1", LOG_FORMAT="json", METRICS_PORT="0")
+    home = Home(tmp_path, PROCESSES="1", LOG_FORMAT="json", METRICS_PORT="0").made_ahead()
     process = home.start("up")
     try:
         wait_until(lambda: "reading" in home.log.read_text())
@@ -172,7 +172,7 @@ def test_a_live_system_whose_database_is_stopped_says_so_in_json_lines_without_t
         wait_until(lambda: "PostgreSQL had ended; started again" in home.log.read_text())
         wait_until(lambda: "trying again" in home.log.read_text())
         process.terminate()
-        assert process.wait(60) == 0, home.log.read_text()
+        assert process.wait(180) == 0, home.log.read_text()
     finally:
         process.kill()
         process.wait()

@@ -12,15 +12,29 @@ from wattledger.cli import app, main
 from wattledger.embedded import EmbeddedPostgres
 
 # These make a store, and these have no use for one. Every other command works on what is there.
-MAKES = {"settle", "demo", "publish", "up", "consume", "project", "migrate"}
-NEEDS_NONE = {"schemas", "price", "tariff lint"}
+MAKES = {"settle", "demo", "publish", "bank import", "up", "consume", "project", "migrate"}
+NEEDS_NONE = {"schemas", "price", "tariff lint", "load allocate"}
 # What a command cannot be called without, where any word will not do; by its name or its option's.
-GIVEN = {"--from": "2026-03-01", "--to": "2026-03-02", "account": "2010", "partition": "0", "offset": "1"}
+GIVEN = {
+    "--from": "2026-03-01",
+    "--to": "2026-03-02",
+    "--role": "finance",
+    "--year": "2026",
+    "--month": "2026-03",
+    "account": "2010",
+    "partition": "0",
+    "offset": "1",
+    "--module": "locations",
+}
 # Commands that do something else with another option, or take either of two.
 VARIANTS = {
     "deadletter replay": ["--code", "NOT_JSON"],
     "rerate --apply": ["--reason", "because"],
     "balance 9110": [],
+    "payouts why": ["X-1"],
+    "ocpi set": ["--flag", "explicit_nulls"],
+    "account propose": ["--iban", "NL91ABNA0417164300"],
+    "account confirm": ["--iban", "NL91ABNA0417164300"],
 }
 
 
@@ -86,17 +100,17 @@ def test_a_folder_whose_store_was_never_finished_holds_none(
 @pytest.mark.parametrize("words", [["verify"], ["balances"], ["rebuild"], ["export", "out"]], ids=" ".join)
 def test_an_empty_database_is_told_and_left_as_it_was(
     words: Sequence[str],
-    database_url: str,
+    bare_database_url: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("WATTLEDGER_DATABASE_URL", database_url)
+    monkeypatch.setenv("WATTLEDGER_DATABASE_URL", bare_database_url)
     monkeypatch.chdir(tmp_path)
     assert main([*words]) == 1
-    name = database_url.rpartition("/")[2]
+    name = bare_database_url.rpartition("/")[2]
     assert f"database {name}; `wattledger migrate` makes one" in capsys.readouterr().err
-    with psycopg.connect(database_url) as connection:
+    with psycopg.connect(bare_database_url) as connection:
         schemas = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_|public)'")
         assert schemas.fetchall() == []
     assert not [*tmp_path.iterdir()]

@@ -59,7 +59,7 @@ def announced(process: "subprocess.Popen[str]") -> tuple[str, str, list[psutil.P
 
 def end(process: "subprocess.Popen[str]", number: signal.Signals) -> str:
     process.send_signal(number)
-    return process.communicate(timeout=60)[0]
+    return process.communicate(timeout=180)[0]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -74,7 +74,7 @@ def test_on_a_machine_without_java_psql_and_docker_they_start_and_end_with_the_c
             assert connection.execute("SELECT current_database()").fetchone() == ("wattledger",)
     finally:
         end(process, number)
-    _, alive = psutil.wait_procs(family, timeout=20)
+    _, alive = psutil.wait_procs(family, timeout=120)
     assert not alive
 
 
@@ -111,7 +111,7 @@ def test_a_second_command_on_the_same_folder_shares_the_services(bare_machine: d
     try:
         dsn, bootstrap, family = announced(first)
         second = python_process(COMMAND.format(waits="False"), environment=bare_machine)
-        output, errors = second.communicate(timeout=60)
+        output, errors = second.communicate(timeout=180)
         assert output.splitlines() == [json.dumps([dsn, bootstrap, None, None]), "in order"], errors
         with psycopg.connect(dsn) as connection:
             connection.execute("SELECT 1")
@@ -120,7 +120,7 @@ def test_a_second_command_on_the_same_folder_shares_the_services(bare_machine: d
     assert not any(process.is_running() for process in family)
 
 
-def until(condition: Callable[[], Any], seconds: float = 30) -> None:
+def until(condition: Callable[[], Any], seconds: float = 180) -> None:
     """Waits for the condition; operational errors of the database count as not yet."""
     deadline = time.monotonic() + seconds
     while True:
@@ -153,5 +153,5 @@ def test_while_the_command_runs_a_killed_service_is_started_again(tmp_path: Path
 def test_configured_services_are_used_and_none_is_started(tmp_path: Path) -> None:
     settings = Settings(database_url="postgresql://db.example/book", kafka_bootstrap="broker.example:9092")
     with services(settings, tmp_path) as theirs:
-        assert theirs == Services("postgresql://db.example/book", "broker.example:9092")
+        assert theirs == Services("postgresql://db.example/book", "broker.example:9092", settings)
     assert not list(tmp_path.iterdir())

@@ -33,6 +33,12 @@ def test_an_option_of_the_command_line_comes_before_the_environment(monkeypatch:
     assert load_settings(data_dir=Path("here")).data_dir == Path("here")
 
 
+def test_heads_are_kept_in_the_data_directory_and_never_with_the_database(tmp_path: Path) -> None:
+    assert load_settings(data_dir=tmp_path).head_file_path == tmp_path / "heads.jsonl"
+    with pytest.raises(SettingsError, match=r"^WATTLEDGER_HEADS_FILE is .*, in the folder of the database"):
+        load_settings(data_dir=tmp_path, heads_file=tmp_path / "other" / ".." / "postgresql" / "heads.jsonl")
+
+
 def test_a_variable_may_be_written_in_letters_of_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("wattledger_Group_Id", "ours")
     assert load_settings().group_id == "ours"
@@ -147,3 +153,25 @@ def test_a_number_that_is_none_is_said_in_one_sentence(text: str, said: str, mon
     with pytest.raises(SettingsError) as refused:
         load_settings()
     assert str(refused.value) == said
+
+
+@pytest.mark.parametrize(
+    ("issuer", "client", "told"),
+    [
+        ("https://issuer.example", "us", None),
+        ("http://127.0.0.1:9000", "us", None),
+        ("http://issuer.example", "us", "WATTLEDGER_OIDC_ISSUER is not https"),
+        ("https://issuer.example", "", "WATTLEDGER_OIDC_CLIENT_ID is not set"),
+        ("issuer.example", "us", "WATTLEDGER_OIDC_ISSUER is no web address"),
+    ],
+)
+def test_who_vouches_for_people_is_reached_by_tls_and_knows_us(
+    monkeypatch: pytest.MonkeyPatch, issuer: str, client: str, told: str | None
+) -> None:
+    monkeypatch.setenv("WATTLEDGER_OIDC_ISSUER", issuer)
+    monkeypatch.setenv("WATTLEDGER_OIDC_CLIENT_ID", client)
+    if told is None:
+        assert load_settings().oidc_issuer == issuer
+    else:
+        with pytest.raises(SettingsError, match=told):
+            load_settings()

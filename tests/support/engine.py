@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import psycopg
 
+from contracts.signatures import Keyring
 from domain.calendar import instant
 from domain.payout.cover import CoverRule
 from engine.clock import Clock
@@ -14,8 +15,10 @@ from engine.intake import Intake
 from engine.ports import Record
 from engine.working_set import WorkingSet
 from projections.schema import migrate
+from tests.support.decisions import KEYRING
 
-TOPIC = "charging.sessions"
+# No topic of the contract, so that events of all types may follow each other on it.
+TOPIC = "fed"
 
 
 class Engine:
@@ -28,10 +31,13 @@ class Engine:
         cover_rule: CoverRule = CoverRule.WARN,
         *,
         before_clock: bool = False,
+        keyring: Keyring = KEYRING,
     ) -> None:
+        """`keyring` has the keys whose decisions count."""
         migrate(dsn)
         self.dsn, self.topic = dsn, topic
-        self.intake = Intake(dsn, before_clock=before_clock)
+        working_set = WorkingSet.of(dsn, cover_rule=cover_rule, decision_keys=keyring)
+        self.intake = Intake(working_set, before_clock=before_clock)
         self.clock = Clock(WorkingSet.of(dsn, cover_rule=cover_rule))
         claim = self.intake.claim([(topic, 0)])[topic, 0]
         self.epochs = {(topic, 0): claim.epoch}

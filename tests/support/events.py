@@ -6,13 +6,18 @@ from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 
+from tests.support.decisions import signed
+
 SOURCE = "urn:test"
 EPOCH = "2026-03-01T00:00:00Z"
 
 
 def event(type_: str, subject: str, time: str, data: dict[str, Any], id_: str | None = None) -> dict[str, Any]:
-    """A structured CloudEvent; its id is made of type, subject and time when a test does not name one."""
-    return {
+    """A structured CloudEvent; its id is made of type, subject and time when a test does not name one.
+
+    What people decide is signed by the key of the tests.
+    """
+    made = {
         "specversion": "1.0",
         "id": id_ or f"{type_}:{subject}:{time}",
         "source": SOURCE,
@@ -21,6 +26,7 @@ def event(type_: str, subject: str, time: str, data: dict[str, Any], id_: str | 
         "time": time,
         "data": data,
     }
+    return signed(made)
 
 
 def lines(events: Iterable[dict[str, Any]]) -> list[bytes]:

@@ -32,9 +32,12 @@ def stamp(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def history(random: Random, sessions: int) -> list[Event]:
-    """The messages of a network of two operators over six days, in the order of their times."""
-    story = _Story(random, [])
+def history(random: Random, sessions: int, *, run_terms: bool = False) -> list[Event]:
+    """The messages of a network of two operators over six days, in the order of their times.
+
+    With `run_terms` their contracts have optional terms of runs too.
+    """
+    story = _Story(random, [], run_terms=run_terms)
     story.catalogue()
     for number in range(sessions):
         story.session(f"S-{number}")
@@ -50,6 +53,7 @@ def history(random: Random, sessions: int) -> list[Event]:
 class _Story:
     random: Random
     events: list[Event]
+    run_terms: bool = False
 
     def likely(self, percent: int) -> bool:
         """Whether something of this likelihood happens."""
@@ -90,6 +94,7 @@ class _Story:
         }
         if self.likely(20):
             terms["advance_limit"] = choose(("0.00", "15.00"))
+        terms |= self._run_terms()
         self.events.append(builders.operator(operator_id, time=since, **terms))
         if self.likely(40):
             changed = stamp(self.later(FIRST_DAY, minutes=DAYS * 1_440))
@@ -99,6 +104,25 @@ class _Story:
             changed = stamp(self.later(FIRST_DAY + timedelta(days=3), minutes=9 * 1_440))
             again = terms | {"bank_account": choose((NEW_ACCOUNT, NEW_ACCOUNT, BAD_ACCOUNT))}
             self.events.append(builders.operator(operator_id, changed=True, time=changed, **again))
+
+    def _run_terms(self) -> dict[str, Any]:
+        """Some of the optional terms of runs, beside `payout` or inside it; some operators have none."""
+        if not self.run_terms:
+            return {}
+        choose = self.random.choice
+        tax = {"regime": "IN-TCS", "percent": choose(("0.5", "10")), "base": "GROSS", "threshold_year": "30.00"}
+        share = {"regime": "IN-TDS", "percent": 1, "base": "SHARE", "year_start": choose(("04-01", "03-04"))}
+        found = {
+            "retain": choose(("0.00", "2.50", "10.00")),
+            "max_carry_days": choose((0, 2, 30)),
+            "limits": choose(({"payout": "15.00"}, {"day": "40.00", "payout": None}, {})),
+            "anomaly_factor": choose((1, "1.5", 5)),
+            "funding_delays": choose(({"CARD": 2}, {"ROAMING": 0, "CARD": 1})),
+            "withholding": choose(([], [tax], [tax, share])),
+        }
+        told = {name: each for name, each in found.items() if self.likely(50)}
+        inside = self.likely(30)
+        return {f"payout_{name}" if inside else name: each for name, each in told.items()}
 
     def _commission(self) -> dict[str, str]:
         choose = self.random.choice

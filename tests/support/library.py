@@ -15,11 +15,18 @@ _login_numbers = count(1)
 
 
 @contextmanager
-def login(superuser_dsn: str, *roles: Role, schema: str | None = None) -> Iterator[str]:
-    """The DSN of a new login that is a member of `roles` and owns the new schema, if one is named."""
+def login(superuser_dsn: str, *roles: Role, schema: str | None = None, inherits: bool = True) -> Iterator[str]:
+    """The DSN of a new login that is a member of `roles` and owns the new schema, if one is named.
+
+    One that does not inherit has no right of theirs before it takes one.
+    """
     name = f"login_{next(_login_numbers)}"
     with psycopg.connect(superuser_dsn, autocommit=True) as connection:
-        connection.execute(SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(Identifier(name), Literal(name)))
+        connection.execute(
+            SQL("CREATE ROLE {} LOGIN {} PASSWORD {}").format(
+                Identifier(name), SQL("INHERIT" if inherits else "NOINHERIT"), Literal(name)
+            )
+        )
         for role in roles:
             connection.execute(SQL("GRANT {} TO {}").format(Identifier(role.value), Identifier(name)))
         if schema is not None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from time import monotonic, sleep
 
 
-def wait_until(condition: Callable[[], bool], seconds_max: float = 90) -> None:
+def wait_until(condition: Callable[[], bool], seconds_max: float = 180) -> None:
     """Returns once the condition holds; an AssertionError after so many seconds."""
     deadline = monotonic() + seconds_max
     while not condition():

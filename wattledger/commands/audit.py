@@ -2,32 +2,67 @@
 
 import sys
 import time
+from json import dumps
+from typing import Annotated
 
 import typer
 
 from wattledger.commands.common import the_store
 from wattledger.commands.options import Csv, DataDir, Debug, Json, form_of
+from wattledger.errors import ApplicationError
+from wattledger.given_file import given_or_input
 from wattledger.views.forms import Form
 from wattledger.views.terminal import print_error, print_json
 
 app = typer.Typer()
 
+Head = Annotated[
+    str | None,
+    typer.Option(
+        "--head",
+        metavar="FILE",
+        help="Heads of the chain, kept elsewhere: lines of the file of heads or of its topic; - for standard input.",
+    ),
+]
+
 
 @app.command()
-def verify(data_dir: DataDir = None, json: Json = False, csv: Csv = False, debug: Debug = False) -> None:
+def verify(
+    head: Head = None, data_dir: DataDir = None, json: Json = False, csv: Csv = False, debug: Debug = False
+) -> None:
     """Recompute the book from the events, check every invariant and print what differs; exit 1 if anything does."""
+    from ledger.audit import AuditReport, HeadsUnreadable, read_heads
     from ledger.audit import verify as audit
     from ledger.database import database_faults
     from ledger.verifications import record_verification
+    from projections.compare import compare_read_models
     from projections.documents.audit import report_document
+    from wattledger.decision_keys import public_keys
     from wattledger.views.audit import show_report, write_report
 
     form = form_of(json=json, csv=csv)
+    try:
+        heads = read_heads(given_or_input(head, "heads").splitlines(keepends=True)) if head is not None else []
+    except HeadsUnreadable as error:
+        raise ApplicationError(f"{head}: {error}; name the file of heads, or records of settlement.heads") from None
     with the_store(data_dir, debug=debug, needs_kafka=False) as store, database_faults():
         began = time.monotonic()
-        report = audit(store.dsn, power_max_kw=store.settings.power_max_kw)
+        settings = store.settings
+        report = audit(
+            store.dsn,
+            power_max_kw=settings.power_max_kw,
+            cooling_off_hours=settings.account_cooling_off_hours,
+            decision_keys=dumps({"keys": public_keys(settings)}),
+            chain_heads=heads,
+        )
+        report = AuditReport((*report.checks, compare_read_models(store.dsn)))
         found = sum(check.found for check in report.failed)
-        unnoted = record_verification(store.dsn, time.monotonic() - began, passed=report.passed, findings=found)
+        checks = [
+            {"name": each.name, "severity": each.severity.value, "examined": each.examined, "found": each.found}
+            for each in report.checks
+        ]
+        seconds = time.monotonic() - began
+        unnoted = record_verification(store.dsn, seconds, passed=report.passed, findings=found, checks=checks)
     if unnoted:
         print_error(f"that the book was verified could not be noted ({unnoted}); `wattledger status` will not know")
     if form is Form.JSON:

@@ -1,6 +1,6 @@
 """Commands about balances: what operators are owed, what was posted to an account, and the trial balance."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
@@ -17,6 +17,7 @@ from wattledger.commands.options import (
     DataDir,
     Debug,
     Json,
+    KnownAt,
     OneOperators,
     day_or_moment,
     end_of_day,
@@ -31,6 +32,8 @@ from wattledger.views.terminal import print_json
 if TYPE_CHECKING:
     from domain.catalogue.parties import Operator
     from domain.catalogue.versions import Versions
+    from projections.account_balances import AccountBalance
+    from projections.queries import OperatorBalance
 
 app = typer.Typer()
 
@@ -48,6 +51,7 @@ _UTC = ZoneInfo("UTC")
 def balances(
     operator: OneOperators = None,
     at: At = None,
+    known_at: KnownAt = None,
     data_dir: DataDir = None,
     json: Json = False,
     csv: Csv = False,
@@ -55,18 +59,20 @@ def balances(
 ) -> None:
     """Show what each operator is owed, by where it stands, and what it gets before drivers have paid.
 
-    With --at as of then, by effective time; what is ahead of drivers is known as of now only.
+    With --at as of then, by effective time, with --known-at as it was known then; what is ahead of drivers is known
+    as of now only.
     """
     from projections.documents.balances import ADVANCES, OWED, operator_balance_totals
 
     form = form_of(json=json, csv=csv)
     as_of = None if at is None else day_or_moment(at, "--at")
+    known = last_moment(known_at, "--known-at")
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        rows = read(store, lambda cursor: _owed(cursor, operator, as_of), operator)
-    amounts = OWED if as_of else (*OWED, *ADVANCES)
+        rows = read(store, lambda cursor: _owed(cursor, operator, as_of, known), operator, known_at=known)
+    amounts = OWED if as_of or known else (*OWED, *ADVANCES)
     shown = rows if operator else [*rows, *operator_balance_totals(rows, amounts)]
     columns = ("operator_id", "currency", *amounts)
-    show_rows(_title("Operator balances", as_of), rows, columns, amounts, form=form, shown=shown)
+    show_rows(_title("Operator balances", as_of, known), rows, columns, amounts, form=form, shown=shown)
 
 
 @app.command()
@@ -76,21 +82,25 @@ def balance(
     ],
     currency: Annotated[str | None, typer.Option("--currency", help="Only this currency.")] = None,
     at: At = None,
+    known_at: KnownAt = None,
     data_dir: DataDir = None,
     json: Json = False,
     csv: Csv = False,
     debug: Debug = False,
 ) -> None:
-    """Show what was posted to an account of the book, now or by the effective time TIME."""
+    """Show what was posted to an account of the book, now or by the effective time TIME, as it is or was known."""
     from projections.documents.balances import POSTED
 
     form = form_of(json=json, csv=csv)
     as_of = None if at is None else day_or_moment(at, "--at")
+    known = last_moment(known_at, "--known-at")
     if account.partition("/")[0] in _ENERGY_CODES:
-        rows = _energy(account, as_of, data_dir, debug=debug)
+        rows = _energy(account, as_of or known, data_dir, debug=debug)
+    elif known is not None:
+        rows = _money_known(account, currency, as_of, known, data_dir, debug=debug)
     else:
         rows = _money(account, currency, as_of, data_dir, debug=debug)
-    show_rows(_title("Balance", as_of), rows, ("account", "currency", *POSTED), POSTED, form=form)
+    show_rows(_title("Balance", as_of, known), rows, ("account", "currency", *POSTED), POSTED, form=form)
 
 
 class Grouping(StrEnum):
@@ -110,6 +120,7 @@ def trial_balance(
             help="As of then: RFC 3339 with an offset, inclusive; a date is the end of that day in UTC.",
         ),
     ] = None,
+    known_at: KnownAt = None,
     by: Annotated[Grouping, typer.Option("--by", help="A line an account, or one for all accounts of a code.")] = (
         Grouping.ACCOUNT
     ),
@@ -121,14 +132,23 @@ def trial_balance(
 ) -> None:
     """Show debits, credits and balance of every account that an entry stands on, now or by TIME, with their sums."""
     from projections.documents.balances import POSTED, account_document, trial_balance_document, trial_balance_totals
-    from projections.trial_balance import standing_accounts
 
     form = form_of(json=json, csv=csv)
-    as_of = last_moment(at, "--at")
+    as_of, known = last_moment(at, "--at"), last_moment(known_at, "--known-at")
+
+    def find(cursor: Any) -> list[_Row]:
+        by_code = by is Grouping.CODE
+        if known is None:
+            from projections.trial_balance import standing_accounts
+
+            return [*standing_accounts(cursor, as_of, by_code=by_code)]
+        from projections.account_balances import trial_balance_as_of
+        from projections.as_of import of_read_models
+
+        return trial_balance_as_of(cursor, of_read_models(cursor, as_of, known), by_code=by_code)
+
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        found: list[_Row] = read(
-            store, lambda cursor: [*standing_accounts(cursor, as_of, by_code=by is Grouping.CODE)]
-        )
+        found: list[_Row] = read(store, find, known_at=known)
     found = [row for row in found if currency in (None, row[0])]
     if form is Form.JSON:
         print_json(trial_balance_document(found))
@@ -136,34 +156,44 @@ def trial_balance(
     rows = [account_document(name, unit, debits, credits) for unit, name, debits, credits in found]
     columns = ("account", "currency", *POSTED)
     shown = [*rows, *trial_balance_totals(found)]
-    show_rows(_title("Trial balance", as_of), rows, columns, POSTED, form=form, shown=shown)
+    show_rows(_title("Trial balance", as_of, known), rows, columns, POSTED, form=form, shown=shown)
 
 
-def _title(what: str, as_of: _AsOf) -> str:
-    if as_of is None:
-        return what
+def _title(what: str, as_of: _AsOf, known: datetime | None = None) -> str:
     if isinstance(as_of, datetime):
-        return f"{what} as of {as_of.isoformat().replace('+00:00', 'Z')}"
-    return f"{what} as of the end of {as_of.isoformat()}"
+        what += f" as of {as_of.isoformat().replace('+00:00', 'Z')}"
+    elif as_of is not None:
+        what += f" as of the end of {as_of.isoformat()}"
+    return what if known is None else f"{what} as known at {known.isoformat().replace('+00:00', 'Z')}"
 
 
-def _owed(cursor: Any, operator: str | None, as_of: _AsOf) -> list[dict[str, Any]]:
-    from projections import queries
+def _owed(cursor: Any, operator: str | None, as_of: _AsOf, known: datetime | None) -> list[dict[str, Any]]:
     from projections.documents.balances import advance_document, operator_balance_document
 
-    found = queries.operator_balances(cursor, operator)
-    if as_of is not None:
-        from projections.balances_at import operator_balances_at
+    if as_of is not None or known is not None:
+        return [operator_balance_document(each) for each in _owed_as_of(cursor, operator, as_of, known)]
+    from projections import queries
 
-        of = _Moments(cursor, as_of)
-        moments = {each.operator_id: of.of_operator(each.operator_id) for each in found}
-        return [operator_balance_document(each) for each in operator_balances_at(cursor, moments, operator)]
     ahead = _advances(cursor)
     return [
         operator_balance_document(each)
         | advance_document(each.currency, *ahead.get((each.operator_id, each.currency), (0, 0)))
-        for each in found
+        for each in queries.operator_balances(cursor, operator)
     ]
+
+
+def _owed_as_of(
+    cursor: Any, operator: str | None, as_of: _AsOf, known: datetime | None
+) -> "Sequence[OperatorBalance]":
+    from projections.as_of import of_read_models
+    from projections.balances_at import operator_balances_at
+
+    if as_of is None or isinstance(as_of, datetime):
+        return operator_balances_at(cursor, of_read_models(cursor, as_of, known), operator)
+    asked = of_read_models(cursor, None, known)
+    of = _Moments(cursor, as_of)
+    owners = {each.operator_id for each in operator_balances_at(cursor, asked, operator)}
+    return operator_balances_at(cursor, asked, operator, {owner: of.of_operator(owner) for owner in owners})
 
 
 class _Moments:
@@ -240,6 +270,48 @@ def _money(
     return [account_document(name, unit, debits, credits) for unit, name, debits, credits in found]
 
 
+def _money_known(
+    account: str, currency: str | None, as_of: _AsOf, known: datetime, data_dir: Path | None, *, debug: bool
+) -> list[dict[str, Any]]:
+    """The same as it was known at a moment."""
+    from projections.documents.balances import account_document
+
+    def find(cursor: Any) -> list[dict[str, Any]]:
+        found = [each for each in _balances_known(cursor, account, as_of, known) if currency in (None, each.currency)]
+        if not found:
+            raise ApplicationError(f"nothing was known to be posted to {account!r} by then; leave out --known-at")
+        return [account_document(*each) for each in found]
+
+    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
+        rows: list[dict[str, Any]] = read(store, find, known_at=known)
+    return rows
+
+
+def _balances_known(cursor: Any, account: str, as_of: _AsOf, known: datetime) -> "Sequence[AccountBalance]":
+    from dataclasses import replace
+
+    from projections.account_balances import balances_of_account, balances_of_code
+    from projections.as_of import of_book
+
+    asked = of_book(cursor, None, known)
+    if "/" in account:
+        at = _Moments(cursor, as_of).of_account(account) if as_of else None
+        return balances_of_account(cursor, account, replace(asked, effective_at=at))
+    found = balances_of_code(cursor, account, asked)
+    if as_of is None:
+        return found
+    moments = _Moments(cursor, as_of)
+    at_of = {each.account: moments.of_account(each.account) for each in found}
+    by_moment = {
+        at: {
+            (row.account, row.currency): row
+            for row in balances_of_code(cursor, account, replace(asked, effective_at=at))
+        }
+        for at in set(at_of.values())
+    }
+    return [by_moment[at_of[each.account]][each.account, each.currency] for each in found]
+
+
 def _never_posted(cursor: Any, account: str, currency: str | None) -> str:
     """The sentence for an account without postings, with those of its code that resemble it."""
     from difflib import get_close_matches
@@ -263,7 +335,9 @@ def _energy(account: str, as_of: _AsOf, data_dir: Path | None, *, debug: bool) -
     from projections.energy import energy_balances
 
     if as_of is not None:
-        raise ApplicationError(f"{account!r} holds energy, whose balance is known as of now only; leave out --at")
+        raise ApplicationError(
+            f"{account!r} holds energy, whose balance is known as of now only; leave out --at and --known-at"
+        )
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
         found = read(store, lambda cursor: list(energy_balances(cursor, account)))
     if not found:

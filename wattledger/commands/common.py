@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,15 @@ def settings_for(data_dir: Path | None, *, debug: bool, live: bool = False) -> "
     return settings
 
 
+def settings_of_store(data_dir: Path | None, *, debug: bool) -> "Settings":
+    """The settings of a store that is there, without its services; NoStore where there is none."""
+    settings = settings_for(data_dir, debug=debug)
+    from wattledger.opening import check_store
+
+    check_store(settings)
+    return settings
+
+
 def log_without_settings(*, debug: bool) -> None:
     """Logging of a command that needs no store and no settings."""
     set_up_logging("DEBUG" if debug else "WARNING", debug=debug)
@@ -47,33 +57,53 @@ def the_store(
 
 
 @contextmanager
+def the_door(data_dir: Path | None, *, debug: bool) -> Iterator[Any]:
+    """A cursor of the store's people, keys and audit log, in one transaction; NoStore unless there is a store."""
+    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
+        from ledger.access.seals import door_cursor
+        from ledger.database import Role, connect
+        from wattledger.secret_key import seals_or_none
+
+        seals = seals_or_none(store.settings)
+        with connect(store.dsn, Role.DOOR) as connection, door_cursor(connection, seals) as cursor:
+            yield cursor
+
+
+@contextmanager
 def live_store(
-    data_dir: Path | None, piece: "Piece", *, debug: bool, needs_kafka: bool = True
+    data_dir: Path | None, piece: "Piece", *, debug: bool, needs_kafka: bool = True, creates: bool = True
 ) -> Iterator[tuple["Store", "Signs"]]:
     """The store of a long-running piece, and the signs that it tells of its work; where a port is set, both answer.
 
-    Raises ApplicationError where the port cannot be had, before any service is started.
+    Raises ApplicationError where the port cannot be had, before any service is started, and NoStore where there is
+    none and it `creates` none.
     """
     from wattledger.monitoring.monitor import monitored
 
     settings = settings_for(data_dir, debug=debug, live=True)
     from wattledger.opening import open_store
 
-    with monitored(settings, piece) as begin, open_store(settings, needs_kafka=needs_kafka, creates=True) as store:
+    with monitored(settings, piece) as begin, open_store(settings, needs_kafka=needs_kafka, creates=creates) as store:
         yield store, begin(store)
 
 
 def read(
-    store: "Store", query: Callable[[Any], Any], operator_id: str | None = None, *, on_demand: bool = False
+    store: "Store",
+    query: Callable[[Any], Any],
+    operator_id: str | None = None,
+    *,
+    on_demand: Collection[str] = (),
+    known_at: datetime | None = None,
 ) -> Any:
     """What a query finds with a cursor that may read everything, once the read models are up to date.
 
-    With `on_demand` those too that are brought up to date for who asks for them alone.
+    Those of `on_demand` too, which are brought up to date for who asks for them alone; with `known_at` all is there
+    that was known by then.
     Raises ApplicationError where an operator is named, as of whom is asked, and nobody knows it.
     """
     from projections.freshness import up_to_date
 
-    with up_to_date(store.dsn, on_demand=on_demand) as connection, connection.cursor() as cursor:
+    with up_to_date(store.dsn, on_demand=on_demand, known_at=known_at) as connection, connection.cursor() as cursor:
         check_operator(cursor, operator_id)
         return query(cursor)
 

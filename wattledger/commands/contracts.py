@@ -13,12 +13,13 @@ app = typer.Typer()
 
 @app.command()
 def schemas(directory: Directory, json: Json = False, debug: Debug = False) -> None:
-    """Write the JSON Schemas of every event and of OCPI's CDRs and tariffs, and the AsyncAPI document."""
+    """Write the JSON Schemas of every event and of OCPI's CDRs and tariffs, with AsyncAPI and OpenAPI documents."""
+    from api.openapi import write_openapi
     from contracts.schemas import write_schemas
 
     log_without_settings(debug=debug)
     make_folder(directory)
-    written = [str(path) for path in write_schemas(directory)]
+    written = [str(path) for path in (*write_schemas(directory), write_openapi(directory))]
     if json:
         print_json(written)
     else:

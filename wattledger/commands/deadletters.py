@@ -1,19 +1,24 @@
 """Commands about refused records: list, show, replay, and pass what cannot be read."""
 
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wattledger.commands.acting import KEY_VARIABLE, KeyFile, key_of, login_name, stated
 from wattledger.commands.common import read, the_store
 from wattledger.commands.options import Csv, DataDir, Debug, Json, form_of
 from wattledger.errors import ApplicationError
+from wattledger.given_file import given_or_input
 from wattledger.views.deadletters import show_letter, show_letters
 from wattledger.views.forms import Form
 from wattledger.views.terminal import print_error, print_json
 
 if TYPE_CHECKING:
+    from api.access.principal import Principal
     from ledger.intake.quarantine import DeadLetter
     from wattledger.store import Store
 
@@ -76,35 +81,46 @@ def show(
 def replay(
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="Ids, or how they begin.")] = None,
     code: Annotated[str | None, typer.Option("--code", help="All with this error code.")] = None,
+    value: Annotated[
+        Path | None,
+        typer.Option("--value", metavar="FILE", help="A text in place of the one ID; - for standard input."),
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="TEXT", help="Why, for who asks later; --value needs one.")
+    ] = None,
+    key_file: KeyFile = None,
     data_dir: DataDir = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Publish refused records again, after what was wrong was fixed."""
-    from consumers.publisher import Outgoing
+    """Publish refused records again, after what was wrong was fixed; or one of them mended, by --value.
+
+    What was refused is kept as it came. With a reason it is noted who did it: you by your key or, without one, by
+    your name on this machine.
+    """
     from ledger.intake import quarantine
-    from wattledger.verbs import publish_records
 
     if not ids and code is None:
         raise ApplicationError("name the dead letters to replay by id, or all of one kind by --code")
+    text = _value_given(value, ids or [], code, reason)
     with the_store(data_dir, debug=debug) as store:
+        from wattledger.replaying import deed_of, publish_again
+
+        actor = _actor(store, key_file)
         letters = [_one_letter(store, each) for each in ids or ()]
         if code is not None:
             of_code = read(store, lambda cursor: quarantine.oldest(cursor, code=code, limit=_LISTED_MAX))
             letters += [_one_letter(store, str(each.deadletter_id)) for each in of_code]
-        _refuse_unpublished(letters)
-        records = [
-            Outgoing(letter.topic, letter.key, letter.value or b"", tuple(letter.headers)) for letter in letters
-        ]
-        # Marked first: a record that is refused again while this runs is listed again from then on.
-        _mark_replayed(store, letters, replayed=True)
-        try:
-            published = publish_records(store, records)
-        except BaseException:
-            _mark_replayed(store, letters, replayed=False)
-            raise
+        published = 0
+        if letters:
+            subject = str(letters[0].deadletter_id) if len(letters) == 1 else code or "dead letters"
+            deed = deed_of(letters, subject, stated(reason) if reason is not None else "", text)
+            who = actor.name if actor is not None else login_name() if reason is not None else ""
+            published = publish_again(store, letters, deed, who, actor)
     if json:
         print_json({"replayed": published})
+    elif text is not None:
+        sys.stdout.write("published the mended record; consume it, what was refused is kept\n")
     else:
         sys.stdout.write(f"published {published} records again; consume them and see what is still refused\n")
 
@@ -148,34 +164,21 @@ def _one_letter(store: "Store", deadletter_id: str) -> "DeadLetter":
     return found[0]
 
 
-def _refuse_unpublished(letters: Sequence["DeadLetter"]) -> None:
-    """Raises ApplicationError where a letter is of a record that publishing again would not mend."""
-    unsent = [letter for letter in letters if not letter.topic]
-    if unsent:
-        raise ApplicationError(
-            f"dead letter {unsent[0].deadletter_id} was never sent, so it was not kept: publish its file again"
-        )
-    unread = [letter for letter in letters if letter.code == "UNREAD_BATCH"]
-    if unread:
-        raise ApplicationError(
-            f"dead letter {unread[0].deadletter_id} is of a batch that could not be read: have the sender send its "
-            "messages again"
-        )
-    contradicting = [letter for letter in letters if letter.partition is None]
-    if contradicting:
-        raise ApplicationError(
-            f"dead letter {contradicting[0].deadletter_id} was accepted before it showed that it contradicts its "
-            "session: the record is known, so send the right fact with an id of its own"
-        )
+def _value_given(value: Path | None, ids: Sequence[str], code: str | None, reason: str | None) -> bytes | None:
+    """The text in the place of a refused one. Raises ApplicationError where it is not clear of which, or why."""
+    if value is None:
+        return None
+    if len(ids) != 1 or code is not None:
+        raise ApplicationError("--value takes the place of one record: name that by its id, and no other")
+    if reason is None:
+        raise ApplicationError("--value needs --reason: who reads the book later asks why a text was changed")
+    return given_or_input(value, "the text of a record")
 
 
-def _mark_replayed(store: "Store", letters: Sequence["DeadLetter"], *, replayed: bool) -> None:
-    from ledger.gateway import Gateway
-    from ledger.intake import quarantine
+def _actor(store: "Store", key_file: Path | None) -> "Principal | None":
+    """Whose key is named; None where none is."""
+    if key_file is None and not os.environ.get(KEY_VARIABLE, "").strip():
+        return None
+    from wattledger.deciding import actor_by
 
-    gateway = Gateway(store.dsn)
-    try:
-        with gateway.transaction() as cursor:
-            quarantine.mark_replayed(cursor, [letter.deadletter_id for letter in letters], replayed=replayed)
-    finally:
-        gateway.close()
+    return actor_by(store, key_of(key_file))

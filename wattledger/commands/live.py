@@ -58,33 +58,43 @@ def project(data_dir: DataDir = None, debug: Debug = False) -> None:
     """Keep the read models up with the event store and send what leaves, until stopped."""
     import asyncio
     from concurrent.futures import ThreadPoolExecutor
+    from threading import Event
 
     from consumers.relay import run_relay
     from ledger.heartbeat import heartbeat
     from projections.freshness import ON_DEMAND
+    from projections.live_handoff import hand_off_forever
+    from projections.roaming.feed import follow_roaming
     from projections.runner import follow_forever
     from wattledger.monitoring.monitor import PROJECT
 
-    # The projections follow in this thread, the relay in another, and beside them those that nobody waits for.
+    # The projections follow in this thread, the relay in another, beside them those that nobody waits for, in a
+    # fourth bank files are made of what has left, and in a fifth objects are made for roaming partners.
     with (
         live_store(data_dir, PROJECT, debug=debug) as (store, signs),
         stop_on_signals(IN_ORDER_S) as stop,
         heartbeat(store.dsn, "project"),
-        ThreadPoolExecutor(max_workers=2, thread_name_prefix="project") as threads,
+        ThreadPoolExecutor(max_workers=4, thread_name_prefix="project") as threads,
     ):
-        relay = threads.submit(lambda: asyncio.run(run_relay(store.kafka, store.dsn, stop, signs)))
+        relay = threads.submit(lambda: asyncio.run(run_relay(store.kafka, store.dsn, stop, signs, store.heads)))
         # Without the relay nothing leaves: its end, whatever the reason, is the end of both.
         relay.add_done_callback(lambda _: stop.set())
         beside = threads.submit(follow_forever, store.dsn, stop, ON_DEMAND)
         beside.add_done_callback(lambda _: stop.set())
-        follow_forever(store.dsn, stop, moves=lambda: signs.moves("projections"))
-        relay.result()
-        beside.result()
+        woken = Event()
+        files = threads.submit(hand_off_forever, store.dsn, store.platform, stop, woken)
+        files.add_done_callback(lambda _: stop.set())
+        roaming = threads.submit(follow_roaming, store.dsn, stop, power_max_kw=store.settings.power_max_kw)
+        roaming.add_done_callback(lambda _: stop.set())
+        follow_forever(store.dsn, stop, reached=lambda _: woken.set(), moves=lambda: signs.moves("projections"))
+        woken.set()
+        for piece in (relay, beside, files, roaming):
+            piece.result()
 
 
 @app.command()
 def up(data_dir: DataDir = None, debug: Debug = False) -> None:
-    """Run a whole live system: services, intake, clock, projections and relay, until stopped."""
+    """Run a whole live system: services, intake, clock, projections, relay and webhooks, until stopped."""
     from ledger.heartbeat import heartbeat
     from wattledger.opening import open_store
     from wattledger.pieces import Pieces
@@ -93,7 +103,9 @@ def up(data_dir: DataDir = None, debug: Debug = False) -> None:
     settings = settings_for(data_dir, debug=debug, live=True)
     consumers = {f"consume {number}": ["consume"] for number in range(1, settings.processes + 1)}
     # In this order each has its port: those that there is one of keep theirs, however many consumers there are.
-    words = {"project": ["project"], "clock": ["payouts", "run", "--watch"], **consumers}
+    words = {"project": ["project"], "clock": ["payouts", "run", "--watch"], "webhooks": ["webhooks", "run"]}
+    words |= consumers
+    surface = _surface(settings)
     # Each piece is a process of its own, started again when it ends.
     with (
         _only_one(settings),
@@ -104,7 +116,9 @@ def up(data_dir: DataDir = None, debug: Debug = False) -> None:
         state_line(store) as tell,
     ):
         options = ["--debug"] if debug else []
-        pieces = Pieces({name: [*each, *options] for name, each in words.items()}, _environment(store), ports, tell)
+        pieces = Pieces(
+            {name: [*each, *options] for name, each in {**words, **surface}.items()}, _environment(store), ports, tell
+        )
         say(
             f"WattLedger is up: Kafka at {store.kafka['bootstrap_servers']}; stop it with Ctrl-C. Other commands "
             f"find it by --data-dir {settings.data_dir}"
@@ -120,13 +134,14 @@ def up(data_dir: DataDir = None, debug: Debug = False) -> None:
 @contextmanager
 def _only_one(settings: "Settings") -> Iterator[None]:
     """The folder of the embedded services to ourselves, as far as live systems go; other commands share it."""
+    from wattledger.embedded.account import services_account
     from wattledger.embedded.folder import ServiceFolder
 
     if not settings.embedded:
         yield
         return
     folder = ServiceFolder(settings.data_dir.absolute() / "up")
-    folder.prepare()
+    folder.prepare(services_account())
     if not folder.lock():
         known = folder.recall("process.json").get("pid", "unknown")
         raise ApplicationError(
@@ -159,11 +174,34 @@ def _ports(settings: "Settings", pieces: Iterable[str]) -> Iterator[dict[str, di
     yield {name: {"WATTLEDGER_METRICS_PORT": str(port)} for name, port in ports.items()}
 
 
+def _surface(settings: "Settings") -> dict[str, list[str]]:
+    """The piece that serves pages and resources, on the port that is set, on another where it is taken; 0: none."""
+    if not settings.port:
+        return {}
+    from wattledger.serving import listen
+
+    listening, _ = listen("127.0.0.1", settings.port, else_any=True)
+    with listening:
+        port = listening.getsockname()[1]
+    return {"serve": ["serve", "--port", str(port)]}
+
+
 def _environment(store: "Store") -> dict[str, str]:
-    return os.environ | {
-        "WATTLEDGER_DATABASE_URL": store.dsn,
-        "WATTLEDGER_KAFKA_BOOTSTRAP": store.kafka["bootstrap_servers"],
+    """What pieces are told: where the services are, and how they are let in."""
+    from wattledger.settings import ENV_PREFIX
+
+    settings = store.settings
+    found = {
+        # Secrets and heads are there, wherever the services are.
+        "DATA_DIR": str(settings.data_dir.absolute()),
+        "DATABASE_URL": store.dsn,
+        "KAFKA_BOOTSTRAP": store.kafka["bootstrap_servers"],
+        "KAFKA_SECURITY_PROTOCOL": settings.kafka_security_protocol.value,
+        "KAFKA_SASL_MECHANISM": settings.kafka_sasl_mechanism,
+        "KAFKA_SASL_USERNAME": settings.kafka_sasl_username,
+        "KAFKA_SASL_PASSWORD": settings.kafka_sasl_password and settings.kafka_sasl_password.get_secret_value(),
     }
+    return os.environ | {f"{ENV_PREFIX}{name}": value for name, value in found.items() if value}
 
 
 @app.command()

@@ -59,6 +59,14 @@ At = Annotated[
         "of other accounts in UTC.",
     ),
 ]
+KnownAt = Annotated[
+    str | None,
+    typer.Option(
+        "--known-at",
+        metavar="TIME",
+        help="As it was known then: RFC 3339 with an offset, inclusive; a date is the end of that day in UTC.",
+    ),
+]
 
 
 def form_of(*, json: bool, csv: bool) -> Form:
@@ -75,6 +83,12 @@ def last_moment(text: str | None, option: str = "--until") -> datetime | None:
     """
     found = None if text is None else day_or_moment(text, option)
     return found if found is None or isinstance(found, datetime) else end_of_day(found, ZoneInfo("UTC"))
+
+
+def first_moment(text: str | None, option: str) -> datetime | None:
+    """The UTC instant that a time means, or the first one of a day in UTC; raises typer.BadParameter."""
+    found = None if text is None else day_or_moment(text, option)
+    return found if found is None or isinstance(found, datetime) else datetime.combine(found, time(), UTC)
 
 
 def end_of_day(day: date, zone: ZoneInfo) -> datetime:

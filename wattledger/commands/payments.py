@@ -66,5 +66,7 @@ def _known(store: "Store", payment_id: str, provider: str | None) -> "list[Payme
     found: list[PaymentStory] = read(store, lambda cursor: payment_stories(cursor, payment_id, provider))
     if found or provider is not None:
         return found
-    story: PaymentStory | None = read(store, lambda cursor: uncaptured_payment(cursor, payment_id), on_demand=True)
+    story: PaymentStory | None = read(
+        store, lambda cursor: uncaptured_payment(cursor, payment_id), on_demand=("mentions",)
+    )
     return [story] if story else []

@@ -1,9 +1,11 @@
-"""Commands about payouts: what the clock drives, up to their runs, a list of them, and one of them."""
+"""Commands about payouts: what the clock drives, up to their runs, a list of them, and one of them.
 
-import getpass
+What people decide of them: `payout_decisions`.
+"""
+
 import sys
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,10 +27,10 @@ from wattledger.errors import ApplicationError
 from wattledger.views.forms import Form
 from wattledger.views.progress import progress_report
 from wattledger.views.tables import show_rows
-from wattledger.views.terminal import print_json
+from wattledger.views.terminal import print_error, print_json
 
 app = typer.Typer(
-    name="payouts", help="Payouts: do what is due, open days again, list payouts, show one.", no_args_is_help=True
+    name="payouts", help="Payouts: do what is due, decide about them, list them, show one.", no_args_is_help=True
 )
 
 
@@ -69,47 +71,39 @@ def run(
 
 
 @app.command()
-def reopen(
-    since: Annotated[str, typer.Option("--from", metavar="DATE", help="The first business date that is open again.")],
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for who reads the book later.")],
-    operator: OneOperators = None,
-    by: Annotated[
-        str | None, typer.Option("--by", metavar="NAME", help="Who decides it; your login name by default.")
+def preview(
+    through: Annotated[
+        str | None,
+        typer.Option("--date", metavar="DATE", help="All runs through this business date; the next one by default."),
     ] = None,
+    operator: OneOperators = None,
     data_dir: DataDir = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Open payout days that were closed too far: their runs fire when their time comes; what was paid stays."""
-    from wattledger.crew import Crew
-    from wattledger.reopening import Wish, reopen
+    """Make the runs to come dry, by what is known now: what each pays, and every amount it leaves out, and why."""
+    from engine.preview_documents import preview_document
+    from wattledger.views.preview import show_preview
 
-    if not reason.strip():
-        raise typer.BadParameter("a decision needs one: who reads the book later asks why", param_hint="--reason")
-    wish = Wish(day(since, "--from"), operator, reason, by or _login_name(), datetime.now(UTC))
-    with (
-        the_store(data_dir, debug=debug) as store,
-        progress_report() as progress,
-        Crew(store) as crew,
-    ):
-        done = reopen(store, crew, wish, progress)
-    closed = [
-        {"operator_id": operator_id, "were_closed_through": through.isoformat()}
-        for operator_id, through in done.were_closed.items()
-    ]
+    last, now = day(through, "--date") if through is not None else None, datetime.now(UTC)
+    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
+        from engine.preview import preview_runs
+
+        read(store, lambda _: None, operator)
+        working_set = store.working_set()
+        try:
+            found = list(preview_runs(working_set, now, last, operator))
+        finally:
+            working_set.close()
+    if not found and last is not None and last < now.date():
+        raise ApplicationError(
+            f"no run of a business date up to {last} is to come: they were made; leave --date out for the next ones, "
+            "and see wattledger payouts list for what was paid"
+        )
     if json:
-        print_json({"decision_id": done.decision_id, "from": wish.opened_from.isoformat(), "operators": closed})
+        print_json([preview_document(run) for run in found])
     else:
-        sys.stdout.write(f"payout days from {wish.opened_from} on are open again:\n")
-        for each in closed:
-            sys.stdout.write(f"  {each['operator_id']}, which were closed through {each['were_closed_through']}\n")
-
-
-def _login_name() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        raise ApplicationError("nobody knows who decides this: say so with --by NAME") from None
+        show_preview(found)
 
 
 @app.command("file")
@@ -129,6 +123,29 @@ def print_file(
             "payouts list tells, and wattledger export makes the files of those that were"
         )
     sys.stdout.buffer.write(found.content)
+
+
+@app.command()
+def advice(
+    payout_id: Annotated[str, typer.Argument(metavar="ID", help="A payout's id, with or without hyphens.")],
+    form: Annotated[
+        str, typer.Option("--format", metavar="FORM", help="pdf, csv, json, or camt054 for the payee's accounting.")
+    ] = "json",
+    data_dir: DataDir = None,
+    debug: Debug = False,
+) -> None:
+    """Print the remittance advice of a payout: from gross to net, its reference, and what became of it."""
+    from api.advice_forms import AdviceForm, advice_bytes
+    from projections.remittance import remittance
+
+    if form not in set(AdviceForm):
+        raise ApplicationError(f"--format {form} is none: it is one of {', '.join(AdviceForm)}")
+    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
+        found = read(store, lambda cursor: remittance(cursor, payout_id))
+        platform = store.settings.platform_name
+    if found is None:
+        raise ApplicationError(f"no payout {payout_id!r} is known; wattledger payouts list tells all ids")
+    sys.stdout.buffer.write(advice_bytes(found, AdviceForm(form), platform))
 
 
 @app.command("list")
@@ -166,14 +183,105 @@ def show(
 
     form = form_of(json=json, csv=csv)
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        story = read(store, lambda cursor: payout_story(cursor, payout_id, limit))
-    if story is None:
-        raise ApplicationError(f"no payout {payout_id!r} is known; wattledger payouts list tells all ids")
+        story, changed = read(store, lambda cursor: (payout_story(cursor, payout_id, limit), _why(cursor, payout_id)))
+    if story is None or changed is None:
+        raise ApplicationError(_unknown(payout_id))
     if form is Form.JSON:
         from projections.documents.payout_story import payout_story_document
 
-        print_json(payout_story_document(story))
+        print_json(payout_story_document(story) | {"changed": changed["sentences"]})
         return
     from wattledger.views.payout_story import show_payout, write_lines
 
-    (write_lines if form is Form.CSV else show_payout)(story)
+    if form is Form.CSV:
+        write_lines(story)
+    else:
+        show_payout(story, changed["sentences"])
+
+
+@app.command("forecast")
+def tell_forecast(
+    operator: OneOperators = None,
+    days: Annotated[int, typer.Option("--days", min=1, max=28, help="How many business dates.")] = 14,
+    data_dir: DataDir = None,
+    json: Json = False,
+    csv: Csv = False,
+    debug: Debug = False,
+) -> None:
+    """Say what the payouts of the next days may come to, with a 90 % band, and what of it is released already.
+
+    By what runs paid: a weekday is told once it was closed four times, so nothing is before four weeks of payouts.
+    """
+    from domain.payout.forecast import WEEKDAYS_MIN
+    from projections.documents.forecast import FORECAST, expected_document
+    from projections.forecast import expected_days
+
+    form = form_of(json=json, csv=csv)
+    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
+        found = read(store, lambda cursor: expected_days(cursor, operator, days), operator)
+    rows = [expected_document(each) for each in found]
+    show_rows("Expected payouts", rows, FORECAST, ("expected", "low", "high", "released"), form=form)
+    if not rows:
+        whose = f"operator {operator}" if operator is not None else "any operator"
+        print_error(
+            f"a forecast takes {WEEKDAYS_MIN} weeks of history since a first payout; no currency of {whose} has it"
+        )
+
+
+@app.command("why")
+def tell_why(
+    payout_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="A payout's id, with or without hyphens.")
+    ] = None,
+    operator: Annotated[str | None, typer.Option("--operator", help="With --date, in place of ID.")] = None,
+    date: Annotated[str | None, typer.Option("--date", metavar="DATE", help="A business date.")] = None,
+    currency: Annotated[str | None, typer.Option("--currency", metavar="CODE", help="Only this one.")] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Say why a payout is not what the one before was, or why an operator was paid nothing on a day; to the cent."""
+    if (payout_id is None) == (operator is None) or (operator is None) != (date is None):
+        raise ApplicationError("say which: either a payout's ID, or --operator and --date")
+    if payout_id is not None and currency is not None:
+        raise ApplicationError("--currency is of --operator and --date: a payout has one currency")
+    with the_store(data_dir, debug=debug, needs_kafka=False) as store:
+        if operator is not None and date is not None:
+            asked = operator, day(date, "--date"), currency
+            told = read(store, lambda cursor: _why_of_day(cursor, *asked), operator)
+        else:
+            told = read(store, lambda cursor: _why(cursor, payout_id or ""))
+    if told is None:
+        raise ApplicationError(
+            _unknown(payout_id) if payout_id else f"nothing was published of operator {operator!r}"
+        )
+    if json:
+        print_json(told)
+    else:
+        first, *rest = told["sentences"]
+        sys.stdout.write("".join(f"{line}\n" for line in [first, *(f"  {each}" for each in rest)]))
+
+
+def _why_of_day(cursor: Any, operator_id: str, date: Any, currency: str | None) -> dict[str, Any] | None:
+    """A business date of an operator, with what its run left out; None where nothing was published of it."""
+    from projections.documents.payout_day import day_document
+    from projections.payout_day import day_of_operator
+
+    found = day_of_operator(cursor, operator_id, date, currency)
+    return day_document(found) if found else None
+
+
+def _why(cursor: Any, payout_id: str) -> dict[str, Any] | None:
+    """What changed against the payout before, in words; None where no such payout is known."""
+    from projections.documents.payout_why import why_document
+    from projections.payout_change import change
+    from projections.payout_explained import explained_payout
+    from projections.payout_why import why
+    from projections.queries import payout_id_as_written
+
+    found = explained_payout(cursor, payout_id_as_written(payout_id))
+    return why_document(why(cursor, change(cursor, found))) if found else None
+
+
+def _unknown(payout_id: str) -> str:
+    return f"no payout {payout_id!r} is known; wattledger payouts list tells all ids"

@@ -21,6 +21,9 @@ from wattledger.views.forms import Form
 if TYPE_CHECKING:
     from domain.tariff.tariff import Tariff
 
+# More digits than any amount, energy or time has.
+_DIGITS_MAX = 1_000
+
 app = typer.Typer()
 
 
@@ -125,12 +128,28 @@ def _number(value: Decimal) -> int | float:
 def _json_object(path: Path) -> dict[str, Any]:
     """The JSON object in a file, its numbers as decimals; raises ApplicationError when there is none."""
     try:
-        document = loads(read_given(path), parse_float=Decimal, parse_constant=_no_number)
+        document = loads(read_given(path), parse_float=Decimal, parse_int=_whole, parse_constant=_no_number)
     except (ValueError, ArithmeticError, RecursionError) as error:
-        raise ApplicationError(f"{path}: not JSON ({error}); name a file that holds one OCPI object") from error
+        raise ApplicationError(f"{path}: not JSON ({_why(error)}); name a file that holds one OCPI object") from error
     if not isinstance(document, dict):
         raise ApplicationError(f"{path}: not a JSON object; name a file that holds one OCPI object")
     return document
+
+
+def _why(error: Exception) -> str:
+    """What is wrong with a text that is no JSON, in words of ours where Python's are about itself."""
+    if isinstance(error, RecursionError):
+        return "it nests too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is not UTF-8 at byte {error.start}"
+    return str(error)
+
+
+def _whole(digits: str) -> int:
+    """A whole number; raises ValueError for one that no amount, energy or time can be."""
+    if len(digits) > _DIGITS_MAX:
+        raise ValueError(f"a number has {len(digits)} digits")
+    return int(digits)
 
 
 def _no_number(name: str) -> None:

@@ -17,19 +17,29 @@ app = typer.Typer()
 @app.command()
 def rebuild(
     projections: Annotated[
-        list[str] | None, typer.Argument(metavar="[PROJECTION...]", help="Read models; all where none is named.")
+        list[str] | None,
+        typer.Argument(metavar="[PROJECTION...]", help="Names, or roaming; all where none is named."),
     ] = None,
     data_dir: DataDir = None,
     json: Json = False,
     csv: Csv = False,
     debug: Debug = False,
 ) -> None:
-    """Rebuild read models from the event store while the system runs."""
+    """Rebuild read models, and what roaming partners see, from the event store while the system runs."""
     from projections.rebuild import rebuild as rebuild_projections
+    from projections.registry import chosen
+    from projections.roaming.feed import NAME
+    from projections.roaming.feed import rebuild as rebuild_roaming
 
     form = form_of(json=json, csv=csv)
+    wanted = [name for name in projections or () if name != NAME]
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        positions = rebuild_projections(store.dsn, projections or None)
+        positions: dict[str, int] = {}
+        if wanted or not projections:
+            positions |= rebuild_projections(store.dsn, chosen(wanted))
+        if not projections or NAME in projections:
+            reached = rebuild_roaming(store.dsn, store.settings.power_max_kw)
+            positions[NAME] = min(reached.values())
     rows = [{"projection": name, "position": position} for name, position in positions.items()]
     show_rows("Rebuilt", rows, ("projection", "position"), ("position",), form=form)
 
@@ -62,6 +72,7 @@ def export(
             store.platform,
             summary,
             every_bank_file=bank_files is BankFiles.ALL,
+            network=True,
             made_at=datetime.now(UTC),
         )
     files = [{"file": name, "holds": holds, "count": number} for name, holds, number in written]

@@ -1,7 +1,7 @@
 """`wattledger rerate`: what sessions would have earned by another tariff, and the order to rate them so."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wattledger.commands.common import tell_faults, the_store
+from wattledger.commands.common import read, tell_faults, the_store
 from wattledger.commands.options import Csv, DataDir, Debug, Json, day_or_moment, form_of, read_tax
 from wattledger.views.forms import Form
 from wattledger.views.progress import progress_report
 
 if TYPE_CHECKING:
     from engine.what_if import SessionIf, Totals
+    from projections.network.margins_if import MarginsIf
     from wattledger.rerating import Wish
+    from wattledger.store import Store
 
 app = typer.Typer()
 
@@ -91,12 +93,24 @@ def _ask(data_dir: Path | None, wish: "Wish", form: Form, *, debug: bool) -> Non
     from wattledger.rerating import order_of
     from wattledger.views.rerating import show_what_if, write_rows, write_what_if
 
-    write = {Form.JSON: write_what_if, Form.CSV: write_rows, Form.TABLE: show_what_if}[form]
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
         order = order_of(store, wish)
         # Closed at once, also when nobody reads the output to its end: a transaction is open while it is read.
         with closing(what_if(store.dsn, order)) as sessions:
-            write(order, sessions)
+            if form is Form.CSV:
+                write_rows(order, sessions)
+                return
+            write = write_what_if if form is Form.JSON else show_what_if
+            write(order, sessions, lambda brings: _margins(store, brings))
+
+
+def _margins(store: "Store", brings: "Mapping[str, tuple[int, int, int, int]]") -> "MarginsIf":
+    """What another tariff does to the margins of sessions and to days to cash."""
+    from projections.network.margins_if import Change, margins_if
+
+    changes = {session_id: Change(*each) for session_id, each in brings.items()}
+    found: MarginsIf = read(store, lambda cursor: margins_if(cursor, changes), on_demand=("network",))
+    return found
 
 
 def _apply(data_dir: Path | None, wish: "Wish", form: Form, *, debug: bool) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,9 @@ from wattledger.commands.options import (
 from wattledger.views.progress import progress_report
 from wattledger.views.summary import read_summary, show_summary
 from wattledger.views.terminal import print_error, print_json
+
+if TYPE_CHECKING:
+    from wattledger.settings import Settings
 
 app = typer.Typer()
 
@@ -92,7 +95,20 @@ def demo(
         if json:
             print_json(demo_document(store.dsn, read_summary(out)))
         else:
-            show_demo(store.dsn, read_summary(out), out)
+            show_demo(store.dsn, read_summary(out), out, look=_how_to_look(settings))
+
+
+def _how_to_look(settings: "Settings") -> str:
+    """The line that starts the pages on this store, as it can be pasted here, and the URL to open then."""
+    program = Path(sys.argv[0])
+    here = program.is_absolute() and program.is_relative_to(Path.cwd())
+    command = program.relative_to(Path.cwd()) if here else program if program.name == "wattledger" else "wattledger"
+    port = settings.port or 8080
+    return (
+        "Look at it in a browser:\n"
+        f"  {command} serve --data-dir {settings.data_dir} --port {port} --dev-login\n"
+        f"then open http://127.0.0.1:{port} and sign in as finance."
+    )
 
 
 @app.command()

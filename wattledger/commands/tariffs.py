@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from wattledger.commands.common import check_operator, log_without_settings, read, the_store
+from wattledger.commands.common import log_without_settings, read, the_store
 from wattledger.commands.options import Csv, DataDir, Debug, Json, OneOperators, form_of
 from wattledger.errors import ApplicationError
 from wattledger.logs import say
@@ -27,12 +27,11 @@ def orders(
 ) -> None:
     """List the orders to rate sessions by another tariff, and why one is not followed."""
     from projections.documents.tariffs import rating_order_document
-    from wattledger.rerating import given_orders
+    from projections.rating_orders import given_orders
 
     form = form_of(json=json, csv=csv)
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        read(store, lambda cursor: check_operator(cursor, operator))
-        given = given_orders(store.dsn, operator)
+        given = read(store, lambda cursor: given_orders(cursor, operator), operator)
     show_orders([rating_order_document(each.operator_id, each.order, each.remark) for each in given], form)
 
 

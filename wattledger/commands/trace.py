@@ -11,7 +11,7 @@ from wattledger.views.forms import Form
 from wattledger.views.terminal import print_json
 
 if TYPE_CHECKING:
-    from projections.trace import Node
+    from projections.tracing.nodes import Node
 
 app = typer.Typer()
 
@@ -39,7 +39,8 @@ def trace(
     As CSV a record a link.
     """
     from projections.documents.trace import node_document, trace_document
-    from projections.trace import EVERYTHING, SHOWN, Trace, find, follow
+    from projections.trace import EVERYTHING, SHOWN, find, follow
+    from projections.tracing.nodes import Trace
 
     form = form_of(json=json, csv=csv)
     limit = EVERYTHING if everything else SHOWN
@@ -49,7 +50,7 @@ def trace(
         return found, [follow(cursor, node, limit) for node in found] if len(found) <= _FOLLOWED_MAX else []
 
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
-        found, traces = read(store, ask, on_demand=True)
+        found, traces = read(store, ask, on_demand=("mentions",))
     if form is Form.JSON:
         documents = map(trace_document, traces) if traces else map(node_document, found)
         print_json({"id": id_, "found": list(documents)})

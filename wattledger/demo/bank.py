@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from domain.payout.payout import PayoutCreated, PayoutStatus
+from domain.payout.events import PayoutCreated, PayoutStatus
 from wattledger.demo.cast import MESA, SKARGARD
 from wattledger.demo.catalogue import changed_terms
 from wattledger.demo.foresight import Foresight

@@ -12,8 +12,11 @@ from domain.book.posting import entries_of, payable_effects
 from domain.calendar import instant
 from domain.catalogue.catalogue import Catalogue
 from domain.payout.answers import PayoutFact, parse_payout_fact
-from domain.payout.payout import Payout, PayoutCreated
-from domain.payout.run import Line, OperatorDesk, fire_runs
+from domain.payout.desk import OperatorDesk
+from domain.payout.events import PayoutCreated
+from domain.payout.lines import Line
+from domain.payout.payout import Payout
+from domain.payout.run import fire_runs
 from domain.session.assessment import Bill, assess
 from domain.session.facts import parse_fact
 from domain.session.judging import decide
@@ -58,7 +61,7 @@ class Foresight:
         self._of_payouts[each["data"]["payout_id"]].append(fact)
 
     def _ignore(self, each: Event) -> None:
-        """A charger's state changes no price, nor does what people decide of runs."""
+        """A charger's state changes no price, nor does what people decide of runs or the demo has none of."""
 
     def _session(self, session_id: str) -> Session:
         return self._sessions.setdefault(session_id, Session(session_id))
@@ -115,5 +118,7 @@ LEARN: dict[Kind, Callable[[Foresight, Event], None]] = {
     Kind.CDR_ANSWER: Foresight._learn_cdr_answer,
     Kind.PAYOUT_FACT: Foresight._learn_of_payout,
     Kind.RUN_DECISION: Foresight._ignore,
+    Kind.BANK: Foresight._ignore,
+    Kind.OPERATOR_MATTER: Foresight._ignore,
     Kind.STATUS: Foresight._ignore,
 }

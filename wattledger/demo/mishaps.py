@@ -12,12 +12,14 @@ SILENT_SESSION, NO_SHOW = "S-3001", "S-3002"
 # Networks with fewer sessions have no room for mishaps.
 SESSIONS_MIN = 100
 _SILENT_FROM = FIRST_DAY + timedelta(days=9, hours=14, minutes=20)
+FALLS_SILENT = _SILENT_FROM + timedelta(minutes=24)
 _REGISTER_WH, _WH_A_READING, _READINGS = 3_400_000, 7_200, 3
 _RESERVED_FROM = FIRST_DAY + timedelta(days=6, hours=16)
 _EXPIRES_AFTER = timedelta(minutes=30)
 
 
-def _gateway(site: Site) -> str:
+def gateway(site: Site) -> str:
+    """The source of what a site's chargers tell."""
     return f"urn:demo:gateway:{site.location_id.lower()}"
 
 
@@ -35,12 +37,12 @@ def silent_session(evse: int) -> Iterator[Event]:
         "tariff_id": site.tariff_id,
         "auth_method": "COMMAND",
     }
-    yield event("charging.session.started", _gateway(site), SILENT_SESSION, _SILENT_FROM, start)
+    yield event("charging.session.started", gateway(site), SILENT_SESSION, _SILENT_FROM, start)
     for number in range(1, _READINGS + 1):
         at = _SILENT_FROM + number * timedelta(minutes=8)
         register_wh = _REGISTER_WH + number * _WH_A_READING
         reading = {"session_id": SILENT_SESSION, "read_at": stamp(at), "register_wh": register_wh}
-        yield event("charging.session.metered", _gateway(site), SILENT_SESSION, at, reading, str(number))
+        yield event("charging.session.metered", gateway(site), SILENT_SESSION, at, reading, str(number))
 
 
 def no_show(evse: int) -> tuple[Event, Visit]:
@@ -57,6 +59,6 @@ def no_show(evse: int) -> tuple[Event, Visit]:
         "reserved_from": stamp(_RESERVED_FROM),
         "expired_at": stamp(expired_at),
     }
-    said = event("charging.reservation.expired", _gateway(site), NO_SHOW, expired_at, data)
+    said = event("charging.reservation.expired", gateway(site), NO_SHOW, expired_at, data)
     visit = Visit(NO_SHOW, NECKAR, site, evse, _RESERVED_FROM, expired_at, expired_at, 0, 0, site.tariff_id)
     return said, visit

@@ -13,6 +13,7 @@ from wattledger.demo.charging import FOLLOWED_SESSION, Visit, correction, messag
 from wattledger.demo.foresight import Foresight
 from wattledger.demo.messages import FIRST_DAY, ONE_DAY, Event, line, stamp
 from wattledger.demo.mishaps import SESSIONS_MIN, no_show, silent_session
+from wattledger.demo.operating import operating
 from wattledger.demo.payments import Charge, Movement
 from wattledger.demo.roaming import SentCdr
 
@@ -65,6 +66,9 @@ class _Story:
         self._say(catalogue(evses_per_site + 1))
         visits = plan(random, self.days, self.sessions, evses_per_site)
         self._say(each for visit in visits for each in messages(visit, closes))
+        # By chance of its own, so that the rest of the story is the same without it.
+        of_its_own = Random(self.seed + 1)  # noqa: S311
+        self._say(operating(of_its_own, visits, evses_per_site + 1, self.days))
         said, charged = payments.charges(random, visits, self.foresight)
         self._say(said)
         said, accepted = roaming.answers(random, visits, self.foresight)

@@ -1,7 +1,7 @@
-"""What the demo shows of its result: balances, payouts, and one session from its first message to its payout."""
+"""What the demo shows: balances, payouts, how the network is run, and one session from first message to bank."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,15 +11,16 @@ from rich.text import Text
 
 from domain.book.journal import Entry
 from domain.book.posting import entry_id
-from domain.payout.payout import payout_stream
-from ledger.database import Role, connect
+from domain.payout.events import payout_stream
 from projections.documents.balances import operator_balance_document
 from projections.documents.payouts import payout_document
 from projections.documents.session import entry_document, session_document
+from projections.freshness import up_to_date
 from projections.queries import OperatorBalance, PayoutRow, operator_balances, payouts
 from projections.story import SessionStory, entries_by_id, session_story
 from wattledger.demo.cast import PLAYERS
 from wattledger.demo.charging import FOLLOWED_SESSION
+from wattledger.demo.operated import Operated, operated_document, operated_parts, read_operated
 from wattledger.views.balances import balances_part
 from wattledger.views.entries import entries_part
 from wattledger.views.pages import print_parts
@@ -42,16 +43,17 @@ class DemoResult:
     payouts: Sequence[PayoutRow]
     story: SessionStory | None
     payout_entries: Sequence[Entry] = ()
+    operated: Operated = field(default_factory=Operated)
 
 
 def read_result(dsn: str, summary: Mapping[str, Any], session_id: str = FOLLOWED_SESSION) -> DemoResult:
     """The result of the demo as the store has it."""
-    with connect(dsn, Role.AUDITOR) as connection, connection.cursor() as cursor:
+    with up_to_date(dsn, on_demand=("network",)) as connection, connection.cursor() as cursor:
         story = session_story(cursor, session_id)
         ids = [payout_entry for row in story.payouts for payout_entry in _entry_ids(row)] if story else []
-        return DemoResult(
-            summary, operator_balances(cursor), payouts(cursor), story, entries_by_id(cursor, ids) if ids else ()
-        )
+        entries = entries_by_id(cursor, ids) if ids else ()
+        operated = read_operated(cursor)
+        return DemoResult(summary, operator_balances(cursor), payouts(cursor), story, entries, operated)
 
 
 def _entry_ids(payout: PayoutRow) -> list[UUID]:
@@ -59,9 +61,12 @@ def _entry_ids(payout: PayoutRow) -> list[UUID]:
     return [entry_id(payout_stream(payout.payout_id), key, 1, 0) for key in PAYOUT_KEYS]
 
 
-def show_demo(dsn: str, summary: Mapping[str, Any], out: Path, console: Console | None = None) -> None:
-    """Print the result for people; `out` is where the files are."""
-    print_parts([*render(read_result(dsn, summary)), Text(f"The files are in {out}.", style="dim")], console)
+def show_demo(
+    dsn: str, summary: Mapping[str, Any], out: Path, console: Console | None = None, look: str | None = None
+) -> None:
+    """Print the result for people; `out` is where the files are, `look` how it is looked at in a browser."""
+    ending = [Text(f"The files are in {out}.", style="dim")] + ([Text(look)] if look else [])
+    print_parts([*render(read_result(dsn, summary)), *ending], console)
 
 
 def demo_document(dsn: str, summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,6 +80,7 @@ def render(result: DemoResult) -> list[RenderableType]:
         _headline(result),
         balances_part(result.balances, NAME_OF),
         payouts_part(result.payouts, NAME_OF),
+        *operated_parts(result.operated),
     ]
     if result.story is None:
         return parts
@@ -88,6 +94,7 @@ def document(result: DemoResult) -> dict[str, Any]:
         "summary": dict(result.summary),
         "balances": [operator_balance_document(each) for each in result.balances],
         "payouts": [payout_document(each) for each in result.payouts],
+        **operated_document(result.operated),
         "session": session_document(result.story) if result.story else None,
         "session_payout_entries": [entry_document(entry) for entry in result.payout_entries],
     }

@@ -1,12 +1,12 @@
 """Prepares a service's process and then becomes the service: account, death with its parent, own session.
 
-Run as a script with the standard library alone, `launcher.py PARENT_PID SIGNAL ACCOUNT -- COMMAND...`, so that no
-code of ours runs between fork and exec in a process that has threads. ACCOUNT is empty to keep the caller's.
+Run as a script with the standard library alone, `launcher.py PARENT_PID SIGNAL [PREPARATION...] -- COMMAND...`, so
+that no code of ours runs between fork and exec in a process that has threads. Preparations are `private` (nobody else
+reads the files that it makes), `account=UID:GID` (of root alone) and `reads=PATH` (what the account has to read).
 """
 
 import ctypes
 import os
-import pwd
 import signal
 import sys
 
@@ -24,11 +24,16 @@ _CANNOT_PREPARE = 126
 
 def main(arguments: list[str]) -> None:
     """Takes on the account, asks for the signal on the parent's death, and executes the command."""
-    parent_pid, death_signal, account = int(arguments[0]), int(arguments[1]), arguments[2]
-    command = arguments[4:]
+    split = arguments.index("--")
+    (parent_pid, death_signal), command = map(int, arguments[:2]), arguments[split + 1 :]
+    prepared = [word.partition("=") for word in arguments[2:split]]
     os.setsid()  # Ctrl-C in the terminal is for the command, which then stops its services in order.
-    if account:
-        _become(account, [command[0], os.getcwd()])
+    for name, _, value in prepared:
+        if name == "private":
+            os.umask(0o077)
+        if name == "account":
+            uid, gid = map(int, value.split(":"))
+            _become(uid, gid, [command[0], *(path for kind, _, path in prepared if kind == "reads")])
     if sys.platform == "linux":
         _prctl(_PR_SET_PDEATHSIG, death_signal)
     if os.getppid() != parent_pid:
@@ -43,28 +48,27 @@ def _restore_signals() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def _become(account: str, needed_paths: list[str]) -> None:
-    """Drops root for an account, since PostgreSQL refuses to run as root.
+def _become(uid: int, gid: int, needed_paths: list[str]) -> None:
+    """Drops root for an account: PostgreSQL refuses to run as root, and no service has to.
 
     Where the project lies below a folder that only root may enter (such as /root), or is readable for root alone (by
     a umask of 077), the account keeps one capability, to pass through and read, instead of our loosening the modes of
     folders that are not ours.
     """
-    entry = pwd.getpwnam(account)
     _prctl(_PR_SET_KEEPCAPS, 1)
     try:
         os.setgroups([])
-        os.setgid(entry.pw_gid)
-        os.setuid(entry.pw_uid)
+        os.setgid(gid)
+        os.setuid(uid)
     except OSError as error:
-        _give_up(f"root may not become the account {account} here ({error.strerror}): run as another user")
-    if all(_reachable(path) for path in needed_paths):
+        _give_up(f"root may not become the account {uid} here ({error.strerror}): run as another user")
+    if _unreachable(needed_paths) is None:
         return
     _keep_dac_override()
-    unreachable = [path for path in needed_paths if not _reachable(path)]
-    if unreachable:
+    unreachable = _unreachable(needed_paths)
+    if unreachable is not None:
         _give_up(
-            f"the account {account} cannot reach {unreachable[0]}: run as another user, or from a folder and with a "
+            f"the account {uid} cannot reach {unreachable}: run as another user, or from a folder and with a "
             "--data-dir that others may enter"
         )
 
@@ -74,13 +78,18 @@ def _give_up(sentence: str) -> None:
     sys.exit(_CANNOT_PREPARE)
 
 
-def _reachable(path: str) -> bool:
-    """Whether a program or folder can be used, for the real account too: access(2) asks about that one."""
+def _unreachable(paths: list[str]) -> str | None:
+    """The first that the account cannot use: the folder it starts in, the program, or a file that it has to read."""
+    wanted = [(os.getcwd(), os.X_OK), (paths[0], os.X_OK | os.R_OK), *((path, os.R_OK) for path in paths[1:])]
+    return next((path for path, how in wanted if not _reachable(path, how)), None)
+
+
+def _reachable(path: str, wanted: int) -> bool:
+    """Whether a path can be used, for the real account too: access(2) asks about that one."""
     try:
         os.stat(path)
     except PermissionError:
         return False
-    wanted = os.X_OK | os.R_OK
     return os.access(path, wanted, effective_ids=True) and os.access(path, wanted)
 
 

@@ -32,6 +32,27 @@ def listening(port: int) -> bool:
         return probe.connect_ex((LOOPBACK, port)) == 0
 
 
+def take(wanted: int | None, taken: Collection[int] = ()) -> tuple[int, socket.socket]:
+    """Chooses a port and keeps it from everybody else who takes one, also before a service listens there.
+
+    A service listens seconds after its port was chosen, and others start meanwhile. The claim is the socket's name,
+    which the kernel gives once among those who share the loopback ports. It ends with the socket, or its process.
+
+    Raises:
+        OSError: no port was found that is free and nobody's.
+    """
+    for _ in range(_TRIES_MAX):
+        port = choose(wanted, taken)
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            claim.bind(f"\0wattledger-port-{port}")
+            return port, claim
+        except OSError:
+            claim.close()
+            wanted = None
+    raise OSError(f"none of {_TRIES_MAX} free ports on {LOOPBACK} could be taken: others who start have them")
+
+
 def choose(wanted: int | None, taken: Collection[int] = (), patience_seconds: float = 1.0) -> int:
     """Returns the wanted port if it gets free within the patience, otherwise another free one.
 

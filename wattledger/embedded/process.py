@@ -12,6 +12,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wattledger.embedded.account import Account
+
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _KEPT_VARIABLES = ("LD_LIBRARY_PATH", "TMPDIR", "TZDIR")
 _LOG_BYTES_MAX = 8 * 1024 * 1024
@@ -19,14 +21,18 @@ _LOG_BYTES_MAX = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to execute: absolute program, arguments, folder, log file, account (root only) and the stop signal."""
+    """What to execute: absolute program, arguments, folder, log file, account (root only) and the stop signal.
+
+    `reads` are files of others that it has to read, beside its program and its folder.
+    """
 
     argv: Sequence[str]
     folder: Path
     log: Path
-    account: str | None = None
+    account: Account | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     environment: Mapping[str, str] = field(default_factory=dict)
+    reads: Sequence[Path] = ()
 
     def __post_init__(self) -> None:
         if not self.argv or not Path(self.argv[0]).is_absolute():
@@ -95,23 +101,33 @@ def run_to_end(command: Command, timeout_seconds: float = 120.0) -> tuple[int, s
         child.kill()
 
 
-def bound_to_this_process(argv: Sequence[str], death_signal: signal.Signals, account: str | None = None) -> list[str]:
+def bound_to_this_process(argv: Sequence[str], death_signal: signal.Signals, *preparations: str) -> list[str]:
     """The command line by which a command, started from a thread that lasts, gets the signal once this process dies.
 
-    It has a session of its own, so that Ctrl-C in the terminal is for this process.
+    It has a session of its own, so that Ctrl-C in the terminal is for this process. The launcher's docstring has the
+    preparations.
     """
     return [
         *(sys.executable, "-I", "-S", str(_LAUNCHER)),
-        *(str(os.getpid()), str(int(death_signal)), account or "", "--"),
+        *(str(os.getpid()), str(int(death_signal)), *preparations, "--"),
         *argv,
     ]
 
 
+def _preparations(command: Command) -> list[str]:
+    """What a service keeps, nobody else reads."""
+    account = command.account
+    if account is None:
+        return ["private"]
+    return ["private", f"account={account.uid}:{account.gid}", *(f"reads={path}" for path in command.reads)]
+
+
 def _spawn(command: Command) -> subprocess.Popen[bytes]:
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    with command.log.open("ab") as log:
+    with os.fdopen(os.open(command.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
+        os.fchmod(log.fileno(), 0o600)
         return subprocess.Popen(  # noqa: S603 - the program is one of our own wheels', by absolute path.
-            bound_to_this_process(command.argv, command.stop_signal, command.account),
+            bound_to_this_process(command.argv, command.stop_signal, *_preparations(command)),
             cwd=command.folder,
             stdin=subprocess.DEVNULL,
             stdout=log,

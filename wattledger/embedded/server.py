@@ -1,6 +1,8 @@
 """The life of an embedded server: locked, started or shared, waited for, stopped, killed, started again."""
 
 import contextlib
+import logging
+import socket
 import subprocess
 import threading
 from abc import ABC, abstractmethod
@@ -12,17 +14,21 @@ from typing import Self, TypeVar
 import psutil
 
 from ledger.patience import Stopping, until
+from wattledger.embedded.account import services_account
 from wattledger.embedded.folder import ServiceFolder
-from wattledger.embedded.ports import choose, listening
+from wattledger.embedded.ports import free, listening, take
 from wattledger.embedded.process import Child, Command
 from wattledger.errors import ServiceError
 
+_log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _READY_SECONDS_MAX = 90.0
 _SHARED_SECONDS_MAX = 90.0
 _ORPHAN_SECONDS_MAX = 10.0
 _SAME_PROCESS_SECONDS = 2.0
+# Commands know a server by its port: what is on its way out of it is waited for.
+_PORT_SECONDS_MAX = 60.0
 _POLL_SECONDS = 0.03
 _RETRY_SECONDS = 0.2
 _TAIL_LINES = 3
@@ -39,11 +45,16 @@ class EmbeddedServer(ABC):
 
     name: str
     port_names: tuple[str, ...]
+    # How long a server may take to end in order, before it is killed.
+    stop_seconds = 20.0
 
     def __init__(self, data_dir: Path) -> None:
         self._folder = ServiceFolder(Path(data_dir).absolute() / self.name.lower())
         self._child: Child | None = None
+        self._claims: list[socket.socket] = []
         self._address: str | None = None
+        # Whether this process told anybody the address: it stays what it is from then on.
+        self._is_known = False
         self._one_at_a_time = threading.RLock()
         self._cancelled = threading.Event()
 
@@ -61,13 +72,14 @@ class EmbeddedServer(ABC):
 
     def _start(self) -> str:
         try:
-            self._folder.prepare()
+            self._folder.prepare(services_account())
         except OSError as error:
             raise ServiceError(
                 f"{self.name}: the data directory {self._folder.path} cannot be used ({error.strerror}); "
                 "choose another with --data-dir"
             ) from error
         self._address = self._run() if self._folder.lock() else self._join()
+        self._is_known = True
         return self._address
 
     def ensure_running(self) -> bool:
@@ -95,11 +107,16 @@ class EmbeddedServer(ABC):
     def _end(self) -> None:
         if self._child is not None:
             self._folder.forget("endpoint.json")
-            self._child.stop()
+            self._child.stop(self.stop_seconds)
             self._child = None
             self._folder.forget("process.json")
+        self._give_ports_back()
         self._folder.unlock()
         self._address = None
+
+    def _give_ports_back(self) -> None:
+        while self._claims:
+            self._claims.pop().close()
 
     def kill(self) -> None:
         """Kills the server as `kill -9` would; `start` recovers it on the same port."""
@@ -162,12 +179,36 @@ class EmbeddedServer(ABC):
         return address
 
     def _ports(self) -> dict[str, int]:
+        self._give_ports_back()
         remembered = self._folder.recall("ports.json")
+        if self._is_known or self._folder.recall("endpoint.json"):
+            self._wait_for_ports(remembered)
         ports: dict[str, int] = {}
         for name in self.port_names:
-            ports[name] = choose(remembered.get(name), taken=ports.values())
+            ports[name], claim = take(remembered.get(name), taken=ports.values())
+            self._claims.append(claim)
         self._folder.remember("ports.json", ports)
         return ports
+
+    def _wait_for_ports(self, remembered: dict[str, int]) -> None:
+        """A server that was killed comes back where others look for it, however long its remains take to go."""
+        for name in self.port_names:
+            port = remembered.get(name)
+            if port is None:
+                continue
+            what = f"port {port} of {self.name}, which something still has,"
+            if self._until(lambda port=port: free(port), _POLL_SECONDS, _PORT_SECONDS_MAX, waits_for=what):  # type: ignore[misc]
+                continue
+            if self._is_known:
+                raise ServiceError(
+                    f"{self.name}: port {port}, by which others know it, is taken by another program; end that one"
+                )
+            _log.warning(
+                "%s: port %d is taken by another program; whatever still runs on %s is to be started anew",
+                self.name,
+                port,
+                self._folder.path,
+            )
 
     def _start_and_finish(self, command: Command, ports: dict[str, int]) -> str:
         """Starts the server and sets it up; again when it is killed in between."""
@@ -218,10 +259,12 @@ class EmbeddedServer(ABC):
 
         return self._until(state, _POLL_SECONDS, _READY_SECONDS_MAX) == "ready"
 
-    def _until(self, condition: Callable[[], T], every_s: float, limit_s: float) -> T:
+    def _until(
+        self, condition: Callable[[], T], every_s: float, limit_s: float, *, waits_for: str | None = None
+    ) -> T:
         """As `until`; raises ServiceError once the start is cancelled."""
         try:
-            return until(condition, every_s, limit_s, self._cancelled)
+            return until(condition, every_s, limit_s, self._cancelled, waits_for=waits_for)
         except Stopping:
             raise ServiceError(f"{self.name}: the start was cancelled") from None
 
@@ -232,7 +275,8 @@ class EmbeddedServer(ABC):
         return f"{self.name} {state}: {said}; its whole log is {command.log}"
 
     def _join(self) -> str:
-        if address := self._until(self._offered_or_taken_over, _POLL_SECONDS, _SHARED_SECONDS_MAX):
+        what = f"{self.name}, which another process starts in {self._folder.path},"
+        if address := self._until(self._offered_or_taken_over, _POLL_SECONDS, _SHARED_SECONDS_MAX, waits_for=what):
             return address
         raise ServiceError(
             f"{self.name}: another process has {self._folder.path} and offers no server there; "

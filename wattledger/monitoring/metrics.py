@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from domain.payout.payout import PayoutStatus
+from domain.payout.events import PayoutStatus
 from ledger.intake.positions import Partition
 from wattledger.monitoring.signs import Histogram
 
@@ -89,7 +89,24 @@ def _of_clock(monitor: "Monitor") -> Iterator[Metric]:
     yield _counter("wattledger_payouts_made", "Payouts that this clock made.", signs.count_of("payouts"))
 
 
-_OF_PIECE = {"consume": _of_consume, "project": _of_project, "clock": _of_clock}
+def _of_serve(_: "Monitor") -> Iterator[Metric]:
+    """What it answers is in its log and in the audit log."""
+    return iter(())
+
+
+def _of_webhooks(monitor: "Monitor") -> Iterator[Metric]:
+    signs = monitor.signs
+    yield _counter("wattledger_webhooks_taken", "Webhooks that were taken.", signs.count_of("webhooks_taken"))
+    yield _counter("wattledger_webhooks_failed", "Attempts that were not.", signs.count_of("webhooks_failed"))
+
+
+_OF_PIECE = {
+    "consume": _of_consume,
+    "project": _of_project,
+    "clock": _of_clock,
+    "serve": _of_serve,
+    "webhooks": _of_webhooks,
+}
 
 
 def _of_store(known: "Known") -> Iterator[Metric]:

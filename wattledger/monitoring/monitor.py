@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeAlias
 
+from ledger.database import Role
 from projections.state_watch import Known, StateWatch
 from wattledger.logs import say
 from wattledger.monitoring.health import liveness, readiness
@@ -27,18 +28,21 @@ Bounds: TypeAlias = "Mapping[Partition, tuple[int, int]]"
 class Piece:
     """A kind of piece: its name, its main loops, and what it has to do with the brokers.
 
-    One that `uses_kafka` shows how far the logs reach; one that `needs_kafka` is not ready without.
+    One that `uses_kafka` shows how far the logs reach; one that `needs_kafka` is not ready without. The state of the
+    store is read in the role `reads_as`.
     """
 
     name: str
     loops: Sequence[str]
     uses_kafka: bool = False
     needs_kafka: bool = False
+    reads_as: Role = Role.WRITER
 
 
 CONSUME = Piece("consume", ("intake",), uses_kafka=True, needs_kafka=True)
 PROJECT = Piece("project", ("projections", "relay"), uses_kafka=True)
 CLOCK = Piece("clock", ("clock",))
+WEBHOOKS = Piece("webhooks", ("feed", "sender"), reads_as=Role.AUDITOR)
 
 
 class Monitor:
@@ -70,7 +74,7 @@ class Monitor:
 
     def begin(self, store: "Store") -> None:
         """Ask the services of the store from here on."""
-        watch = StateWatch(store.dsn)
+        watch = StateWatch(store.dsn, self.piece.reads_as)
         self._database = Sampler("the database", watch.read, watch.close)
         self._database.start()
         if self.piece.uses_kafka:

@@ -6,47 +6,13 @@ from collections.abc import Iterable, Sequence
 from rich.table import Table
 
 from domain.book.journal import Entry
+from domain.book.words import MEANING_OF_KIND
 from domain.calendar import utc_seconds
 from domain.money import format_minor
 from wattledger.views.forms import print_csv
 from wattledger.views.pages import cells, titled_table
 
 _POSTING = ("effective_at", "entry_id", "kind", "session_id", "account", "currency", "amount")
-
-# What each posting means to somebody who does not know its number.
-_MEANING = {
-    "J01": "session earned",
-    "J01c": "card captured",
-    "J01f": "payment written off",
-    "J02": "commission",
-    "J03": "provider's fee",
-    "J04": "provider's fee recharged",
-    "J08": "share matures",
-    "J09": "provider settled",
-    "J13": "CDR accepted",
-    "J14": "roaming commission",
-    "J16": "CDR invoiced",
-    "J17": "invoice paid",
-    "J21": "CDR taken back",
-    "J25": "refund",
-    "J25x": "overpayment refunded",
-    "J26": "commission given back",
-    "J27": "dispute opened",
-    "J28": "dispute fee",
-    "J29": "dispute won",
-    "J30": "dispute lost",
-    "J31": "reserve held",
-    "J32": "reserve released",
-    "J35": "payout handed off",
-    "J36": "payout executed",
-    "J37b": "bank charges of a return",
-    "J38": "payout failed",
-    "J39": "payout returned",
-    "J40": "paid again",
-    "J40x": "paid twice",
-    "J59": "priced again",
-    "J59r": "difference refunded",
-}
 
 
 def entries_part(title: str, entries: Sequence[Entry]) -> Table:
@@ -65,7 +31,7 @@ def entries_part(title: str, entries: Sequence[Entry]) -> Table:
 
 
 def _meaning(entry: Entry) -> str:
-    meaning = _MEANING.get(entry.kind, "")
+    meaning = MEANING_OF_KIND.get(entry.kind, "")
     return f"taken back: {meaning}" if entry.reverses else meaning
 
 

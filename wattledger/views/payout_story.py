@@ -1,11 +1,13 @@
 """One payout for people: what it is, what the bank said, its entries, and what it pays."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
+from domain.payout.events import PayoutStatus
+from projections.documents.doubts import doubt_words, missing_words
 from projections.documents.payout_story import payout_story_document
 from projections.payout_story import PayoutStory
 from wattledger.views.entries import entries_part
@@ -17,13 +19,13 @@ LINE_COLUMNS = ("effective_at", "kind", "session_id", "amount", "available_on", 
 _HEAD = (
     *("payout_id", "end_to_end_id", "batch_id", "operator_id", "business_date", "attempt", "currency", "amount"),
     *("reserve", "entries", "status", "status_at", "reason", "fired_at", "execution_date", "holder_name"),
-    *("bank_account", "bank_file", "reissue_of", "repeated_by"),
+    *("bank_account", "content_hash", "approvals_needed", "bank_file", "reissue_of", "repeated_by"),
 )
 
 
-def show_payout(story: PayoutStory) -> None:
-    """Print the page of a payout."""
-    print_parts(_parts(story))
+def show_payout(story: PayoutStory, changed: Sequence[str]) -> None:
+    """Print the page of a payout; `changed` says what is different from the payout before."""
+    print_parts(_parts(story, changed))
 
 
 def write_lines(story: PayoutStory) -> None:
@@ -32,7 +34,7 @@ def write_lines(story: PayoutStory) -> None:
     print_csv(LINE_COLUMNS, ([line[name] for name in LINE_COLUMNS] for line in lines))
 
 
-def _parts(story: PayoutStory) -> list[RenderableType]:
+def _parts(story: PayoutStory, changed: Sequence[str]) -> list[RenderableType]:
     document = payout_story_document(story)
     head = titled_table(f"Payout {story.payout.payout_id}", "what", "value")
     for name in _HEAD:
@@ -40,17 +42,36 @@ def _parts(story: PayoutStory) -> list[RenderableType]:
             head.add_row(*cells(name.replace("_", " "), str(document[name])))
     return [
         head,
+        Text("\n  ".join(changed)),
+        *_waits(document),
         *_answers(document),
         entries_part("What it put on the book", story.entries),
         *_paid(document),
     ]
 
 
+def _waits(document: Mapping[str, Any]) -> list[RenderableType]:
+    """Why a payout waits for people, and for how many; nothing where it waits for none."""
+    if document["status"] != PayoutStatus.AWAITING_APPROVAL:
+        return []
+    # Who asks for approval without a number asks for one.
+    missing = missing_words(document["approvals_needed"] or 1, document["approvals"])
+    because = doubt_words(document["doubts"])
+    return [Text(f"It was not sent to the bank: {missing}.{f' {because}.' if because else ''}")]
+
+
+def _unanswered(document: Mapping[str, Any]) -> str:
+    if document["bank_file"] is None:
+        return "It stands in no bank file yet, and no bank has answered."
+    return "The bank has not answered yet."
+
+
 def _answers(document: Mapping[str, Any]) -> list[RenderableType]:
     if not document["answers"]:
-        return [Text("The bank has not answered yet.")]
-    names = ("at", "type", "reason", "bank_reference", "source", "id")
-    table = titled_table("What the bank said", *names)
+        waits = document["status"] == PayoutStatus.AWAITING_APPROVAL
+        return [] if waits else [Text(_unanswered(document))]
+    names = ("at", "type", "by", "reason", "bank_reference", "source", "id")
+    table = titled_table("What banks said, and people decided", *names)
     for answer in document["answers"]:
         table.add_row(*cells(*(str(answer[name] or "") for name in names)))
     return [table]

@@ -1,8 +1,8 @@
 """What an order to rate anew would change, or has changed: one JSON document written as it comes, or tables."""
 
 import sys
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
@@ -16,9 +16,16 @@ from engine.what_if_documents import (
     session_if_document,
     totals_document,
 )
+from projections.documents.network_costs import margins_if_document
 from wattledger.views.forms import print_csv
 from wattledger.views.tables import print_table
 from wattledger.views.terminal import print_json
+
+if TYPE_CHECKING:
+    from projections.network.margins_if import MarginsIf
+
+# What another tariff does to margins, by what each session brings (`SessionIf.brings`).
+Margins: TypeAlias = Callable[[Mapping[str, tuple[int, int, int, int]]], "MarginsIf"]
 
 # More than anybody reads; --json lists all.
 _LISTED_MAX = 50
@@ -29,17 +36,20 @@ _NEXT_STEPS = (
 )
 
 
-def write_what_if(order: Order, sessions: Iterator[SessionIf]) -> None:
-    """One document, written as it comes: however many sessions there are, none is kept."""
+def write_what_if(order: Order, sessions: Iterator[SessionIf], margins: Margins) -> None:
+    """One document, written as it comes: of each session only what it brings is kept, for `margins`."""
     totals, currency, out = Totals(), order_currency(order), sys.stdout
+    brings: dict[str, tuple[int, int, int, int]] = {}
     out.write('{\n  "order": ' + _json(order_document(order)) + ',\n  "sessions": [')
     separator = "\n    "
     for each in sessions:
         totals.add(each)
         if each.billed is not None:
+            brings[each.session_id] = each.brings
             out.write(separator + _json(session_if_document(each, currency)))
             separator = ",\n    "
-    out.write('\n  ],\n  "totals": ' + _json(totals_document(totals, currency)) + "\n}\n")
+    out.write('\n  ],\n  "totals": ' + _json(totals_document(totals, currency)))
+    out.write(',\n  "margins": ' + _json(margins_if_document(margins(brings), currency)) + "\n}\n")
 
 
 def write_rows(order: Order, sessions: Iterator[SessionIf]) -> None:
@@ -53,14 +63,17 @@ def _json(document: Any) -> str:
     return orjson.dumps(document).decode()
 
 
-def show_what_if(order: Order, sessions: Iterator[SessionIf]) -> None:
-    """The first sessions one by one, and what all of them come to."""
+def show_what_if(order: Order, sessions: Iterator[SessionIf], margins: Margins) -> None:
+    """The first sessions one by one, what all of them come to, and what is left after their costs."""
     totals, currency = Totals(), order_currency(order)
+    brings: dict[str, tuple[int, int, int, int]] = {}
     rows: list[dict[str, Any]] = []
     for each in sessions:
         totals.add(each)
-        if each.billed is not None and len(rows) < _LISTED_MAX:
-            rows.append(session_if_document(each, currency))
+        if each.billed is not None:
+            brings[each.session_id] = each.brings
+            if len(rows) < _LISTED_MAX:
+                rows.append(session_if_document(each, currency))
     data = order.data
     if not totals.sessions:
         sys.stdout.write(f"no session of {data['operator_id']} in this range is rated: nothing to compare\n")
@@ -75,6 +88,7 @@ def show_what_if(order: Order, sessions: Iterator[SessionIf]) -> None:
         sys.stdout.write(f"and {totals.sessions - len(rows)} sessions more; --json lists all\n")
     _print_totals("Totals", (("billed", totals.billed), ("by this tariff", totals.under)), currency)
     _print_counts(totals, currency)
+    _print_margins(margins_if_document(margins(brings), currency))
 
 
 def show_given(order: Order, before: Totals, after: Totals, *, json: bool) -> None:
@@ -87,6 +101,20 @@ def show_given(order: Order, before: Totals, after: Totals, *, json: bool) -> No
     _print_totals(title, (("before", before.billed), ("after", after.standing)), currency)
     _print_counts(before, currency)
     sys.stdout.write(f"{before.changed} sessions were rated anew; {_NEXT_STEPS}\n")
+
+
+def _print_margins(found: Mapping[str, Any]) -> None:
+    """Margins and times to cash; what is not known is said so."""
+    times = found["days_to_cash"]
+    without = f"{found['without_margin']} {' '.join(found['missing'])}".strip()
+    rows: list[tuple[str, Any]] = [
+        (f"gross margin, {found['currency']}", found["margin"]),
+        ("by this tariff", found["margin_under"]),
+        ("sessions without a margin, and what is missing", without),
+        ("from plug-out to the bank, median in seconds", times["median_s"]),
+        ("by this tariff", times["median_s_under"]),
+    ]
+    print_table("With use held constant", ("what", "value"), rows, right=("value",), prose=("what",))
 
 
 def _print_totals(title: str, lines: Iterable[tuple[str, Amounts]], currency: str) -> None:

@@ -30,6 +30,7 @@ def status_page(found: Mapping[str, Any]) -> "RenderableType":
 def _parts(found: Mapping[str, Any]) -> list["RenderableType"]:
     return [
         _services(found),
+        *_logins(found["kafka"]["logins"]),
         _pieces(found["pieces"], found["missing"]),
         _facts(found),
         _runs(found["runs"]),
@@ -71,6 +72,17 @@ def _services(found: Mapping[str, Any]) -> "Table":
         table.add_row("disk", disk["path"], f"{used}, {_bytes(disk['free_bytes'])} free")
     table.caption = "`wattledger psql` looks into the database by hand"
     return table
+
+
+def _logins(logins: Sequence[Mapping[str, Any]] | None) -> list["RenderableType"]:
+    """By which names and passwords the embedded Kafka lets others in, to this user alone."""
+    if not logins:
+        return []
+    table = _table("user", "password", "writes")
+    table.title = "Kafka's users (SASL_PLAINTEXT, SCRAM-SHA-256)"
+    for each in logins:
+        table.add_row(each["username"], each["password"], ", ".join(each["writes"]))
+    return [table]
 
 
 def _pieces(pieces: Sequence[Mapping[str, Any]], missing: Sequence[str]) -> "RenderableType":

@@ -9,7 +9,7 @@ from rich.tree import Tree
 
 from domain.calendar import utc_seconds
 from projections.documents.trace import node_document
-from projections.trace import Links, Node, Trace
+from projections.tracing.nodes import Links, Node, Trace
 from wattledger.views.forms import cell_text, print_csv
 from wattledger.views.tables import output
 

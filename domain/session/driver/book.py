@@ -18,7 +18,7 @@ from domain.book.release import Release
 from domain.calendar import END
 from domain.catalogue.parties import FeeBearer, FundRelease
 from domain.fact import Fact
-from domain.payout.run import fires_at
+from domain.payout.cut_offs import fires_at
 from domain.session.assessment import VOIDED, Assessment, BillChange, SessionState
 from domain.session.driver.astray import Astray
 from domain.session.driver.captures import Captures, Received, WriteOff

@@ -1,0 +1,1 @@
+"""The rooms behind `projections.trace`: what a trace is made of, what has an id, and what it is linked to."""

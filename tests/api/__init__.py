@@ -1,0 +1,1 @@
+"""The resources over HTTP, on a real socket and a real database."""

@@ -1,0 +1,1 @@
+"""What a network does: use and load of chargers."""

@@ -1,0 +1,1 @@
+"""Tests of the reference payout processor and of the bank that it plays, without Kafka."""

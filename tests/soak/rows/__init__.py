@@ -1,0 +1,1 @@
+"""What is hunted for, one module a subject, each with `ROWS`."""

@@ -1,0 +1,1 @@
+"""Webhooks: where they may go, what they say, and that each arrives."""

@@ -1,0 +1,81 @@
+"""`wattledger load allocate`: what each charging car may draw, of a problem in a document; no store is asked."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from wattledger.commands.common import log_without_settings
+from wattledger.commands.options import Debug, Json
+from wattledger.errors import ApplicationError
+from wattledger.given_file import given_or_input
+
+commands = typer.Typer()
+
+
+@commands.command("allocate")
+def allocate(
+    problem: Annotated[
+        Path | None, typer.Argument(metavar="PROBLEM.json", help="A problem; - for standard input.")
+    ] = None,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="A problem a line of standard input, an answer a line, each at once.")
+    ] = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Share the current of circuits among charging cars; print what each may draw in A per phase, and why.
+
+    With --batch a line that is no problem is answered by {"error": "..."}, and the exit status is 1 at the end.
+    """
+    log_without_settings(debug=debug)
+    if batch == (problem is not None):
+        raise typer.BadParameter("name one PROBLEM.json, or give --batch", param_hint="PROBLEM.json")
+    if batch:
+        _answer_lines()
+        return
+    from contracts.errors import ContractError
+
+    try:
+        answer = _answer(given_or_input(problem or "-"))
+    except ContractError as error:
+        raise ApplicationError(f"{problem}: {error}") from error
+    if json:
+        _print(answer)
+        return
+    from wattledger.views.forms import Form
+    from wattledger.views.tables import show_rows
+
+    rows = [{"session_id": session_id, **share} for session_id, share in answer.items()]
+    show_rows("What cars may draw", rows, ("session_id", "a", "why"), ("a",), form=Form.TABLE)
+
+
+def _answer_lines() -> None:
+    from contracts.errors import ContractError
+
+    are_good = True
+    for line in sys.stdin.buffer:
+        if not line.strip():
+            continue
+        try:
+            _print(_answer(line))
+        except ContractError as error:
+            are_good = False
+            _print({"error": str(error)})
+    if not are_good:
+        raise typer.Exit(1)
+
+
+def _answer(document: bytes) -> dict[str, Any]:
+    from contracts.allocation import read_problem
+    from engine.allocating import answer
+
+    return answer(read_problem(document))
+
+
+def _print(document: dict[str, Any]) -> None:
+    import orjson
+
+    sys.stdout.write(orjson.dumps(document).decode() + "\n")
+    sys.stdout.flush()
