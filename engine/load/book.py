@@ -12,12 +12,12 @@ from typing import Any, Final
 import orjson
 
 from contracts.decode import Message
+from domain.load import messages
+from domain.load.messages import moment, time_of
 from domain.load.meter import Miss
 from domain.load.plugged import Plugged
 from domain.load.site import Site
 from domain.load.steering import INTERVAL, Command, decide
-from engine.load import messages
-from engine.load.messages import moment, time_of
 from engine.load.states import dump_car, dump_site, load_car, load_site
 from ledger.load.store import Kept, SiteKey, StoredAlert, StoredAnswer, StoredCar, StoredProfile, StoredSite
 

@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 from contracts.decode import Message, decode
 from contracts.outgoing import encode, outbound_key
 from contracts.profiles import FALLBACK_REQUESTED, PROFILES_TOPIC, REQUESTED, fallback_data, requested_data
+from domain.load.messages import microseconds, moment, time_of
 from domain.load.plugged import FLOOR_A
 from domain.load.steering import Command
 from engine.load.book import Book, Changes
-from engine.load.messages import microseconds, moment, time_of
 from ledger.gateway import Gateway
 from ledger.load import store
 

@@ -15,11 +15,11 @@ from tests.support.examples import examples
 NOON = 1_772_366_400 * SECOND
 
 
-def limit(max_a: int, evses: int = 4, *, reason: str = "GRID", since: int = 0, **more: object) -> Version:
+def limit(max_a: int, evses: int = 4, *, reason: str = "GRID", since: int = 0, until: int | None = None) -> Version:
     """A site of one circuit; EVSEs E1, E2 and so on have three phases."""
     places = tuple(Place(f"E{number}", 3) for number in range(1, evses + 1))
     circuit = LimitedCircuit(circuit_id="site", max_a=max_a, places=places)
-    return Version(**{"since": since, "reason": reason, "circuits": (circuit,), **more})
+    return Version(since=since, until=until, reason=reason, circuits=(circuit,))
 
 
 def plugged(number: int, at: int = NOON, evse: int | None = None) -> Plugged:
@@ -212,7 +212,7 @@ def test_a_limit_that_two_readings_miss_is_told_with_its_end() -> None:
     assert (over.since, over.until) == (NOON, NOON + 2 * MINUTE)
 
 
-@pytest.mark.parametrize("end", [limit(0, since=NOON + 1, is_off=True, circuits=()), None])
+@pytest.mark.parametrize("end", [Version(since=NOON + 1, reason="GRID", is_off=True), None])
 def test_without_a_limit_cars_are_let_go_once(end: Version | None) -> None:
     yard = Yard(limit(160, until=None if end is not None else NOON + MINUTE))
     yard.plug(1)
