@@ -101,7 +101,9 @@ def site_now(cursor: Cursor[TupleRow], operator_id: str, location_id: str) -> Si
     if row is None:
         return None
     with cursor.connection.cursor(row_factory=class_row(CarNow)) as rows:
-        return SiteNow(*row, rows.execute(_CARS, key).fetchall())
+        cars = rows.execute(_CARS, key).fetchall()
+    operator, location, measured_at, measured_w, measured_a = row
+    return SiteNow(operator, location, measured_at, measured_w, measured_a, cars)
 
 
 def profiles(
