@@ -63,7 +63,7 @@ class Network:
             told = {**each, "id": uuid4().hex, "data": data}
             is_answer = each["type"] == "charging.charger.profile_answered"
             topic = "charging.chargers" if is_answer else _TOPIC_OF[each["type"].split(".")[0]]
-            key = location_id if topic == SITES_TOPIC else data.get("session_id", data.get("evse_uid"))
+            key = str(location_id if topic == SITES_TOPIC else data.get("session_id", data.get("evse_uid")))
             records.append(Outgoing(topic, key.encode(), orjson.dumps(told)))
         await publish(self.options, records)
 
