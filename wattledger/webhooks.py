@@ -1,4 +1,4 @@
-"""The piece that sends webhooks and notices: two threads tell of what happens, beside them a loop sends what is due."""
+"""The piece that sends webhooks and notices: two threads tell of what happens, beside them a loop sends it."""
 
 import asyncio
 import threading
