@@ -14,8 +14,6 @@ that it declared within the interval, or before it leaves if that is sooner.
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from fractions import Fraction
-from math import ceil
 from typing import Final
 
 from domain.errors import DomainError
@@ -123,12 +121,13 @@ def _seat(car: Car, path: Path, step_a: int, voltage_v: Exact, interval_s: int) 
         return Seat(path, step_a, car.min_a, highest)
     if car.need_wh <= 0:
         return Seat(path, step_a, car.min_a, 0, is_sated=True)
-    watt_seconds = Fraction(car.need_wh) * _SECONDS_AN_HOUR * TENTHS_AN_AMPERE
-    a_second = watt_seconds / (Fraction(voltage_v) * len(car.phases))
+    # The need is this quotient of steps times seconds: in integers, since fractions would take most of the time.
+    need = car.need_wh.numerator * _SECONDS_AN_HOUR * TENTHS_AN_AMPERE * voltage_v.denominator
+    a_step_a_second = car.need_wh.denominator * voltage_v.numerator * len(car.phases) * step_a
 
     def finishing(seconds: int) -> int:
         """What finishes the need in so many seconds: up to the next step, and the floor at least."""
-        return max(ceil(a_second / (seconds * step_a)) * step_a, car.min_a)
+        return max(-(-need // (a_step_a_second * seconds)) * step_a, car.min_a)
 
     # A departure that has passed is one within the interval.
     left_s = car.departs_in_s if car.departs_in_s is not None and car.departs_in_s > 0 else interval_s
