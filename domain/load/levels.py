@@ -31,10 +31,7 @@ class Seat:
 
     def fits(self, tenths: int) -> bool:
         """Whether all limits above have room for so much more."""
-        for limit, weight in self.path:
-            if limit.room < weight * tenths:
-                return False
-        return True
+        return all(limit.room >= weight * tenths for limit, weight in self.path)
 
     def take(self, tenths: int) -> None:
         """Have so much more, or less."""
@@ -46,9 +43,9 @@ class Seat:
 def level(seats: Iterable[Seat]) -> None:
     """Let all rise together, the lowest first (max-min).
 
-    Those at the lowest level rise until one of them is at its cap, a limit has no room for a tenth for each of them, or
-    they meet the next level. What is full holds all below it, so that each turn ends something: a car, a limit or a
-    level. Each of these is looked up by the level at which it comes: a turn costs what it changes.
+    Those at the lowest level rise until one of them is at its cap, a limit has no room for a tenth for each of them,
+    or they meet the next level. What is full holds all below it, so that each turn ends something: a car, a limit or
+    a level. Each of these is looked up by the level at which it comes: a turn costs what it changes.
     """
     waiting = sorted((seat for seat in seats if seat.a < seat.cap), key=lambda seat: seat.a, reverse=True)
     rising = _Rising()
@@ -82,7 +79,7 @@ class _Shared:
 
 
 class _Rising:
-    """The cars at the lowest level, the limits that they are below, and at which level each of these comes to its end."""
+    """The cars at the lowest level, the limits above them, and at which level each of these comes to its end."""
 
     def __init__(self) -> None:
         self.level = 0
