@@ -19,9 +19,9 @@ FULL: Final = Fraction(99, 100)
 class Outcome:
     """What came of a trial by one policy.
 
-    `delivered`, `full` and `worst_tenth` are shares of 1: of the energy that was needed, of the cars that had all of it,
-    and the mean of what the tenth of the cars got that got the least. `peak_w` is the highest power at any moment,
-    `quarters_wh` the energy by quarter hour, numbered from 1970-01-01T00:00Z.
+    `delivered`, `full` and `worst_tenth` are shares of 1: of the energy that was needed, of the cars that had all of
+    it, and the mean of what the tenth of the cars got that got the least. `peak_w` is the highest power at any
+    moment, `quarters_wh` the energy by quarter hour, numbered from 1970-01-01T00:00Z.
     """
 
     delivered: Exact

@@ -1,7 +1,7 @@
 """Ways to share a limit among cars, to be compared: the rule of WattLedger, and what others do or might.
 
-Each says at a moment what cars may draw, by session in tenths of an ampere a phase. All but the rule are taken at their
-best: they may tell any current, with no floor and no steps.
+Each says at a moment what cars may draw, by session in tenths of an ampere a phase. All but the rule are taken at
+their best: they may tell any current, with no floor and no steps.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -36,9 +36,9 @@ class Stay:
 class Trial:
     """What a limit is tried by: the power of all cars in W, and how currents are told.
 
-    `step_a` and `floor_a` are in tenths of an ampere, `voltage_v` between a phase and neutral; who may draw how much is
-    decided anew when a car comes or leaves, and every `interval_s`. `is_declared` where drivers say what they need and
-    when they leave. Raises DomainError for what is not above 0.
+    `step_a` and `floor_a` are in tenths of an ampere, `voltage_v` between a phase and neutral; who may draw how much
+    is decided anew when a car comes or leaves, and every `interval_s`. `is_declared` where drivers say what they need
+    and when they leave. Raises DomainError for what is not above 0.
     """
 
     limit_w: Exact
