@@ -27,7 +27,8 @@ def allocate(
 ) -> None:
     """Share the current of circuits among charging cars; print what each may draw in A per phase, and why.
 
-    With --batch a line that is no problem is answered by {"error": "..."}, and the exit status is 1 at the end.
+    With --batch a line that is no problem is answered by {"error": "...", "path": "..."}, and the exit status is 1 in
+    the end.
     """
     log_without_settings(debug=debug)
     if batch == (problem is not None):
@@ -62,7 +63,7 @@ def _answer_lines() -> None:
             _print(_answer(line))
         except ContractError as error:
             are_good = False
-            _print({"error": str(error)})
+            _print({"error": str(error), "path": error.path})
     if not are_good:
         raise typer.Exit(1)
 
