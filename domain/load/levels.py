@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from typing import Final
 
 from domain.load.circuits import Limit, Path
+
+_BILLION: Final = 1_000_000_000
 
 
 @dataclass(slots=True, eq=False)
@@ -44,8 +47,9 @@ def level(seats: Iterable[Seat]) -> None:
     """Let all rise together, the lowest first (max-min).
 
     Those at the lowest level rise until one of them is at its cap, a limit has no room for a tenth for each of them,
-    or they meet the next level. What is full holds all below it, so that each turn ends something: a car, a limit or
-    a level. Each of these is looked up by the level at which it comes: a turn costs what it changes.
+    or they meet the next level. What is full is closed to all below it, those of higher levels too: its rest is for
+    steps. So each turn ends something: a car, a limit or a level. Each is looked up by the level at which it comes,
+    and a turn costs what it changes.
     """
     waiting = sorted((seat for seat in seats if seat.a < seat.cap), key=lambda seat: seat.a, reverse=True)
     rising = _Rising()
@@ -54,21 +58,23 @@ def level(seats: Iterable[Seat]) -> None:
             rising.level = waiting[-1].a
         while waiting and waiting[-1].a == rising.level:
             rising.join(waiting.pop())
-        rising.rise(waiting[-1].a if waiting else None)
-        rising.stop_those_that_cannot_rise()
+        if rising.count:
+            rising.rise(waiting[-1].a if waiting else None)
 
 
 @dataclass(slots=True, eq=False)
 class _Shared:
     """A limit that cars rise below: what of it a tenth for all of them takes, and when it is full at that.
 
-    The room of the limit is that at level `since`. Of `below` those are to be left out that rise no more.
+    The room of the limit is that at level `since`. Of `below` those are to be left out that rise no more. It is full
+    at a level and a part of a tenth, in billionths: of two at one level the one comes first that is full first.
     """
 
     limit: Limit
     since: int
     load: int = 0
-    full_at: int = -1
+    full_at: tuple[int, int] = (-1, 0)
+    is_closed: bool = False
     below: list[Seat] = field(default_factory=list)
 
     def change(self, load: int, level: int) -> None:
@@ -76,6 +82,11 @@ class _Shared:
         self.limit.room -= (level - self.since) * self.load
         self.since = level
         self.load += load
+
+    def find_full(self) -> None:
+        """Say when it will be full."""
+        tenths, rest = divmod(max(self.limit.room, 0), self.load)
+        self.full_at = self.since + tenths, rest * _BILLION // self.load
 
 
 class _Rising:
@@ -86,58 +97,68 @@ class _Rising:
         self.count = 0
         self._shared: dict[Limit, _Shared] = {}
         self._changed: dict[Limit, _Shared] = {}
-        self._caps: list[tuple[int, int, Seat]] = []
-        self._full: list[tuple[int, int, _Shared]] = []
         # Heaps compare what comes after a level: numbers, so that they never come to what cannot be compared.
+        self._caps: list[tuple[int, int, Seat]] = []
+        self._full: list[tuple[tuple[int, int], int, _Shared]] = []
         self._number = 0
 
     def join(self, seat: Seat) -> None:
-        """Let a car at this level rise with the others."""
+        """Let a car at this level rise with the others, where no limit above it is closed."""
+        above = [(self._of(limit), weight) for limit, weight in seat.path]
+        for shared, _ in above:
+            if shared.is_closed:
+                return
         self.count += 1
         seat.is_rising = True
         self._number += 1
         heappush(self._caps, (seat.cap, self._number, seat))
-        for limit, weight in seat.path:
-            shared = self._shared.get(limit)
-            if shared is None:
-                shared = self._shared[limit] = _Shared(limit, self.level)
+        for shared, weight in above:
             shared.change(weight, self.level)
             shared.below.append(seat)
-            self._changed[limit] = shared
+            self._changed[shared.limit] = shared
+
+    def _of(self, limit: Limit) -> _Shared:
+        shared = self._shared.get(limit)
+        if shared is None:
+            shared = self._shared[limit] = _Shared(limit, self.level)
+        return shared
 
     def rise(self, highest: int | None) -> None:
-        """Rise as far as all can together, and not above a level."""
+        """Rise as far as all can together, and not above a level; take out who cannot rise any more."""
+        full = self._next_full()
+        while not self._caps[0][2].is_rising:
+            heappop(self._caps)
+        level = self._caps[0][0]
+        if full is not None:
+            level = min(level, full.full_at[0])
+        self.level = level if highest is None else min(level, highest)
+        while self._caps and self._caps[0][0] <= self.level:
+            self._stop(heappop(self._caps)[2])
+        # One that is full frees what cars below it would have taken of others: only then the next is looked for.
+        while (full := self._next_full()) is not None and full.full_at[0] <= self.level:
+            full.is_closed = True
+            for seat in full.below:
+                self._stop(seat)
+
+    def _next_full(self) -> _Shared | None:
+        """The limit that is full first, as things are now."""
         for shared in self._changed.values():
             if shared.load:
-                shared.full_at = self.level + max(shared.limit.room, 0) // shared.load
+                shared.change(0, self.level)
+                shared.find_full()
                 self._number += 1
                 heappush(self._full, (shared.full_at, self._number, shared))
         self._changed.clear()
-        while not self._caps[0][2].is_rising:
-            heappop(self._caps)
-        while self._full and not _holds(self._full[0]):
+        while self._full:
+            full_at, _, shared = self._full[0]
+            if shared.load and shared.full_at == full_at:
+                return shared
             heappop(self._full)
-        ends = [self._caps[0][0]]
-        if self._full:
-            ends.append(self._full[0][0])
-        if highest is not None:
-            ends.append(highest)
-        self.level = min(ends)
-
-    def stop_those_that_cannot_rise(self) -> None:
-        """Take out who is at its cap, or below a limit that has no room for all of them."""
-        stopping: list[Seat] = []
-        while self._full and self._full[0][0] <= self.level:
-            entry = heappop(self._full)
-            if _holds(entry):
-                stopping += entry[2].below
-        while self._caps and self._caps[0][0] <= self.level:
-            stopping.append(heappop(self._caps)[2])
-        for seat in stopping:
-            if seat.is_rising:
-                self._stop(seat)
+        return None
 
     def _stop(self, seat: Seat) -> None:
+        if not seat.is_rising:
+            return
         self.count -= 1
         seat.is_rising = False
         seat.a = self.level
@@ -145,9 +166,3 @@ class _Rising:
             shared = self._shared[limit]
             shared.change(-weight, self.level)
             self._changed[limit] = shared
-
-
-def _holds(entry: tuple[int, int, _Shared]) -> bool:
-    """Whether a limit is still full at the level that was found for it."""
-    full_at, _, shared = entry
-    return shared.load > 0 and shared.full_at == full_at
