@@ -79,7 +79,8 @@ def _car(given: SessionGiven) -> Car:
 
 
 def _exact(number: Decimal) -> Exact:
-    return whole(Fraction(number))
+    numerator, denominator = number.as_integer_ratio()
+    return numerator if denominator == 1 else Fraction(numerator, denominator)
 
 
 def _down(amperes: Decimal) -> int:

@@ -15,9 +15,11 @@ WITHOUT_HIGHS = "the optimum is left out: it takes the package highspy (pip inst
 
 def has_highs() -> bool:
     """Whether HiGHS is installed here."""
-    from importlib.util import find_spec
-
-    return find_spec("highspy") is not None
+    try:
+        import highspy  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def optimum(stays: Sequence["Stay"], trial: "Trial") -> float:
