@@ -109,7 +109,7 @@ def test_no_policy_exceeds_the_limit_or_delivers_more_than_the_optimum(
 ) -> None:
     trial = Trial(limit_w=limit_w, voltage_v=VOLTS, is_declared=is_declared)
     most = optimum(of, trial)
-    needed = sum(each.need_wh for each in of)
+    needed = sum((Fraction(each.need_wh) for each in of), Fraction(0))
     for name, policy in POLICIES.items():
         found = back_test(of, trial, policy)
         assert 0 <= found.worst_tenth <= 1
