@@ -142,8 +142,9 @@ class _Yard:
                     done[kind] += 1
             await asyncio.sleep(0.005)
 
-    async def _replace(self, number: int) -> None:
-        session_id, site, place = self._plugged.pop(number * 37 % len(self._plugged))
+    async def _replace(self, _: int) -> None:
+        # Who is there for longest leaves: the next one is at another site.
+        session_id, site, place = self._plugged.pop(0)
         data = {"session_id": session_id, "ended_at": _now(), "meter_stop_wh": _REGISTER_WH, "reason": "LEFT"}
         await self._say("charging.sessions", session_id, "charging.session.ended", data)
         await self._plug(site, place)
