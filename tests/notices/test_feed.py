@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def subscribed(operator_id: str = "OP-1", *events: str, time: str = EPOCH, **sai
 def status(value: str, at: str, evse_uid: str = "EVSE-1", operator_id: str = "OP-1") -> dict[str, Any]:
     """What an EVSE is from then on."""
     data = {"operator_id": operator_id, "location_id": "LOC-1", "evse_uid": evse_uid, "status": value, "at": at}
-    return event("charging.charger.status_changed", evse_uid, at, data)
+    return event("charging.charger.status_changed", f"{operator_id}/{evse_uid}", at, data)
 
 
 def heartbeat(at: str, evse_uid: str = "EVSE-1", interval_s: int = 60) -> dict[str, Any]:
@@ -309,3 +310,67 @@ def test_the_digest_of_a_day_says_how_the_operator_stands(told: Told) -> None:
     told.follow()
     third = [each for each in told.all() if each.type == "digest"][-1]
     assert (third.data["notices"], third.data["causes"]) == (0, [])
+
+
+def test_what_is_known_at_a_moment_is_told_alike_in_whatever_order_it_came(told: Told) -> None:
+    said = [("AVAILABLE", "11:00"), ("INOPERATIVE", "11:10"), ("AVAILABLE", "11:20"), ("OUTOFORDER", "11:30")]
+    orders = list(permutations(said))
+    who = [f"OP-{number}" for number in range(len(orders))]
+    told.engine.feed([subscribed(each, "charger.*") for each in who])
+    told.follow()
+    for each, order in zip(who, orders, strict=True):
+        told.engine.feed([status(value, f"2026-03-05T{at}:00Z", operator_id=each) for value, at in order])
+    told.follow()
+
+    found = {each.operator_id: (each.type, each.data["status"], each.occurred_at) for each in told.all()}
+    assert found == dict.fromkeys(who, ("charger.down", "OUTOFORDER", datetime(2026, 3, 5, 11, 30, tzinfo=UTC)))
+    assert len(told.all()) == len(who)
+
+
+def test_cash_that_will_not_last_or_does_not_come_and_chargers_below_the_rule_are_told_once(told: Told) -> None:
+    lease = {
+        "operator_id": "OP-1",
+        "cost_id": "lease",
+        "effective_from": "2026-01-01T00:00:00Z",
+        "kind": "LEASE",
+        "amount": {"amount": "5000.00", "currency": "EUR"},
+        "every": "MONTH",
+        "due_day": 20,
+    }
+    declared = {
+        "operator_id": "OP-1",
+        "at": "2026-03-04T00:00:00Z",
+        "amount": {"amount": "100.00", "currency": "EUR"},
+    }
+    begun = "2026-01-01T00:00:00Z"
+    unpaid = [each for each in session(day="2026-01-10") if each["type"] != "payment.captured"]
+    told.engine.feed(
+        [
+            operator(time=begun),
+            tariff(time=begun),
+            *unpaid,
+            subscribed("OP-1", "cash.*", "charger.uptime_below", time=begun),
+            status("AVAILABLE", begun),
+            status("INOPERATIVE", "2026-02-20T00:00:00Z"),
+            event("operator.cost_declared", "OP-1", begun, lease),
+            event("operator.cash_declared", "OP-1", "2026-03-05T12:00:00Z", declared),
+        ]
+    )
+    told.follow()
+
+    found = {each.type: each for each in told.all()}
+    assert found.keys() == {"cash.runway_short", "cash.not_collected_old", "charger.uptime_below"}
+    assert found["cash.runway_short"].data["below_zero_on"] == "2026-03-20"
+    assert found["cash.runway_short"].severity == "WARNING"
+    assert found["cash.not_collected_old"].data["cause"] == "NOT_CAPTURED"
+    assert found["charger.uptime_below"].data["uptime_percent"] == "78.74"
+
+    richer = {**declared, "at": "2026-03-05T13:00:00Z", "amount": {"amount": "90000.00", "currency": "EUR"}}
+    told.engine.feed([event("operator.cash_declared", "OP-1", "2026-03-05T13:00:00Z", richer)])
+    told.later(hours=1)
+    told.follow()
+    assert told.types()["cash.runway_short ended"] == 1
+    assert told.types()["cash.not_collected_old"] == 1
+    told.later(hours=24)
+    told.follow()
+    assert sum(told.types().values()) == 4
