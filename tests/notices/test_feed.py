@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from domain.notice.causes import APART
 from ledger.access import notices
@@ -374,3 +375,47 @@ def test_cash_that_will_not_last_or_does_not_come_and_chargers_below_the_rule_ar
     told.later(hours=24)
     told.follow()
     assert sum(told.types().values()) == 4
+
+
+def test_limits_that_are_missed_and_peaks_that_come_near_are_told_with_their_end(told: Told) -> None:
+    told.engine.feed([operator(), subscribed("OP-1", "load.*"), subscribed("OP-2", "payout.*")])
+    near = {"foreseen_w": 9, "peak_w": 8}
+    alert(told.engine, "load.limit_missed", "2026-03-01T00:00:01Z", "2026-03-01T00:10:00Z", {"over_w": 10}, "OP-2")
+    alert(told.engine, "load.limit_missed", "2026-03-05T11:50:00Z", None, {"over_a": 32, "over_w": 0})
+    alert(told.engine, "load.peak_near", "2026-03-05T11:45:00Z", "2026-03-05T12:00:30Z", near)
+    told.follow()
+    told.follow()
+
+    found = {each.type: each for each in told.all()}
+    assert {type_: each.severity for type_, each in found.items()} == {
+        "load.limit_missed": "CRITICAL",
+        "load.peak_near": "WARNING",
+    }
+    assert len(told.all()) == 2
+    assert (found["load.limit_missed"].data["over_a"], found["load.limit_missed"].is_open) == ("3.2", True)
+
+    # A reading below it; and another quarter hour that is no nearer to the peak than the last one was.
+    told.engine.rows(
+        "UPDATE load.alert SET to_at = '2026-03-05T11:59:00Z', seq = nextval('load.alert_seq') "
+        "WHERE operator_id = 'OP-1' AND to_at IS NULL RETURNING seq"
+    )
+    alert(told.engine, "load.peak_near", "2026-03-05T12:00:30Z", "2026-03-05T12:15:00Z", near)
+    told.later(minutes=1)
+    told.follow()
+    assert told.types() == {"load.limit_missed": 1, "load.limit_missed ended": 1, "load.peak_near": 1}
+
+    told.later(minutes=15)
+    told.follow()
+    assert told.types()["load.peak_near ended"] == 1
+    assert not [each for each in told.all() if each.is_open]
+
+
+def alert(
+    engine: Engine, kind: str, since: str, until: str | None, data: dict[str, int], operator_id: str = "OP-1"
+) -> None:
+    """What the load service finds at a site."""
+    engine.rows(
+        "INSERT INTO load.alert (kind, operator_id, location_key, location_id, subject, from_at, to_at, data) "
+        "VALUES (%s, %s, 'loc-1', 'LOC-1', 'main', %s, %s, %s) RETURNING seq",
+        *(kind, operator_id, since, until, Jsonb(data)),
+    )
