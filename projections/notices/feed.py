@@ -110,7 +110,7 @@ def _follow_events(cursor: Cursor[TupleRow], known: set[str], after: int, end: i
     bring_subscriptions(cursor, now, versions)
     describe_operators(cursor, sorted(known & operators_in(piece)))
     operators = known | {each.data["operator_id"] for each in versions}
-    seen = seen_in(cursor, piece, operators) if piece.events else []
+    seen = seen_in(cursor, piece, operators, now) if piece.events else []
     with acting_as(cursor, Role.DOOR):
         tell(cursor, seen, now)
     return piece.position
