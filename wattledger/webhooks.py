@@ -40,11 +40,12 @@ def send_webhooks(store: "Store", stop: threading.Event, signs: "Signs") -> None
 
 async def _send(store: "Store", dsn: str, stop: threading.Event, signs: "Signs") -> None:
     from api.outward.client import Outward
-    from api.outward.webhooks import Sender
+    from api.outward.sending import Sender
+    from api.outward.webhooks import WebhookQueue
     from ledger.access.door import Door
 
     door, outward = Door(dsn, _CONNECTIONS), Outward(webhook_targets(store.settings))
-    sender = Sender(door, webhook_seal(store.settings), outward)
+    sender = Sender(WebhookQueue(door, webhook_seal(store.settings), outward))
     patience = Patience(wait_exponential(multiplier=0.1, max=_RETRY_S_MAX))
 
     def went_round(taken: int, failed: int) -> None:

@@ -182,6 +182,11 @@ class Due:
     secret: bytes
     previous_secret: bytes | None
 
+    @property
+    def target_id(self) -> str:
+        """Whose turn it is: the endpoint's."""
+        return self.endpoint_id
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
