@@ -1,4 +1,4 @@
-"""A notice as a mail: a subject, what happened in the reader's language, zone and form of numbers, and how to end it."""
+"""A notice as a mail: subject and text in the reader's language, zone and form of numbers, and how to end it."""
 
 import re
 from collections.abc import Iterator, Mapping

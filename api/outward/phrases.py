@@ -64,6 +64,11 @@ _EN: Final = {
     "field:waits": "What waits, and for whom",
     "field:down": "Chargers that are down",
     "field:causes": "What was told of",
+    "page:title": "Notices by mail",
+    "page:ask": "No more mail from the subscription {subscription} of {operator}?",
+    "page:button": "Unsubscribe",
+    "page:over": "The subscription {subscription} of {operator} sends no mail here.",
+    "page:again": "Its operator can switch it on again.",
 }
 _DE: Final = {
     "type:payout.created": "Eine Auszahlung wurde erstellt",
@@ -121,6 +126,11 @@ _DE: Final = {
     "field:waits": "Was wartet, und auf wen",
     "field:down": "Ladepunkte außer Betrieb",
     "field:causes": "Worüber berichtet wurde",
+    "page:title": "Benachrichtigungen per E-Mail",
+    "page:ask": "Keine E-Mails mehr vom Abonnement {subscription} von {operator}?",
+    "page:button": "Abbestellen",
+    "page:over": "Das Abonnement {subscription} von {operator} sendet keine E-Mails hierher.",
+    "page:again": "Der Betreiber kann es wieder einschalten.",
 }
 _FR: Final = {
     "type:payout.created": "Un versement a été créé",
@@ -178,6 +188,11 @@ _FR: Final = {
     "field:waits": "Ce qui attend, et qui",
     "field:down": "Bornes hors service",
     "field:causes": "Ce qui a été signalé",
+    "page:title": "Notifications par courriel",
+    "page:ask": "Ne plus recevoir de courriels de l’abonnement {subscription} de {operator} ?",
+    "page:button": "Se désabonner",
+    "page:over": "L’abonnement {subscription} de {operator} n’envoie pas de courriel ici.",
+    "page:again": "L’opérateur peut le réactiver.",
 }
 _NL: Final = {
     "type:payout.created": "Er is een uitbetaling gemaakt",
@@ -235,6 +250,11 @@ _NL: Final = {
     "field:waits": "Wat er wacht, en op wie",
     "field:down": "Laadpunten buiten gebruik",
     "field:causes": "Wat er is gemeld",
+    "page:title": "Berichten per e-mail",
+    "page:ask": "Geen e-mail meer van het abonnement {subscription} van {operator}?",
+    "page:button": "Afmelden",
+    "page:over": "Het abonnement {subscription} van {operator} stuurt hier geen e-mail.",
+    "page:again": "De exploitant kan het weer aanzetten.",
 }
 # By language; each has the same names.
 PHRASES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({"en": _EN, "de": _DE, "fr": _FR, "nl": _NL})
