@@ -1,7 +1,7 @@
 """What is due to subscriptions of operators, as the sender takes it: by webhook, or by mail."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.headerregistry import Address
@@ -15,7 +15,7 @@ from api.outward.notice_letters import Desk, letter_of
 from api.outward.pauses import doubled, jittered
 from api.outward.posting import post_signed
 from api.outward.sealing import Seal, new_secret
-from api.outward.sending import Outcome, Verdict
+from api.outward.sending import Bounds, Outcome, Verdict
 from api.outward.smtp import hand_in
 from api.outward.unsubscribing import Links
 from domain.calendar import utc_text
@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 
 # A server of mail that is away is asked again soon, and then less often.
 _AWAY_S, _AWAY_S_MAX = 2.0, 300.0
+# Of one server of mail, few connections at once.
+MAIL_BOUNDS = Bounds(in_flight=8, each=2, failing=4)
 
 
 def body_of(due: DueNotice) -> bytes:
@@ -142,10 +144,11 @@ class MailNotices(_Notices):
 
     channel = Channel.MAIL
 
-    def __init__(self, door: Door, post: Post, clock: Callable[[], datetime]) -> None:
+    def __init__(self, door: Door, post: Post) -> None:
         super().__init__(door)
-        self._post, self._clock = post, clock
-        self._times_away, self._away_until = 0, None
+        self._post = post
+        self._times_away = 0
+        self._away_until: datetime | None = None
 
     def claim(
         self, now: datetime, lease: datetime, limit: int, *, each: int, failing: bool, without: Sequence[str]

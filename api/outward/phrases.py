@@ -262,7 +262,7 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({"en": _EN, "
 
 def language_of(chosen: str | None, country: str | None) -> str:
     """A reader's language: the one that the subscription names, else that of the operator's country, else English."""
-    if chosen in PHRASES:
+    if chosen is not None and chosen in PHRASES:
         return chosen
     return _OF_COUNTRIES.get(country or "", ENGLISH)
 

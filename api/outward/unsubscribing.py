@@ -1,4 +1,4 @@
-"""Links that end a subscription without signing in: whose it is and where it goes, by an HMAC that only we can make."""
+"""Links that end a subscription without signing in: whose it is and where it goes, by an HMAC of ours."""
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode

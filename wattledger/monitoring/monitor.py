@@ -42,7 +42,7 @@ class Piece:
 CONSUME = Piece("consume", ("intake",), uses_kafka=True, needs_kafka=True)
 PROJECT = Piece("project", ("projections", "relay"), uses_kafka=True)
 CLOCK = Piece("clock", ("clock",))
-WEBHOOKS = Piece("webhooks", ("feed", "sender"), reads_as=Role.AUDITOR)
+WEBHOOKS = Piece("webhooks", ("feed", "sender", "notices", "mail"), reads_as=Role.AUDITOR)
 
 
 class Monitor:

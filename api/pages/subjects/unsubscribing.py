@@ -1,6 +1,6 @@
 """Ends a subscription by the link of a mail: a page with a button for people, one click for mailboxes (RFC 8058).
 
-Nobody signs in for it: the link itself says who may. A GET changes nothing, since mailboxes look at links by themselves.
+Nobody signs in for it: the link itself says who may. A GET changes nothing: mailboxes look at links by themselves.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ async def _end(request: Request) -> Response:
 async def _asked(request: Request) -> Response:
     gate, ending = _link(request)
     target = await asyncio.to_thread(_find, gate, ending)
-    return _page(request, target, is_over=not target.is_enabled or not ending.is_of(target.target))
+    return _page(request, target, is_over=not target.is_enabled or not ending.is_of(target.subscription.target))
 
 
 async def _ended(request: Request) -> Response:
@@ -67,14 +67,14 @@ def _find(gate: Gate, ending: Ending) -> NoticeTarget:
 def _disable(gate: Gate, ending: Ending) -> NoticeTarget:
     """Tell it nothing more, if it still goes where the mail went; again is the same."""
     found = _find(gate, ending)
-    if ending.is_of(found.target):
+    if ending.is_of(found.subscription.target):
         with gate.door.transaction() as cursor:
             notices.disable(cursor, ending.target_id, _REASON, datetime.now(UTC))
     return found
 
 
 def _page(request: Request, target: NoticeTarget, *, is_over: bool) -> Response:
-    language = language_of(target.data.get("language"), target.country)
+    language = language_of(target.subscription.language, target.country)
     named = {"operator": target.operator_name, "subscription": target.subscription_id}
     made = render(
         "unsubscribe.html",
