@@ -60,7 +60,12 @@ def mailbox(text: str) -> Address:
         raise NoMailbox(_NO_MAILBOX) from None
     if not _DOMAIN.fullmatch(domain) or len(found["local"]) + len(domain) >= _ADDRESS_MAX:
         raise NoMailbox(_NO_MAILBOX)
-    return Address((found["name"] or "").strip(), found["local"], domain)
+    return Address(_undecoded(plain(found["name"] or "")), found["local"], domain)
+
+
+def _undecoded(text: str) -> str:
+    """Text that holds no encoded word (RFC 2047), which the library would decode: line breaks and headers with it."""
+    return text.replace("=?", "= ?")
 
 
 def written(letter: Letter, sender: Address, at: datetime) -> bytes:
@@ -68,12 +73,12 @@ def written(letter: Letter, sender: Address, at: datetime) -> bytes:
     message = EmailMessage(policy=SMTP)
     message["From"] = sender
     message["To"] = mailbox(letter.recipient)
-    message["Subject"] = plain(letter.subject, _SUBJECT_MAX)
+    message["Subject"] = _undecoded(plain(letter.subject, _SUBJECT_MAX))
     message["Date"] = format_datetime(at)
     message["Message-ID"] = f"<{letter.id}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"
     message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    message["Content-Language"] = letter.language
     message.set_content(letter.text, cte="quoted-printable")
+    message["Content-Language"] = letter.language
     # The library would fold it into encoded words, which are no URL to anybody.
     return b"List-Unsubscribe: <" + letter.unsubscribe_url.encode("ascii") + b">\r\n" + message.as_bytes()

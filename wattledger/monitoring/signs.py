@@ -71,7 +71,7 @@ class Signs:
 
     def drops(self, loop: str) -> None:
         """There is no such main loop, as this piece is set."""
-        self._moved_at.pop(loop, None)
+        self._moved_at = {name: at for name, at in self._moved_at.items() if name != loop}
 
     def holds(self, partitions: int) -> None:
         """So many partitions are ours now."""
