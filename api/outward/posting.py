@@ -1,5 +1,6 @@
 """One attempt at a webhook: the signed request, and what its answer means."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -25,12 +26,15 @@ async def post_signed(
         signed = headers(id_, now, body, secrets)
         said = {"Content-Type": "application/json", "User-Agent": "WattLedger-Webhooks", **signed}
         answer = await outward.post(url, body, said)
-    except (SealBroken, TargetRefused) as error:
+    except SealBroken as error:
         return Outcome(None, str(error))
+    except TargetRefused as error:
+        return Outcome(None, _without_query(str(error)))
     except TimeoutError:
         return Outcome(None, f"no answer within {TOTAL_S:.0f} s")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return Outcome(None, f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": "))
+        said = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
+        return Outcome(None, _without_query(said))
     status = answer.status_code
     return Outcome(
         status,
@@ -38,3 +42,8 @@ async def post_signed(
         is_taken=answer.is_success,
         gone="it answered 410 Gone" if status == _GONE else None,
     )
+
+
+def _without_query(said: str) -> str:
+    """What is said of a URL, without its query: some receivers are let in by a word in it."""
+    return re.sub(r"\?[^\s'\"]+", "?...", said)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from api.outward.mail_server import MailServer
@@ -63,6 +64,8 @@ async def _handed_in(client: "SMTP", sender: str, recipient: str, message: bytes
     except (SMTPException, OSError, TimeoutError) as error:
         # It did take the connection: what it does with this mail, it may not do with others.
         return Outcome(None, _said("the mail server broke off", error))
+    with suppress(SMTPException, OSError, TimeoutError):
+        await client.quit()
     return Outcome(250, is_taken=True)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import SMTP
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from api.outward.letters import Letter, NoMailbox, mailbox, plain, written
 from api.outward.phrases import PHRASES, language_of, phrase
 from domain.notice.subscription import Severity
 from tests.notifying.conftest import PUBLIC_URL, Office
+from tests.support.certificates import certificate
 from tests.support.examples import examples
 from tests.support.mail_server import mail_server
 
@@ -251,3 +253,16 @@ def test_what_has_no_phrase_is_shown_by_its_own_name(office: Office) -> None:
     assert "strange_field: x" in mail.text
     assert "- How often: 3, Charger: E" in mail.text
     assert "…" in mail.text
+
+
+@pytest.mark.parametrize("scheme", ["starttls", "smtps"])
+def test_over_tls_the_certificate_has_to_be_of_the_server_s_name(office: Office, tmp_path: Path, scheme: str) -> None:
+    ours, believes = certificate("localhost", tmp_path)
+    with mail_server(**{"tls" if scheme == "smtps" else "starttls": ours}) as server:
+        server.host = "localhost"
+        target = office.subscribe("desk@example.org")
+        office.tell(target)
+        assert office.mail(server, scheme=scheme) == 0, "nobody believes this certificate"
+        assert office.one(target).attempts == 0
+        office.later(minutes=1)
+        assert office.mail(server, scheme=scheme, trusted=believes) == 1

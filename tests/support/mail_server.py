@@ -93,7 +93,7 @@ class MailServer:
     ) -> AuthResult:
         """Let in who has the login."""
         given = (login.login.decode(), login.password.decode())
-        return AuthResult(success=given == self.login)
+        return AuthResult(success=given == self.login, handled=False)
 
 
 @contextmanager
