@@ -105,7 +105,7 @@ class QuietHours(Wire):
 
 
 # What separates addresses, or hides parts of one.
-_NOT_IN_MAIL = {*" ,;<>()\""}
+_NOT_IN_MAIL = {*' ,;<>()"'}
 
 
 class NotifySetData(Wire):

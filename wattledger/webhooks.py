@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tenacity import wait_exponential
 
 from ledger.patience import Patience, Stopping, as_async_event
-from wattledger.notifying import post_of
+from wattledger.notifying import by_mail, by_webhook
 from wattledger.serving import webhook_seal, webhook_targets
 
 if TYPE_CHECKING:
@@ -45,12 +45,11 @@ def send_webhooks(store: "Store", stop: threading.Event, signs: "Signs") -> None
 async def _send(store: "Store", dsn: str, stop: threading.Event, signs: "Signs") -> None:
     """Each kind of delivery has a loop and connections of its own: none waits for another's outage."""
     from api.outward.client import Outward
-    from api.outward.notices import MAIL_BOUNDS, MailNotices, WebhookNotices
     from api.outward.sending import Sender
     from api.outward.webhooks import WebhookQueue
     from ledger.access.door import Door
 
-    seal, post = webhook_seal(store.settings), post_of(store.settings)
+    settings = store.settings
     with ExitStack() as ending:
 
         def door() -> Door:
@@ -58,15 +57,16 @@ async def _send(store: "Store", dsn: str, stop: threading.Event, signs: "Signs")
             ending.callback(made.close)
             return made
 
-        outward = Outward(webhook_targets(store.settings))
+        outward = Outward(webhook_targets(settings))
         senders: list[tuple[str, Sender[Any]]] = [
-            ("sender", Sender(WebhookQueue(door(), seal, outward))),
-            ("notices", Sender(WebhookNotices(door(), seal, outward))),
+            ("sender", Sender(WebhookQueue(door(), webhook_seal(settings), outward))),
+            ("notices", by_webhook(settings, door(), outward)),
         ]
-        if post is None:
+        mail = by_mail(settings, door())
+        if mail is None:
             signs.drops("mail")
         else:
-            senders.append(("mail", Sender(MailNotices(door(), post), MAIL_BOUNDS)))
+            senders.append(("mail", mail))
         for _, sender in senders:
             ending.callback(sender.close)
         try:

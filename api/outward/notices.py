@@ -1,8 +1,9 @@
 """What is due to subscriptions of operators, as the sender takes it: by webhook, or by mail."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.headerregistry import Address
 
@@ -108,25 +109,16 @@ class WebhookNotices(_Notices):
         super().__init__(door)
         self._seal, self._outward = seal, outward
 
-    def claim(
-        self, now: datetime, lease: datetime, limit: int, *, each: int, failing: bool, without: Sequence[str]
-    ) -> list[DueNotice]:
-        """So many that are due; a target that never had a secret has one from now on."""
-        found = super().claim(now, lease, limit, each=each, failing=failing, without=without)
-        missing = {due.target_id for due in found if due.secret is None}
-        if not missing:
-            return found
-        with self._door.transaction() as cursor:
-            made = {
-                id_: notice_targets.ensure_secret(cursor, id_, self._seal.sealed(new_secret()))
-                for id_ in sorted(missing)
-            }
-        return [replace(due, secret=made[due.target_id]) if due.secret is None else due for due in found]
-
     async def attempt(self, due: DueNotice, now: datetime) -> Outcome:
         """One request, signed by the secret and, while it is replaced, by the one before."""
-        sealed = (due.secret, due.previous_secret)
+        secret = due.secret or await asyncio.to_thread(self._new_secret, due.target_id)
+        sealed = (secret, due.previous_secret)
         return await post_signed(self._outward, self._seal, due.target, due.id, body_of(due), sealed, now)
+
+    def _new_secret(self, target_id: str) -> bytes:
+        """The sealed secret of a target that had none; the same for all who make it one at once."""
+        with self._door.transaction() as cursor:
+            return notice_targets.ensure_secret(cursor, target_id, self._seal.sealed(new_secret()))
 
 
 @dataclass(frozen=True, slots=True)

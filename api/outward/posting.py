@@ -33,8 +33,8 @@ async def post_signed(
     except TimeoutError:
         return Outcome(None, f"no answer within {TOTAL_S:.0f} s")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        said = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
-        return Outcome(None, _without_query(said))
+        fault = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
+        return Outcome(None, _without_query(fault))
     status = answer.status_code
     return Outcome(
         status,

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 _LOOK_S = 0.5
 # Who has taken a delivery says what came of it within this, or somebody else sends it again.
-_LEASE = timedelta(seconds=4 * TOTAL_S)
+LEASE = timedelta(seconds=4 * TOTAL_S)
 # What is on its way when we are told to end is waited for so long.
 _END_S = 5.0
 # After so many failures in a row the pause before a target is tried again grows no more.
@@ -120,7 +120,7 @@ class Sender(Generic[D]):
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._queue, self._bounds, self._clock = queue, bounds, clock
-        self._on_the_way: dict[asyncio.Task[bool], D] = {}
+        self._on_the_way: dict[asyncio.Task[Outcome], D] = {}
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="deliveries")
 
     async def run(self, stop: asyncio.Event, sent: Callable[[int, int], None] = lambda _taken, _failed: None) -> None:
@@ -151,6 +151,12 @@ class Sender(Generic[D]):
             taken += (await self._settle(_LOOK_S))[0]
         return taken
 
+    async def deliver(self, due: D) -> Outcome:
+        """One attempt at a delivery that was taken, and what came of it written down."""
+        outcome = await self._queue.attempt(due, self._clock())
+        await self._in_thread(partial(self._write, due, outcome))
+        return outcome
+
     def close(self) -> None:
         """End the threads."""
         self._threads.shutdown()
@@ -164,7 +170,7 @@ class Sender(Generic[D]):
                 continue
             claimed = await self._in_thread(partial(self._claim, failing, room, full, each))
             for due in claimed:
-                self._on_the_way[asyncio.create_task(self._deliver(due))] = due
+                self._on_the_way[asyncio.create_task(self.deliver(due))] = due
             begun += len(claimed)
         return begun
 
@@ -179,7 +185,7 @@ class Sender(Generic[D]):
 
     def _claim(self, failing: bool, room: int, without: Sequence[str], each: int) -> Sequence[D]:
         now = self._clock()
-        return self._queue.claim(now, now + _LEASE, room, each=each, failing=failing, without=without)
+        return self._queue.claim(now, now + LEASE, room, each=each, failing=failing, without=without)
 
     async def _settle(self, wait_s: float, *, everything: bool = False) -> tuple[int, int]:
         """Wait for any (or all) of what is on its way; how many were taken and how many not, or what they raised."""
@@ -189,14 +195,8 @@ class Sender(Generic[D]):
         done, _ = await asyncio.wait(self._on_the_way, timeout=wait_s, return_when=when)
         for task in done:
             del self._on_the_way[task]
-        results = [task.result() for task in done]
-        return sum(results), len(results) - sum(results)
-
-    async def _deliver(self, due: D) -> bool:
-        """One attempt, and what came of it written down; whether it was taken."""
-        outcome = await self._queue.attempt(due, self._clock())
-        await self._in_thread(partial(self._write, due, outcome))
-        return outcome.is_taken
+        taken = sum(task.result().is_taken for task in done)
+        return taken, len(done) - taken
 
     def _write(self, due: D, outcome: Outcome) -> None:
         now = self._clock()

@@ -204,7 +204,7 @@ def test_whatever_a_name_is_the_mail_has_its_headers_and_one_body(name: str, sub
         *("list-unsubscribe", "from", "to", "subject", "date", "message-id", "auto-submitted"),
         *("list-unsubscribe-post", "content-type", "content-transfer-encoding", "mime-version", "content-language"),
     ]
-    assert str(read.get_content()).replace("\r\n", "\n") == f"{plain(name)}\n"  # type: ignore[attr-defined]
+    assert str(read.get_content()).replace("\r\n", "\n") == f"{plain(name)}\n"
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,8 @@ def test_what_has_no_phrase_is_shown_by_its_own_name(office: Office) -> None:
 @pytest.mark.parametrize("scheme", ["starttls", "smtps"])
 def test_over_tls_the_certificate_has_to_be_of_the_server_s_name(office: Office, tmp_path: Path, scheme: str) -> None:
     ours, believes = certificate("localhost", tmp_path)
-    with mail_server(**{"tls" if scheme == "smtps" else "starttls": ours}) as server:
+    tls, starttls = (ours, None) if scheme == "smtps" else (None, ours)
+    with mail_server(tls=tls, starttls=starttls) as server:
         server.host = "localhost"
         target = office.subscribe("desk@example.org")
         office.tell(target)

@@ -124,8 +124,7 @@ def mail_server(
     )
     controller.start()
     try:
-        assert controller.server is not None
-        found.port = controller.server.sockets[0].getsockname()[1]
+        found.port = controller.port
         yield found
     finally:
         controller.stop()
@@ -135,6 +134,6 @@ class _Controller(Controller):
     """Listens at any port that is free, which aiosmtpd does not expect."""
 
     def _trigger_server(self) -> None:
-        assert self.server is not None
+        assert isinstance(self.server, asyncio.Server)
         self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
+        super()._trigger_server()  # type: ignore[no-untyped-call]
