@@ -31,11 +31,17 @@ _PAUSE_S, _PAUSE_S_MAX = 5.0, 900.0
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much is on its way at once: in all, to one target, and to all targets that failed last."""
+    """How much is on its way at once: in all, to one target, and to all targets that failed last.
+
+    What has been on its way for `slow_s` counts for none of these, since many that never answer would take every
+    place; its target is sent nothing else meanwhile. With such there are no more than `most`.
+    """
 
     in_flight: int = 32
     each: int = 4
     failing: int = 16
+    slow_s: float = 0.5
+    most: int = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +126,8 @@ class Sender(Generic[D]):
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._queue, self._bounds, self._clock = queue, bounds, clock
-        self._on_the_way: dict[asyncio.Task[Outcome], D] = {}
+        # Each with when it began, by the clock of the loop.
+        self._on_the_way: dict[asyncio.Task[Outcome], tuple[D, float]] = {}
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="deliveries")
 
     async def run(self, stop: asyncio.Event, sent: Callable[[int, int], None] = lambda _taken, _failed: None) -> None:
@@ -169,19 +176,24 @@ class Sender(Generic[D]):
             if room <= 0:
                 continue
             claimed = await self._in_thread(partial(self._claim, failing, room, full, each))
+            begins = asyncio.get_running_loop().time()
             for due in claimed:
-                self._on_the_way[asyncio.create_task(self.deliver(due))] = due
+                self._on_the_way[asyncio.create_task(self.deliver(due))] = (due, begins)
             begun += len(claimed)
         return begun
 
     def _room(self, *, failing: bool) -> tuple[int, list[str], int]:
         """For how many there is room, to whom not, and how many to each: to one that failed last, one at a time."""
-        to = Counter(due.target_id for due in self._on_the_way.values())
-        free = self._bounds.in_flight - to.total()
+        bounds, since = self._bounds, asyncio.get_running_loop().time() - self._bounds.slow_s
+        slow = {due.target_id for due, began in self._on_the_way.values() if began <= since}
+        fresh = [due for due, began in self._on_the_way.values() if began > since]
+        to = Counter(due.target_id for due in fresh)
+        free = min(bounds.in_flight - len(fresh), bounds.most - len(self._on_the_way))
         if not failing:
-            return free, [id_ for id_, count in to.items() if count >= self._bounds.each], self._bounds.each
-        doubtful = sum(due.failures > 0 for due in self._on_the_way.values())
-        return min(free, self._bounds.failing - doubtful), list(to), 1
+            full = {id_ for id_, count in to.items() if count >= bounds.each}
+            return free, sorted(full | slow), bounds.each
+        doubtful = sum(due.failures > 0 for due in fresh)
+        return min(free, bounds.failing - doubtful), sorted({*to} | slow), 1
 
     def _claim(self, failing: bool, room: int, without: Sequence[str], each: int) -> Sequence[D]:
         now = self._clock()
