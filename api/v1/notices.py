@@ -1,6 +1,7 @@
 """Notices: what was told to whom, when and by which channel, what came of it, and what is still open."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -76,7 +77,7 @@ EXAMPLE = Loose(
 Reader = Annotated[Call, plain_call_for(Right.NOTICES)]
 
 
-def wanted_of(
+async def wanted_of(
     operator_id: Annotated[Identifier | None, Query(description="Only this operator's")] = None,
     subscription_id: Annotated[Identifier | None, Query(description="Only those of this subscription")] = None,
     type_: Annotated[Identifier | None, Query(alias="type", description="Only of this type")] = None,
@@ -154,11 +155,9 @@ async def one_notice(notice_id: Identifier, call: Reader) -> Response:
 
 def present_notice(cursor: Any, principal: Principal, id_: str) -> ListedNotice:
     """A notice that there is, and that she may see; raises Problem 404."""
-    try:
+    # What is no UUID is its own id, or one that nothing has.
+    with suppress(ValueError):
         id_ = notices.delivery_id(UUID(id_))
-    except ValueError:
-        # Its own id, or one that nothing has.
-        pass
     found = notices.find(cursor, id_)
     if found is None or whose(principal, found.operator_id) == []:
         raise not_found("notice", id_)

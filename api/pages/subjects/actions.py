@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import unquote
 
 from starlette.responses import Response
 
@@ -102,7 +103,7 @@ def _href(view: View, type_: str, subject: str) -> str | None:
     if type_ == "tariff.rerating_ordered":
         return view.link("/rerating-orders")
     if type_ == "operator.notify_set":
-        return view.link("/subscriptions", *subject.split("/", 1))
+        return view.link("/subscriptions", *map(unquote, subject.split("/", 1)))
     if type_ == REPLAYED:
         is_one = len(subject) == 36
         return view.link("/dead-letters", subject) if is_one else view.link("/dead-letters", code=subject)

@@ -59,12 +59,15 @@ def _wanted(query: Mapping[str, str]) -> NoticeFilter:
         value = chosen[each.name]
         if each.options and value is not None and value not in each.options:
             raise bad_parameter(each.name, f"is one of {', '.join(each.options)}")
-    operator_id = chosen.pop("operator_id")
-    is_open = chosen.pop("is_open")
+    operator_id, goes_on = chosen["operator_id"], chosen["is_open"]
     return NoticeFilter(
         None if operator_id is None else [operator_id],
-        is_open=None if is_open is None else is_open == "true",
-        **chosen,
+        chosen["subscription_id"],
+        chosen["type"],
+        chosen["severity"],
+        chosen["status"],
+        chosen["channel"],
+        None if goes_on is None else goes_on == "true",
     )
 
 

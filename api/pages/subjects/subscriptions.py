@@ -1,4 +1,4 @@
-"""Subscriptions as people set them: of what an operator is told, where, and when not; a secret, a notice that tries it."""
+"""Subscriptions as people set them: of what an operator is told, where, and when not; secrets, and trying them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
