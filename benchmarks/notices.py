@@ -1,9 +1,9 @@
 """Measures what healthy receivers of notices wait for while a third of all fail, and whether anything is lost.
 
-All notices are queued at once, an equal share to each target. By a script a third of the targets fail: they never
-answer, hang up, answer 500 for a while or 503 with Retry-After at first, or are gone. Two senders share the work as
-two processes would. First the real clock runs until every healthy target has all of its notices; then it is moved on
-by hours, until nothing waits but for targets that are disabled.
+All notices are queued at once, an equal share to each target. By a script a third of the targets fail: they do not
+answer and hang up later, hang up at first, answer 500 now and then or 503 with Retry-After at first, or are gone. Two
+senders share the work as two processes would. First the real clock runs until every healthy target has all of its
+notices; then it is moved on by hours, until nothing waits but for targets that are disabled.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from projections.schema import migrate
 
 # What failing targets do, in turns: of a path's n-th request the answer, None for none, a negative one to hang up.
 SCRIPT: tuple[Callable[[int], int | None], ...] = (
-    lambda _: None,
+    lambda number: None if number < 8 else -1,
     lambda _: 410,
     lambda number: 500 if number % 3 == 0 else 204,
     lambda number: 503 if number < 3 else 204,

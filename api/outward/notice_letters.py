@@ -13,13 +13,17 @@ from api.outward.letters import Letter, plain
 from api.outward.phrases import ENGLISH, language_of, phrase
 from api.pages.format import DEFAULT_LOCALE, Reader, locale_of
 from domain.calendar import instant, zone
-from ledger.access.notices import DueNotice
+from ledger.access.notices import DIGEST_TYPE, DueNotice
 
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _DECIMAL: Final = re.compile(r"-?\d{1,30}(\.\d{1,12})?")
 # Decimal texts that are money beside a `currency`, and those that are numbers by the unit that their names end in.
-_AMOUNTS: Final = ("amount", "balance", "gross", "lowest", "minimum", "net", "total")
+_AMOUNTS: Final = frozenset(
+    {
+        *("amount", "balance", "captured", "earned", "gross", "lowest", "minimum", "net", "paid", "settled", "total"),
+    }
+)
 _UNITS: Final = ("_a", "_days", "_h", "_kw", "_kwh", "_percent", "_s", "_w", "_wh")
 # Where what a field names is looked at.
 _PAGES: Final = {"payout_id": "/payouts/", "session_id": "/sessions/"}
@@ -27,7 +31,9 @@ _PAGES: Final = {"payout_id": "/payouts/", "session_id": "/sessions/"}
 _NAMED: Final = ("evse_uid", "location_id", "payout_id", "session_id", "subscription_id")
 # What stands in the head of the text, or is the text.
 _NOT_LISTED: Final = ("currency", "operator_id", "sentence")
+_FIRST: Final = ("type", "currency", "evse_uid", "location_id", "payout_id", "session_id", "amount", "subject")
 _LINES_MAX, _DEPTH_MAX = 400, 4
+_MONEY: Final = frozenset({"amount", "currency"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ def letter_of(due: DueNotice, desk: Desk, unsubscribe_url: str) -> Letter:
     title = phrase(language, f"type:{due.type}")
     if due.is_end:
         title = phrase(language, "resolved", what=title)
+    if due.type == DIGEST_TYPE and isinstance(due.data.get("notices"), int):
+        title = f"{title}: {phrase(language, 'notices', count=due.data['notices'])}"
     operator = plain(due.operator_name, 80)
     named = next((plain(due.data[each], 60) for each in _NAMED if due.data.get(each)), None)
     subject = " · ".join(each for each in (title, named, operator) if each)
@@ -80,11 +88,12 @@ def _lines(
 def _fields(data: Mapping[str, Any], reader: Reader, language: str, depth: int) -> Iterator[str]:
     """The fields of an object, one a line, what is within others further to the right."""
     indent, currency = "  " * depth, data.get("currency")
-    for name, found in data.items():
+    # The database keeps no order of fields: what one thing is comes before what is said of it.
+    for name, found in sorted(data.items(), key=lambda field: _FIRST.index(field[0]) if field[0] in _FIRST else 99):
         if found is None or found in ([], {}) or name in _NOT_LISTED:
             continue
         label = plain(phrase(language, f"field:{name}"), 60)
-        if isinstance(found, Mapping) or (isinstance(found, list) and any(isinstance(one, Mapping) for one in found)):
+        if _is_nested(found):
             yield f"{indent}{label}:"
             yield from _within(found, reader, language, depth + 1)
         else:
@@ -99,12 +108,25 @@ def _within(found: Any, reader: Reader, language: str, depth: int) -> Iterator[s
         yield from _fields(found, reader, language, depth)
     else:
         for one in found:
-            parts = [*_fields(one, reader, language, depth + 1)] if isinstance(one, Mapping) else [plain(one)]
-            yield f"{indent}- {', '.join(each.strip() for each in parts)}"
+            fields = one if isinstance(one, Mapping) else {"": one}
+            flat = {name: each for name, each in fields.items() if not _is_nested(each)}
+            parts = (each.strip().removeprefix(": ") for each in _fields(flat, reader, language, 0))
+            yield f"{indent}- {', '.join(parts)}"
+            nested = {name: each for name, each in fields.items() if name not in flat}
+            yield from _fields(nested, reader, language, depth + 1)
+
+
+def _is_nested(found: Any) -> bool:
+    """Whether a value takes lines of its own: an object that is no amount, or a list of objects."""
+    if isinstance(found, Mapping):
+        return not found.keys() <= _MONEY
+    return isinstance(found, list) and any(isinstance(one, Mapping) for one in found)
 
 
 def _shown(name: str, found: Any, currency: object, reader: Reader) -> str:
     """A value as the reader writes it: amounts, moments and dates by locale and zone, all else as it is."""
+    if isinstance(found, Mapping):
+        return _shown("amount", found.get("amount"), found.get("currency"), reader)
     if isinstance(found, list):
         return ", ".join(_shown(name, one, currency, reader) for one in found)
     try:
@@ -114,6 +136,8 @@ def _shown(name: str, found: Any, currency: object, reader: Reader) -> str:
 
 
 def _by_kind(name: str, found: Any, currency: object, reader: Reader) -> str:
+    if name == "type" and isinstance(found, str):
+        return phrase(reader.language, f"type:{plain(found)}")
     if isinstance(found, str) and _MOMENT.fullmatch(found):
         return reader.time_text(instant(found))
     if isinstance(found, str) and _DAY.fullmatch(found):

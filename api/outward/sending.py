@@ -20,7 +20,7 @@ from ledger.patience import wait_for_event
 
 T = TypeVar("T")
 
-_LOOK_S = 0.5
+_LOOK_S, _TOGETHER_S = 0.5, 0.01
 # Who has taken a delivery says what came of it within this, or somebody else sends it again.
 LEASE = timedelta(seconds=4 * TOTAL_S)
 # What is on its way when we are told to end is waited for so long.
@@ -204,7 +204,10 @@ class Sender(Generic[D]):
         if not self._on_the_way:
             return 0, 0
         when = asyncio.ALL_COMPLETED if everything else asyncio.FIRST_COMPLETED
-        done, _ = await asyncio.wait(self._on_the_way, timeout=wait_s, return_when=when)
+        await asyncio.wait(self._on_the_way, timeout=wait_s, return_when=when)
+        # Others end in the same moment: places are given anew to all of them at once.
+        await asyncio.sleep(_TOGETHER_S)
+        done = [task for task in self._on_the_way if task.done()]
         for task in done:
             del self._on_the_way[task]
         taken = sum(task.result().is_taken for task in done)

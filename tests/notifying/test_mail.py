@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from api.outward.letters import Letter, NoMailbox, mailbox, plain, written
 from api.outward.phrases import PHRASES, language_of, phrase
+from domain.notice.kinds import NoticeType
 from domain.notice.subscription import Severity
 from tests.notifying.conftest import PUBLIC_URL, Office
 from tests.support.certificates import certificate
@@ -224,6 +225,7 @@ def test_all_languages_have_all_phrases_with_the_same_parts() -> None:
         return {name: sorted(re.findall(r"\{\w+\}", text)) for name, text in phrases.items()}
 
     assert set(PHRASES) == {"en", "de", "fr", "nl"}
+    assert {f"type:{each}" for each in NoticeType} <= PHRASES["en"].keys()
     for language, phrases in PHRASES.items():
         assert parts(phrases) == parts(PHRASES["en"]), language
 
@@ -240,6 +242,34 @@ def test_the_language_is_the_subscription_s_else_the_country_s_else_english(offi
         (mail,) = server.to(f"{language}@example.org")
         over = phrase(language, "resolved", what=phrase(language, "type:charger.down"))
         assert mail.message["subject"] == f"{over} · E-1 · OP-{list(PHRASES).index(language)}"
+
+
+def test_a_digest_says_what_happened_by_cause_and_what_the_day_brought(office: Office) -> None:
+    items = [{"subject": "E-1", "sentence": "EVSE E-1 is down", "at": "2026-03-22T08:00:00Z", "resolved": False}]
+    report = {
+        "came_in": [{"currency": "EUR", "earned": "1234.50", "paid": "7.00"}],
+        "goes_out": {"payouts": [{"amount": {"amount": "99.10", "currency": "EUR"}, "why": "RELEASED"}]},
+        "evses_down": {"count": 1, "evses": [{"evse_uid": "E-1", "location_id": "L-1"}]},
+    }
+    causes = [{"type": "charger.down", "count": 3, "ended": 2, "items": items, "more": 0}]
+    data = {"digest": "DAILY", "notices": 3, "causes": causes, "report": report}
+    with mail_server() as server:
+        office.tell(office.subscribe("desk@example.org", name="Ladepark", country="DE"), type_="digest", data=data)
+        assert office.mail(server) == 1
+    (mail,) = server.mails
+    assert mail.message["subject"] == "Was geschehen ist: 3 Benachrichtigungen · Ladepark"
+    lines = {line.strip() for line in mail.text.splitlines()}
+    assert {
+        "Was eingegangen ist:",
+        "- Betrag: 99,10 EUR, Warum: RELEASED",
+        "- Ladepunkt: E-1, Standort: L-1",
+    } <= lines
+    (cause,) = (line for line in lines if line.startswith("- Was: Ein Ladepunkt ist außer Betrieb"))
+    assert {"Wie oft: 3", "Davon vorbei: 2"} <= set(cause.split(", "))
+    (item,) = (line for line in lines if "In Worten: EVSE E-1 is down" in line)
+    assert "Wann: 22. März 2026 09:00" in item
+    (came_in,) = (line for line in lines if "Verdient: 1.234,50 EUR" in line)
+    assert "Ausgezahlt: 7,00 EUR" in came_in
 
 
 def test_what_has_no_phrase_is_shown_by_its_own_name(office: Office) -> None:
