@@ -6,9 +6,12 @@ tenths of an ampere, energy thousandths of a Wh.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
+from math import floor
 
+from domain.exact import Exact
 from domain.load.limits import VOLTAGE_V, Plan, Version, in_force, next_change, still_needed
-from domain.load.meter import STALE_AFTER, Meter, Miss, phases_of
+from domain.load.meter import STALE_AFTER, Meter, Miss, drawn_phases_of
 from domain.load.plugged import ACCEPTED, ANSWER_WITHIN, MINUTE, NOT_SUPPORTED, REJECTED, Plugged, Told
 
 # What an EVSE can give in each phase where nobody published it (IEC 61851-1, mode 3: most are of 32 A).
@@ -55,6 +58,20 @@ class Site:
         """What an EVSE can give in each phase."""
         return self.maxima.get(evse_uid, EVSE_MAX_A)
 
+    def publish(self, powers_w: Mapping[str, Exact], at: int) -> bool:
+        """What EVSEs can give was published, by their uids in lower case; whether that changes anything."""
+        plan = self.plan(at)
+        known = {
+            uid: max(
+                floor(powers_w[uid.casefold()] * 10 / (Fraction(place.voltage_v or VOLTAGE_V) * place.phases)), 1
+            )
+            for uid, place in (plan.places if plan is not None else {}).items()
+            if uid.casefold() in powers_w
+        }
+        changed = known != self.maxima
+        self.maxima = known
+        return changed
+
     def unheeded_a(self, car: Plugged) -> int:
         """What a car may draw of which no command holds: its station's fallback, or all that it can."""
         most = car.most(self.maximum_a(car.evse_uid))
@@ -89,7 +106,7 @@ class Site:
         for car in (*self.cars.values(), *self.left.values()):
             if car.evse_uid in plan.circuit_of and car.started_at <= last.at:
                 for name in plan.path(plan.circuit_of[car.evse_uid]):
-                    for phase in range(phases_of(car, plan.places[car.evse_uid].phases)):
+                    for phase in range(drawn_phases_of(car, plan.places[car.evse_uid].phases)):
                         loads[name][phase] += car.drew(last.at, STALE_AFTER)
         if last.phases_a is not None:
             loads |= {name: list(last.phases_a) for name in plan.metered}
