@@ -31,6 +31,7 @@ from wattledger.commands import (
     matters,
     negative,
     network,
+    notify,
     ocpi,
     ocpi_tokens,
     partners,
@@ -94,7 +95,8 @@ for noun in (
         visibility.app,
     ),
     *(partners.app, ocpi.app),
-    *(contracts.app, prices.app, tariffs.app, rerate.app, users.app, apikeys.app, keys.app, webhooks.app, psql.app),
+    *(contracts.app, prices.app, tariffs.app, rerate.app, users.app, apikeys.app, keys.app, webhooks.app),
+    *(notify.app, psql.app),
 ):
     app.add_typer(noun)
 # What some call it, too; the help names one.
