@@ -26,6 +26,7 @@ from wattledger.commands import (
     load,
     load_allocate,
     load_plan,
+    load_run,
     margins,
     matters,
     negative,
@@ -74,6 +75,7 @@ app = typer.Typer(
 ocpi.app.add_typer(ocpi_tokens.commands)
 load.app.add_typer(load_allocate.commands)
 load.app.add_typer(load_plan.commands)
+load.app.add_typer(load_run.commands)
 # In the order in which the help lists them.
 for noun in (
     *(settling.app, live.app, serving.app, status.app, balances.app, sessions.app, sessions.lists, payments.app),
