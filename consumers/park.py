@@ -1,0 +1,172 @@
+"""A charger park at Kafka: says what happens there, reads what chargers are told, and lets its time go on.
+
+The park has a time of its own. It goes on as soon as whoever manages the load has read all that was said, and at the
+latest after as long as a tick lasts on the clock on the wall: a virtual hour takes seconds, and a load service that
+is dead, or brokers that are away, cost the park exactly as much time as they would cost a real one.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from itertools import chain
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from consumers.faults import broker_faults
+from consumers.publisher import Outgoing, Publisher
+from consumers.topics import admin_of, ensure_topics
+from ledger.errors import MachineryFault
+
+PROFILES = "settlement.profiles"
+SAID_ON = ("sites", "charging.sessions", "charging.chargers")
+LOAD_GROUP = "wattledger-load"
+
+_LOOK_SECONDS = 0.005
+_READ_MS = 50
+_HEADERS = (("content-type", b"application/cloudevents+json"),)
+
+
+class Said(Protocol):
+    """A record for Kafka: where it goes, and what it is."""
+
+    @property
+    def topic(self) -> str:
+        """Its topic."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """What it is about; records of one key stay in order."""
+        ...
+
+    @property
+    def value(self) -> bytes:
+        """A structured event."""
+        ...
+
+
+class Park(Protocol):
+    """What a park does; who runs it says when time goes on."""
+
+    @property
+    def tick_s(self) -> int:
+        """How many of its seconds a tick is."""
+        ...
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is planned."""
+        ...
+
+    def open(self) -> Sequence[Said]:
+        """What is said before time begins."""
+        ...
+
+    def take(self, value: bytes) -> None:
+        """A command to a charger, of this park or of others."""
+        ...
+
+    def tick(self) -> Sequence[Said]:
+        """Let a tick pass; what is said meanwhile."""
+        ...
+
+
+async def run_park(
+    client_options: Mapping[str, Any],
+    park: Park,
+    stop: threading.Event,
+    *,
+    group: str = LOAD_GROUP,
+    on_tick: Callable[[], None] = lambda: None,
+) -> None:
+    """Run a park to its end, or until the event is set; topics that are missing are made.
+
+    `client_options` are aiokafka's; `group` is the consumer group under which the load service says how far it has
+    read the topics of `SAID_ON`; `on_tick` is called after each tick. Raises MachineryFault where brokers stay away.
+    """
+    await ensure_topics(client_options)
+    async with _floor(client_options, group) as floor:
+        await floor.say(park.open())
+        await floor.followed(park.tick_s)
+        owed_s = 0.0
+        while not park.is_over and not stop.is_set():
+            began = time.monotonic()
+            for value in await floor.commands():
+                park.take(value)
+            await floor.say(park.tick())
+            on_tick()
+            await floor.followed(park.tick_s, began)
+            owed_s += max(0.0, time.monotonic() - began - park.tick_s)
+            while owed_s >= park.tick_s and not park.is_over:
+                # Brokers that were away have not made the cars wait.
+                owed_s -= park.tick_s
+                await floor.say(park.tick())
+                on_tick()
+
+
+class _Floor:
+    """The way between a park and its brokers."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        reader: AIOKafkaConsumer,
+        admin: AIOKafkaAdminClient,
+        group: str,
+        said_on: Iterable[TopicPartition],
+    ) -> None:
+        self._publisher, self._reader, self._admin, self._group = publisher, reader, admin, group
+        self._said_on = tuple(said_on)
+
+    async def say(self, said: Iterable[Said]) -> None:
+        """Publish, and wait until the brokers have it."""
+        await self._publisher.send_all(Outgoing(each.topic, each.key.encode(), each.value, _HEADERS) for each in said)
+        await self._publisher.flush()
+
+    async def commands(self) -> list[bytes]:
+        """What chargers were told by now; nothing while the brokers are away."""
+        found: list[bytes] = []
+        with suppress(MachineryFault), broker_faults(f"the topic {PROFILES} cannot be read"):
+            homes = self._reader.assignment()
+            ends = await self._reader.end_offsets(homes)
+            while any([await self._reader.position(home) < ends[home] for home in homes]):
+                records = await self._reader.getmany(timeout_ms=_READ_MS)
+                found += [each.value or b"" for each in chain(*records.values())]
+        return found
+
+    async def followed(self, seconds_max: float, since: float | None = None) -> None:
+        """Wait until the load service has read what was said, for so long at most."""
+        deadline = (time.monotonic() if since is None else since) + seconds_max
+        ends: Mapping[TopicPartition, int] = {}
+        while time.monotonic() < deadline:
+            with suppress(MachineryFault), broker_faults("it cannot be asked how far the topics were read"):
+                ends = ends or await self._reader.end_offsets(self._said_on)
+                read = await self._admin.list_consumer_group_offsets(self._group)
+                if all(end == 0 or (home in read and read[home].offset >= end) for home, end in ends.items()):
+                    return
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+@asynccontextmanager
+async def _floor(client_options: Mapping[str, Any], group: str) -> AsyncIterator[_Floor]:
+    async with Publisher(client_options) as publisher, admin_of(client_options) as admin:
+        reader = AIOKafkaConsumer(**client_options, enable_auto_commit=False, auto_offset_reset="latest")
+        try:
+            with broker_faults(f"the topic {PROFILES} cannot be read"):
+                described = await admin.describe_topics([PROFILES, *SAID_ON])
+                homes = [
+                    TopicPartition(each["topic"], part["partition"])
+                    for each in described
+                    for part in each["partitions"]
+                ]
+                reader.assign([each for each in homes if each.topic == PROFILES])
+                await reader.start()
+                # What others were told before is nothing to this park.
+                await reader.seek_to_end()
+            yield _Floor(publisher, reader, admin, group, [each for each in homes if each.topic != PROFILES])
+        finally:
+            await reader.stop()
