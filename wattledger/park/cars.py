@@ -20,8 +20,8 @@ class Car:
     """A car as it was built, and how much it wants.
 
     It uses the first `phases` of three, accepts `accepts_ma` at most and stays `shy_ma` below what it is offered,
-    as cars do. Of `need_wh` the last part, from `tapers_from` permille on, is taken in ever more slowly. After a pause
-    it needs `wakes_s` to begin again.
+    as cars do. Of `need_wh` the last part, from `tapers_from` permille on, is taken in ever more slowly. After a
+    pause it needs `wakes_s` to begin again.
     """
 
     phases: int

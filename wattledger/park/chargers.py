@@ -95,7 +95,7 @@ class Charger:
         """A session begins: profiles of another one are nothing to it."""
         self.session_id = session_id
         self._profiles.clear()
-        self._waiting.clear()
+        self._waiting = [each for each in self._waiting if each[1].is_fallback]
         self._answers.clear()
         self._is_paused = False
 
@@ -120,6 +120,7 @@ class Charger:
             status = self._answers[profile.command_id] = REJECTED if is_refused else ACCEPTED
             if not is_refused and (fault is not Fault.OVERDRAWS or profile.limit_ma > self.offers_ma(at_s)):
                 self._waiting.append((said_at_s, profile))
+                self._obey_those_due(at_s)
         return Answer(profile.command_id, self.evse_uid, said_at_s, status)
 
     def _obey(self, profile: Profile) -> None:
@@ -130,11 +131,14 @@ class Charger:
         kept = [each for each in self._profiles if each.valid_from_s < profile.valid_from_s]
         self._profiles = [*kept[-1:], profile]
 
-    def offers_ma(self, at_s: int) -> int:
-        """What it offers to the car at a moment, per phase; below 6 A it is a pause."""
+    def _obey_those_due(self, at_s: int) -> None:
         for due in [each for each in self._waiting if each[0] <= at_s]:
             self._waiting.remove(due)
             self._obey(due[1])
+
+    def offers_ma(self, at_s: int) -> int:
+        """What it offers to the car at a moment, per phase; below 6 A it is a pause."""
+        self._obey_those_due(at_s)
         profile = next((each for each in reversed(self._profiles) if each.rules(at_s)), None)
         offered = min(self.fallback_ma if profile is None else profile.limit_ma, self.most_ma)
         is_stuck = self.fault(at_s) is Fault.STAYS_PAUSED
