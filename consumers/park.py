@@ -9,7 +9,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import chain
 from typing import Any, Protocol
 
@@ -109,31 +109,36 @@ async def run_park(
 
 
 class _Floor:
-    """The way between a park and its brokers."""
+    """The way between a park and its brokers.
+
+    Who asks how far the topics go has a connection of its own: on one that waits for records it would wait, too.
+    """
 
     def __init__(
         self,
         publisher: Publisher,
         reader: AIOKafkaConsumer,
+        asker: AIOKafkaConsumer,
         admin: AIOKafkaAdminClient,
         group: str,
-        said_on: Iterable[TopicPartition],
     ) -> None:
-        self._publisher, self._reader, self._admin, self._group = publisher, reader, admin, group
-        self._said_on = tuple(said_on)
+        self._publisher, self._reader, self._asker = publisher, reader, asker
+        self._admin, self._group = admin, group
+        self._told_on = reader.assignment()
+        self._said_on = asker.assignment() - self._told_on
 
     async def say(self, said: Iterable[Said]) -> None:
         """Publish, and wait until the brokers have it."""
-        await self._publisher.send_all(Outgoing(each.topic, each.key.encode(), each.value, _HEADERS) for each in said)
+        records = (Outgoing(each.topic, each.key.encode(), each.value, _HEADERS) for each in said)
+        await self._publisher.send_all(records)
         await self._publisher.flush()
 
     async def commands(self) -> list[bytes]:
         """What chargers were told by now; nothing while the brokers are away."""
         found: list[bytes] = []
         with suppress(MachineryFault), broker_faults(f"the topic {PROFILES} cannot be read"):
-            homes = self._reader.assignment()
-            ends = await self._reader.end_offsets(homes)
-            while any([await self._reader.position(home) < ends[home] for home in homes]):
+            ends = await self._asker.end_offsets(self._told_on)
+            while any([await self._reader.position(home) < end for home, end in ends.items()]):
                 records = await self._reader.getmany(timeout_ms=_READ_MS)
                 found += [each.value or b"" for each in chain(*records.values())]
         return found
@@ -144,7 +149,7 @@ class _Floor:
         ends: Mapping[TopicPartition, int] = {}
         while time.monotonic() < deadline:
             with suppress(MachineryFault), broker_faults("it cannot be asked how far the topics were read"):
-                ends = ends or await self._reader.end_offsets(self._said_on)
+                ends = ends or await self._asker.end_offsets(self._said_on)
                 read = await self._admin.list_consumer_group_offsets(self._group)
                 if all(end == 0 or (home in read and read[home].offset >= end) for home, end in ends.items()):
                     return
@@ -153,20 +158,27 @@ class _Floor:
 
 @asynccontextmanager
 async def _floor(client_options: Mapping[str, Any], group: str) -> AsyncIterator[_Floor]:
-    async with Publisher(client_options) as publisher, admin_of(client_options) as admin:
-        reader = AIOKafkaConsumer(**client_options, enable_auto_commit=False, auto_offset_reset="latest")
-        try:
-            with broker_faults(f"the topic {PROFILES} cannot be read"):
-                described = await admin.describe_topics([PROFILES, *SAID_ON])
-                homes = [
-                    TopicPartition(each["topic"], part["partition"])
-                    for each in described
-                    for part in each["partitions"]
-                ]
-                reader.assign([each for each in homes if each.topic == PROFILES])
-                await reader.start()
-                # What others were told before is nothing to this park.
-                await reader.seek_to_end()
-            yield _Floor(publisher, reader, admin, group, [each for each in homes if each.topic != PROFILES])
-        finally:
-            await reader.stop()
+    async with AsyncExitStack() as ending:
+        publisher = await ending.enter_async_context(Publisher(client_options))
+        admin = await ending.enter_async_context(admin_of(client_options))
+        with broker_faults(f"the topic {PROFILES} cannot be read"):
+            described = await admin.describe_topics([PROFILES, *SAID_ON])
+            homes = [
+                TopicPartition(each["topic"], part["partition"]) for each in described for part in each["partitions"]
+            ]
+            reader = await _assigned(client_options, [each for each in homes if each.topic == PROFILES], ending)
+            asker = await _assigned(client_options, homes, ending)
+            asker.pause(*homes)
+            # What others were told before is nothing to this park.
+            await reader.seek_to_end()
+        yield _Floor(publisher, reader, asker, admin, group)
+
+
+async def _assigned(
+    client_options: Mapping[str, Any], homes: Iterable[TopicPartition], ending: AsyncExitStack
+) -> AIOKafkaConsumer:
+    consumer = AIOKafkaConsumer(**client_options, enable_auto_commit=False, auto_offset_reset="latest")
+    ending.push_async_callback(consumer.stop)
+    consumer.assign(list(homes))
+    await consumer.start()
+    return consumer
