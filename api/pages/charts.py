@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import groupby
 from typing import Final, TypeAlias
 
 from markupsafe import Markup
@@ -50,12 +51,14 @@ def bars(
     series: Sequence[Series],
     reader: Reader,
     bands: Sequence[tuple[Decimal, Decimal] | None] = (),
+    limits: Sequence[Decimal | None] = (),
 ) -> Markup:
     """Bars side by side for each label, with lines at round values; values may be negative.
 
-    With `bands` a thin line over the first bar of each label, from its lowest to its highest value.
+    With `bands` a thin line over the first bar of each label, from its lowest to its highest value. With `limits` a
+    line across each label at the height that its bars may have; none where it is None.
     """
-    ends = [end for band in bands if band for end in band]
+    ends = [end for band in bands if band for end in band] + [each for each in limits if each is not None]
     low, high, step = _scale([*(value for each in series for value in each.values), *ends])
     span = high - low
 
@@ -78,6 +81,7 @@ def bars(
                     round(left + slot * 0.42, 1), _HEIGHT - 6, label
                 )
             )
+    drawn += _limit_lines(limits, slot, y, reader)
     return _svg("chart", (_WIDTH, _HEIGHT), title, description, drawn)
 
 
@@ -190,6 +194,22 @@ def _band(label: str, band: tuple[Decimal, Decimal], x: float, y: _Height, reade
     return Markup('<path class="band" d="M{} {}V{}M{} {}H{}M{} {}H{}"><title>{}</title></path>').format(
         x, top, bottom, x - 3, top, x + 3, x - 3, bottom, x + 3, f"{label}: {low} to {high}"
     )
+
+
+def _limit_lines(limits: Sequence[Decimal | None], slot: float, y: _Height, reader: Reader) -> list[Markup]:
+    """A line for each run of labels that have one limit, over all their width, with its value as its title."""
+    drawn, place = [], 0
+    for limit, run in groupby(limits):
+        first, place = place, place + len(list(run))
+        if limit is not None:
+            ends = [round(_LEFT + each * slot, 1) for each in (first, place)]
+            words = f"limit {reader.number_text(limit)}"
+            drawn.append(
+                Markup('<path class="limit" d="M{} {}H{}"><title>{}</title></path>').format(
+                    ends[0], y(float(limit)), ends[1], words
+                )
+            )
+    return drawn
 
 
 def _line(y: float, value: float, reader: Reader) -> Markup:

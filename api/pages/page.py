@@ -145,13 +145,19 @@ class PageRoute(Route):
 
 
 def page(
-    path: str, right: Right, *filters: str, as_of: bool = False, listed: Listed | None = None
+    path: str,
+    right: Right,
+    *filters: str,
+    as_of: bool = False,
+    listed: Listed | None = None,
+    beside: frozenset[str] = frozenset(),
 ) -> Callable[[Handler], PageRoute]:
     """Declares a page: its path, the right that it takes, the parameters that it filters by.
 
     `as_of`: it has both axes of time; any other takes them from the page before and hands them on. `listed`: the
     resource of the API that its list is of, which gives it as a file: the page has `cursor` and `limit`, and `format`
-    leads there. With `table` it gives that table of the page.
+    leads there; `beside` are the filters that narrow other tables of the page, not this list. With `table` it gives
+    that table of the page.
     """
     known = frozenset(filters) | _OF_EVERY_PAGE | TABLE_PARAMETERS | frozenset(AS_OF)
     if as_of:
@@ -162,7 +168,7 @@ def page(
     def declare(handler: Handler) -> PageRoute:
         async def answer(request: Request) -> Response:
             try:
-                return await _answer(request, handler, right, known, as_of, listed)
+                return await _answer(request, handler, right, known, as_of, listed, beside)
             except Problem as problem:
                 return failed(request, problem)
             except Exception:
@@ -174,7 +180,13 @@ def page(
 
 
 async def _answer(
-    request: Request, handler: Handler, right: Right, known: frozenset[str], with_moment: bool, listed: Listed | None
+    request: Request,
+    handler: Handler,
+    right: Right,
+    known: frozenset[str],
+    with_moment: bool,
+    listed: Listed | None,
+    beside: frozenset[str],
 ) -> Response:
     principal = await request.app.state.surface.authenticate(request)
     request.state.principal = principal
@@ -189,7 +201,7 @@ async def _answer(
         return RedirectResponse(better, 303, {"Cache-Control": "no-store"})
     carried: dict[str, str] = {} if with_moment else {name: query.pop(name) for name in AS_OF if name in query}
     if listed is not None and "format" in query and "table" not in query:
-        return RedirectResponse(_file(request, listed, query), 303, {"Cache-Control": "no-store"})
+        return RedirectResponse(_file(request, listed, query, beside), 303, {"Cache-Control": "no-store"})
     asked = as_of_query(query) if with_moment else AsOf()
     surface = request.app.state.surface
     call = PageCall(request, surface, principal, asked, query, reader, is_chosen, with_moment, carried)
@@ -213,10 +225,10 @@ def _query(request: Request, known: frozenset[str]) -> dict[str, str]:
     return dict(request.query_params)
 
 
-def _file(request: Request, listed: Listed, query: Mapping[str, str]) -> str:
+def _file(request: Request, listed: Listed, query: Mapping[str, str], beside: frozenset[str]) -> str:
     resource = listed if isinstance(listed, str) else listed(query)
     path = resource.format_map({name: quote(value, safe="") for name, value in request.path_params.items()})
-    asked = {name: value for name, value in query.items() if name not in OF_PAGES_ALONE}
+    asked = {name: value for name, value in query.items() if name not in OF_PAGES_ALONE | beside}
     return address(path, {**asked, "format": query["format"]})
 
 

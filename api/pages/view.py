@@ -321,9 +321,12 @@ class View:
         """The time zones that are offered, the reader's among them; any other can be written, too."""
         return sorted({*_ZONES, self.reader.zone.key})
 
-    def exports(self, resource: str) -> dict[str, str]:
-        """Addresses of all rows of this page's filter by label: CSV, Excel and JSON of a resource of the API."""
-        asked = {name: value for name, value in self.query.items() if name not in OF_PAGES_ALONE}
+    def exports(self, resource: str, **others: str | None) -> dict[str, str]:
+        """Addresses of all rows of this page's filter by label: CSV, Excel and JSON of a resource of the API.
+
+        `others` are parameters that the resource is asked by where its are not the page's; None leaves one out.
+        """
+        asked = {name: value for name, value in self.query.items() if name not in OF_PAGES_ALONE} | others
         files = {label: address(resource, {**asked, "format": form}) for label, form in _FORMS.items()}
         return files | {"JSON": address(resource, asked)}
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends
+from fastapi import Depends, Query
 from starlette.responses import Response
 
 from api.access.roles import Right
@@ -14,7 +14,7 @@ from api.resource import answers, resources
 from api.shapes import Loose
 from api.tables import amounts, numbers, texts, times
 from projections.documents.network_runway import runway_document
-from projections.network.runways import runway_of, runways
+from projections.network.runways import OperatorRunway, runway_of, runways
 from projections.reading import Snapshot
 
 router = resources("cash")
@@ -53,6 +53,7 @@ _UNKNOWN = ("declared_at", "cash", "runway_days", "runway_days_low")
 async def runway_list(
     call: Annotated[Call, plain_call_for(Right.MONEY)],
     page: Annotated[PageRequest, Depends(page_request)],
+    operator_id: Annotated[Identifier | None, Query(description="Only this operator's")] = None,
     form: FormParameter = None,
 ) -> Response:
     """By operator what it declared to have, and the days to the first on which less than nothing is left.
@@ -63,12 +64,18 @@ async def runway_list(
 
     def ask(snapshot: Snapshot, page: PageRequest) -> tuple[list[dict[str, Any]], str | None]:
         keys: Any = page.keys(str)
+        if operator_id is not None:
+            one = runway_of(snapshot.cursor, operator_id)
+            return ([_shown(one)] if one else []), None
         found = [*runways(snapshot.cursor, page.limit + 1, keys[0] if keys else None)]
         last = found[page.limit - 1] if found[page.limit :] else None
-        shown = [{name: told for name, told in runway_document(each).items() if name != "days"} for each in found]
-        return shown[: page.limit], page.cursor(last.operator_id) if last else None
+        return [*map(_shown, found[: page.limit])], page.cursor(last.operator_id) if last else None
 
     return await listed(call, page, form, RUNWAY, ask)
+
+
+def _shown(each: OperatorRunway) -> dict[str, Any]:
+    return {name: told for name, told in runway_document(each).items() if name != "days"}
 
 
 @router.get(

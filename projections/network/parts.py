@@ -9,6 +9,7 @@ from projections.network.session_cash import SessionCashPart
 from projections.network.session_gaps import SessionGaps
 from projections.network.session_uses import SessionUses
 from projections.network.site_import import SiteImport
+from projections.network.site_limits import SiteLimits
 from projections.network.site_load import SiteLoad
 from projections.network.sites import Sites
 from projections.network.use_days import UseDays
@@ -26,4 +27,5 @@ PARTS: tuple[Part, ...] = (
     CashCausesPart(),
     SessionCashPart(),
     DeclaredCashPart(),
+    SiteLimits(),
 )

@@ -18,6 +18,11 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "deadletter_id": Kind.DEAD_LETTER,
     "evse_uid": Kind.EVSE,
 }
+# Those of the first operator, of which those come first that no other has by the same name.
+_SITES = """
+SELECT min(location_id) FROM projection.sites WHERE location_id <> ''
+GROUP BY location_key ORDER BY count(*), min(operator_id), location_key
+"""
 _CATALOGUE = "SELECT operator_id, convert_from(data, 'UTF8')::jsonb->'tariff'->>'id' FROM surface.catalogue"
 
 
@@ -26,6 +31,7 @@ def known_values(dsn: str) -> Mapping[str, list[str]]:
     with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
         ids = ids_by_kind(cursor)
         rows = cursor.execute(_CATALOGUE).fetchall()
+        sites = [site for (site,) in cursor.execute(_SITES)]
         numbers = [number for (number,) in cursor.execute("SELECT number FROM surface.statements ORDER BY number")]
     operators, tariffs = (sorted({each for each in column if each}) for column in zip(*rows, strict=True))
     return {
@@ -33,6 +39,7 @@ def known_values(dsn: str) -> Mapping[str, list[str]]:
         "currency": ["EUR", "GBP", "SEK"],
         "code": ["2010", "2011", "1105", "INVALID_DATA"],
         "account": ["2010/OP-1", "2011/OP-2", "1100", "2010"],
+        "location_id": sites,
         "limit": ["1", "2", "200"],
         "q": [some for values in ids.values() for some in values[:3]],
         "number": numbers,

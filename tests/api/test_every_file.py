@@ -35,6 +35,7 @@ QUESTIONS = {
     "/v1/demand/ladder": [_OF_A_MONTH],
     "/v1/demand/shares": [_OF_A_MONTH],
     "/v1/load": [{"by": by} for by in ("quarter", "day", "site")],
+    "/v1/load/{location_id}/quarters": [{"operator_id": "OP-1"}],
     "/v1/margins/sums": [{"by": by} for by in ("evse", "site", "channel", "month", "operator")],
     "/v1/uptime": [{"by": by} for by in ("evse", "site", "operator")],
     "/v1/use": [{"by": by} for by in ("", "evse,day", "channel,month")],

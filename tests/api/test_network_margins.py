@@ -97,7 +97,7 @@ def test_the_page_shows_the_waterfall_the_ladder_and_each_session(client: Client
     assert client.get("/margins", params={"month": "soon"}).status_code == 400
 
 
-@pytest.mark.parametrize("path", ["/load", "/uptime", "/use", "/visibility", "/margins"])
+@pytest.mark.parametrize("path", ["/load", "/load/NL-A7", "/uptime", "/use", "/visibility", "/margins"])
 @pytest.mark.parametrize("day", ["soon", "2026-03-25 14:30", "2026-02-30"])
 def test_a_page_never_fails_by_a_day_that_is_none(client: Client, path: str, day: str) -> None:
     answer = client.get(path, params={"from": day}, follow_redirects=True)
@@ -111,6 +111,7 @@ def test_a_page_never_fails_by_a_day_that_is_none(client: Client, path: str, day
         ("/v1/load", {"by": "site"}),
         ("/v1/load/peaks", {}),
         ("/v1/load/left-out", {}),
+        ("/v1/load/NL-A7/quarters", {"to": "2026-03-17"}),
         ("/v1/uptime", {}),
         ("/v1/use", {"by": "evse,day"}),
         ("/v1/visibility/unseen", {}),

@@ -40,6 +40,7 @@ IDS: Mapping[str, str] = {
     "WHERE type = 'tariff.published' AND convert_from(data, 'UTF8')::jsonb ->> 'operator_id' = %s",
     "tariff": "SELECT min(convert_from(data, 'UTF8')::jsonb #>> '{tariff,id}') FROM intake.catalogue "
     "WHERE type = 'tariff.published' AND convert_from(data, 'UTF8')::jsonb ->> 'operator_id' = %s",
+    "location_id": "SELECT min(location_id) FROM projection.site_row WHERE operator_id = %s AND location_id <> ''",
     "number": "SELECT min(number) FROM intake.statement WHERE operator_id = %s",
     "event_id": "SELECT cause::text FROM book.entry JOIN book.posting USING (entry_id) "
     "WHERE account = '2010/' || %s ORDER BY effective_at LIMIT 1",

@@ -23,12 +23,25 @@ def told_of_networks() -> Iterator[Event]:
             read_at = BEGINNING + timedelta(days=2, minutes=15 * quarter)
             data = {**site, "read_at": _iso(read_at), "import_wh": 1_000 * quarter}
             yield _event("site.load_measured", f"{operator_id}:{quarter}", BEGINNING + timedelta(days=3), data)
+        for number, reason in enumerate(("GRID", "DIMMED", "GRID")):
+            yield _limit(site, number, reason)
         for day in range(3):
             at = BEGINNING + timedelta(days=day)
             data = {"operator_id": operator_id, "at": _iso(at), "amount": _money(5_000 + day, currency)}
             yield _event("operator.cash_declared", f"{operator_id}:{day}", at, data)
             for kind in _KINDS:
                 yield _cost(operator_id, kind, day, currency)
+
+
+def _limit(site: Event, number: int, reason: str) -> Event:
+    since = BEGINNING + timedelta(days=number)
+    evses = [{"evse_uid": f"N-{site['operator_id']}-1", "phases": 3, "voltage_v": 230}]
+    circuits = [{"circuit_id": "feed", "max_w": 40_000}, {"circuit_id": "row", "parent": "feed", "max_a": 32}]
+    data = {**site, "effective_from": _iso(since), "mode": "MAX_MIN", "reason": reason, "step_a": 1}
+    if reason == "DIMMED":
+        data["effective_to"] = _iso(since + timedelta(hours=2))
+    data["circuits"] = [circuits[0], {**circuits[1], "evse_uids": evses}]
+    return _event("site.limit_set", f"{site['operator_id']}:{number}", since, data)
 
 
 def _location(operator_id: str, location_id: str, version: int) -> Event:

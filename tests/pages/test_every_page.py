@@ -28,6 +28,8 @@ IDS = {
     "finding_id": ("/v1/breaks", "finding_id"),
     "number": ("/v1/operators/OP-NL/statements", "number"),
     "tariff_id": ("/v1/tariffs?operator_id=OP-DE", "tariff_id"),
+    # The one that has a limit.
+    "location_id": ("/v1/load?location_id=NL-A7", "location_id"),
 }
 # What a page weighs over the wire, at most: the files beside it come once.
 PAGE_BYTES_MAX = 60 * 1024

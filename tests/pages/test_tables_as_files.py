@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from html import unescape
 from io import BytesIO, StringIO
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from openpyxl import load_workbook
 
+from api.pages.page import PageRoute
+from api.pages.subjects import ROUTES
 from tests.support.settled import settled_network
 from tests.support.surface import Client, serving
 
@@ -74,6 +77,49 @@ def test_every_link_to_a_file_gives_one(client: Client, pages: dict[str, str]) -
             assert all(len(row) == len(header) for row in rows), link
         else:
             assert load_workbook(BytesIO(answer.content), read_only=True).sheetnames[1] == "About", link
+
+
+# What a page may be narrowed by, each with a value that there is something of.
+NARROWED_BY = {
+    "operator_id": "OP-1",
+    "location_id": "LOC-1",
+    "evse_uid": "EVSE-1",
+    "session_id": "S-1",
+    "tariff_id": "T-1",
+    "payout_id": "00000000-0000-4000-8000-000000000000",
+    "event_id": "00000000-0000-4000-8000-000000000000",
+    "currency": "EUR",
+    "from": "2026-03-01",
+    "to": "2026-03-31",
+    "date": "2026-03-20",
+    "month": "2026-03",
+    "code": "2010",
+    "account": "2010/OP-1",
+    "amount": "1.00",
+    "q": "OP-1",
+}
+
+
+def test_a_file_of_what_a_page_is_narrowed_by_is_narrowed_by_it_too(client: Client) -> None:
+    paths = client.document("/v1/openapi.json")["paths"]
+    forms = {re.compile(re.sub(r"\{[^}]*\}", "[^/]+", path)): has.get("get", {}) for path, has in paths.items()}
+    known = {form: {each["name"] for each in get.get("parameters", ())} for form, get in forms.items()}
+    judged, wrong = set[tuple[str, str]](), []
+    for route in ROUTES:
+        if not isinstance(route, PageRoute) or "{" in route.path:
+            continue
+        for name in sorted(route.known_parameters & NARROWED_BY.keys()):
+            answer = client.get(f"{route.path}?{name}={NARROWED_BY[name]}")
+            for link in map(unescape, _FILES.findall(answer.text)):
+                path, asked = urlsplit(link).path, dict(parse_qsl(urlsplit(link).query))
+                if "table" in asked or name not in asked:
+                    continue
+                judged.add((route.path, name))
+                takes = next((names for form, names in known.items() if form.fullmatch(path)), set())
+                if not asked.keys() <= takes or client.get(link, headers={"Accept": "*/*"}).is_error:
+                    wrong.append((route.path, link, sorted(asked.keys() - takes)))
+    assert wrong == [], "\n".join(map(str, wrong))
+    assert len(judged) > 20, judged
 
 
 def test_a_table_of_a_page_has_its_amounts_with_their_currency(client: Client) -> None:

@@ -89,8 +89,12 @@ OWNERS: Mapping[str, str | None] = {
     "projection.sessions": "operator_id",
     "projection.site_import": "operator_id",
     "projection.site_import_row": "operator_id",
+    "projection.site_limits": "operator_id",
+    "projection.site_limit_row": "operator_id",
     "projection.site_load": "operator_id",
     "projection.site_load_row": "operator_id",
+    "projection.site_meter_row": "operator_id",
+    "projection.site_readings": "operator_id",
     "projection.site_row": "operator_id",
     "projection.sites": "operator_id",
     "projection.site_day_row": "operator_id",
@@ -211,7 +215,7 @@ def store(postgres_dsn: str) -> Iterator[str]:
 
 
 def _tell_more(dsn: str, connection: Connection) -> None:
-    """What the demo does not tell: a meter of a site of each operator is read twice."""
+    """What the demo does not tell: a site of each operator has a limit, and its meter is read twice."""
     sites = connection.execute(
         "SELECT data ->> 'operator_id', min(data ->> 'location_id') FROM event_store.stored_events, "
         "LATERAL (SELECT convert_from(state, 'UTF8')::jsonb -> 'data' AS data) AS body "
@@ -220,6 +224,10 @@ def _tell_more(dsn: str, connection: Connection) -> None:
     read = [("2026-02-10T10:00:00Z", 1_000), ("2026-02-10T10:15:00Z", 5_000)]
     engine = Engine(dsn)
     for operator_id, location_id in sites:
+        limit = {"effective_from": read[0][0], "mode": "MAX_MIN", "reason": "GRID"}
+        data = {"operator_id": operator_id, "location_id": location_id, **limit}
+        data["circuits"] = [{"circuit_id": "feed", "max_w": 90_000}]
+        engine.feed([event("site.limit_set", location_id, read[0][0], data, f"{operator_id}:{location_id}")])
         for at, wh in read:
             data = {"operator_id": operator_id, "location_id": location_id, "read_at": at, "import_wh": wh}
             engine.feed([event("site.load_measured", location_id, at, data, f"{operator_id}:{location_id}:{at}")])

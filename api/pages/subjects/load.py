@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -13,12 +14,15 @@ from api.pages import charts
 from api.pages.page import PageCall, page
 from api.pages.rendering import render
 from api.pages.subjects.sessions import session_href
+from api.pages.subjects.site_load import limit_words, site_href
 from api.pages.table import Column, Table
 from api.pages.view import Filter, View
+from domain.load.in_force import in_force
 from projections.documents.load import left_out_document, load_document, peak_document
 from projections.network.asked import Asked, sites_asked
 from projections.network.horizon import network_horizon
 from projections.network.load import By, LeftOut, Load, Peak, left_out, peaks, quarters, sums
+from projections.network.site_limits import limit_versions
 from projections.reading import Snapshot
 
 _FILTERS: Final = (
@@ -39,6 +43,7 @@ class _Found:
     quarters: Sequence[Load]
     peaks: Sequence[Peak]
     left_out: Sequence[LeftOut]
+    limits: Mapping[tuple[str, str], str]
 
 
 @page("/load", Right.MONEY, *(each.name for each in _FILTERS), listed="/v1/load")
@@ -58,6 +63,7 @@ async def load(call: PageCall) -> Response:
             quarters(cursor, asked)[-_QUARTERS_DRAWN:] if one else (),
             peaks(cursor, asked, until),
             left_out(cursor, asked)[:_ROWS_MAX],
+            _limits(snapshot, asked, until),
         )
 
     def present(view: View, found: _Found) -> Response:
@@ -72,6 +78,15 @@ async def load(call: PageCall) -> Response:
         )
 
     return await call.show(ask, present)
+
+
+def _limits(snapshot: Snapshot, asked: Asked, at: datetime | None) -> Mapping[tuple[str, str], str]:
+    """Of sites that have a limit what it is now, in words."""
+    if at is None:
+        return {}
+    key = asked.location_id.casefold() if asked.location_id is not None else None
+    versions = limit_versions(snapshot.cursor, asked.operator_id, key)
+    return {site: limit_words(in_force(told, at)) for site, told in versions.items()}
 
 
 def _kwh(wh: str | None) -> str | None:
@@ -111,13 +126,16 @@ def _sites(view: View, found: _Found) -> Table:
     for each in found.sites:
         document = load_document(each)
         figures = {name: _kwh(document[name]) for name in ("energy_wh", "measured_wh", "other_wh", "unexplained_wh")}
-        rows.append({**document, **figures, "key": f"{document['operator_id']} {document['location_id']}"})
+        limit = found.limits.get((each.site.operator_id, each.site.location_key), "none")
+        key = f"{document['operator_id']} {document['location_id']}"
+        rows.append({**document, **figures, "limit": limit, "key": key})
     columns = [
         *_place(view),
         Column("energy_wh", "Sessions", "number", unit="kWh"),
         Column("measured_wh", "Measured import", "number", unit="kWh"),
         Column("other_wh", "Other load", "number", unit="kWh"),
         Column("unexplained_wh", "Unexplained", "number", unit="kWh"),
+        Column("limit", "Limit now", href=lambda row: site_href(view, row["operator_id"], row["location_id"])),
     ]
     return Table(
         columns,

@@ -60,7 +60,13 @@ class _Found:
     demand: Sequence[SiteMonth]
 
 
-@page("/margins", Right.MONEY, *(each.name for each in _FILTERS), listed="/v1/margins")
+@page(
+    "/margins",
+    Right.MONEY,
+    *(each.name for each in _FILTERS),
+    listed="/v1/margins",
+    beside=frozenset({"month"}),
+)
 async def margins(call: PageCall) -> Response:
     """What is left of the price of sessions, in all, by site and by charger, and session by session."""
     part = call.page
@@ -174,7 +180,7 @@ def _sums(view: View, found: Sequence[MarginSum], caption: str) -> Table:
         kind="charger" if has_chargers else "site",
         key="evse_uid" if has_chargers else "location_id",
         empty="No session is rated yet.",
-        exports=view.exports("/v1/margins/sums"),
+        exports=view.exports("/v1/margins/sums", month=None, by="evse" if has_chargers else None),
     )
 
 
@@ -206,13 +212,14 @@ def _sessions(view: View, shown: Sequence[SessionMargin], cursor: str | None) ->
         kind="session",
         key="session_id",
         empty="No rated session is like that.",
-        exports=view.exports("/v1/margins"),
+        exports=view.exports("/v1/margins", month=None),
         following=view.here(cursor=cursor) if cursor else None,
         first=view.here(cursor=None) if "cursor" in view.query else None,
     )
 
 
 def _demand(view: View, found: Sequence[SiteMonth]) -> Table:
+    month = view.query.get("month")
     rows = [{**row, "other": (row["other_load"] or {}).get("ladder")} for row in map(demand_document, found)]
 
     def month_href(row: Row) -> str:
@@ -236,7 +243,7 @@ def _demand(view: View, found: Sequence[SiteMonth]) -> Table:
         kind="demand",
         key="month",
         empty="No price of demand is declared.",
-        exports=view.exports("/v1/demand"),
+        exports=view.exports("/v1/demand", evse_uid=None, month=None, **{"from": month, "to": month}),
     )
 
 

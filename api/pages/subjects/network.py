@@ -10,6 +10,7 @@ from api.access.roles import Right
 from api.pages.page import PageCall, page
 from api.pages.rendering import render
 from api.pages.subjects.sessions import operator_href, session_href
+from api.pages.subjects.site_load import site_href
 from api.pages.table import Column, Row, Table
 from api.pages.view import Filter, View
 from api.problems import bad_parameter
@@ -87,7 +88,12 @@ def _tiles(view: View, rows: Sequence[Row]) -> list[dict[str, Any]]:
         return row["operator_id"], row["location_id"]
 
     return [
-        {"operator_id": operator_id, "location_id": location_id, "tiles": [_tile(view, row) for row in of_site]}
+        {
+            "operator_id": operator_id,
+            "location_id": location_id,
+            "href": site_href(view, operator_id, location_id),
+            "tiles": [_tile(view, row) for row in of_site],
+        }
         for (operator_id, location_id), of_site in groupby(rows, site)
     ]
 

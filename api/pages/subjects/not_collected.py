@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from api.access.roles import Right
 from api.pages import charts
@@ -163,6 +163,9 @@ _GROUPS: Final = (
 @page("/cash/not-collected/parts", Right.MONEY, *_NAMES, "cause", as_of=True, listed="/v1/cash/not-collected/parts")
 async def parts(call: PageCall) -> Response:
     """The sessions and payouts that a cause is the sum of."""
+    if not any(call.query.get(name) for name in (*_NAMES, "cause")):
+        # Nobody is led here without them but by an address that was cut short: there is one to choose from.
+        return RedirectResponse("/cash/not-collected", 303, {"Cache-Control": "no-store"})
     part, of = call.page, _asked(call.query)
     keys: Any = part.keys(str)
 

@@ -1,0 +1,109 @@
+"""A site and what it may draw: the limits in force, what its meter says now, and its quarter hours beside them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from typing import LiteralString
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+from domain.exact import Exact, whole
+from domain.load.in_force import OFF, LimitVersion, in_force, lowest_w, mean_limits_w
+from domain.network.moments import QUARTER, US_PER_SECOND, microsecond_of
+from projections.network.asked import Asked, Site
+from projections.network.horizon import network_horizon
+from projections.network.load import Load, quarters
+from projections.network.site_limits import limit_versions
+
+_READINGS: LiteralString = """
+SELECT read_at, import_wh FROM projection.site_readings
+WHERE operator_id = %s AND location_key = %s
+ORDER BY read_at DESC LIMIT 2
+"""
+_SECONDS_AN_HOUR, _QUARTERS_AN_HOUR = 3_600, 4
+# Between readings that are further apart nothing is known of now.
+_APART_US_MAX = _SECONDS_AN_HOUR * US_PER_SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What a site imported on the mean between the last two readings of its meter, in W, up to the last of them."""
+
+    power_w: Exact
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SiteNow:
+    """A site as of `at`: `versions` are all limits that were told of it, `limits` those in force, one a reason."""
+
+    site: Site
+    at: datetime | None
+    versions: Sequence[LimitVersion]
+    limits: Sequence[LimitVersion]
+    flow: Flow | None
+
+    @property
+    def is_managed(self) -> bool:
+        """Whether some limit is in force that is to be kept."""
+        return any(each.mode != OFF for each in self.limits)
+
+    @property
+    def limit_w(self) -> Exact | None:
+        """The lowest of the limits in force."""
+        return lowest_w(self.limits)
+
+
+@dataclass(frozen=True, slots=True)
+class AgainstLimit:
+    """A quarter hour, and the limit of its mean power in W; None where none was in force for some of it."""
+
+    load: Load
+    limit_w: Exact | None
+
+    @property
+    def above_w(self) -> Exact | None:
+        """By how much the meter, or where it says nothing the sessions, went above the limit; None without one."""
+        if self.limit_w is None:
+            return None
+        drawn_wh = self.load.energy_wh if self.load.measured_wh is None else self.load.measured_wh
+        return max(whole(Fraction(drawn_wh) * _QUARTERS_AN_HOUR - self.limit_w), 0)
+
+
+def site_now(cursor: Cursor[TupleRow], site: Site) -> SiteNow:
+    """A site as of the moment up to which messages have come."""
+    at = network_horizon(cursor)
+    versions = versions_of_site(cursor, site)
+    limits = in_force(versions, at) if at is not None else []
+    return SiteNow(site, at, versions, limits, _flow(cursor, site))
+
+
+def versions_of_site(cursor: Cursor[TupleRow], site: Site) -> Sequence[LimitVersion]:
+    """Every version of what a site may draw."""
+    found = limit_versions(cursor, site.operator_id, site.location_key)
+    return found.get((site.operator_id, site.location_key), [])
+
+
+def against_limit(
+    cursor: Cursor[TupleRow], site: Site, asked: Asked, limit: int | None = None, after: datetime | None = None
+) -> list[AgainstLimit]:
+    """The quarter hours of one site that is asked for, so many behind one, each with its limit."""
+    behind = (site.operator_id, site.location_key, after) if after is not None else None
+    loads = quarters(cursor, asked, limit, behind)
+    starts = [each.start for each in loads if each.start is not None]
+    limits = mean_limits_w(versions_of_site(cursor, site), [(start, start + QUARTER) for start in starts])
+    return [AgainstLimit(load, limit_w) for load, limit_w in zip(loads, limits, strict=True)]
+
+
+def _flow(cursor: Cursor[TupleRow], site: Site) -> Flow | None:
+    rows = cursor.execute(_READINGS, (site.operator_id, site.location_key)).fetchall()
+    if len(rows) < 2:
+        return None
+    (last, last_wh), (first, first_wh) = rows
+    lasted_us = microsecond_of(last) - microsecond_of(first)
+    # Where a register falls its meter was another one, or began anew.
+    if lasted_us > _APART_US_MAX or last_wh < first_wh:
+        return None
+    return Flow(whole(Fraction(last_wh - first_wh) * _SECONDS_AN_HOUR * US_PER_SECOND / lasted_us), last)
