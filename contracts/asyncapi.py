@@ -6,6 +6,7 @@ from typing import Any
 from contracts.authorizations import ANSWERS_TOPIC, KEYS, QUESTION_TOPIC_OF, QUESTIONS_TOPIC
 from contracts.messages import INBOUND_KEYS, TOPIC_OF
 from contracts.outgoing import HEADS_TOPIC, OUTBOUND_TOPIC_OF
+from contracts.profiles import PROFILES_TOPIC
 
 SCHEMA_FORMAT = "application/schema+json;version=draft-2020-12"
 KAFKA_BINDING_VERSION = "0.5.0"
@@ -19,6 +20,7 @@ KEY_OF_TOPIC: Mapping[str, str] = {
     "settlement.deadletter": "the source of what was refused, or its session; none where neither is known",
     HEADS_TOPIC: "the hash that names the store; its heads follow each other",
     ANSWERS_TOPIC: KEYS,
+    PROFILES_TOPIC: "the EVSE uid",
 }
 # What is read, whether it is stored or only answered.
 _READ_FROM: Mapping[str, str] = {**TOPIC_OF, **QUESTION_TOPIC_OF}
@@ -35,7 +37,7 @@ def asyncapi_document(schema_files: Mapping[str, str]) -> dict[str, Any]:
             "title": "WattLedger",
             "version": "1.0.0",
             "description": "Charging, catalogue, payment, roaming and payout events and decisions in; batches, CDRs,"
-            " notifications and dead letters out. Every message is a CloudEvents 1.0 event.",
+            " notifications, dead letters and limits of charging cars out. Every message is a CloudEvents 1.0 event.",
         },
         "defaultContentType": "application/cloudevents+json",
         "channels": {topic: _channel(topic, _types_on(topic, topics)) for topic in KEY_OF_TOPIC},

@@ -1,4 +1,4 @@
-"""What leaves, as structured CloudEvents: batches, CDRs, notifications, dead letters, and answers to gateways."""
+"""What leaves, as structured CloudEvents: batches, CDRs, notifications, dead letters, profiles and answers."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import Field, StringConstraints
 
-from contracts import authorizations
+from contracts import authorizations, profiles
 from contracts.amounts import Currency, PositiveMoney
 from contracts.envelope import SPEC_VERSION, Event, models_by_type, schema_uri
 from contracts.errors import NotEncodableError, UnknownTypeError
@@ -205,6 +205,8 @@ OUTBOUND_MODEL_OF = models_by_type(
         DeadLetterRecorded,
         HeadRecorded,
         authorizations.AuthorizationAnswered,
+        profiles.ProfileRequested,
+        profiles.FallbackRequested,
     )
 )
 
@@ -218,13 +220,19 @@ OUTBOUND_TOPIC_OF: Mapping[str, str] = MappingProxyType(
         "settlement.deadletter.recorded": "settlement.deadletter",
         "settlement.head.recorded": HEADS_TOPIC,
         authorizations.ANSWERED: authorizations.ANSWERS_TOPIC,
+        profiles.REQUESTED: profiles.PROFILES_TOPIC,
+        profiles.FALLBACK_REQUESTED: profiles.PROFILES_TOPIC,
     }
 )
 
 
+_KEYED_BY: Mapping[str, str] = {"settlement.batches": "operator_id", profiles.PROFILES_TOPIC: "evse_uid"}
+
+
 def outbound_key(type_: str, subject: str, data: Mapping[str, Any]) -> str:
-    """The Kafka key: the operator for payout batches, else the event's subject (a session for its CDRs)."""
-    return str(data["operator_id"]) if OUTBOUND_TOPIC_OF[type_] == "settlement.batches" else subject
+    """The Kafka key: the operator for payout batches, the EVSE for profiles, else the subject (a CDR's session)."""
+    field = _KEYED_BY.get(OUTBOUND_TOPIC_OF[type_])
+    return subject if field is None else str(data[field])
 
 
 def encode(type_: str, id_: str, subject: str, time: datetime, data: Mapping[str, Any]) -> bytes:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from contracts.authorizations import ANSWERS_TOPIC, QUESTIONS_TOPIC
 from contracts.messages import INBOUND_TOPICS
+from contracts.profiles import PROFILES_TOPIC
 
 # Our own processes, which write and read everything.
 ENGINE = "wattledger"
@@ -29,7 +30,7 @@ ROLES: Mapping[str, Role] = MappingProxyType(
         "gateway": Role(
             "a gateway to chargers",
             ("charging.sessions", "charging.chargers", "sites", QUESTIONS_TOPIC),
-            ("settlement.notifications", ANSWERS_TOPIC),
+            ("settlement.notifications", ANSWERS_TOPIC, PROFILES_TOPIC),
         ),
         "processor": Role("a payout processor", ("payout.results",), ("settlement.batches",)),
         "provider": Role("a payment provider", ("payments",), ()),
@@ -48,6 +49,7 @@ ENGINE_TOPICS: tuple[str, ...] = (
     "settlement.deadletter",
     "settlement.heads",
     ANSWERS_TOPIC,
+    PROFILES_TOPIC,
 )
 
 

@@ -25,6 +25,7 @@ from wattledger.commands import (
     live,
     load,
     load_allocate,
+    load_run,
     margins,
     matters,
     negative,
@@ -73,6 +74,7 @@ app = typer.Typer(
 )
 ocpi.app.add_typer(ocpi_tokens.commands)
 load.app.add_typer(load_allocate.commands)
+load.app.add_typer(load_run.commands)
 # In the order in which the help lists them.
 for noun in (
     *(settling.app, live.app, serving.app, status.app, balances.app, sessions.app, sessions.lists, payments.app),

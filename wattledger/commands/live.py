@@ -104,6 +104,7 @@ def up(data_dir: DataDir = None, debug: Debug = False) -> None:
     consumers = {f"consume {number}": ["consume"] for number in range(1, settings.processes + 1)}
     # In this order each has its port: those that there is one of keep theirs, however many consumers there are.
     words = {"project": ["project"], "clock": ["payouts", "run", "--watch"], "webhooks": ["webhooks", "run"]}
+    words |= {"load": ["load", "run"]}
     words |= consumers
     surface = _surface(settings)
     # Each piece is a process of its own, started again when it ends.

@@ -100,12 +100,20 @@ def _of_webhooks(monitor: "Monitor") -> Iterator[Metric]:
     yield _counter("wattledger_webhooks_failed", "Attempts that were not.", signs.count_of("webhooks_failed"))
 
 
+def _of_load(monitor: "Monitor") -> Iterator[Metric]:
+    signs = monitor.signs
+    yield _counter("wattledger_load_records", "Records that steering took in.", signs.count_of("records"))
+    yield _counter("wattledger_load_profiles", "Limits that cars were told.", signs.count_of("profiles"))
+    yield _gauge("wattledger_load_partitions", "Partitions of sites that are ours.", {}, signs.partitions_held)
+
+
 _OF_PIECE = {
     "consume": _of_consume,
     "project": _of_project,
     "clock": _of_clock,
     "serve": _of_serve,
     "webhooks": _of_webhooks,
+    "load": _of_load,
 }
 
 

@@ -42,6 +42,7 @@ class Piece:
 CONSUME = Piece("consume", ("intake",), uses_kafka=True, needs_kafka=True)
 PROJECT = Piece("project", ("projections", "relay"), uses_kafka=True)
 CLOCK = Piece("clock", ("clock",))
+LOAD = Piece("load", ("load",), uses_kafka=True, needs_kafka=True)
 WEBHOOKS = Piece("webhooks", ("feed", "sender"), reads_as=Role.AUDITOR)
 
 

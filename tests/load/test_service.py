@@ -1,0 +1,208 @@
+"""The service over a real Kafka: a killed one is followed by one that tells the same, and each site has one owner."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Any
+from uuid import NAMESPACE_URL, uuid4, uuid5
+
+import orjson
+import pytest
+
+from consumers.load import SITES_TOPIC, partition_of, steer_sites
+from consumers.publisher import Outgoing, publish
+from consumers.topics import DEFAULT_PARTITIONS, ensure_topics
+from contracts.profiles import PROFILES_TOPIC, REQUESTED
+from engine.load.steering import Steering
+from ledger.database import Role, connect
+from tests.conftest import PROJECT_ROOT
+from tests.kafka.reading import Reading, read_new
+from tests.load.test_books import answered, limit, started
+from tests.support.kafka_clients import variables
+from wattledger.settings import ENV_PREFIX
+
+_TOPIC_OF = {"site": SITES_TOPIC, "charging": "charging.sessions"}
+
+
+class Unwatched:
+    """Nobody looks."""
+
+    def moves(self, loop: str) -> None:
+        """It moves."""
+
+    def add(self, **counts: int) -> None:
+        """It counts."""
+
+    def holds(self, partitions: int) -> None:
+        """It holds."""
+
+
+class Network:
+    """Sites of a test on a broker that others use, too: what is said there, and what their cars are told."""
+
+    def __init__(self, options: dict[str, Any], reading: Reading) -> None:
+        self.options, self._reading = options, reading
+        self.prefix = uuid4().hex[:8]
+
+    async def say(self, location_id: str, *events: dict[str, Any]) -> None:
+        """Publish what is told of a site; ids are those of this test."""
+        records = []
+        for each in events:
+            data = {**each["data"]}
+            for name in ("session_id", "operator_id"):
+                if name in data:
+                    data[name] = self.named(data[name])
+            if "location_id" in data:
+                data["location_id"] = location_id
+            told = {**each, "id": uuid4().hex, "data": data}
+            is_answer = each["type"] == "charging.charger.profile_answered"
+            topic = "charging.chargers" if is_answer else _TOPIC_OF[each["type"].split(".")[0]]
+            key = str(location_id if topic == SITES_TOPIC else data.get("session_id", data.get("evse_uid")))
+            records.append(Outgoing(topic, key.encode(), orjson.dumps(told)))
+        await publish(self.options, records)
+
+    def named(self, name: str) -> str:
+        """A name that no other test has."""
+        return name if name.startswith(self.prefix) else f"{self.prefix}-{name}"
+
+    async def hear(self, count: int) -> list[dict[str, Any]]:
+        """The next commands to cars of this test."""
+        found: list[dict[str, Any]] = []
+        async with asyncio.timeout(60):
+            while len(found) < count:
+                (record,) = await self._reading.take(1)
+                data = record.event["data"]
+                if record.event["type"] == REQUESTED and data["session_id"].startswith(self.prefix):
+                    found.append(data)
+        return found
+
+
+@pytest.fixture
+async def network(kafka_options: dict[str, Any]) -> AsyncIterator[Network]:
+    """A network on the broker that tests share."""
+    await ensure_topics(kafka_options)
+    async with read_new(kafka_options, [PROFILES_TOPIC]) as reading:
+        yield Network(kafka_options, reading)
+
+
+@contextmanager
+def process(dsn: str, options: dict[str, Any], group: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The command in a process of its own, which is killed in the end."""
+    given = {"DATABASE_URL": dsn, "GROUP_ID": group, "DATA_DIR": str(folder), **variables(options)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+    with (folder / "load.log").open("ab") as log:
+        started_ = subprocess.Popen(
+            [sys.executable, "-m", "wattledger.cli", "load", "run", "--clock", "events"],
+            cwd=PROJECT_ROOT,
+            env=environment | {f"{ENV_PREFIX}{name}": value for name, value in given.items()},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield started_
+    finally:
+        started_.send_signal(signal.SIGKILL)
+        started_.wait()
+
+
+async def test_a_killed_service_is_followed_by_one_that_tells_the_same_and_goes_on(
+    network: Network, database_url: str, tmp_path: Path
+) -> None:
+    site, group = f"site-{network.prefix}", f"group-{network.prefix}"
+    await network.say(site, limit(), started(1, "08:01:00"), started(2, "08:01:00"))
+    with process(database_url, network.options, group, tmp_path):
+        before = await network.hear(2)
+    session = before[0]["session_id"]
+    name = f"wattledger:profile:{session}:{before[0]['valid_from']}"
+    assert before[0]["command_id"] == str(uuid5(NAMESPACE_URL, name))
+    # What it told last may not have left: it is told once more, word for word.
+    with process(database_url, network.options, group, tmp_path):
+        again = await network.hear(2)
+        assert sorted(again, key=_id) == sorted(before, key=_id)
+        # It knows what it told, and what it hears now follows from that.
+        first, second = sorted(before, key=lambda each: str(each["session_id"]))
+        await network.say(site, answered(first, "08:01:02"), answered(second, "08:01:03", "REJECTED"))
+        (less,) = await network.hear(1)
+    assert (less["session_id"], less["limit_a"]) == (first["session_id"], 8)
+    with connect(database_url, Role.AUDITOR) as connection:
+        rows = connection.execute("SELECT command_id FROM load.profile ORDER BY 1").fetchall()
+    assert [row[0] for row in rows] == sorted({_id(each) for each in (*before, less)})
+
+
+def _id(command: dict[str, Any]) -> str:
+    return str(command["command_id"])
+
+
+@asynccontextmanager
+async def member(dsn: str, network: Network, group: str) -> AsyncIterator[None]:
+    """A member of the group, in this process, that leaves in order."""
+    stop = Event()
+    task = asyncio.create_task(
+        steer_sites(
+            network.options,
+            lambda: Steering(dsn, by_events=True),
+            stop,
+            group_id=group,
+            watch=Unwatched(),
+        )
+    )
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+async def test_two_instances_share_the_sites_and_one_takes_over_from_the_other(
+    network: Network, database_url: str
+) -> None:
+    group, sites = f"group-{network.prefix}", _sites_of_two_halves(network.prefix)
+    async with member(database_url, network, group):
+        async with member(database_url, network, group):
+            await _until(lambda: _owners(database_url) >= DEFAULT_PARTITIONS + 1)
+            for number, site in enumerate(sites, 1):
+                await network.say(site, limit(), started(number, "08:01:00"))
+            told = await network.hear(2)
+            assert {each["session_id"] for each in told} == {network.named("S1"), network.named("S2")}
+            for site, each in zip(sites, sorted(told, key=lambda one: str(one["session_id"])), strict=True):
+                await network.say(site, answered(each, "08:01:02"))
+        for number, site in enumerate(sites, 3):
+            evse = {**started(3 - number // 4, "08:02:00")}
+            evse["data"] = {**evse["data"], "session_id": f"S{number}", "evse_uid": "E2" if number == 3 else "E1"}
+            await network.say(site, evse)
+        told = await network.hear(2)
+    with connect(database_url, Role.AUDITOR) as connection:
+        rows = connection.execute(
+            "SELECT session_id, count(*) FROM load.profile WHERE valid_from < '2026-03-02T08:02:00Z' GROUP BY 1"
+        ).fetchall()
+    # Nobody was told anything twice by two.
+    assert {count for _, count in rows} == {1}
+
+
+def _sites_of_two_halves(prefix: str) -> Sequence[str]:
+    """Two sites, one in the first half of the partitions, which one of two members has, and one in the other."""
+    names = [f"site-{prefix}-{number}" for number in range(100)]
+    half = DEFAULT_PARTITIONS // 2
+    first = next(name for name in names if partition_of(name, DEFAULT_PARTITIONS) < half)
+    return first, next(name for name in names if partition_of(name, DEFAULT_PARTITIONS) >= half)
+
+
+def _owners(dsn: str) -> int:
+    """How often partitions were claimed, all in all."""
+    with connect(dsn, Role.AUDITOR) as connection:
+        row = connection.execute("SELECT coalesce(sum(epoch), 0)::int FROM load.position").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not await asyncio.to_thread(holds):
+            await asyncio.sleep(0.05)
