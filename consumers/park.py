@@ -22,7 +22,8 @@ from consumers.topics import admin_of, ensure_topics
 from ledger.errors import MachineryFault
 
 PROFILES = "settlement.profiles"
-SAID_ON = ("sites", "charging.sessions", "charging.chargers")
+SITES = "sites"
+SAID_ON = (SITES, "charging.sessions", "charging.chargers")
 LOAD_GROUP = "wattledger-load"
 
 _LOOK_SECONDS = 0.005
@@ -106,6 +107,25 @@ async def run_park(
                 owed_s -= park.tick_s
                 await floor.say(park.tick())
                 on_tick()
+
+
+async def last_said(client_options: Mapping[str, Any]) -> list[bytes]:
+    """The last record of each partition of `sites`: a park begins behind them, since time goes on only.
+
+    Raises MachineryFault where the brokers cannot be reached.
+    """
+    await ensure_topics(client_options)
+    async with AsyncExitStack() as ending:
+        with broker_faults(f"the topic {SITES} cannot be read"):
+            admin = await ending.enter_async_context(admin_of(client_options))
+            (described,) = await admin.describe_topics([SITES])
+            homes = [TopicPartition(SITES, part["partition"]) for part in described["partitions"]]
+            reader = await _assigned(client_options, homes, ending)
+            ends = {home: end for home, end in (await reader.end_offsets(homes)).items() if end}
+            for home, end in ends.items():
+                reader.seek(home, end - 1)
+            found = [(await reader.getone(home)).value for home in ends]
+    return [each for each in found if each]
 
 
 class _Floor:

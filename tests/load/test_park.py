@@ -18,7 +18,7 @@ from wattledger.park.cars import FLOOR_MA, MWS_A_WH, Car
 from wattledger.park.chargers import ACCEPTED, REJECTED, TIMEOUT, Charger, Fault, Profile, Spell
 from wattledger.park.judging import Judge
 from wattledger.park.messages import SITES
-from wattledger.park.park import Park, last_full_span
+from wattledger.park.park import Park, beginning
 from wattledger.park.plan import VOLTS, Bound, Circuit, Order, Plan, Visit
 from wattledger.park.scenarios import SCENARIOS, TICK_S, plan_of
 from wattledger.park.site import Site
@@ -303,7 +303,10 @@ def test_a_quarter_that_began_above_the_limit_is_over_it_unless_less_is_drawn_la
     assert judged(20, stays, offered_a={0: 25, 30: 19}) == (6, [], 0)
 
 
-def test_a_run_begins_at_a_quarter_and_ends_by_now() -> None:
+def test_a_run_begins_at_a_quarter_behind_all_that_was_said_and_ends_by_now_if_it_can() -> None:
     now = datetime(2026, 12, 1, 11, 44, 59, tzinfo=UTC)
-    assert last_full_span(now, 60) == datetime(2026, 12, 1, 10, 30, tzinfo=UTC)
-    assert last_full_span(now, 15) == datetime(2026, 12, 1, 11, 15, tzinfo=UTC)
+    assert beginning(now, 60, []) == datetime(2026, 12, 1, 10, 30, tzinfo=UTC)
+    assert beginning(now, 15, [b"{}", b"no JSON", b'{"time":"2026-12-01T09:00:00Z"}']) == datetime(
+        2026, 12, 1, 11, 15, tzinfo=UTC
+    )
+    assert beginning(now, 15, [b'{"time":"2026-12-01T11:30:00Z"}']) == datetime(2026, 12, 1, 11, 45, tzinfo=UTC)

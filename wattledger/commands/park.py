@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -58,30 +59,37 @@ def park(
     for each in scenarios or ():
         if each not in SCENARIOS:
             raise typer.BadParameter(f"{each!r} is none of {', '.join(SCENARIOS)}", param_hint="SCENARIO")
-    from wattledger.park.park import Park, last_full_span
-
-    now = datetime.now(UTC)
-    made = Park.of(
-        tuple(dict.fromkeys(scenarios or SCENARIOS)),
-        seed=seed,
-        minutes=minutes,
-        begins=last_full_span(now, minutes),
-        name=name or now.strftime("%y%m%d%H%M%S"),
-    )
-    _run(made, settings_for(data_dir, debug=debug, live=True), bootstrap)
+    made = _run(tuple(dict.fromkeys(scenarios or SCENARIOS)), minutes, seed, name, data_dir, bootstrap, debug=debug)
     _show(made.verdicts(), form)
 
 
-def _run(made: "Park", settings: Any, bootstrap: str | None) -> None:
+def _run(
+    scenarios: Sequence[str],
+    minutes: int,
+    seed: int,
+    name: str | None,
+    data_dir: Path | None,
+    bootstrap: str | None,
+    *,
+    debug: bool,
+) -> "Park":
+    """A park that has run to its end, or until it was told to end."""
     import asyncio
 
-    from consumers.park import run_park
+    from consumers.park import last_said, run_park
     from wattledger.ending import IN_ORDER_S, stop_on_signals
     from wattledger.logs import say
+    from wattledger.park.park import Park, beginning
 
+    settings = settings_for(data_dir, debug=debug, live=True)
     with the_brokers(settings, bootstrap) as kafka, stop_on_signals(IN_ORDER_S) as stop:
-        say(f"a charger park is open at {kafka['bootstrap_servers']}")
+        now = datetime.now(UTC)
+        begins = beginning(now, minutes, asyncio.run(last_said(kafka)))
+        named = name or now.strftime("%y%m%d%H%M%S")
+        made = Park.of(scenarios, seed=seed, minutes=minutes, begins=begins, name=named)
+        say(f"a charger park is open at {kafka['bootstrap_servers']}, its time is from {begins:%Y-%m-%dT%H:%MZ} on")
         asyncio.run(run_park(kafka, made, stop, on_tick=_telling(made, say)))
+    return made
 
 
 def _telling(made: "Park", say: Callable[[str], None]) -> Callable[[], None]:

@@ -1,12 +1,14 @@
 """The park: sites side by side, in a time of their own that goes on tick by tick whenever somebody lets it."""
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from wattledger.park.chargers import Answer, Fault
-from wattledger.park.judging import Judge, Verdict
+from wattledger.park.judging import QUARTER_S, Judge, Verdict
 from wattledger.park.messages import HEARTBEAT_S, Message, Speaker, command_of, profile_of
 from wattledger.park.plan import Plan
 from wattledger.park.scenarios import TICK_S, plan_of
@@ -154,7 +156,14 @@ class Park:
         return [each.close(self._at_s) for each in self._sites]
 
 
-def last_full_span(now: datetime, minutes: int) -> datetime:
-    """When a run begins that ends by now: at a quarter of an hour, where quarters of metering begin."""
-    begins = now.astimezone(UTC) - timedelta(minutes=minutes)
-    return begins.replace(minute=begins.minute // 15 * 15, second=0, microsecond=0)
+def beginning(now: datetime, minutes: int, said: Iterable[bytes]) -> datetime:
+    """When a run begins: at a quarter of an hour, as quarters are metered, and behind all that was said of sites.
+
+    It ends by now unless somebody has spoken of so late a moment already. `said` are events; what is none is passed.
+    """
+    earliest = now.astimezone(UTC) - timedelta(minutes=minutes + QUARTER_S // 60)
+    for value in said:
+        with suppress(ValueError, TypeError, KeyError):
+            earliest = max(earliest, datetime.fromisoformat(json.loads(value)["time"]))
+    quarter = earliest.replace(minute=earliest.minute // 15 * 15, second=0, microsecond=0)
+    return quarter + timedelta(seconds=QUARTER_S)
