@@ -7,13 +7,15 @@ from math import ceil, floor
 from typing import Any
 
 from domain.calendar import instant
-from domain.exact import exact
+from domain.exact import exact, half_up
 from domain.load.limits import VOLTAGE_V, LimitedCircuit, Place, Plan, Version
 from domain.load.plugged import Plugged
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _HOUR_US = 3_600_000_000
+# Below it a reading is too coarse to tell two phases from three.
+_SAYS_PHASES_A = 3
 
 
 def moment(text: str) -> int:
@@ -103,10 +105,23 @@ def declare(car: Plugged, data: Mapping[str, Any]) -> None:
     car.phases, car.priority = data.get("phases"), data.get("priority") or 0
 
 
+def uses_of(data: Mapping[str, Any], car: Plugged, plan: Plan | None) -> int | None:
+    """On how many phases a car draws, by a reading of its power and of its current; None where that says little."""
+    power, current = data.get("power_w"), data.get("current_a")
+    if power is None or current is None or exact(current) < _SAYS_PHASES_A:
+        return car.uses
+    phases = half_up(*Fraction(Fraction(exact(power)) / (exact(current) * _voltage(car, plan))).as_integer_ratio())
+    return min(max(phases, 1), 3)
+
+
+def _voltage(car: Plugged, plan: Plan | None) -> int:
+    place = plan.places.get(car.evse_uid) if plan is not None else None
+    return place.voltage_v if place is not None and place.voltage_v is not None else VOLTAGE_V
+
+
 def drawn_of(data: Mapping[str, Any], car: Plugged, plan: Plan | None) -> int | None:
     """What a car draws in each phase that it uses, by a reading: its current, its power, or its register."""
     place = plan.places.get(car.evse_uid) if plan is not None else None
-    voltage = place.voltage_v if place is not None and place.voltage_v is not None else VOLTAGE_V
     phases = min(each for each in (car.phases, place.phases if place is not None else None, 3) if each is not None)
     power, current = data.get("power_w"), data.get("current_a")
     if current is not None:
@@ -119,4 +134,4 @@ def drawn_of(data: Mapping[str, Any], car: Plugged, plan: Plan | None) -> int | 
         power = Fraction(more * _HOUR_US, 1_000 * elapsed)
     else:
         power = exact(power)
-    return max(ceil(Fraction(power) * 10 / (voltage * phases)), 0)
+    return max(ceil(Fraction(power) * 10 / (_voltage(car, plan) * phases)), 0)

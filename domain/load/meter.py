@@ -91,7 +91,7 @@ class Meter:
             place = plan.places.get(car.evse_uid)
             if place is None or car.started_at > last.at:
                 continue
-            for phase in range(phases_of(car, place.phases)):
+            for phase in range(drawn_phases_of(car, place.phases)):
                 left[phase] -= car.drew(last.at, STALE_AFTER)
         first, second, third = (max(each, 0) for each in left)
         return first, second, third
@@ -143,6 +143,11 @@ class Meter:
 def phases_of(car: Plugged, at_place: int) -> int:
     """How many phases a car uses at a place: no more than it declared."""
     return at_place if car.phases is None else min(car.phases, at_place)
+
+
+def drawn_phases_of(car: Plugged, at_place: int) -> int:
+    """On how many phases a car draws: as was seen, else as it was declared."""
+    return phases_of(car, at_place) if car.uses is None else min(car.uses, at_place)
 
 
 def _over(plan: Plan, loads_a: Mapping[str, Sequence[int]], at: int) -> Iterable[Miss]:

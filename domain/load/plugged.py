@@ -43,8 +43,9 @@ class Drawn:
 class Plugged:
     """A session that is not over.
 
-    `heeded` is the last command that its charger accepted, `open` those after it that it may follow or not. `refused`
-    is what it answered to the last one, where that was no yes.
+    `phases` is how many it was declared to use, `uses` on how many it was seen to draw. `heeded` is the last command
+    that its charger accepted, `open` those after it that it may follow or not. `refused` is what it answered to the
+    last one, where that was no yes.
     """
 
     session_id: str
@@ -61,6 +62,7 @@ class Plugged:
     departs_at: int | None = None
     max_a: int | None = None
     phases: int | None = None
+    uses: int | None = None
     priority: int = 0
     drawn: list[Drawn] = field(default_factory=list)
     learned_a: int | None = None

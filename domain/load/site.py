@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from domain.load.limits import VOLTAGE_V, Plan, Version, in_force, next_change, still_needed
-from domain.load.meter import STALE_AFTER, Meter, Miss, phases_of
+from domain.load.meter import STALE_AFTER, Meter, Miss, drawn_phases_of
 from domain.load.plugged import ACCEPTED, ANSWER_WITHIN, MINUTE, NOT_SUPPORTED, REJECTED, Plugged, Told
 
 # What an EVSE can give in each phase where nobody published it (IEC 61851-1, mode 3: most are of 32 A).
@@ -89,7 +89,7 @@ class Site:
         for car in (*self.cars.values(), *self.left.values()):
             if car.evse_uid in plan.circuit_of and car.started_at <= last.at:
                 for name in plan.path(plan.circuit_of[car.evse_uid]):
-                    for phase in range(phases_of(car, plan.places[car.evse_uid].phases)):
+                    for phase in range(drawn_phases_of(car, plan.places[car.evse_uid].phases)):
                         loads[name][phase] += car.drew(last.at, STALE_AFTER)
         if last.phases_a is not None:
             loads |= {name: list(last.phases_a) for name in plan.metered}

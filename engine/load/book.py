@@ -242,6 +242,7 @@ class Book:
         at, was = moment(message.data["read_at"]), (car.strays, car.learned_a)
         plan = room.site.plan(room.site.at or at)
         drawn = messages.drawn_of(message.data, car, plan)
+        car.uses = messages.uses_of(message.data, car, plan)
         register = messages.milliwatthours(message.data["register_wh"])
         car.read(at, register, drawn, room.site.maximum_a(car.evse_uid))
         if room.site.versions:

@@ -1,8 +1,7 @@
 -- Load of sites in the loop: what the service that steers it knows of each site and car, written with how far it has read,
 -- what cars were told and what their chargers answered, and limits that were missed.
 CREATE SCHEMA load;
-GRANT USAGE ON SCHEMA load TO wattledger_writer, wattledger_reader, wattledger_auditor, wattledger_tenant, wattledger_door,
-    wattledger_projector;
+GRANT USAGE ON SCHEMA load TO wattledger_writer, wattledger_reader, wattledger_auditor, wattledger_tenant;
 
 -- Who owns the sites of a partition of `sites`, and how far the logs were read for them: {TOPIC/NUMBER: next offset}.
 CREATE TABLE load.position (

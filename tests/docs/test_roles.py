@@ -16,7 +16,7 @@ from tests.support.events import operator, session, tariff
 from tests.support.library import login
 from wattledger.cli import main
 
-SCHEMAS = ("book", "event_store", "intake", "projection", "masked", "surface", "access", "wattledger")
+SCHEMAS = ("book", "event_store", "intake", "projection", "masked", "surface", "access", "load", "wattledger")
 GRID = f"| role | {' | '.join(f'`{name}`' for name in SCHEMAS)} |"
 # What the words of the page mean; whoever may do one thing to some tables only has `some` behind the word.
 WORDS = {"SELECT": "read", "INSERT": "add", "UPDATE": "change", "DELETE": "remove"}
@@ -99,7 +99,7 @@ CALLS = {
     "wattledger verify": ["verify"],
     "wattledger balances": ["balances"],
 }
-WITH_KAFKA = {"wattledger consume", "wattledger project", "wattledger settle"}
+WITH_KAFKA = {"wattledger consume", "wattledger project", "wattledger load run", "wattledger settle"}
 # Until they are stopped: tests/end_to_end/test_serve.py, tests/webhooks/test_process.py.
 SERVES = {"wattledger serve", "wattledger webhooks run"}
 

@@ -30,6 +30,10 @@ OWN_CODES = {"2010", "2011", "2020", "2030", "2060"}
 # What a tenant may read, and by what it is told whose a row is (`Owners.of`). None: rows that are nobody's, such as
 # how far a read model has come.
 OWNERS: Mapping[str, str | None] = {
+    "load.alert": "operator_id",
+    "load.car": "operator_id",
+    "load.profile": "operator_id",
+    "load.site": "operator_id",
     "projection.account_day_row": "line",
     "projection.account_days": "line",
     "projection.account_line_row": "line",

@@ -45,7 +45,7 @@ def test_the_engine_waits_for_healthy_services_and_for_the_schema() -> None:
             assert needed in SERVICES, name
             is_one_off = needed == "migrate"
             assert how["condition"] == ("service_completed_successfully" if is_one_off else "service_healthy")
-    assert set(ENGINE) == {"migrate", "consume", "project", "payouts", "serve", "webhooks"}
+    assert set(ENGINE) == {"migrate", "consume", "project", "payouts", "load", "serve", "webhooks"}
 
 
 def test_ports_are_open_to_this_machine_only() -> None:
