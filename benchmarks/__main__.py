@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import (
+    allocation,
     balance_lookups,
     commands,
     consumer_memory,
@@ -41,6 +42,7 @@ Measure: TypeAlias = Callable[[Stage, int, Callable[[str], None]], list[Figure]]
 MEASURES: Mapping[str, Measure] = {
     "pipeline": pipeline.measure,
     "rating": rating.measure,
+    "allocation": allocation.measure,
     "posting": posting.measure,
     "hot accounts": hot_accounts.measure,
     "projections": projections_alone.measure,

@@ -4,19 +4,18 @@ Currents are in amperes per phase, power in W, energy in Wh, times in seconds fr
 """
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Annotated, Any
 
 import orjson
 from pydantic import Field, PlainValidator, ValidationError, WithJsonSchema
 
-from contracts.amounts import PositiveNumber, UnsignedNumber
+from contracts.amounts import Number, PositiveNumber, UnsignedNumber
 from contracts.errors import ContractError
 from contracts.refusal import faults_of
 from contracts.values import AtLeastOne, Coherent, Identifier, Many, Problem, Wire, bad_value, wrong_type
 
 PHASES = (1, 2, 3)
-_ABOVE_ZERO = Annotated[int, Field(gt=0)]
-_SECONDS = Annotated[int, Field(ge=0)]
 
 
 def _phases(value: object) -> tuple[int, ...]:
@@ -55,16 +54,16 @@ class CircuitGiven(Wire):
 
 
 class SessionGiven(Wire):
-    """A session that wants to charge: what it needs still, when it leaves, and what it has by now."""
+    """A session that wants to charge: what it needs still (below 0: nothing), when it leaves, what it has by now."""
 
     session_id: Identifier
     circuit: Identifier
     phases: Phases
     min_a: PositiveNumber
     max_a: UnsignedNumber
-    need_wh: UnsignedNumber | None = None
-    departs_in_s: int | None = None
-    connected_s: _SECONDS
+    need_wh: Number | None = None
+    departs_in_s: Number | None = None
+    connected_s: UnsignedNumber
     delivered_wh: UnsignedNumber | None = None
     priority: Annotated[int, Field(ge=0, le=9)] | None = None
 
@@ -72,9 +71,9 @@ class SessionGiven(Wire):
 class AllocationProblem(Coherent):
     """A problem: what may be told in steps of `step_a`, for the next `interval_s`, by `voltage_v` a phase."""
 
-    step_a: PositiveNumber
+    step_a: PositiveNumber = Decimal(1)
     voltage_v: PositiveNumber
-    interval_s: _ABOVE_ZERO
+    interval_s: PositiveNumber
     circuits: AtLeastOne[CircuitGiven]
     sessions: Many[SessionGiven]
 
@@ -101,12 +100,13 @@ def read_problem(document: bytes) -> AllocationProblem:
     try:
         given = orjson.loads(document)
     except orjson.JSONDecodeError as error:
-        raise ContractError(f"$ is no JSON: {error}") from None
+        raise ContractError(f"$ is no JSON: {error}; give one problem as a JSON object", "$") from None
     try:
         return AllocationProblem.model_validate(given)
     except ValidationError as error:
         faults = faults_of(error)
-        raise ContractError("; ".join(f"{each.path} {each.problem}" for each in faults[:5])) from None
+        sentences = "; ".join(f"{each.path} {each.problem}" for each in faults[:5])
+        raise ContractError(sentences, faults[0].path) from None
 
 
 def _twice(where: str, name: str, ids: list[str]) -> Iterator[Problem]:

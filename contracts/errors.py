@@ -9,7 +9,14 @@ Messages that come in are never refused by an exception: `decode` answers with a
 
 
 class ContractError(ValueError):
-    """An event that breaks the contract; the message says what, where and what to do."""
+    """An event, or another document, that breaks the contract; the message says what, where and what to do.
+
+    `path` is where the first thing is that is wrong, such as `circuits[0].parent`, in documents that are read whole.
+    """
+
+    def __init__(self, sentence: str, path: str | None = None) -> None:
+        super().__init__(sentence)
+        self.path = path
 
 
 class UnknownTypeError(ContractError):

@@ -21,7 +21,7 @@ def answer(problem: AllocationProblem) -> dict[str, dict[str, Any]]:
         Tree(_circuit(each, _exact(problem.voltage_v)) for each in problem.circuits),
         step_a=_up(problem.step_a),
         voltage_v=_exact(problem.voltage_v),
-        interval_s=problem.interval_s,
+        interval_s=_exact(problem.interval_s),
     )
     return _written(shares)
 
@@ -71,15 +71,16 @@ def _car(given: SessionGiven) -> Car:
         min_a=_up(given.min_a),
         max_a=_down(given.max_a),
         need_wh=None if given.need_wh is None else _exact(given.need_wh),
-        departs_in_s=given.departs_in_s,
-        connected_s=given.connected_s,
+        departs_in_s=None if given.departs_in_s is None else _exact(given.departs_in_s),
+        connected_s=_exact(given.connected_s),
         delivered_wh=_exact(given.delivered_wh or Decimal(0)),
         priority=given.priority or 0,
     )
 
 
 def _exact(number: Decimal) -> Exact:
-    return whole(Fraction(number))
+    numerator, denominator = number.as_integer_ratio()
+    return numerator if denominator == 1 else Fraction(numerator, denominator)
 
 
 def _down(amperes: Decimal) -> int:

@@ -25,6 +25,7 @@ from wattledger.commands import (
     live,
     load,
     load_allocate,
+    load_plan,
     load_run,
     margins,
     matters,
@@ -74,6 +75,7 @@ app = typer.Typer(
 )
 ocpi.app.add_typer(ocpi_tokens.commands)
 load.app.add_typer(load_allocate.commands)
+load.app.add_typer(load_plan.commands)
 load.app.add_typer(load_run.commands)
 # In the order in which the help lists them.
 for noun in (

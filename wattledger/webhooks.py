@@ -1,4 +1,4 @@
-"""The piece that sends webhooks: one thread tells of what happens, beside it a loop sends what is due."""
+"""The piece that sends webhooks and notices: two threads tell of what happens, beside them a loop sends it."""
 
 import asyncio
 import threading
@@ -24,18 +24,24 @@ def send_webhooks(store: "Store", stop: threading.Event, signs: "Signs") -> None
     from concurrent.futures import ThreadPoolExecutor
 
     from ledger.login import surface_login
-    from projections.webhook_feed import follow_forever
+    from projections.notices.feed import follow_forever as queue_notices
+    from projections.webhook_feed import follow_forever as queue_webhooks
 
     dsn = surface_login(store.dsn, store.settings.data_dir)
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="feed") as threads:
-        feed = threads.submit(follow_forever, dsn, stop, lambda: signs.moves("feed"))
-        # Without the feed nothing is told: its end, whatever the reason, is the end of both.
-        feed.add_done_callback(lambda _: stop.set())
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="feed") as threads:
+        feeds = [
+            threads.submit(queue_webhooks, dsn, stop, lambda: signs.moves("feed")),
+            threads.submit(queue_notices, dsn, stop, lambda: signs.moves("notice_feed")),
+        ]
+        # Without a feed nothing is told: the end of one, whatever the reason, is the end of all.
+        for feed in feeds:
+            feed.add_done_callback(lambda _: stop.set())
         try:
             asyncio.run(_send(store, dsn, stop, signs))
         finally:
             stop.set()
-        feed.result()
+        for feed in feeds:
+            feed.result()
 
 
 async def _send(store: "Store", dsn: str, stop: threading.Event, signs: "Signs") -> None:

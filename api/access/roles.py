@@ -28,27 +28,31 @@ class Right(StrEnum):
     RERATE_PREVIEW = "see what rating anew would come to"
     ASSIGN = "assign findings"
     RESULTS = "post results of payouts"
+    NOTICES = "read what operators were told"
+    SUBSCRIPTIONS = "read of what operators are told, and where"
+    SUBSCRIBE = "set of what operators are told, and where"
 
 
 _EVERYBODY = frozenset({Right.SELF})
-_MONEY = _EVERYBODY | {Right.MONEY, Right.PAYOUTS, Right.LINT}
+_MONEY = _EVERYBODY | {Right.MONEY, Right.PAYOUTS, Right.LINT, Right.NOTICES, Right.SUBSCRIPTIONS}
 _FINANCE = _MONEY | {Right.BOOK, Right.BANK_FILE, Right.SYSTEM}
 
 # What finance does; nobody who decides does any of it, but anybody of both may stop what goes wrong.
 _OF_FINANCE = frozenset(
     {
         *(Right.PROPOSE, Right.STOP, Right.REPLAY, Right.RERATE, Right.RERATE_PREVIEW, Right.ASSIGN),
+        Right.SUBSCRIBE,
     }
 )
 
 # The table of docs/security.md; the documentation and the tests read it from here.
 RIGHTS: dict[Duty, frozenset[Right]] = {
-    Duty.OPERATOR: _MONEY | {Right.RERATE_PREVIEW},
+    Duty.OPERATOR: _MONEY | {Right.RERATE_PREVIEW, Right.SUBSCRIBE},
     Duty.FINANCE: _FINANCE | _OF_FINANCE,
     Duty.APPROVER: _FINANCE | {Right.DECIDE, Right.STOP, Right.RESUME},
     Duty.AUDITOR: _FINANCE | {Right.AUDIT_LOG},
     Duty.PROCESSOR: _EVERYBODY | {Right.PAYOUTS, Right.BANK_FILE, Right.RESULTS},
-    Duty.ADMIN: _EVERYBODY | {Right.SYSTEM, Right.AUDIT_LOG, Right.CREDENTIALS},
+    Duty.ADMIN: _EVERYBODY | {Right.SYSTEM, Right.AUDIT_LOG, Right.CREDENTIALS, Right.SUBSCRIPTIONS, Right.SUBSCRIBE},
 }
 
 

@@ -153,6 +153,37 @@ class RatingOrder(Rating):
     reason: _Text = Field(examples=["the price was announced wrongly"])
 
 
+class Quiet(Body):
+    """Hours of the operator's clock, over midnight where `from` is the later."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    from_: str = Field(alias="from", max_length=10, examples=["22:00"])
+    to: str = Field(max_length=10, examples=["06:30"])
+
+
+class SubscriptionTerms(Body):
+    """Of what an operator is told, where, how bundled and when not.
+
+    `events` are names of types with `*` for any part; `target` is a URL or a mail address, as `channel` says.
+    """
+
+    events: list[str] = Field(min_length=1, max_length=100, examples=[["payout.*", "charger.down"]])
+    channel: Literal["WEBHOOK", "MAIL"]
+    target: str = Field(min_length=1, max_length=2_000, examples=["https://erp.example.com/hooks/charging"])
+    digest: Literal["NONE", "HOURLY", "DAILY"] | None = None
+    quiet: Quiet | None = None
+    min_severity: Literal["INFO", "WARNING", "CRITICAL"] | None = None
+    enabled: bool = True
+
+
+class NewSubscription(SubscriptionTerms):
+    """The same, of an operator; `subscription_id` is the action's where nobody says one."""
+
+    operator_id: str = Field(min_length=1, max_length=64, examples=["OP-NL"])
+    subscription_id: str | None = Field(default=None, min_length=1, max_length=64, examples=["night-desk"])
+
+
 class Edited(Because):
     """Why a refused record is published again, and the text that takes its place, where it is edited."""
 

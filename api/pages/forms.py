@@ -204,7 +204,8 @@ def errors_of(problem: Problem) -> dict[str, str]:
     """What is wrong with which field of the form, by its name."""
     found: dict[str, str] = {}
     for each in problem.errors:
-        field = each.get("pointer", "").rpartition("/")[2]
+        # One of several values is written in the field of all of them.
+        field = each.get("pointer", "").rpartition("/")[2].partition("[")[0]
         if field:
             found.setdefault(field, each["detail"])
     return found

@@ -59,6 +59,8 @@ NAVIGATION: Final = (
     Place("Partners", "/partners", _READERS),
     Place("Adjustments", "/adjustments", _READERS),
     Place("Write-offs", "/write-offs", _READERS),
+    Place("Notices", "/notices", _OWN),
+    Place("Subscriptions", "/subscriptions", frozenset({"admin"})),
     Place("Health", "/health", _READERS | {"admin"}),
     Place("Keys", "/keys", frozenset({"admin"})),
     Place("Webhooks", "/webhooks", frozenset({"admin"})),

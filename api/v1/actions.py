@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from api.access.roles import Right
 from api.actions.described import TAKEN_EXAMPLE
-from api.actions.followed import followed, kept_action
+from api.actions.followed import followed, kept_action, reading_hers
 from api.call import Call, plain_call_for
 from api.parameters import Identifier
 from api.problems import not_found
@@ -29,4 +29,5 @@ async def get_action(action_id: Identifier, call: Annotated[Call, plain_call_for
     once in either case.
     """
     id_, kept = await kept_action(call, action_id)
-    return await call.answer(lambda snapshot: followed(snapshot, id_, kept), not_found("action", action_id))
+    reading = call if kept is None else reading_hers(call)
+    return await reading.answer(lambda snapshot: followed(snapshot, id_, kept), not_found("action", action_id))

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import orjson
 from fastapi import Depends, Header, Request
@@ -27,6 +27,8 @@ from ledger.errors import AccessRefused, AskedOtherwise
 from projections.reading import Snapshot
 
 router = resources("keys")
+
+C = TypeVar("C", bound=Call)
 
 TABLE = Table(
     "api-keys",
@@ -180,7 +182,7 @@ async def revoke_key(
     return Response(status_code=204, headers={"Cache-Control": "no-store"})
 
 
-def at_the_door(call: Call) -> Call:
+def at_the_door(call: C) -> C:
     """A call that reads people, keys and the audit log, and nothing else."""
     return replace(call, principal=call.principal.at_the_door())
 

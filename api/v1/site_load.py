@@ -55,6 +55,31 @@ _LIMIT = Loose(
     },
     nullable=("effective_to", "limit_kw", "step_a"),
 )
+_CAR = Loose(
+    {
+        "session_id": "S-3001",
+        "evse_uid": "NL-A7-1",
+        "started_at": "2026-03-27T14:20:00Z",
+        "limit_a": "16",
+        "phases": 3,
+        "why": "LIMITED:row",
+        "valid_from": "2026-03-27T14:40:00Z",
+        "answer": "ACCEPTED",
+        "drawn_a": "15.9",
+        "may_draw_a": "16",
+    },
+    nullable=("limit_a", "phases", "why", "valid_from", "answer", "drawn_a", "may_draw_a"),
+)
+_MISSED = Loose(
+    {
+        "circuit_id": "feed",
+        "from": "2026-03-26T17:00:00Z",
+        "to": "2026-03-26T17:01:00Z",
+        "over_a": "2.5",
+        "over_w": 600,
+    },
+    nullable=("over_a", "over_w"),
+)
 _NOW = Loose(
     {
         "operator_id": "OP-NL",
@@ -67,6 +92,8 @@ _NOW = Loose(
         "measured_kw": "143.2",
         "measured_at": "2026-03-27T14:43:00Z",
         "limits": [_LIMIT],
+        "sessions": [_CAR],
+        "missed": [_MISSED],
     },
     nullable=("at", "why_not", "limit_kw", "measured_kw", "measured_at"),
 )
@@ -96,6 +123,8 @@ async def one_site(
     All of them are kept; `limit_kw` is the lowest, of its circuits that are part of no other, those in A at three
     phases of the lowest voltage that is told, else 230 V. `measured_kw` is the mean between the last two readings
     of the site's meter that are no more than an hour apart. A site without a limit is not managed, and says so.
+    `sessions` are those not over, with what each may draw in each phase and why: MAXIMUM, SATISFIED, PAUSED or
+    LIMITED and the circuit; `missed` are the limits missed last, with `to` null for one that still is.
     """
     return await call.answer(
         lambda snapshot: site_load_document(site_now(snapshot.cursor, the_site(snapshot, location_id, operator_id))),

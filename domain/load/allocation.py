@@ -14,8 +14,6 @@ that it declared within the interval, or before it leaves if that is sooner.
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from fractions import Fraction
-from math import ceil
 from typing import Final
 
 from domain.errors import DomainError
@@ -52,8 +50,8 @@ class Car:
     min_a: int
     max_a: int
     need_wh: Exact | None = None
-    departs_in_s: int | None = None
-    connected_s: int = 0
+    departs_in_s: Exact | None = None
+    connected_s: Exact = 0
     delivered_wh: Exact = 0
     priority: int = 0
 
@@ -77,7 +75,7 @@ class Share:
 
 
 def allocate(
-    cars: Iterable[Car], tree: Tree, *, step_a: int, voltage_v: Exact, interval_s: int
+    cars: Iterable[Car], tree: Tree, *, step_a: int, voltage_v: Exact, interval_s: Exact
 ) -> Mapping[str, Share]:
     """The share of each car by session, the same for every order that they come in.
 
@@ -86,7 +84,7 @@ def allocate(
     DomainError for a step, a voltage or an interval that is not above 0, a session that is there twice and a circuit
     that is not in the tree.
     """
-    if step_a < 1 or interval_s < 1 or voltage_v <= 0:
+    if step_a < 1 or interval_s <= 0 or voltage_v <= 0:
         raise DomainError("a step, a voltage and an interval have to be above 0")
     limits = tree.limits(voltage_v)
     seated: dict[str, tuple[Car, Seat]] = {}
@@ -116,19 +114,20 @@ def _share(seat: Seat) -> Share:
     return Share(seat.a, Why.LIMITED, full.circuit)
 
 
-def _seat(car: Car, path: Path, step_a: int, voltage_v: Exact, interval_s: int) -> Seat:
+def _seat(car: Car, path: Path, step_a: int, voltage_v: Exact, interval_s: Exact) -> Seat:
     # A car that draws less than the floor can only be told the floor.
     highest = max(car.max_a // step_a * step_a, car.min_a) if car.max_a else 0
     if car.need_wh is None:
         return Seat(path, step_a, car.min_a, highest)
     if car.need_wh <= 0:
         return Seat(path, step_a, car.min_a, 0, is_sated=True)
-    watt_seconds = Fraction(car.need_wh) * _SECONDS_AN_HOUR * TENTHS_AN_AMPERE
-    a_second = watt_seconds / (Fraction(voltage_v) * len(car.phases))
+    # The need is this quotient of steps times seconds: in integers, since fractions would take most of the time.
+    need = car.need_wh.numerator * _SECONDS_AN_HOUR * TENTHS_AN_AMPERE * voltage_v.denominator
+    a_step_a_second = car.need_wh.denominator * voltage_v.numerator * len(car.phases) * step_a
 
-    def finishing(seconds: int) -> int:
+    def finishing(seconds: Exact) -> int:
         """What finishes the need in so many seconds: up to the next step, and the floor at least."""
-        return max(ceil(a_second / (seconds * step_a)) * step_a, car.min_a)
+        return max(-(-need * seconds.denominator // (a_step_a_second * seconds.numerator)) * step_a, car.min_a)
 
     # A departure that has passed is one within the interval.
     left_s = car.departs_in_s if car.departs_in_s is not None and car.departs_in_s > 0 else interval_s
@@ -155,11 +154,11 @@ def _serve(of_class: Iterable[tuple[Car, Seat]]) -> None:
     _hand_out(served)
 
 
-def _departure(car: Car) -> tuple[int, int, str]:
+def _departure(car: Car) -> tuple[Exact, Exact, str]:
     return car.departs_in_s or 0, -car.connected_s, car.session_id
 
 
-def _delivered(car: Car) -> tuple[Exact, int, str]:
+def _delivered(car: Car) -> tuple[Exact, Exact, str]:
     return car.delivered_wh, -car.connected_s, car.session_id
 
 

@@ -33,14 +33,10 @@ class Circuit:
 
 @dataclass(slots=True, eq=False)
 class Limit:
-    """What is left of one limit of a circuit, in units of its own; below 0 it is exceeded already.
-
-    `load` is how much of it those that rise together take by a tenth of an ampere.
-    """
+    """What is left of one limit of a circuit, in units of its own; below 0 it is exceeded already."""
 
     circuit: str
     room: int
-    load: int = 0
 
 
 # Limits above a car, the nearest circuit first, each with what a tenth of an ampere of that car takes of it.
@@ -64,12 +60,18 @@ class Limits:
                     self._phases[name, phase] = Limit(name, circuit.max_a - base)
             if circuit.max_w is not None:
                 self._powers[name] = Limit(name, floor((circuit.max_w - circuit.base_w) * self._unit))
-        self.all = (*self._phases.values(), *self._powers.values())
+        self._above: dict[tuple[str, tuple[int, ...]], Path] = {}
 
-    def above(self, circuit_id: str, phases: Sequence[int]) -> Path:
+    def above(self, circuit_id: str, phases: tuple[int, ...]) -> Path:
         """What limits a car that uses these phases. Raises DomainError for a circuit that is not in the tree."""
         if circuit_id not in self._upwards:
             raise DomainError(f"circuit {circuit_id}: is not among the circuits")
+        path = self._above.get((circuit_id, phases))
+        if path is None:
+            path = self._above[circuit_id, phases] = self._path(circuit_id, phases)
+        return path
+
+    def _path(self, circuit_id: str, phases: tuple[int, ...]) -> Path:
         found: list[tuple[Limit, int]] = []
         for circuit in self._upwards[circuit_id]:
             name = circuit.circuit_id

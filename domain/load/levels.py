@@ -1,10 +1,13 @@
 """Equal levels: all rise together, the lowest first, until each is at its most or below a limit that is full."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from typing import Final
 
 from domain.load.circuits import Limit, Path
+
+_BILLION: Final = 1_000_000_000
 
 
 @dataclass(slots=True, eq=False)
@@ -12,7 +15,7 @@ class Seat:
     """The place of a car: the limits above it, and what it has so far, in tenths of an ampere.
 
     `floor` is the least that it may have beside nothing, `cap` the most, `promise` what it was promised; `is_sated`
-    where the need that it declared makes the cap.
+    where the need that it declared makes the cap, `is_rising` while its level is not found yet.
     """
 
     path: Path
@@ -22,6 +25,7 @@ class Seat:
     is_sated: bool = False
     promise: int | None = None
     a: int = 0
+    is_rising: bool = False
 
     @property
     def next_step(self) -> int:
@@ -42,70 +46,123 @@ class Seat:
 def level(seats: Iterable[Seat]) -> None:
     """Let all rise together, the lowest first (max-min).
 
-    Those at the lowest level rise until one of them is at its cap, a limit is full, or they meet the next level. What
-    is full holds all below it, so that each turn ends something: a car, a limit or a level.
+    Those at the lowest level rise until one of them is at its cap, a limit has no room for a tenth for each of them,
+    or they meet the next level. What is full is closed to all below it, those of higher levels too: its rest is for
+    steps. So each turn ends something: a car, a limit or a level. Each is looked up by the level at which it comes,
+    and a turn costs what it changes.
     """
     waiting = sorted((seat for seat in seats if seat.a < seat.cap), key=lambda seat: seat.a, reverse=True)
-    rising = _Rising(waiting)
-    while waiting or rising.seats:
-        if not rising.seats:
+    rising = _Rising()
+    while waiting or rising.count:
+        if not rising.count:
             rising.level = waiting[-1].a
         while waiting and waiting[-1].a == rising.level:
             rising.join(waiting.pop())
-        rising.rise(waiting[-1].a if waiting else None)
-        rising.stop_those_that_cannot_rise()
+        if rising.count:
+            rising.rise(waiting[-1].a if waiting else None)
+
+
+@dataclass(slots=True, eq=False)
+class _Shared:
+    """A limit that cars rise below: what of it a tenth for all of them takes, and when it is full at that.
+
+    The room of the limit is that at level `since`. Of `below` those are to be left out that rise no more. It is full
+    at a level and a part of a tenth, in billionths: of two at one level the one comes first that is full first.
+    """
+
+    limit: Limit
+    since: int
+    load: int = 0
+    full_at: tuple[int, int] = (-1, 0)
+    is_closed: bool = False
+    below: list[Seat] = field(default_factory=list)
+
+    def change(self, load: int, level: int) -> None:
+        """Have so much more, or less, taken of it from a level on."""
+        self.limit.room -= (level - self.since) * self.load
+        self.since = level
+        self.load += load
+
+    def find_full(self) -> None:
+        """Say when it will be full."""
+        tenths, rest = divmod(max(self.limit.room, 0), self.load)
+        self.full_at = self.since + tenths, rest * _BILLION // self.load
 
 
 class _Rising:
-    """The cars at the lowest level, the limits they are below, and what of these a tenth for all takes."""
+    """The cars at the lowest level, the limits above them, and at which level each of these comes to its end."""
 
-    def __init__(self, seats: Sequence[Seat]) -> None:
+    def __init__(self) -> None:
         self.level = 0
-        self.seats: dict[int, Seat] = {}
-        self._limits: dict[int, Limit] = {id(limit): limit for seat in seats for limit, _ in seat.path}
-        self._below: dict[int, set[int]] = {key: set() for key in self._limits}
-        self._caps: list[tuple[int, int]] = []
+        self.count = 0
+        self._shared: dict[Limit, _Shared] = {}
+        self._changed: dict[Limit, _Shared] = {}
+        # Heaps compare what comes after a level: numbers, so that they never come to what cannot be compared.
+        self._caps: list[tuple[int, int, Seat]] = []
+        self._full: list[tuple[tuple[int, int], int, _Shared]] = []
         self._number = 0
-        for limit in self._limits.values():
-            limit.load = 0
 
     def join(self, seat: Seat) -> None:
-        """Let a car at this level rise with the others."""
+        """Let a car at this level rise with the others, where no limit above it is closed."""
+        above = [(self._of(limit), weight) for limit, weight in seat.path]
+        for shared, _ in above:
+            if shared.is_closed:
+                return
+        self.count += 1
+        seat.is_rising = True
         self._number += 1
-        self.seats[self._number] = seat
-        heappush(self._caps, (seat.cap, self._number))
-        for limit, weight in seat.path:
-            limit.load += weight
-            self._below[id(limit)].add(self._number)
+        heappush(self._caps, (seat.cap, self._number, seat))
+        for shared, weight in above:
+            shared.change(weight, self.level)
+            shared.below.append(seat)
+            self._changed[shared.limit] = shared
+
+    def _of(self, limit: Limit) -> _Shared:
+        shared = self._shared.get(limit)
+        if shared is None:
+            shared = self._shared[limit] = _Shared(limit, self.level)
+        return shared
 
     def rise(self, highest: int | None) -> None:
-        """Rise as far as all can together, and not above a level."""
-        while self._caps[0][1] not in self.seats:
+        """Rise as far as all can together, and not above a level; take out who cannot rise any more."""
+        full = self._next_full()
+        while not self._caps[0][2].is_rising:
             heappop(self._caps)
-        tenths = self._caps[0][0] - self.level
-        if highest is not None:
-            tenths = min(tenths, highest - self.level)
-        for limit in self._limits.values():
-            if limit.load:
-                tenths = min(tenths, max(limit.room, 0) // limit.load)
-        self.level += tenths
-        for limit in self._limits.values():
-            limit.room -= tenths * limit.load
+        level = self._caps[0][0]
+        if full is not None:
+            level = min(level, full.full_at[0])
+        self.level = level if highest is None else min(level, highest)
+        while self._caps and self._caps[0][0] <= self.level:
+            self._stop(heappop(self._caps)[2])
+        # One that is full frees what cars below it would have taken of others: only then the next is looked for.
+        while (full := self._next_full()) is not None and full.full_at[0] <= self.level:
+            full.is_closed = True
+            for seat in full.below:
+                self._stop(seat)
 
-    def stop_those_that_cannot_rise(self) -> None:
-        """Take out who is at its cap, or below a limit that has no room for all of them."""
-        for key, limit in self._limits.items():
-            if limit.load and limit.room < limit.load:
-                for number in tuple(self._below[key]):
-                    self._stop(number)
-        while self._caps and (self._caps[0][0] <= self.level or self._caps[0][1] not in self.seats):
-            _, number = heappop(self._caps)
-            if number in self.seats:
-                self._stop(number)
+    def _next_full(self) -> _Shared | None:
+        """The limit that is full first, as things are now."""
+        for shared in self._changed.values():
+            if shared.load:
+                shared.change(0, self.level)
+                shared.find_full()
+                self._number += 1
+                heappush(self._full, (shared.full_at, self._number, shared))
+        self._changed.clear()
+        while self._full:
+            full_at, _, shared = self._full[0]
+            if shared.load and shared.full_at == full_at:
+                return shared
+            heappop(self._full)
+        return None
 
-    def _stop(self, number: int) -> None:
-        seat = self.seats.pop(number)
+    def _stop(self, seat: Seat) -> None:
+        if not seat.is_rising:
+            return
+        self.count -= 1
+        seat.is_rising = False
         seat.a = self.level
         for limit, weight in seat.path:
-            limit.load -= weight
-            self._below[id(limit)].discard(number)
+            shared = self._shared[limit]
+            shared.change(-weight, self.level)
+            self._changed[limit] = shared

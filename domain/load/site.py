@@ -6,7 +6,10 @@ tenths of an ampere, energy thousandths of a Wh.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
+from math import floor
 
+from domain.exact import Exact
 from domain.load.limits import VOLTAGE_V, Plan, Version, in_force, next_change, still_needed
 from domain.load.meter import STALE_AFTER, Meter, Miss, drawn_phases_of
 from domain.load.plugged import ACCEPTED, ANSWER_WITHIN, MINUTE, NOT_SUPPORTED, REJECTED, Plugged, Told
@@ -54,6 +57,20 @@ class Site:
     def maximum_a(self, evse_uid: str) -> int:
         """What an EVSE can give in each phase."""
         return self.maxima.get(evse_uid, EVSE_MAX_A)
+
+    def publish(self, powers_w: Mapping[str, Exact], at: int) -> bool:
+        """What EVSEs can give was published, by their uids in lower case; whether that changes anything."""
+        plan = self.plan(at)
+        known = {
+            uid: max(
+                floor(powers_w[uid.casefold()] * 10 / (Fraction(place.voltage_v or VOLTAGE_V) * place.phases)), 1
+            )
+            for uid, place in (plan.places if plan is not None else {}).items()
+            if uid.casefold() in powers_w
+        }
+        changed = known != self.maxima
+        self.maxima = known
+        return changed
 
     def unheeded_a(self, car: Plugged) -> int:
         """What a car may draw of which no command holds: its station's fallback, or all that it can."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 
 from contracts.decode import Message
+from domain.exact import exact
 from domain.load import messages
 from domain.load.messages import moment, time_of
 from domain.load.meter import Miss
@@ -96,7 +97,7 @@ class Book:
     @property
     def managed(self) -> int:
         """How many sites have a limit."""
-        return sum(1 for room in self._rooms.values() if room.site.versions)
+        return len(self.limited)
 
     def take(self, message: Message, now: int) -> None:
         """Take in a message that was not read for this partition before."""
@@ -108,6 +109,18 @@ class Book:
         """Have every site that is limited looked at, as after a pause."""
         for room in self._rooms.values():
             if room.site.versions:
+                self._ask(room, now)
+
+    @property
+    def limited(self) -> list[SiteKey]:
+        """The sites that a limit was set for."""
+        return [key for key, room in self._rooms.items() if room.site.versions]
+
+    def publish(self, powers: Mapping[SiteKey, Mapping[str, str]], now: int) -> None:
+        """What EVSEs of sites can give, as it was published."""
+        for key in self.limited:
+            room, known = self._rooms[key], powers.get(key, {})
+            if room.site.publish({uid: exact(power_w) for uid, power_w in known.items()}, now):
                 self._ask(room, now)
 
     def decide(self, now: int) -> Changes:

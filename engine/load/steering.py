@@ -14,7 +14,7 @@ from contracts.outgoing import encode, outbound_key
 from contracts.profiles import FALLBACK_REQUESTED, PROFILES_TOPIC, REQUESTED, fallback_data, requested_data
 from domain.load.messages import microseconds, moment, time_of
 from domain.load.plugged import FLOOR_A
-from domain.load.steering import Command
+from domain.load.steering import INTERVAL, Command
 from engine.load.book import Book, Changes
 from ledger.gateway import Gateway
 from ledger.load import store
@@ -70,7 +70,7 @@ class Steering:
     def __init__(self, dsn: str, *, by_events: bool = False) -> None:
         self._gateway = Gateway(dsn)
         self._by_events = by_events
-        self._latest = 0
+        self._latest = self._looked_up = 0
         self._books: dict[int, Book] = {}
         self._epochs: Mapping[int, int] = {}
         self._partition_of: Callable[[str], int] = lambda _: 0
@@ -106,6 +106,8 @@ class Steering:
             self._take(record)
         changes = []
         now = self._now()
+        if acts and (after_a_pause or now // INTERVAL != self._looked_up):
+            self._look_up_powers(now)
         for book in self._books.values():
             if after_a_pause:
                 book.look_at_all(now)
@@ -114,6 +116,15 @@ class Steering:
         self._write(changes, is_due=acts)
         managed = sum(book.managed for book in self._books.values())
         return Outcome(_sendings(commands), len(commands), managed)
+
+    def _look_up_powers(self, now: int) -> None:
+        """What EVSEs can give is published seldom, and read with the grid."""
+        self._looked_up = now // INTERVAL
+        sites = [key for book in self._books.values() for key in book.limited]
+        with self._gateway.transaction() as cursor:
+            powers = store.published_powers(cursor, sites)
+        for book in self._books.values():
+            book.publish(powers, now)
 
     def sent(self) -> None:
         """All that was to be told has left."""

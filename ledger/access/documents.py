@@ -19,8 +19,8 @@ def person_document(person: Person) -> dict[str, Any]:
         "operators": person.operators,
         "signs_in_by": person.issuer or "password",
         "created_at": utc_text(person.created_at),
-        "signed_in_at": _or_none(person.signed_in_at),
-        "disabled_at": _or_none(person.disabled_at),
+        "signed_in_at": time_or_none(person.signed_in_at),
+        "disabled_at": time_or_none(person.disabled_at),
     }
 
 
@@ -34,9 +34,9 @@ def key_document(key: Key) -> dict[str, Any]:
         "principal": key.principal,
         "created_at": utc_text(key.created_at),
         "created_by": key.created_by,
-        "expires_at": _or_none(key.expires_at),
-        "last_used_at": _or_none(key.last_used_at),
-        "revoked_at": _or_none(key.revoked_at),
+        "expires_at": time_or_none(key.expires_at),
+        "last_used_at": time_or_none(key.last_used_at),
+        "revoked_at": time_or_none(key.revoked_at),
     }
 
 
@@ -66,9 +66,9 @@ def endpoint_document(endpoint: Endpoint) -> dict[str, Any]:
         "reason": endpoint.reason,
         "created_at": utc_text(endpoint.created_at),
         "created_by": endpoint.created_by,
-        "rotating_until": _or_none(endpoint.previous_until),
-        "delivered_at": _or_none(endpoint.delivered_at),
-        "failing_since": _or_none(endpoint.failing_since),
+        "rotating_until": time_or_none(endpoint.previous_until),
+        "delivered_at": time_or_none(endpoint.delivered_at),
+        "failing_since": time_or_none(endpoint.failing_since),
     }
 
 
@@ -80,13 +80,13 @@ def delivery_document(delivery: Delivery) -> dict[str, Any]:
         "type": delivery.type,
         "status": delivery.status,
         "attempts": delivery.attempts,
-        "next_at": _or_none(delivery.next_at),
+        "next_at": time_or_none(delivery.next_at),
         "created_at": utc_text(delivery.created_at),
-        "attempted_at": _or_none(delivery.attempted_at),
+        "attempted_at": time_or_none(delivery.attempted_at),
         "answer": delivery.answer,
         "error": delivery.error,
     }
 
 
-def _or_none(moment: datetime | None) -> str | None:
+def time_or_none(moment: datetime | None) -> str | None:
     return None if moment is None else utc_text(moment)

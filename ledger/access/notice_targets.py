@@ -22,7 +22,7 @@ SWITCHED_OFF = "its operator switched it off"
 _COLUMNS = """
 id, operator_id, subscription_id, since, since_position, version_at, version_source, version_id, data, operator_name,
 zone, country, state, reason, disabled_at, failures, failing_since, not_before, delivered_at, digested_at,
-secret IS NOT NULL AS has_secret, previous_until
+digested_position, secret IS NOT NULL AS has_secret, previous_until
 """
 _FIND = f"SELECT {_COLUMNS} FROM access.notice_target WHERE id = %s"  # noqa: S608 - columns of ours
 _OF_OPERATORS = f"""
@@ -48,7 +48,7 @@ SELECT target_id, at, source, id, position FROM access.notice_version WHERE targ
 """
 # Those of which a version has come into effect that is later than the one that rules.
 _CHANGED = """
-SELECT DISTINCT version.target_id
+SELECT DISTINCT version.target_id, version.data->>'operator_id'
 FROM access.notice_version AS version LEFT JOIN access.notice_target AS target ON target.id = version.target_id
 WHERE version.at <= %s AND (target.id IS NULL OR (version.at, version.source, version.id)
     > (target.version_at, target.version_source, target.version_id))
@@ -56,12 +56,12 @@ WHERE version.at <= %s AND (target.id IS NULL OR (version.at, version.source, ve
 _RULES = """
 INSERT INTO access.notice_target AS target (
     id, operator_id, subscription_id, since, since_position, version_at, version_source, version_id, data, channel,
-    target, digest, operator_name, zone, country, state, reason, disabled_at, digested_at)
+    target, digest, operator_name, zone, country, state, reason, disabled_at, digested_at, digested_position)
 SELECT target_id, data->>'operator_id', data->>'subscription_id', %(since)s, %(position)s, at, source, id, data,
     data->>'channel', data->>'target', coalesce(data->>'digest', 'NONE'), data->>'operator_id', 'UTC', NULL,
     CASE WHEN (data->>'enabled')::boolean THEN 'ENABLED' ELSE 'DISABLED' END,
     CASE WHEN NOT (data->>'enabled')::boolean THEN %(off)s END,
-    CASE WHEN NOT (data->>'enabled')::boolean THEN %(now)s::timestamptz END, %(now)s
+    CASE WHEN NOT (data->>'enabled')::boolean THEN %(now)s::timestamptz END, %(now)s, %(position)s
 FROM access.notice_version WHERE (target_id, at, source, id) = (%(target)s, %(at)s, %(source)s, %(id)s)
 ON CONFLICT (id) DO UPDATE SET
     since = excluded.since, since_position = excluded.since_position, version_at = excluded.version_at,
@@ -91,7 +91,7 @@ FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]) AS told (operator_id
 WHERE target.operator_id = told.operator_id
     AND (target.operator_name, target.zone, target.country) IS DISTINCT FROM (told.name, told.zone, told.country)
 """
-_DIGESTED = "UPDATE access.notice_target SET digested_at = %s WHERE id = %s"
+_DIGESTED = "UPDATE access.notice_target SET digested_at = %s, digested_position = %s WHERE id = %s"
 _ENSURE = "UPDATE access.notice_target SET secret = coalesce(secret, %s) WHERE id = %s RETURNING secret"
 # The secret that signs now goes on signing beside the new one for a while; one that did already is forgotten.
 _ROTATE = """
@@ -133,6 +133,7 @@ class NoticeTarget:
     not_before: datetime | None
     delivered_at: datetime | None
     digested_at: datetime
+    digested_position: int
     has_secret: bool
     previous_until: datetime | None
 
@@ -170,8 +171,8 @@ class Described(NamedTuple):
 
 
 def target_id(operator_id: str, subscription_id: str) -> str:
-    """What a subscription is called here: OPERATOR/SUBSCRIPTION."""
-    return f"{operator_id}/{subscription_id}"
+    """What a subscription is called here: OPERATOR/SUBSCRIPTION, with %2F and %25 for a slash and a percent sign."""
+    return "/".join(each.replace("%", "%25").replace("/", "%2F") for each in (operator_id, subscription_id))
 
 
 def put_versions(cursor: Cursor[TupleRow], versions: Sequence[NewVersion]) -> None:
@@ -183,13 +184,14 @@ def put_versions(cursor: Cursor[TupleRow], versions: Sequence[NewVersion]) -> No
 
 
 def bring_into_effect(cursor: Cursor[TupleRow], now: datetime) -> list[str]:
-    """Let the latest version of each subscription rule that is in effect now; the targets that changed.
+    """Let the latest version of each subscription rule that is in effect now; the operators of those that changed.
 
     A later version sends again to what could not be reached; what still waits follows it.
     """
-    changed = sorted(row[0] for row in cursor.execute(_CHANGED, (now,)).fetchall())
-    if not changed:
+    rows = cursor.execute(_CHANGED, (now,)).fetchall()
+    if not rows:
         return []
+    changed = sorted(row[0] for row in rows)
     known: dict[str, list[tuple[Told, int]]] = {}
     for name, at, source, id_, position in cursor.execute(_VERSIONS, (changed,)).fetchall():
         known.setdefault(name, []).append((Told(at, source, id_), position))
@@ -206,7 +208,7 @@ def bring_into_effect(cursor: Cursor[TupleRow], now: datetime) -> list[str]:
         }
         cursor.execute(_RULES, row)
         cursor.execute(_REDIRECT, (name,))
-    return changed
+    return sorted({row[1] for row in rows})
 
 
 def describe(cursor: Cursor[TupleRow], operators: Sequence[Described]) -> None:
@@ -258,7 +260,7 @@ def present(cursor: Cursor[TupleRow], id_: str) -> NoticeTarget:
     found = find(cursor, id_)
     if found is None:
         raise AccessRefused(
-            f"subscription: no {id_[:120]!r} is known; name OPERATOR/SUBSCRIPTION of an operator.notify_set"
+            f"subscription: no {id_[:150]!r} is known; name OPERATOR/SUBSCRIPTION of an operator.notify_set"
         )
     return found
 
@@ -268,9 +270,9 @@ def switch_off(cursor: Cursor[TupleRow], id_: str, reason: str, now: datetime) -
     return cursor.execute(_DISABLE, {"id": id_, "reason": reason[:300], "now": now}).fetchone() is not None
 
 
-def note_digest(cursor: Cursor[TupleRow], id_: str, until: datetime) -> None:
-    """Its digests are made up to then."""
-    cursor.execute(_DIGESTED, (until, id_))
+def note_digest(cursor: Cursor[TupleRow], id_: str, until: datetime, position: int) -> None:
+    """Its digests are made up to then, of what was stored up to a position."""
+    cursor.execute(_DIGESTED, (until, position, id_))
 
 
 def ensure_secret(cursor: Cursor[TupleRow], id_: str, sealed: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import orjson
@@ -86,6 +87,12 @@ SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
 ORDER BY 1, 2, 3, 5, 6
 ON CONFLICT (kind, operator_id, location_key, subject, from_at) DO UPDATE SET (to_at, data, seq)
     = (excluded.to_at, excluded.data, nextval('load.alert_seq'))
+"""
+
+# What connectors of sites can give, as published: [[from when on, [[EVSE uid, connector id, W], ...]], ...].
+_POWERS = """
+SELECT operator_id, location_key, powers::text FROM projection.sites
+JOIN unnest(%s::text[], %s::text[]) AS asked (operator_id, location_key) USING (operator_id, location_key)
 """
 
 SiteKey = tuple[str, str]
@@ -186,6 +193,19 @@ def claim(cursor: Cursor[TupleRow], partitions: Collection[int]) -> Kept:
     cars: Any = cursor.execute(_CARS, (asked,)).fetchall()
     epochs = {partition: epoch for partition, epoch, _ in rows}
     return Kept(epochs, {partition: orjson.loads(offsets) for partition, _, offsets in rows}, sites, cars)
+
+
+def published_powers(cursor: Cursor[TupleRow], sites: Collection[SiteKey]) -> dict[SiteKey, dict[str, str]]:
+    """The most that EVSEs of sites can give by what was published last, in W as text, by EVSE uid in lower case."""
+    if not sites:
+        return {}
+    found: dict[SiteKey, dict[str, str]] = {}
+    for operator_id, key, powers in cursor.execute(_POWERS, columns(sorted(sites))).fetchall():
+        timeline = orjson.loads(powers)
+        last = timeline[-1][1] if timeline else ()
+        strongest = sorted(last, key=lambda each: Fraction(each[2]))
+        found[operator_id, key] = {uid: power_w for uid, _, power_w in strongest}
+    return found
 
 
 def lock(cursor: Cursor[TupleRow], epochs: Mapping[int, int]) -> bool:

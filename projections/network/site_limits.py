@@ -1,6 +1,6 @@
-"""What sites may draw: every version that was told, and those of a site as the domain has them."""
+"""What sites may draw: every version that was told, and which of them are in force at a moment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
@@ -9,9 +9,9 @@ import orjson
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.calendar import instant, zone
-from domain.exact import Exact, exact
-from domain.load.in_force import LimitedCircuit, LimitedEvse, LimitVersion
+from domain.calendar import instant, utc_text, zone
+from domain.load.limits import Version, latest
+from domain.load.messages import microseconds, version_of
 from ledger.arrays import columns
 from projections.network.asked import Site
 from projections.network.batch import Batch, NetworkEvent
@@ -28,7 +28,7 @@ FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::time
 ON CONFLICT DO NOTHING
 """
 _VERSIONS: LiteralString = """
-SELECT operator_id, location_key, effective_from, effective_to, told_at, source, id, reason, mode, step_a, circuits
+SELECT operator_id, location_key, told_at, source, id, effective_from, effective_to, reason, mode, step_a, circuits
 FROM projection.site_limits
 WHERE (%(operator_id)s::text IS NULL OR operator_id = %(operator_id)s)
   AND (%(location_key)s::text IS NULL OR location_key = %(location_key)s)
@@ -49,6 +49,15 @@ WHERE named.location_key = %(location_key)s AND named.location_key <> ''
   AND (%(operator_id)s::text IS NULL OR named.operator_id = %(operator_id)s)
 ORDER BY named.operator_id, rank, named.location_id
 """
+
+
+@dataclass(frozen=True, slots=True)
+class ToldLimit:
+    """A version of what a site may draw: when it was told, its data as it was, and the same as the rule has it."""
+
+    told_at: datetime
+    data: Mapping[str, Any]
+    version: Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +93,21 @@ def _row(event: NetworkEvent) -> tuple[Any, ...]:
     )
 
 
-def limit_versions(
+def limits_told(
     cursor: Cursor[TupleRow], operator_id: str | None = None, location_key: str | None = None
-) -> dict[tuple[str, str], list[LimitVersion]]:
+) -> dict[tuple[str, str], list[ToldLimit]]:
     """Every version of the limits of sites, by operator and id of the site without case."""
-    found: dict[tuple[str, str], list[LimitVersion]] = {}
+    found: dict[tuple[str, str], list[ToldLimit]] = {}
     names = {"operator_id": operator_id, "location_key": location_key}
     for operator, key, *row in cursor.execute(_VERSIONS, names).fetchall():
-        found.setdefault((operator, key), []).append(_version(*row))
+        found.setdefault((operator, key), []).append(_told(*row))
     return found
+
+
+def in_force(told: Sequence[ToldLimit], at: datetime) -> list[ToldLimit]:
+    """Of each reason the limit that counts at a moment, by reason; all of them have to be kept."""
+    counting = latest((each.version for each in told), microseconds(at))
+    return [next(each for each in told if each.version is counting[reason]) for reason in sorted(counting)]
 
 
 def sites_named(cursor: Cursor[TupleRow], location_id: str, operator_id: str | None = None) -> list[Site]:
@@ -102,43 +117,10 @@ def sites_named(cursor: Cursor[TupleRow], location_id: str, operator_id: str | N
     return [Site(operator, key, location_id, zone(name)) for operator, key, location_id, name in rows]
 
 
-def _version(
-    effective_from: datetime,
-    effective_to: datetime | None,
-    told_at: datetime,
-    source: str,
-    id_: str,
-    reason: str,
-    mode: str,
-    step_a: str | None,
-    circuits: list[dict[str, Any]],
-) -> LimitVersion:
-    return LimitVersion(
-        effective_from=effective_from,
-        effective_to=effective_to,
-        time=told_at,
-        source=source,
-        id=id_,
-        reason=reason,
-        mode=mode,
-        step_a=_number(step_a),
-        circuits=tuple(map(_circuit, circuits)),
-    )
-
-
-def _circuit(told: Mapping[str, Any]) -> LimitedCircuit:
-    evses = tuple(
-        LimitedEvse(evse_uid=each["evse_uid"], phases=each["phases"], voltage_v=_number(each.get("voltage_v")))
-        for each in told.get("evse_uids", ())
-    )
-    return LimitedCircuit(
-        circuit_id=told["circuit_id"],
-        parent=told.get("parent"),
-        max_a=_number(told.get("max_a")),
-        max_w=_number(told.get("max_w")),
-        evses=evses,
-    )
-
-
-def _number(told: str | int | float | None) -> Exact | None:
-    return None if told is None else exact(told)
+def _told(
+    told_at: datetime, source: str, id_: str, effective_from: datetime, effective_to: datetime | None, *terms: Any
+) -> ToldLimit:
+    ends = {"effective_from": effective_from, "effective_to": effective_to}
+    data = {name: None if at is None else utc_text(at) for name, at in ends.items()}
+    data |= zip(("reason", "mode", "step_a", "circuits"), terms, strict=True)
+    return ToldLimit(told_at, data, version_of(data, told_at, source, id_))

@@ -22,7 +22,7 @@ OF_PARTS = {"line", "account", "amount", "status", "reason", "available_on", "en
 BESIDE = {"payout_id", "currency", "session_id"}
 # Read with a key that is made for machines and their keepers.
 OF_THE_DOOR = {
-    *("/v1/api-keys", "/v1/audit-log"),
+    *("/v1/api-keys", "/v1/audit-log", "/v1/notices", "/v1/subscriptions"),
     *("/v1/webhook-endpoints", "/v1/webhook-endpoints/{endpoint_id}/deliveries"),
 }
 # What lists are asked with: what they need, and what they can be by, since a row has the columns of that alone.

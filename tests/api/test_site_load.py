@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
 import pytest
 
+from engine.load.steering import Read, Steering
 from projections.freshness import ON_DEMAND
 from projections.runner import catch_up
 from tests.conftest import Stores
@@ -51,12 +53,50 @@ TOLD = [
 ]
 
 
+EVSES = [{"evse_uid": f"EVSE-{number}", "phases": 3} for number in (81, 82)]
+# Two cars share 16 A, and the site's meter reads 20, twice.
+STEERED = [
+    limit(
+        "2026-03-02T10:00:00Z",
+        location_id="Steered",
+        circuits=[{"circuit_id": "main", "max_a": 16, "evse_uids": EVSES}],
+    ),
+    started("S-81", location_id="STEERED"),
+    started("S-82", location_id="STEERED", at="2026-03-02T10:01:00Z"),
+    limit(
+        "2026-03-02T10:00:00Z",
+        location_id="Shared",
+        circuits=[{"circuit_id": "hall", "max_a": 10, "evse_uids": [{"evse_uid": "EVSE-83", "phases": 3}]}],
+    ),
+    started("S-83", location_id="Shared"),
+    *(
+        event(
+            "site.load_measured",
+            "Steered",
+            at,
+            {**SITE, "location_id": "Steered", "read_at": at, "import_wh": wh, "phase_a": [20, 20, 20]},
+        )
+        for at, wh in (("2026-03-02T10:10:00Z", 2_000), ("2026-03-02T10:10:10Z", 2_040))
+    ),
+]
+
+
+def steer(dsn: str) -> None:
+    """Have what is told be steered by, as `wattledger load run` does."""
+    steering = Steering(dsn, by_events=True)
+    steering.own([0], 1, lambda *_: 0)
+    for offset, each in enumerate(STEERED):
+        steering.take([Read("log/0", offset, orjson.dumps(each), ())])
+    steering.close()
+
+
 @pytest.fixture(scope="module")
 def client(stores: Stores) -> Iterator[Client]:
     with stores() as dsn:
         engine = Engine(dsn)
-        engine.feed(TOLD)
+        engine.feed([*TOLD, *STEERED])
         engine.close()
+        steer(dsn)
         catch_up(dsn, ON_DEMAND)
         with serving(dsn) as client:
             yield client
@@ -102,6 +142,23 @@ def test_of_several_sites_of_one_name_one_has_to_be_meant(client: Client) -> Non
     assert mine.document("/v1/load/BARE")["operator_id"] == "OP-2"
     assert mine.get("/v1/load/BARE", params={"operator_id": "OP-1"}).status_code == 404
     assert mine.get("/v1/load/LOC-1/quarters").status_code == 404
+
+
+def test_who_gets_what_and_what_was_missed_is_as_the_service_steers(client: Client) -> None:
+    found = client.document("/v1/load/steered")
+    cars = {car["session_id"]: car for car in found["sessions"]}
+    # What is drawn beside them leaves no room.
+    assert {(car["limit_a"], car["why"]) for car in cars.values()} == {("0", "PAUSED")}
+    assert {car["answer"] for car in cars.values()} == {"WAITING"}
+    (missed,) = found["missed"]
+    assert (missed["circuit_id"], missed["to"], missed["over_a"]) == ("main", None, "4")
+    page = client.get("/load/Steered").text
+    assert "there is no room for the least that a car can be told" in page
+    assert client.document("/v1/load/shared")["sessions"][0]["why"] == "LIMITED:hall"
+    assert "as much as circuit hall has room for" in client.get("/load/shared").text
+    assert 'data-kind="miss"' in page
+    assert client.as_("operator:OP-2").get("/v1/load/steered").status_code == 404
+    assert client.as_("operator:OP-1").document("/v1/load/steered")["sessions"] == found["sessions"]
 
 
 def test_the_page_shows_the_tree_and_the_limit_as_a_line(client: Client) -> None:

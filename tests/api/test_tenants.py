@@ -55,7 +55,9 @@ NOBODYS = {
     "finding_id",
     "hold_id",
     "key_id",
+    "notice_id",
     "partner",
+    "subscription_id",
     "user_id",
     "write_off_id",
 }

@@ -3,10 +3,10 @@
 import psycopg
 import pytest
 
-from ledger.audit import verify
 from projections.runner import catch_up
 from tests.audit.test_notices import EARNED, HISTORY, PAYOUT, REFUND, UNTIL
 from tests.support import aftermath
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import operator
 

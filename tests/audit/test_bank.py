@@ -10,8 +10,8 @@ import engine.bank as engine_bank
 from domain.bank.matching import NOTHING
 from domain.bank.statement import BankSaying
 from domain.book.bank_bookings import BankCharged, ReceiptUnallocated
-from ledger.audit import verify
 from tests.intake.test_bank import allocated, line, paid, settled, statement
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import partner
 

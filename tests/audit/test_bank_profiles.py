@@ -8,10 +8,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from ledger.audit import verify
 from projections.bank_file import OwnAccount, Platform
 from projections.export import export
 from tests.conftest import Stores
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import captured, ended, operator, started, tariff
 

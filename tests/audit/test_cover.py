@@ -6,7 +6,8 @@ import pytest
 
 from domain.payout.advances import Advances
 from engine import cover
-from ledger.audit import AuditReport, verify
+from ledger.audit import AuditReport
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import captured, ended, event, money, operator, session, started, tariff
 

@@ -12,11 +12,11 @@ from domain.catalogue import account_changes
 from domain.payout import approvals, circumstances, deciding
 from domain.payout.circumstances import Circumstances
 from domain.payout.payout import Payout
-from ledger.audit import verify
 from ledger.audit.signatures import SIGNED
 from tests.intake.test_approvals import TWO, created, decided, payouts, waiting
 from tests.intake.test_decisions_in_any_order import account
 from tests.intake.test_holds_and_stops import switch
+from tests.support.audited import verify
 from tests.support.decisions import PUBLIC_KEYS
 from tests.support.engine import Engine
 from tests.support.events import event, operator, session, tariff

@@ -10,8 +10,8 @@ from domain.session.driver import book, disputes, due, ratings, refunds
 from domain.session.driver.due import Part
 from domain.session.facts import Captured
 from domain.session.payment_facts import first_of_each
-from ledger.audit import verify
 from tests.support import aftermath
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import (
     TOKEN,

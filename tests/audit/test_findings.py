@@ -8,11 +8,11 @@ import psycopg
 import pytest
 
 from domain.book.findings import Finding, FindingChange, OpenFindings
-from ledger.audit import verify
 from projections.movements import Movements
 from projections.runner import catch_up
 from tests.audit.forgery import unguarded
 from tests.support import aftermath
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import captured, ended, money, operator, session, started, tariff
 

@@ -9,9 +9,9 @@ import pytest
 from domain.catalogue import parties
 from domain.payout import amounts
 from domain.payout.lines import Line
-from ledger.audit import verify
 from tests.audit.test_run_amounts import misread
 from tests.intake.test_run_terms import days
+from tests.support.audited import verify
 from tests.support.engine import Engine
 
 TERMS: dict[str, Any] = {"max_carry_days": 1, "payout_minimum": "12.00", "payout_reserve_percent": "5"}

@@ -14,8 +14,8 @@ from domain.matter import adjustment, hold, saas_invoice, two_people, write_off
 from domain.matter.judgement import Judgement, Surroundings
 from domain.money import largest_remainder
 from engine.errors import RunsFailed
-from ledger.audit import verify
 from tests.audit.forgery import unguarded
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import operator, session, tariff
 from tests.support.matters import (

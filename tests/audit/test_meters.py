@@ -8,7 +8,7 @@ import pytest
 
 from domain.session import assessment, orphans, registers
 from domain.session.meter_facts import NOTHING_CORRECTED, MeterFacts
-from ledger.audit import verify
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import ended, event, metered, operator, started, tariff
 

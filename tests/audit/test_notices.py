@@ -9,9 +9,9 @@ from domain.book.findings import FindingKind
 from domain.payout import findings
 from domain.payout.payout import Payout
 from engine import clock, operator_findings, run_sets
-from ledger.audit import verify
 from projections.runner import catch_up
 from tests.support import aftermath
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import money, operator, session, tariff
 

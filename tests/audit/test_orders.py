@@ -9,10 +9,11 @@ import pytest
 
 from domain.calendar import instant
 from engine.what_if import Amounts, Order, SessionIf, Totals, standing, what_if
-from ledger.audit import AuditReport, verify
+from ledger.audit import AuditReport
 from projections.schema import migrate
 from tests.audit.network import DAYS, Event, history, settle
 from tests.audit.orders import give, order, orders, partner_tariffs
+from tests.support.audited import verify
 
 _OUTCOMES = """
 SELECT DISTINCT ON (originator_id) convert_from(state, 'UTF8')::json ->> 'session_id',

@@ -15,7 +15,6 @@ from domain.calendar import instant
 from engine.errors import RunsFailed
 from engine.line_audit import doubtful_lines
 from engine.operator_runs import lock_desks
-from ledger.audit import verify
 from ledger.database import Role, connect
 from ledger.intake.catalogue import KnownCatalogue
 from ledger.intake.outbox import PendingEvent, PendingLetter, pending
@@ -23,6 +22,7 @@ from projections.export import export
 from projections.runner import catch_up
 from tests.audit.forgery import unguarded
 from tests.projections.builders import PLATFORM
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import corrected, operator, session, tariff
 from tests.support.matters import approved, proposed

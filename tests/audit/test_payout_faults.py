@@ -10,7 +10,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ledger.audit import verify
 from projections.export import export
 from tests.audit.forgery import unguarded
 from tests.audit.test_run_amounts import TERMS
@@ -19,6 +18,7 @@ from tests.intake.test_decisions_in_any_order import lived
 from tests.intake.test_instant_payouts import FEE, request
 from tests.intake.test_run_terms import days
 from tests.projections.builders import PLATFORM
+from tests.support.audited import verify
 from tests.support.decisions import PUBLIC_KEYS
 from tests.support.engine import Engine
 from tests.support.matters import approved, proposed

@@ -11,11 +11,11 @@ from domain.rating import pricing, several_tariffs
 from domain.tariff import tariff as tariffs
 from engine import said_again
 from engine.ports import Record
-from ledger.audit import verify
 from projections import bank_file
 from projections.bank_file import OwnAccount, Platform
 from projections.export import export
 from projections.runner import catch_up
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import captured, operator, session, tariff
 

@@ -9,8 +9,8 @@ import pytest
 from domain.catalogue import parties
 from domain.session import plug, session
 from domain.session.assessment import Assessment, assess
-from ledger.audit import verify
 from tests.audit.forgery import unguarded
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import ended, event, operator, started, tariff
 

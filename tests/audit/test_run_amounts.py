@@ -12,8 +12,8 @@ from domain.money import percent_of
 from domain.payout import amounts, booked
 from domain.payout.amounts import Past
 from domain.payout.events import PayoutCreated
-from ledger.audit import verify
 from tests.intake.test_run_terms import TAX, back_and_forth, days
+from tests.support.audited import verify
 from tests.support.engine import Engine
 
 TERMS: dict[str, Any] = {

@@ -11,10 +11,10 @@ from contracts.messages import Ref
 from domain import receipt
 from domain.session.driver import settlements
 from domain.session.payment_facts import PaymentFacts
-from ledger.audit import verify
 from tests.audit.forgery import unguarded
 from tests.intake.test_settlements import CATALOGUE, DAY_AFTER, LATE, SHARED, line, of_provider, settled
 from tests.support.aftermath import disputed
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import captured, money, session
 

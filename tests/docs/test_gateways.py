@@ -17,7 +17,6 @@ import psycopg
 import pytest
 from confluent_kafka import KafkaException, Producer
 
-from consumers.outgoing import _SESSION_KINDS
 from consumers.topics import OUTBOUND_TOPICS
 from contracts.authorizations import QUESTIONS_TOPIC
 from contracts.bindings import MAX_VALUE_BYTES
@@ -28,6 +27,7 @@ from contracts.outgoing import OUTBOUND_MODEL_OF
 from contracts.refusal import Refusal, RefusalCode
 from contracts.topic_roles import ENGINE, ENGINE_TOPICS, ROLES, writers
 from domain.book.findings import FindingKind
+from projections.notifications import SESSION_KINDS
 from projections.runner import catch_up
 from tests.docs.kafka import arrivals, begin_at_the_ends, make_topics
 from tests.docs.pages import ROOT, block, code_lines, table
@@ -265,7 +265,7 @@ def test_every_code_of_a_refusal_is_explained() -> None:
 
 def test_the_kinds_of_notifications_are_kinds() -> None:
     kinds = {kind for kind, _ in table(PAGE, "| kind | means |")}
-    assert set(_SESSION_KINDS.values()) <= kinds <= {*_SESSION_KINDS.values(), *FindingKind}
+    assert set(SESSION_KINDS.values()) <= kinds <= {*SESSION_KINDS.values(), *FindingKind}
 
 
 def test_the_largest_value_is_the_one_that_is_read() -> None:

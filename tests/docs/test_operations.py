@@ -9,7 +9,7 @@ from tests.support.engine import Engine
 from tests.support.events import operator, session, tariff
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
-NOTICES = DOCUMENT.parents[1] / "consumers" / "outgoing.py"
+NOTICES = DOCUMENT.parents[1] / "projections" / "notifications.py"
 EVENTS = [operator(), tariff(), *session()]
 
 

@@ -38,7 +38,7 @@ from wattledger.settings import default_cache_dir
 
 # When a line was logged, as it begins.
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
-ALL = ["clock", "consume", "consume", "project", "up", "webhooks"]
+ALL = ["clock", "consume", "consume", "load", "project", "up", "webhooks"]
 EVENTS = [operator(), tariff(), *session("S-1")]
 
 

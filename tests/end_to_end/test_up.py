@@ -26,7 +26,7 @@ from wattledger.settings import default_cache_dir
 
 PIECES = {"consume": ["consume"], "project": ["project"], "clock": ["payouts", "run", "--watch"]}
 # Those of a whole live system that serves nobody.
-LIVE = ["consume", "payouts run --watch", "project", "webhooks run"]
+LIVE = ["consume", "load run", "payouts run --watch", "project", "webhooks run"]
 EVENTS = [operator(), tariff(), *session("S-1")]
 # What is promised; the process that measures may be held up a little itself.
 END_S, GRACE_S = 10.0, 3.0

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from domain.catalogue.account_findings import ACCOUNT_KINDS
-from ledger.audit import verify
 from ledger.events.codec import decode
 from tests.intake.test_cover import made, told
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import operator, session, tariff
 

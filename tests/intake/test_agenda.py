@@ -7,9 +7,9 @@ import pytest
 from domain.calendar import instant
 from engine import agenda
 from engine.due_runs import due_runs
-from ledger.audit import verify
 from tests.intake.test_approvals import SHARE, payouts
 from tests.intake.test_holds_and_stops import fired
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import operator, session, tariff
 

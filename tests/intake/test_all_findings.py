@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from domain.book.findings import CURES, FindingKind
-from ledger.audit import verify
 from projections.export import export
 from tests.projections.builders import PLATFORM
 from tests.support import aftermath
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import (
     TOKEN,

@@ -5,9 +5,9 @@ from datetime import date
 from typing import Any
 
 from domain.payout.content import decided_content
-from ledger.audit import verify
 from ledger.events.codec import decode
 from tests.intake.test_far_ahead import notices
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import event, operator, session, tariff
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ledger.audit import verify
 from projections.all_findings import all_findings
 from projections.documents.findings import finding_document
 from projections.freshness import up_to_date
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import event, partner
 

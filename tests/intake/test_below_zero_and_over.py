@@ -7,9 +7,9 @@ from domain.payout.cover import CoverRule
 from engine.office import Office
 from engine.run_sets import Fired, RunSets
 from engine.working_set import WorkingSet
-from ledger.audit import verify
 from tests.conftest import Stores
 from tests.support.aftermath import refunded
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import captured, money, operator, session, tariff
 

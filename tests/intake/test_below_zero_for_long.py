@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from engine import operator_findings
-from ledger.audit import verify
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import operator, session, tariff
 from tests.support.matters import approved, proposed, write_off_approved, write_off_proposed

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from domain.catalogue import account_changes
-from ledger.audit import verify
 from tests.intake.test_approvals import SHARE, TWO, created, decided, network, payouts, waiting
 from tests.intake.test_far_ahead import notices
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import operator, session
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.session.cdr_chain import cdr_id
-from ledger.audit import verify
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import (
     TOKEN,

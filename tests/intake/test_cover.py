@@ -13,9 +13,9 @@ from contracts.outgoing import OUTBOUND_MODEL_OF
 from domain.calendar import instant
 from domain.payout.cover import CoverRule
 from engine.cover import money_left
-from ledger.audit import verify
 from ledger.events.codec import decode
 from ledger.intake.outbox import PendingEvent, pending
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import event, money, operator, session, tariff
 

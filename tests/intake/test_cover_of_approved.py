@@ -10,11 +10,11 @@ import pytest
 from domain.calendar import instant
 from domain.payout.cover import CoverRule
 from engine.cover import money_left
-from ledger.audit import verify
 from tests.intake.test_approvals import SHARE, created, decided, network, payouts, refusals
 from tests.intake.test_cover import settled
 from tests.intake.test_far_ahead import notices
 from tests.intake.test_holds_and_stops import switch
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import operator, session, tariff
 

@@ -4,8 +4,8 @@ import pytest
 
 from engine import clock
 from engine.cover import weigh
-from ledger.audit import verify
 from tests.intake.test_cover import NET, SHARE, settled, short
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import operator, session, tariff
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from ledger.audit import verify
 from tests.intake.test_approvals import SHARE, decided, network, payouts, waiting
 from tests.intake.test_far_ahead import notices
 from tests.intake.test_matters import judged, refused
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.matters import (
     approved,

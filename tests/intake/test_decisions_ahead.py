@@ -9,10 +9,10 @@ import pytest
 from domain.calendar import instant
 from engine.intake import Intake
 from engine.working_set import WorkingSet
-from ledger.audit import verify
 from tests.intake.test_approvals import SHARE, TWO, decided, network, payouts, refusals, waiting
 from tests.intake.test_far_ahead import notices
 from tests.intake.test_holds_and_stops import switch
+from tests.support.audited import verify
 from tests.support.decisions import KEYRING
 from tests.support.engine import Engine
 from tests.support.events import session

@@ -9,11 +9,11 @@ import psycopg
 import pytest
 
 from domain.calendar import instant
-from ledger.audit import verify
 from projections.export import export
 from tests.intake.test_approvals import created, decided, payouts
 from tests.intake.test_holds_and_stops import OTHER, switch
 from tests.projections.builders import PLATFORM
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import event, operator, session, tariff
 

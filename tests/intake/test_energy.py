@@ -8,11 +8,11 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from ledger.audit import verify
 from ledger.database import Role, connect
 from projections.energy import energy_balances, energy_entries, leakage, leaking_sessions
 from projections.rebuild import rebuild
 from projections.runner import catch_up
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import (
     TOKEN,

@@ -11,11 +11,11 @@ from consumers.outgoing import outgoing
 from contracts.outgoing import OUTBOUND_MODEL_OF
 from domain.calendar import instant, utc_text
 from engine.intake import Intake
-from ledger.audit import verify
 from ledger.database import Role, connect
 from ledger.intake.outbox import PendingEvent, pending
 from ledger.intake.positions import totals
 from projections.schema import migrate
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import event, operator, session, tariff
 

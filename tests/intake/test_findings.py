@@ -10,10 +10,10 @@ import pytest
 
 from consumers.outgoing import outgoing
 from contracts.outgoing import OUTBOUND_MODEL_OF
-from ledger.audit import verify
 from ledger.events.codec import decode
 from ledger.intake.outbox import PendingEvent, pending
 from tests.support.aftermath import payout_id
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import captured, ended, event, money, operator, started, tariff
 

@@ -8,7 +8,7 @@ from random import randrange
 
 import pytest
 
-from ledger.audit import verify
+from tests.support.audited import verify
 from tests.support.decisions import PUBLIC_KEYS
 from tests.support.engine import Engine
 from tests.support.examples import examples

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from domain.calendar import instant
-from ledger.audit import verify
 from tests.intake.test_run_sets import OPERATORS, UNTIL, _small_sets, many, paid  # noqa: F401
+from tests.support.audited import verify
 from tests.support.engine import Engine
 
 # Runs are made four operators at a time, and the process stops itself in the second set, with all its locks.

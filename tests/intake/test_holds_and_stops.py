@@ -6,9 +6,9 @@ import pytest
 
 from domain.calendar import instant as at
 from engine import run_sets
-from ledger.audit import verify
 from tests.intake.test_approvals import SHARE, created, decided, payouts, refusals, waiting
 from tests.intake.test_far_ahead import notices
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import event, operator, session, tariff
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from domain.catalogue.run_terms import InstantFee
-from ledger.audit import verify
 from tests.intake.test_run_terms import TAX, days, made
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import event, operator
 

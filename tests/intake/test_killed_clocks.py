@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from ledger.audit import verify
 from ledger.events.codec import decode
 from tests.intake.test_approvals import SHARE, decided, payouts
 from tests.intake.test_holds_and_stops import switch
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import operator, session, tariff
 

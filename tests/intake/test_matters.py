@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from ledger.audit import verify
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import operator, session, tariff
 from tests.support.matters import (

@@ -13,9 +13,9 @@ from contracts.outgoing import OUTBOUND_MODEL_OF
 from domain.book.findings import CURES, FindingKind
 from domain.payout import run
 from engine.errors import RunsFailed
-from ledger.audit import verify
 from ledger.intake.outbox import PendingEvent, pending
 from tests.support import aftermath
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import money, operator, session, tariff
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from domain.payout.circumstances import Circumstances
-from ledger.audit import verify
 from tests.intake.test_approvals import MADE, created, decided, network, payouts, waiting
 from tests.intake.test_instant_payouts import FEE, request
 from tests.intake.test_run_terms import days
 from tests.intake.test_run_terms import made as states
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import event, operator, session, tariff
 

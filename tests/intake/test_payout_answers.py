@@ -15,9 +15,9 @@ from domain.calendar import instant
 from domain.payout import booked, steps
 from domain.payout import payout as payouts
 from domain.payout.answers import BankWord, PayoutAnswered, answers_in_turn, word_of
-from ledger.audit import verify
 from ledger.events.codec import decode
 from ledger.intake.outbox import PendingEvent, pending
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import captured, ended, event, money, operator, started, tariff
 

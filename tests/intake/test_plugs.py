@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.intake import Intake
-from ledger.audit import verify
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import ended, event, metered, operator, started, tariff
 from tests.support.waiting import wait_until

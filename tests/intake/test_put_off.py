@@ -7,8 +7,8 @@ import pytest
 
 from engine.follow_up import FollowUp
 from engine.working_set import WorkingSet
-from ledger.audit import verify
 from tests.support.aftermath import disputed, refunded, settled
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import captured, corrected, metered, money, operator, session, tariff
 

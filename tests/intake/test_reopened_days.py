@@ -13,12 +13,12 @@ import pytest
 from contracts.messages import stream_of
 from domain.calendar import ONE_DAY
 from domain.payout import cut_offs, run
-from ledger.audit import verify
 from projections.all_findings import all_findings
 from projections.documents.findings import finding_document
 from projections.freshness import up_to_date
 from tests.intake.test_cover import made
 from tests.intake.test_far_ahead import notices
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import event, operator, session, tariff
 from tests.support.waiting import wait_until

@@ -10,7 +10,7 @@ from domain.payout import run
 from engine import run_sets
 from engine.clock import Clock
 from engine.errors import RunsFailed
-from ledger.audit import verify
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import operator, session, tariff
 

@@ -7,7 +7,7 @@ import pytest
 
 from domain.calendar import instant
 from domain.payout.events import PayoutKey
-from ledger.audit import verify
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import event, operator, session, tariff
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ledger.audit import verify
 from tests.support.aftermath import refunded
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import event, money, operator, session, tariff
 from wattledger.cli import main

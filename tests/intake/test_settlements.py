@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ledger.audit import verify
 from ledger.events.codec import decode
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import captured, ended, event, money, operator, session, started, tariff
 

@@ -3,10 +3,10 @@
 import psycopg
 import pytest
 
-from ledger.audit import verify
 from projections.schema import migrate
 from tests.audit.forgery import unguarded
 from tests.intake.test_settlements import CATALOGUE, DAY_AFTER, LATE, is_released, line, open_findings, settled
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import captured, session
 

@@ -13,10 +13,10 @@ from consumers.outgoing import outgoing
 from contracts.outgoing import OUTBOUND_MODEL_OF
 from domain.calendar import instant
 from domain.tariff.events import TariffWarned
-from ledger.audit import verify
 from ledger.events.codec import decode, encode
 from ledger.intake.outbox import PendingEvent, pending
 from ledger.intake.tariff_versions import TariffVersion, tariff_versions
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import operator, session, tariff
 from wattledger.cli import main

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from contracts.signatures import SIGNATURE, message_name
-from ledger.audit import verify
 from tests.intake.test_approvals import SHARE, TWO, created, decided, payouts, refusals, waiting
 from tests.intake.test_holds_and_stops import OTHER, switch
 from tests.intake.test_instant_payouts import FEE, paid, request
 from tests.intake.test_run_terms import days
+from tests.support.audited import verify
 from tests.support.decisions import SIGNER
 from tests.support.engine import Engine
 from tests.support.events import event, operator

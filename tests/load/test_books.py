@@ -184,6 +184,19 @@ def test_limits_that_are_missed_begin_and_end_and_peaks_come_near(site: Site, da
         assert [each.kind for each in alerts(cursor, AlertFilter("OP-1"))] == [PEAK_NEAR, LIMIT_MISSED]
 
 
+def test_an_evse_gives_no_more_than_was_published_of_it(site: Site, database_url: str) -> None:
+    powers = [[0, [["e1", "1", "11040"], ["e1", "2", "3680"]]]]
+    with connect(database_url, Role.PROJECTOR) as connection:
+        connection.execute(
+            "INSERT INTO projection.site_row (generation, operator_id, location_key, location_id, powers) "
+            "SELECT generation, 'OP-1', 'loc', 'Loc', %s FROM projection.generation WHERE live AND name = 'network'",
+            (orjson.dumps(powers).decode(),),
+        )
+    site.read(limit())
+    told_ = told(site.read(measured("08:05:00", 0), started(1, "08:05:00"), started(2, "08:05:00")).records)
+    assert {each["session_id"]: each["limit_a"] for each in told_} == {"S1": 16, "S2": 24}
+
+
 def test_what_comes_before_its_start_waits_for_it_and_what_comes_after_its_end_begins_nothing(site: Site) -> None:
     declared = event(
         "charging.session.intent_declared",

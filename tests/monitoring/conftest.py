@@ -52,7 +52,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
             consumer = pieces["consume"]
             wait_until(lambda: consumer.scrape().sum("wattledger_store_messages_total") >= len(lines))
             # Runs of days that are over fire at once, so the clock comes when there is something to be paid.
-            pieces |= started(home, ("clock", "webhooks"))
+            pieces |= started(home, ("clock", "load", "webhooks"))
             record_verification(postgres.dsn, 1.0, passed=True, findings=0)
             yield live
         finally:

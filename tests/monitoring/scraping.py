@@ -16,7 +16,7 @@ from tests.support.waiting import wait_until
 # Nothing here goes through a proxy of the machine.
 _HTTP = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 WORDS = {"consume": ["consume"], "project": ["project"], "clock": ["payouts", "run", "--watch"]}
-WORDS["webhooks"] = ["webhooks", "run"]
+WORDS |= {"load": ["load", "run"], "webhooks": ["webhooks", "run"]}
 
 
 def ask(url: str, method: str = "GET") -> tuple[int, str]:

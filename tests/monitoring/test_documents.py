@@ -140,7 +140,7 @@ def test_the_containers_are_scraped_where_they_answer() -> None:
     (job,) = configuration["scrape_configs"]
     (found,) = job["dns_sd_configs"]
     assert job["job_name"] == "wattledger"
-    assert set(found["names"]) == {"consume", "project", "payouts", "webhooks"} <= set(COMPOSE)
+    assert set(found["names"]) == {"consume", "project", "payouts", "load", "webhooks"} <= set(COMPOSE)
     for name in found["names"]:
         settings = COMPOSE[name]["environment"]
         assert (settings["WATTLEDGER_METRICS_HOST"], settings["WATTLEDGER_METRICS_PORT"]) == (

@@ -52,15 +52,15 @@ def test_ports_end_at_65535(tmp_path: Path) -> None:
 
 
 def test_each_piece_of_a_live_system_answers_at_the_next_port(tmp_path: Path) -> None:
-    first = next(port for port in (choose(None) for _ in range(200)) if all(map(free, range(port, port + 5))))
+    first = next(port for port in (choose(None) for _ in range(200)) if all(map(free, range(port, port + 6))))
     home = Home(tmp_path, METRICS_PORT=str(first), PROCESSES="2")
     with ExitStack() as stack:
         process = home.start("up")
         stack.callback(process.wait)
         stack.callback(process.terminate)
-        wait_until(lambda: len(urls_in(home.log)) == 5)
+        wait_until(lambda: len(urls_in(home.log)) == 6)
         assert dict(
-            zip(range(first, first + 5), ("project", "clock", "webhooks", "consume", "consume"), strict=True)
+            zip(range(first, first + 6), ("project", "clock", "webhooks", "load", "consume", "consume"), strict=True)
         ) == {int(url.rpartition(":")[2]): name for name, url in urls_in(home.log)}
         for name, url in urls_in(home.log):
             wait_until(lambda url=url: ask(f"{url}/readyz")[0] == 200)  # type: ignore[misc]

@@ -16,12 +16,12 @@ import psycopg
 import pytest
 
 from domain.calendar import instant
-from ledger.audit import verify
 from projections.export import export
 from tests.conftest import PROJECT_ROOT
 from tests.oracle.months import LAST, stamp, undecided
 from tests.oracle.months_lived import Months
 from tests.projections.builders import PLATFORM
+from tests.support.audited import verify
 from tests.support.decisions import PUBLIC_KEYS
 from tests.support.engine import Engine
 

@@ -33,8 +33,9 @@ IDS = {
 }
 # What a page weighs over the wire, at most: the files beside it come once.
 PAGE_BYTES_MAX = 60 * 1024
-# Nobody has done or proposed anything here yet: these are visited where people decide (test_deciding).
-DONE = re.compile(r"\{(action|adjustment|write_off)_id\}")
+# Nobody has done, proposed or subscribed to anything here yet: these are visited where people do (test_deciding,
+# test_subscribing).
+DONE = re.compile(r"\{(action|adjustment|write_off|notice|subscription)_id\}")
 
 
 def _is_visited(route: PageRoute) -> bool:

@@ -13,7 +13,7 @@ from wattledger.embedded import EmbeddedPostgres
 
 # These make a store, and these have no use for one. Every other command works on what is there.
 MAKES = {"settle", "demo", "publish", "bank import", "up", "consume", "project", "migrate"}
-NEEDS_NONE = {"schemas", "price", "tariff lint", "load allocate"}
+NEEDS_NONE = {"schemas", "price", "tariff lint", "load allocate", "load plan"}
 # What a command cannot be called without, where any word will not do; by its name or its option's.
 GIVEN = {
     "--from": "2026-03-01",

@@ -19,7 +19,6 @@ import psycopg
 from domain.calendar import instant
 from engine.clock import Clock
 from engine.errors import PartitionLost
-from ledger.audit import verify
 from ledger.database import Role, connect
 from ledger.errors import MachineryFault
 from ledger.gateway import Gateway
@@ -27,6 +26,7 @@ from ledger.intake import outbox
 from projections.handoff import make_files, waiting_for_files
 from projections.runner import catch_up
 from tests.projections.builders import PLATFORM
+from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import operator, session, tariff
 

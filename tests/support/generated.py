@@ -14,7 +14,6 @@ from typing import Any, TypeAlias
 import orjson
 
 from domain.payout.cover import CoverRule
-from ledger.audit import verify
 from projections.export import export
 from projections.runner import catch_up
 from tests.audit import network
@@ -22,6 +21,7 @@ from tests.audit.banks import told_by_banks
 from tests.audit.between import matters
 from tests.oracle.generate import scenario, shuffled
 from tests.projections.builders import PLATFORM
+from tests.support.audited import verify
 from tests.support.contradictions import contradictions
 from tests.support.decisions import PUBLIC_KEYS
 from tests.support.engine import Engine

@@ -13,6 +13,9 @@ from wattledger.given_file import given_or_input
 
 commands = typer.Typer()
 
+# Answered before the first line is read, so that it waits for nothing to be loaded.
+_NOTHING = b'{"voltage_v":230,"interval_s":300,"circuits":[{"id":"site"}],"sessions":[]}'
+
 
 @commands.command("allocate")
 def allocate(
@@ -27,7 +30,8 @@ def allocate(
 ) -> None:
     """Share the current of circuits among charging cars; print what each may draw in A per phase, and why.
 
-    With --batch a line that is no problem is answered by {"error": "..."}, and the exit status is 1 at the end.
+    With --batch a line that is no problem is answered by {"error": "...", "path": "..."}, and the exit status is 1 in
+    the end.
     """
     log_without_settings(debug=debug)
     if batch == (problem is not None):
@@ -52,8 +56,13 @@ def allocate(
 
 
 def _answer_lines() -> None:
+    import gc
+
     from contracts.errors import ContractError
 
+    _answer(_NOTHING)
+    # What was loaded stays: the collector need not look through it again and again between answers.
+    gc.freeze()
     are_good = True
     for line in sys.stdin.buffer:
         if not line.strip():
@@ -62,7 +71,7 @@ def _answer_lines() -> None:
             _print(_answer(line))
         except ContractError as error:
             are_good = False
-            _print({"error": str(error)})
+            _print({"error": str(error), "path": error.path})
     if not are_good:
         raise typer.Exit(1)
 

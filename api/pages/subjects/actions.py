@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import unquote
 
 from starlette.responses import Response
 
 from api.access.roles import Right
-from api.actions.followed import followed, kept_action
+from api.actions.followed import followed, kept_action, reading_hers
 from api.actions.replaying import REPLAYED
 from api.pages.page import PageCall, page
 from api.pages.rendering import render
@@ -40,6 +41,7 @@ WORDS: Final = {
     "reserve.released": "Release a reserve",
     "payee_checks.opted_out": "Have payees of files not checked",
     "payee_checks.opted_in": "Have payees of files checked again",
+    "operator.notify_set": "Set of what an operator is told",
     "finding.assigned": "Say who looks after a finding",
     "tariff.rerating_ordered": "Order sessions rated anew",
     REPLAYED: "Send refused records again",
@@ -88,7 +90,8 @@ async def action(call: PageCall) -> Response:
             is_final=found["state"] in ("TAKEN", "REFUSED"),
         )
 
-    return await call.show(ask, present)
+    reading = call if kept is None else reading_hers(call)
+    return await reading.show(ask, present)
 
 
 def _href(view: View, type_: str, subject: str) -> str | None:
@@ -99,6 +102,8 @@ def _href(view: View, type_: str, subject: str) -> str | None:
         return "/health#payees"
     if type_ == "tariff.rerating_ordered":
         return view.link("/rerating-orders")
+    if type_ == "operator.notify_set":
+        return view.link("/subscriptions", *map(unquote, subject.split("/", 1)))
     if type_ == REPLAYED:
         is_one = len(subject) == 36
         return view.link("/dead-letters", subject) if is_one else view.link("/dead-letters", code=subject)

@@ -17,12 +17,11 @@ from api.pages.subjects.sessions import session_href
 from api.pages.subjects.site_load import limit_words, site_href
 from api.pages.table import Column, Table
 from api.pages.view import Filter, View
-from domain.load.in_force import in_force
 from projections.documents.load import left_out_document, load_document, peak_document
 from projections.network.asked import Asked, sites_asked
 from projections.network.horizon import network_horizon
 from projections.network.load import By, LeftOut, Load, Peak, left_out, peaks, quarters, sums
-from projections.network.site_limits import limit_versions
+from projections.network.site_limits import in_force, limits_told
 from projections.reading import Snapshot
 
 _FILTERS: Final = (
@@ -85,8 +84,8 @@ def _limits(snapshot: Snapshot, asked: Asked, at: datetime | None) -> Mapping[tu
     if at is None:
         return {}
     key = asked.location_id.casefold() if asked.location_id is not None else None
-    versions = limit_versions(snapshot.cursor, asked.operator_id, key)
-    return {site: limit_words(in_force(told, at)) for site, told in versions.items()}
+    told = limits_told(snapshot.cursor, asked.operator_id, key)
+    return {site: limit_words(in_force(versions, at)) for site, versions in told.items()}
 
 
 def _kwh(wh: str | None) -> str | None:

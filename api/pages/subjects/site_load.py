@@ -15,13 +15,14 @@ from api.pages import charts
 from api.pages.elements import element
 from api.pages.page import PageCall, page
 from api.pages.rendering import render
+from api.pages.subjects.sessions import session_href
 from api.pages.table import Column, Table
 from api.pages.view import Filter, View
 from api.v1.site_load import the_site
 from domain.calendar import instant
-from domain.load.in_force import LimitVersion, lowest_w
 from projections.documents.site_load import against_limit_document, kilowatts, site_load_document
-from projections.network.site_now import AgainstLimit, SiteNow, against_limit, site_now
+from projections.network.site_limits import ToldLimit
+from projections.network.site_now import AgainstLimit, SiteNow, against_limit, lowest_of, site_now
 from projections.reading import Snapshot
 
 _FILTERS: Final = (Filter("operator_id", "Operator"), Filter("from", "From"), Filter("to", "To, included"))
@@ -32,6 +33,13 @@ _REASONS: Final[Mapping[str, str]] = {
     "GRID": "what the grid connection bears",
     "DIMMED": "dimmed by the grid operator",
     "TARIFF": "what the tariff makes worth while",
+}
+# Why a car gets what it gets.
+_WHY: Final[Mapping[str, str]] = {
+    "MAXIMUM": "as much as it can take",
+    "SATISFIED": "as much as it needs by when it leaves",
+    "LIMITED": "as much as circuit {circuit} has room for",
+    "PAUSED": "nothing: there is no room for the least that a car can be told",
 }
 
 
@@ -46,9 +54,9 @@ def site_href(view: View, operator_id: str, location_id: str) -> str:
     return view.link("/load", location_id, operator_id=operator_id)
 
 
-def limit_words(limits: Sequence[LimitVersion]) -> str:
+def limit_words(limits: Sequence[ToldLimit]) -> str:
     """What limits that are in force come to, in few words."""
-    lowest = kilowatts(lowest_w(limits))
+    lowest = kilowatts(lowest_of(limits))
     return f"{lowest} kW" if lowest is not None else "OFF" if limits else "none"
 
 
@@ -81,6 +89,8 @@ async def site(call: PageCall) -> Response:
             filters=_FILTERS,
             limits=_limits(view, document),
             circuits=[_circuits(each) for each in document["limits"] if each["circuits"]],
+            cars=_cars(view, document),
+            missed=_missed(document),
             chart=_chart(view, found),
             back=view.link("/load", operator_id=document["operator_id"], location_id=document["location_id"]),
         )
@@ -145,6 +155,55 @@ def _in_tree(circuits: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[st
 def _branch(circuit_id: str, depth: int) -> Markup:
     lead = element('<span class="below" aria-hidden="true">%s└ </span>', "\u2003" * (depth - 1)) if depth else ""
     return element('%s<code class="id">%s</code>', lead, circuit_id)
+
+
+def _cars(view: View, document: Mapping[str, Any]) -> Table:
+    columns = [
+        Column("session_id", "Session", "id", lambda row: session_href(view, row["session_id"])),
+        Column("evse_uid", "EVSE", "id"),
+        Column("limit_a", "May draw, each phase", "number", unit="A"),
+        Column("phases", "Phases", "number"),
+        Column("why", "Why", "html"),
+        Column("valid_from", "Since", "time"),
+        Column("answer", "The charger says", "badge"),
+        Column("drawn_a", "Draws", "number", unit="A"),
+    ]
+    return Table(
+        columns,
+        [{**each, "why": _why(each["why"])} for each in document["sessions"]],
+        "Sessions that are not over. One whose charger has not accepted is counted at what it may draw.",
+        kind="session",
+        key="session_id",
+        section="cars",
+        empty="Nobody is told here what to draw.",
+    )
+
+
+def _why(why: str | None) -> Markup | None:
+    """The reason with what it says in words beside it."""
+    if why is None:
+        return None
+    word, _, circuit = why.partition(":")
+    return element('<span class="badge">%s</span> %s', why, _WHY.get(word, "").format(circuit=circuit))
+
+
+def _missed(document: Mapping[str, Any]) -> Table:
+    columns = [
+        Column("circuit_id", "Circuit", "id"),
+        Column("from", "From", "time"),
+        Column("to", "To", "time"),
+        Column("over_a", "By at most, a phase", "number", unit="A"),
+        Column("over_w", "By at most, in all", "number", unit="W"),
+    ]
+    return Table(
+        columns,
+        [{**each, "key": f"{each['circuit_id']} {each['from']}"} for each in document["missed"]],
+        "Limits that two readings in a row were above, the newest first; one without an end goes on.",
+        kind="miss",
+        key="key",
+        section="missed",
+        empty="No limit was missed.",
+    )
 
 
 def _chart(view: View, found: _Found) -> dict[str, Any] | None:

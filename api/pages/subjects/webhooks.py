@@ -1,7 +1,6 @@
 """Webhooks as administrators see them: who is told what happens, what came of each message, and another secret."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -13,6 +12,7 @@ from api.pages.page import PageCall, page
 from api.pages.rendering import render
 from api.pages.table import Column, Table
 from api.pages.view import View
+from api.v1.api_keys import at_the_door
 from api.v1.webhook_endpoints import (
     NewEndpoint,
     create_endpoint,
@@ -47,16 +47,12 @@ _TYPES: Final = [(f"types.{each.value}", f"{each.value}: {TELLS[each]}") for eac
 async def endpoints(call: PageCall) -> Response:
     """Endpoints, newest first, and the form for another one."""
     wanted = call.page
-    found = await _at_the_door(call).read(lambda snapshot: endpoints_of(snapshot, wanted))
+    found = await at_the_door(call).read(lambda snapshot: endpoints_of(snapshot, wanted))
 
     def present(view: View, of: tuple[Sequence[Mapping[str, Any]], str | None]) -> Response:
         return render("webhooks.html", view, table=_endpoints(view, *of), types=_TYPES)
 
     return await call.show(lambda _: found, present)
-
-
-def _at_the_door(call: PageCall) -> PageCall:
-    return replace(call, principal=call.principal.at_the_door())
 
 
 def _endpoints(view: View, rows: Sequence[Mapping[str, Any]], cursor: str | None) -> Table:
@@ -89,7 +85,7 @@ async def endpoint(call: PageCall) -> Response:
     def read(snapshot: Snapshot) -> tuple[dict[str, Any], list[dict[str, Any]], str | None]:
         return endpoint_document(present_endpoint(snapshot.cursor, id_)), *ask(snapshot, wanted)
 
-    found = await _at_the_door(call).read(read)
+    found = await at_the_door(call).read(read)
 
     def present(view: View, of: tuple[dict[str, Any], list[dict[str, Any]], str | None]) -> Response:
         document, sent, cursor = of
