@@ -36,6 +36,7 @@ _SECONDS, _SECONDS_OF_A_SMALL_RUN = 30.0, 3.0
 # Of all sites and all cars together: starts (each after an end), readings of cars, readings of sites.
 _STARTS_A_SECOND, _READINGS_A_SECOND, _MEASURES_A_SECOND = 10, 300, 20
 _PATIENCE_S = 120.0
+_BEFORE = 20
 _LIMIT_A, _REGISTER_WH = 8, 1_000
 
 
@@ -100,6 +101,10 @@ class _Yard:
         answers = asyncio.create_task(self._answer(consumer))
         try:
             await self._fill()
+            # All are told at once by their limits, and answer: what is measured begins behind that.
+            for number in range(_BEFORE):
+                await self._replace(number)
+                await self._all_are_told(self._started.keys())
             self._started.clear()
             await self._go_on(seconds)
             started = {**self._started}
