@@ -31,8 +31,10 @@ from wattledger.commands import (
     matters,
     negative,
     network,
+    notify,
     ocpi,
     ocpi_tokens,
+    park,
     partners,
     payments,
     payout_decisions,
@@ -92,9 +94,11 @@ for noun in (
         cash.app,
         benchmark.app,
         visibility.app,
+        park.app,
     ),
     *(partners.app, ocpi.app),
-    *(contracts.app, prices.app, tariffs.app, rerate.app, users.app, apikeys.app, keys.app, webhooks.app, psql.app),
+    *(contracts.app, prices.app, tariffs.app, rerate.app, users.app, apikeys.app, keys.app, webhooks.app),
+    *(notify.app, psql.app),
 ):
     app.add_typer(noun)
 # What some call it, too; the help names one.

@@ -109,7 +109,7 @@ def test_the_page_for_people_names_operators_payouts_and_the_followed_session(ds
     page = console.export_text()
     for wanted in ("Skärgårdsladd AB", "RETURNED", FOLLOWED_SESSION, "2010/OP-NL", "11.82", "Paid by payout"):
         assert wanted in page
-    assert len(render(read_result(dsn, summary))) == 12
+    assert len(render(read_result(dsn, summary))) == 13
 
 
 def test_it_shows_outages_with_causes_who_bears_demand_charges_and_how_long_cash_lasts(shown: dict[str, Any]) -> None:
@@ -122,6 +122,19 @@ def test_it_shows_outages_with_causes_who_bears_demand_charges_and_how_long_cash
     assert all(float(row["ladder"]) > 0 for row in shown["demand_shares"])
     lasting = {row["operator_id"]: row["runway_days"] for row in shown["runways"]}
     assert lasting == {"OP-DE": None, "OP-NL": 62}
+
+
+def test_it_shows_how_a_limit_is_shared_out_when_most_cars_charge(shown: dict[str, Any]) -> None:
+    shared = shown["load_shared"]
+    assert {row["location_id"] for row in shared} == {"NL-HAVEN"}
+    assert len(shared) >= 3
+    assert len({row["at"] for row in shared}) == 1
+    # 80 A for all, 50 A for the first three sockets; each car of three phases, as its socket.
+    of_jetty = [row["a"] for row in shared if row["evse_uid"][-1] in "123"]
+    assert sum(of_jetty) <= 50
+    assert sum(row["a"] for row in shared) <= 80
+    assert all(row["a"] == 0 or 6 <= row["a"] <= 32 for row in shared)
+    assert any(row["why"].startswith("LIMITED:") for row in shared)
 
 
 def test_the_page_has_no_lines_around_tables_in_a_pipe(

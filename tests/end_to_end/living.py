@@ -26,7 +26,7 @@ from tests.support.waiting import wait_until
 from wattledger.embedded import EmbeddedKafka, EmbeddedPostgres
 from wattledger.settings import default_cache_dir
 
-Piece: TypeAlias = Literal["consume", "project", "clock", "serve"]
+Piece: TypeAlias = Literal["consume", "project", "clock", "serve", "load"]
 Victim: TypeAlias = Literal["postgres", "kafka"] | Piece
 
 _WORDS: Mapping[Piece, Sequence[str]] = {
@@ -34,6 +34,8 @@ _WORDS: Mapping[Piece, Sequence[str]] = {
     "project": ["project"],
     "clock": ["payouts", "run", "--watch"],
     "serve": ["serve", "--port", "0"],
+    # A park has a time of its own, which its messages tell.
+    "load": ["load", "run", "--clock", "events"],
 }
 _LISTENS = "listening on "
 _END_S = 180.0

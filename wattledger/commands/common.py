@@ -70,6 +70,24 @@ def the_door(data_dir: Path | None, *, debug: bool) -> Iterator[Any]:
 
 
 @contextmanager
+def the_brokers(settings: "Settings", bootstrap: str | None) -> Iterator[dict[str, Any]]:
+    """How clients reach the brokers: named, configured, or the embedded one of the data directory."""
+    from ledger.errors import NoStore
+    from wattledger.embedded import services
+
+    if bootstrap or settings.kafka_bootstrap:
+        yield {"bootstrap_servers": bootstrap or settings.kafka_bootstrap, **settings.kafka_client_options()}
+        return
+    if not (settings.data_dir / "kafka").is_dir():
+        raise NoStore(
+            f"no store at {settings.data_dir}; `wattledger up` makes one, --data-dir names another, and --bootstrap "
+            "a broker"
+        )
+    with services(settings, settings.data_dir, with_postgres=False) as running:
+        yield {"bootstrap_servers": running.bootstrap, **running.settings.kafka_client_options()}
+
+
+@contextmanager
 def live_store(
     data_dir: Path | None, piece: "Piece", *, debug: bool, needs_kafka: bool = True, creates: bool = True
 ) -> Iterator[tuple["Store", "Signs"]]:

@@ -4,16 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from wattledger.commands.common import make_folder, settings_for
+from wattledger.commands.common import make_folder, settings_for, the_brokers
 from wattledger.commands.options import DataDir, Debug
 from wattledger.errors import ApplicationError
-
-if TYPE_CHECKING:
-    from wattledger.settings import Settings
 
 app = typer.Typer()
 
@@ -82,7 +79,7 @@ def processor(
         wanted = Behaviour.parse(behaviour or ())
     except BehaviourRefused as refused:
         raise typer.BadParameter(str(refused), param_hint="--behaviour") from None
-    with _brokers(settings, bootstrap) as kafka, _alone_in(state or settings.data_dir / "processor") as folder:
+    with the_brokers(settings, bootstrap) as kafka, _alone_in(state or settings.data_dir / "processor") as folder:
         writes_to = make_folder(files / "from-bank") if files is not None and answers is How.FILES else None
         made = Processor(folder, wanted, clock=Clock(clock), source=source, bank_files=files, writes_to=writes_to)
         try:
@@ -91,24 +88,6 @@ def processor(
                 asyncio.run(run_desk(kafka, made, stop, once=once))
         finally:
             made.close()
-
-
-@contextmanager
-def _brokers(settings: "Settings", bootstrap: str | None) -> Iterator[dict[str, Any]]:
-    """How clients reach the brokers: named, configured, or the embedded one of the data directory."""
-    from ledger.errors import NoStore
-    from wattledger.embedded import services
-
-    if bootstrap or settings.kafka_bootstrap:
-        yield {"bootstrap_servers": bootstrap or settings.kafka_bootstrap, **settings.kafka_client_options()}
-        return
-    if not (settings.data_dir / "kafka").is_dir():
-        raise NoStore(
-            f"no store at {settings.data_dir}; `wattledger up` makes one, --data-dir names another, and --bootstrap "
-            "a broker"
-        )
-    with services(settings, settings.data_dir, with_postgres=False) as running:
-        yield {"bootstrap_servers": running.bootstrap, **running.settings.kafka_client_options()}
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the demo shows of how its network is run: explained outages, who bears demand charges, how long cash lasts."""
+"""What the demo shows of how its network is run: outages, demand charges, what limits leave, how long cash lasts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +15,12 @@ from projections.network.horizon import network_horizon
 from projections.network.runways import runways
 from projections.network.site_month import SiteMonth, SiteMonths
 from projections.network.uptime import uptimes
+from wattledger.demo.shared import read_shared, shared_title
 from wattledger.views.pages import cells, titled_table
 
 _OUTAGES = ("outage_s", "excluded_s")
 _CHARGES = ("peak_kw", "charge", "sessions")
+_SHARED = ("delivered_kwh", "a")
 _SHARES = ("energy_kwh", "ladder", "coincident", "energy")
 # Of each charge so many sessions are shown, those that bear the most by the ladder.
 _SHARES_SHOWN = 3
@@ -26,7 +28,7 @@ _SHARES_SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Operated:
-    """As documents: outages of which something is explained, months of sites with a demand charge, and runways.
+    """As documents: explained outages, months of sites with a demand charge, runways, and what limits leave cars.
 
     Shares are of the sessions that bear the most of a charge; runways of operators that declared their cash.
     """
@@ -35,6 +37,7 @@ class Operated:
     charges: Sequence[Mapping[str, Any]] = ()
     shares: Sequence[Mapping[str, Any]] = ()
     runways: Sequence[Mapping[str, Any]] = ()
+    shared: Sequence[Mapping[str, Any]] = ()
 
 
 def read_operated(cursor: Any) -> Operated:
@@ -48,7 +51,7 @@ def read_operated(cursor: Any) -> Operated:
     found = [each for each in every if each.shared is not None and each.shared.charge.amount]
     charges, shares = [demand_document(each) for each in found], [row for each in found for row in _most(each)]
     lasting = [runway_document(each) for each in runways(cursor) if each.declared is not None]
-    return Operated(outages, charges, shares, lasting)
+    return Operated(outages, charges, shares, lasting, read_shared(cursor))
 
 
 def _most(month: SiteMonth) -> list[dict[str, Any]]:
@@ -61,6 +64,7 @@ def operated_parts(found: Operated) -> list[Table]:
     return [
         *([_outages(found.outages)] if found.outages else []),
         *([_charges(found.charges), _shares(found.shares)] if found.charges else []),
+        *([_shared(found.shared)] if found.shared else []),
         *([_runways(found.runways)] if found.runways else []),
     ]
 
@@ -71,6 +75,7 @@ def operated_document(found: Operated) -> dict[str, Any]:
         "outages": list(found.outages),
         "demand": list(found.charges),
         "demand_shares": list(found.shares),
+        "load_shared": list(found.shared),
         "runways": list(found.runways),
     }
 
@@ -101,6 +106,14 @@ def _shares(rows: Sequence[Mapping[str, Any]]) -> Table:
     for row in rows:
         shown = {**row, "energy_kwh": f"{float(row['energy_wh']) / 1000:.1f}"}
         table.add_row(*cells(*(str(shown[name]) for name in columns)))
+    return table
+
+
+def _shared(rows: Sequence[Mapping[str, Any]]) -> Table:
+    columns = ("session_id", "evse_uid", *_SHARED, "why")
+    table = titled_table(shared_title(rows), *columns, right=_SHARED)
+    for row in rows:
+        table.add_row(*cells(*(str(row[name]) for name in columns)))
     return table
 
 

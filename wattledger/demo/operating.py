@@ -19,6 +19,9 @@ _CUT = (FALLS_SILENT + timedelta(minutes=5), FALLS_SILENT + timedelta(hours=43))
 _BROKEN = (FIRST_DAY + timedelta(days=2, hours=8), FIRST_DAY + timedelta(days=2, hours=14, minutes=30))
 _MAINTAINED = (_BROKEN[0], _BROKEN[0] + timedelta(hours=4))
 _FEED_A, _FEED_W = 400, 276_000
+# The quay, where cars stay for hours: a fuse for all of it, and one for its first three sockets.
+QUAY = WADDEN.sites[0]
+_QUAY_A, _JETTY_A, _JETTY_EVSES = 80, 50, 3
 _ASKING = 3
 
 # What the grid costs after it was not told yet.
@@ -57,7 +60,8 @@ _CASH = ((WADDEN, 610_000), (NECKAR, 940_000))
 def operating(random: Random, visits: Sequence[Visit], evses_per_site: int, days: int) -> Iterator[Event]:
     """Everything told beside sessions, payments and payouts; the last EVSE of each site is the one no visit is at."""
     yield from _costs()
-    yield _limit()
+    yield _limit(MOTORWAY, [{"circuit_id": "feed", "max_a": _FEED_A, "max_w": _FEED_W, "evse_uids": []}])
+    yield _limit(QUAY, _quay(evses_per_site))
     for player in PLAYERS:
         for site in player.sites:
             for number in range(1, evses_per_site + 1):
@@ -84,17 +88,25 @@ def _costs() -> Iterator[Event]:
             yield event("operator.cost_declared", BACK_OFFICE, operator_id, SIGNED_ON + ONE_DAY, data, cost_id)
 
 
-def _limit() -> Event:
-    circuit = {"circuit_id": "feed", "max_a": _FEED_A, "max_w": _FEED_W, "evse_uids": []}
+def _quay(evses: int) -> list[dict[str, Any]]:
+    """A feed, and below it a jetty with the first sockets."""
+    places = [{"evse_uid": evse_uid(QUAY, number), "phases": 3} for number in range(1, evses + 1)]
+    return [
+        {"circuit_id": "feed", "max_a": _QUAY_A, "evse_uids": places[_JETTY_EVSES:]},
+        {"circuit_id": "jetty", "parent": "feed", "max_a": _JETTY_A, "evse_uids": places[:_JETTY_EVSES]},
+    ]
+
+
+def _limit(site: Site, circuits: list[dict[str, Any]]) -> Event:
     data = {
         "operator_id": WADDEN.operator_id,
-        "location_id": MOTORWAY.location_id,
+        "location_id": site.location_id,
         "effective_from": stamp(SIGNED_ON),
-        "circuits": [circuit],
+        "circuits": circuits,
         "mode": "MAX_MIN",
         "reason": "GRID",
     }
-    return event("site.limit_set", BACK_OFFICE, MOTORWAY.location_id, SIGNED_ON + ONE_DAY, data)
+    return event("site.limit_set", BACK_OFFICE, site.location_id, SIGNED_ON + ONE_DAY, data)
 
 
 def _evse(player: Player, site: Site, number: int) -> dict[str, Any]:
