@@ -58,6 +58,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("large-run", "memory at most to that after a tenth", ceiling=1.2),
     Limit("balances", "*p99*", ceiling=1.0),
     Limit("commands", "*ratio to the faster reference", floor=0.5),
+    Limit("profiles", "p99", ceiling=1_000.0),
     Limit("surface", "reads at 100 a second, p50", ceiling=10.0),
     Limit("surface", "reads at 100 a second, p99", ceiling=50.0),
     Limit("surface", "*, larger to smaller book", ceiling=1.3),

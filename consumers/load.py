@@ -154,8 +154,9 @@ class _Loop:
         await self._send(publisher, unsent)
         self._reader.assign(homes)
         self._ends = await self._reader.end_offsets(homes)
+        self._steering.shorten({_named(home): end for home, end in self._ends.items()})
         firsts = await self._reader.beginning_offsets(homes)
-        self._taken = {home: max(offsets.get(_named(home), 0), firsts[home]) for home in homes}
+        self._taken = {home: max(min(offsets.get(_named(home), 0), self._ends[home]), firsts[home]) for home in homes}
         self._rewind()
 
     async def _homes(self) -> list[TopicPartition]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
@@ -103,8 +104,16 @@ class QuietHours(Wire):
         return self
 
 
+# What separates addresses, or hides parts of one.
+_NOT_IN_MAIL = {*' ,;<>()"'}
+
+
 class NotifySetData(Wire):
-    """Of which events an operator is told, where, how bundled, and when not; the latest version counts."""
+    """Of which events an operator is told, where, how bundled, and when not; the latest version counts.
+
+    `language` is that of the fixed phrases of mail; where it is not said, that of the operator's country if mail has
+    it, else English.
+    """
 
     operator_id: Identifier
     subscription_id: Identifier
@@ -114,20 +123,30 @@ class NotifySetData(Wire):
     digest: Literal["NONE", "HOURLY", "DAILY"] | None = None
     quiet: QuietHours | None = None
     min_severity: Literal["INFO", "WARNING", "CRITICAL"] | None = None
+    language: Literal["de", "en", "fr", "nl"] | None = None
     enabled: bool
 
     @model_validator(mode="after")
     def _can_be_reached(self) -> "NotifySetData":
         if self.channel == "MAIL" and not _is_mail(self.target):
             raise bad_value("must be a mail address, such as desk@example.org", "target")
-        if self.channel == "WEBHOOK" and not self.target.startswith(("https://", "http://")):
+        if self.channel == "WEBHOOK" and not _is_url(self.target):
             raise bad_value("must be the URL of a webhook, such as https://example.org/hook", "target")
         return self
 
 
 def _is_mail(target: str) -> bool:
     local, at, host = target.rpartition("@")
-    return bool(local and at and host) and target.isprintable() and " " not in target
+    return bool(local and at and host) and target.isprintable() and not _NOT_IN_MAIL & {*target}
+
+
+def _is_url(target: str) -> bool:
+    try:
+        parts = urlsplit(target)
+        is_whole = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return is_whole and target.isascii() and target.isprintable() and " " not in target
 
 
 class CostDeclared(Event):

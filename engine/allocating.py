@@ -14,7 +14,8 @@ from domain.load.circuits import Circuit, Tree
 def answer(problem: AllocationProblem) -> dict[str, dict[str, Any]]:
     """The share of each session, in amperes per phase, and why; by session, in the order of the problem.
 
-    What is finer than a tenth of an ampere is taken to the safe side: limits and maxima down, the rest up.
+    What is finer than a tenth of an ampere is taken to the safe side: limits down, what others draw up. Floors and
+    maxima of cars go up: a car draws no more than it can, and counts at what it is told.
     """
     shares = allocate(
         map(_car, problem.sessions),
@@ -69,7 +70,7 @@ def _car(given: SessionGiven) -> Car:
         circuit=given.circuit,
         phases=given.phases,
         min_a=_up(given.min_a),
-        max_a=_down(given.max_a),
+        max_a=_up(given.max_a),
         need_wh=None if given.need_wh is None else _exact(given.need_wh),
         departs_in_s=None if given.departs_in_s is None else _exact(given.departs_in_s),
         connected_s=_exact(given.connected_s),

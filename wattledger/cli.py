@@ -31,6 +31,7 @@ from wattledger.commands import (
     matters,
     negative,
     network,
+    notify,
     ocpi,
     ocpi_tokens,
     park,
@@ -96,7 +97,8 @@ for noun in (
         park.app,
     ),
     *(partners.app, ocpi.app),
-    *(contracts.app, prices.app, tariffs.app, rerate.app, users.app, apikeys.app, keys.app, webhooks.app, psql.app),
+    *(contracts.app, prices.app, tariffs.app, rerate.app, users.app, apikeys.app, keys.app, webhooks.app),
+    *(notify.app, psql.app),
 ):
     app.add_typer(noun)
 # What some call it, too; the help names one.

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from wattledger.errors import SettingsError
+from wattledger.mail_settings import checked_mail_server, checked_sender
 from wattledger.ocpi_settings import checked_business, party_of
 
 ENV_PREFIX = "WATTLEDGER_"
@@ -222,6 +223,9 @@ class Settings(BaseModel):
     oidc_operator_claim: str = Field(default="operators", min_length=1)
     # What seals the secrets of webhooks at rest; a file in the data directory where nothing is said.
     webhook_key: SecretStr | None = None
+    # Where mail is handed in, and as whose; without it nobody is told anything by mail.
+    smtp_url: Annotated[SecretStr, AfterValidator(checked_mail_server)] | None = None
+    mail_from: Annotated[str, AfterValidator(checked_sender)] | None = None
     # What seals the tokens that roaming partners gave us; a file in the data directory where nothing is said.
     secret_key: SecretStr | None = None
     # How many requests a minute a roaming partner may make.
@@ -300,6 +304,16 @@ class Settings(BaseModel):
             raise ValueError(f"{ENV_PREFIX}OIDC_CLIENT_ID is not set and {ENV_PREFIX}OIDC_ISSUER needs it")
         if self.oidc_issuer is not None and not _is_private_way(self.oidc_issuer):
             raise ValueError(f"{ENV_PREFIX}OIDC_ISSUER is not https, so that anybody on the way could vouch")
+        return self
+
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> Self:
+        for name in ("mail_from", "public_url") if self.smtp_url is not None else ():
+            if getattr(self, name) is None:
+                raise ValueError(
+                    f"{ENV_PREFIX}{name.upper()} is not set and {ENV_PREFIX}SMTP_URL needs it: mail says who sends "
+                    "it, and has a link that ends it"
+                )
         return self
 
     @model_validator(mode="after")

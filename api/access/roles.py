@@ -29,6 +29,7 @@ class Right(StrEnum):
     ASSIGN = "assign findings"
     RESULTS = "post results of payouts"
     NOTICES = "read what operators were told"
+    RESEND = "send notices again"
     SUBSCRIPTIONS = "read of what operators are told, and where"
     SUBSCRIBE = "set of what operators are told, and where"
 
@@ -41,13 +42,13 @@ _FINANCE = _MONEY | {Right.BOOK, Right.BANK_FILE, Right.SYSTEM}
 _OF_FINANCE = frozenset(
     {
         *(Right.PROPOSE, Right.STOP, Right.REPLAY, Right.RERATE, Right.RERATE_PREVIEW, Right.ASSIGN),
-        Right.SUBSCRIBE,
+        *(Right.SUBSCRIBE, Right.RESEND),
     }
 )
 
 # The table of docs/security.md; the documentation and the tests read it from here.
 RIGHTS: dict[Duty, frozenset[Right]] = {
-    Duty.OPERATOR: _MONEY | {Right.RERATE_PREVIEW, Right.SUBSCRIBE},
+    Duty.OPERATOR: _MONEY | {Right.RERATE_PREVIEW, Right.SUBSCRIBE, Right.RESEND},
     Duty.FINANCE: _FINANCE | _OF_FINANCE,
     Duty.APPROVER: _FINANCE | {Right.DECIDE, Right.STOP, Right.RESUME},
     Duty.AUDITOR: _FINANCE | {Right.AUDIT_LOG},

@@ -165,7 +165,8 @@ class Quiet(Body):
 class SubscriptionTerms(Body):
     """Of what an operator is told, where, how bundled and when not.
 
-    `events` are names of types with `*` for any part; `target` is a URL or a mail address, as `channel` says.
+    `events` are names of types with `*` for any part; `target` is a URL or a mail address, as `channel` says;
+    `language` is that of mail.
     """
 
     events: list[str] = Field(min_length=1, max_length=100, examples=[["payout.*", "charger.down"]])
@@ -174,6 +175,7 @@ class SubscriptionTerms(Body):
     digest: Literal["NONE", "HOURLY", "DAILY"] | None = None
     quiet: Quiet | None = None
     min_severity: Literal["INFO", "WARNING", "CRITICAL"] | None = None
+    language: Literal["de", "en", "fr", "nl"] | None = None
     enabled: bool = True
 
 

@@ -4,8 +4,9 @@ They are encrypted with a key that is not in the database (Fernet: AES-128-CBC a
 `WATTLEDGER_WEBHOOK_KEY`, or one that is made once and kept in a file under the data directory.
 """
 
+import hmac
 import secrets
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64decode
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -30,9 +31,10 @@ class Seal:
 
         Raises SealBroken for what is no key.
         """
-        given = keys.split(",") if keys else [Fernet.generate_key().decode()]
+        given = [each.strip() for each in keys.split(",")] if keys else [Fernet.generate_key().decode()]
         try:
-            self._fernet = MultiFernet([Fernet(each.strip()) for each in given])
+            self._fernet = MultiFernet([Fernet(each) for each in given])
+            self._keys = [urlsafe_b64decode(each) for each in given]
         except ValueError:
             raise SealBroken(
                 "WATTLEDGER_WEBHOOK_KEY is no key: it has 32 bytes in base64; make one by openssl rand -base64 32"
@@ -51,6 +53,10 @@ class Seal:
                 "the secret of this endpoint was sealed with another key: give every process the same "
                 "WATTLEDGER_WEBHOOK_KEY or the same data directory, or rotate the secret"
             ) from None
+
+    def keys_for(self, purpose: bytes) -> list[bytes]:
+        """Keys for another purpose, one of each of its own, the one to be used first; they tell nothing of these."""
+        return [hmac.digest(key, purpose, "sha256") for key in self._keys]
 
 
 def seal_of(keys: str | None, folder: Path) -> Seal:

@@ -173,7 +173,7 @@ def present_notice(cursor: Any, principal: Principal, id_: str) -> ListedNotice:
 async def replay_notice(
     request: Request,
     notice_id: Identifier,
-    call: Annotated[Call, plain_call_for(Right.SUBSCRIBE)],
+    call: Annotated[Call, plain_call_for(Right.RESEND)],
     _once: Once = None,
 ) -> Response:
     """It goes out again under its id, from the beginning of its schedule, to where its subscription is by now."""

@@ -1,6 +1,6 @@
 """Equal levels: all rise together, the lowest first, until each is at its most or below a limit that is full."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Final
@@ -75,12 +75,14 @@ class _Shared:
     load: int = 0
     full_at: tuple[int, int] = (-1, 0)
     is_closed: bool = False
+    is_changed: bool = False
     below: list[Seat] = field(default_factory=list)
 
     def change(self, load: int, level: int) -> None:
         """Have so much more, or less, taken of it from a level on."""
-        self.limit.room -= (level - self.since) * self.load
-        self.since = level
+        if level != self.since:
+            self.limit.room -= (level - self.since) * self.load
+            self.since = level
         self.load += load
 
     def find_full(self) -> None:
@@ -96,7 +98,9 @@ class _Rising:
         self.level = 0
         self.count = 0
         self._shared: dict[Limit, _Shared] = {}
-        self._changed: dict[Limit, _Shared] = {}
+        # Cars on one circuit have one path.
+        self._above: dict[int, Sequence[tuple[_Shared, int]]] = {}
+        self._changed: list[_Shared] = []
         # Heaps compare what comes after a level: numbers, so that they never come to what cannot be compared.
         self._caps: list[tuple[int, int, Seat]] = []
         self._full: list[tuple[tuple[int, int], int, _Shared]] = []
@@ -104,7 +108,9 @@ class _Rising:
 
     def join(self, seat: Seat) -> None:
         """Let a car at this level rise with the others, where no limit above it is closed."""
-        above = [(self._of(limit), weight) for limit, weight in seat.path]
+        above = self._above.get(id(seat.path))
+        if above is None:
+            above = self._above[id(seat.path)] = [(self._of(limit), weight) for limit, weight in seat.path]
         for shared, _ in above:
             if shared.is_closed:
                 return
@@ -112,10 +118,17 @@ class _Rising:
         seat.is_rising = True
         self._number += 1
         heappush(self._caps, (seat.cap, self._number, seat))
-        for shared, weight in above:
-            shared.change(weight, self.level)
+        self._change(above, 1)
+        for shared, _ in above:
             shared.below.append(seat)
-            self._changed[shared.limit] = shared
+
+    def _change(self, above: Sequence[tuple[_Shared, int]], times: int) -> None:
+        """Have so many times as much more of all of these taken as one car takes."""
+        for shared, weight in above:
+            shared.change(times * weight, self.level)
+            if not shared.is_changed:
+                shared.is_changed = True
+                self._changed.append(shared)
 
     def _of(self, limit: Limit) -> _Shared:
         shared = self._shared.get(limit)
@@ -142,7 +155,8 @@ class _Rising:
 
     def _next_full(self) -> _Shared | None:
         """The limit that is full first, as things are now."""
-        for shared in self._changed.values():
+        for shared in self._changed:
+            shared.is_changed = False
             if shared.load:
                 shared.change(0, self.level)
                 shared.find_full()
@@ -162,7 +176,4 @@ class _Rising:
         self.count -= 1
         seat.is_rising = False
         seat.a = self.level
-        for limit, weight in seat.path:
-            shared = self._shared[limit]
-            shared.change(-weight, self.level)
-            self._changed[limit] = shared
+        self._change(self._above[id(seat.path)], -1)

@@ -185,7 +185,8 @@ def _merged(versions: Sequence[Version]) -> tuple[LimitedCircuit, ...]:
         for each in version.circuits:
             name = each.circuit_id
             if name in merged:
-                merged[name] = _tightened(merged[name], each)
+                more = tuple(place for place in each.places if place.evse_uid not in placed)
+                merged[name] = replace(_tightened(merged[name], each), places=merged[name].places + more)
             elif name in overlapping:
                 above[name] = _tightened(above.get(name, each), each)
             else:

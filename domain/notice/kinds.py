@@ -86,7 +86,6 @@ _INFO = frozenset(
         NoticeType.PAYOUTS_RESUMED,
         NoticeType.PAYOUTS_DAYS_REOPENED,
         NoticeType.SESSION_ESTIMATED,
-        NoticeType.LOAD_PEAK_NEAR,
         NoticeType.DIGEST,
     }
 )

@@ -4,6 +4,7 @@ Facts that come before the start of their session wait for it, of a few thousand
 that is over begins nothing.
 """
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from contracts.decode import Message
+from domain.errors import DomainError
 from domain.exact import exact
 from domain.load import messages
 from domain.load.messages import moment, time_of
@@ -21,6 +23,8 @@ from domain.load.site import Site
 from domain.load.steering import INTERVAL, Command, decide
 from engine.load.states import dump_car, dump_site, load_car, load_site
 from ledger.load.store import Kept, SiteKey, StoredAlert, StoredAnswer, StoredCar, StoredProfile, StoredSite
+
+_log = logging.getLogger(__name__)
 
 _WAITING_MAX: Final = 2_000
 _OF_A_SESSION_MAX: Final = 8
@@ -149,7 +153,12 @@ class Book:
         if not moments:
             return
         is_tick = any(each for _, each in moments)
-        commands = decide(site, max(at for at, _ in moments), is_tick=is_tick)
+        try:
+            commands = decide(site, max(at for at, _ in moments), is_tick=is_tick)
+        except DomainError as error:
+            # Its limits are no tree of circuits when put together: others go on, and its cars as they were told.
+            _log.error("site %s of %s cannot be steered: %s", site.location_id, site.operator_id, error)
+            commands = []
         room.is_changed, room.due = True, site.next_moment()
         for command in commands:
             self._asked[command.command_id] = room

@@ -4,12 +4,14 @@ Commands are stored before they are told, with the offsets of the records that t
 crash tells again what may not have left, under the same ids, and reads on behind it.
 """
 
+import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from contracts.decode import Message, decode
+from contracts.messages import TOPIC_OF
 from contracts.outgoing import encode, outbound_key
 from contracts.profiles import FALLBACK_REQUESTED, PROFILES_TOPIC, REQUESTED, fallback_data, requested_data
 from domain.load.messages import microseconds, moment, time_of
@@ -18,6 +20,8 @@ from domain.load.steering import INTERVAL, Command
 from engine.load.book import Book, Changes
 from ledger.gateway import Gateway
 from ledger.load import store
+
+_log = logging.getLogger(__name__)
 
 # Of each type the field that says when it is from; of others the envelope does.
 _TIMES: Final[Mapping[str, str]] = {
@@ -97,6 +101,14 @@ class Steering:
         offsets = {home: min(book.offsets[home] for book in self._books.values()) for home in common}
         return offsets, _sendings(command for book in self._books.values() for command in book.unsent)
 
+    def shorten(self, ends: Mapping[str, int]) -> None:
+        """Logs end there: where one was made anew, what is in it was never read."""
+        for book in self._books.values():
+            for home, end in ends.items():
+                if book.offsets.get(home, 0) > end:
+                    _log.warning("%s ends before what was read of it: it is read from its end on", home)
+                    book.offsets[home] = end
+
     def take(self, records: Iterable[Read], *, acts: bool = True, after_a_pause: bool = False) -> Outcome:
         """Take in records and, where it `acts`, decide; to be told once it has returned, and `sent` after that.
 
@@ -147,11 +159,15 @@ class Steering:
             if record.offset < book.offsets.get(record.home, 0):
                 continue
             book.offsets[record.home] = record.offset + 1
-            # What is refused is told by the intake.
-            if isinstance(message, Message) and (
-                message.type not in _AT_LOCATIONS or self._partition_of(message.data["location_id"]) == number
-            ):
+            # What is refused, and what is on another topic than its own, is told by the intake.
+            if isinstance(message, Message) and self._is_of(number, record, message):
                 book.take(message, now)
+
+    def _is_of(self, partition: int, record: Read, message: Message) -> bool:
+        """Whether a message says something of sites of a partition, or may."""
+        if not record.home.startswith(f"{TOPIC_OF.get(message.type)}/"):
+            return False
+        return message.type not in _AT_LOCATIONS or self._partition_of(message.data["location_id"]) == partition
 
     def _note_time(self, message: Message) -> None:
         field = _TIMES.get(message.type)

@@ -45,18 +45,19 @@ FROM unnest(%(ids)s::text[], %(endpoints)s::text[], %(events)s::uuid[], %(types)
 ON CONFLICT (id) DO NOTHING
 """
 # The next deliveries of each endpoint, as many as it may be sent at once, without those that others are taking.
-# Whoever takes them has until `lease` to say what came of them.
+# Whoever takes them has until `lease` to say what came of them. The oldest of all come first, so that many to one
+# endpoint keep no other from its turn.
 _CLAIM = """
 WITH due AS (
     SELECT picked.id FROM access.webhook_endpoint AS endpoint
     CROSS JOIN LATERAL (
-        SELECT id FROM access.webhook_delivery
+        SELECT id, next_at FROM access.webhook_delivery
         WHERE endpoint_id = endpoint.id AND status = 'PENDING' AND next_at <= %(now)s
         ORDER BY next_at, id LIMIT %(each)s FOR UPDATE SKIP LOCKED
     ) AS picked
     WHERE endpoint.state = 'ENABLED' AND (endpoint.failures > 0) = %(failing)s
         AND (endpoint.not_before IS NULL OR endpoint.not_before <= %(now)s) AND endpoint.id <> ALL (%(without)s)
-    LIMIT %(limit)s
+    ORDER BY picked.next_at, picked.id LIMIT %(limit)s
 ), taken AS (
     UPDATE access.webhook_delivery AS delivery SET next_at = %(lease)s
     FROM due WHERE delivery.id = due.id RETURNING delivery.*
@@ -181,6 +182,11 @@ class Due:
     failing_since: datetime | None
     secret: bytes
     previous_secret: bytes | None
+
+    @property
+    def target_id(self) -> str:
+        """Whose turn it is: the endpoint's."""
+        return self.endpoint_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,23 +60,8 @@ _OVER = """
 UPDATE access.notice SET ended_at = told.at FROM unnest(%s::uuid[], %s::timestamptz[]) AS told (id, at)
 WHERE notice.id = told.id
 """
-# The next deliveries of each target, as many as it may be sent at once, without those that others are taking. Whoever
-# takes them has until `lease` to say what came of them.
-_CLAIM = """
-WITH due AS (
-    SELECT picked.id FROM access.notice_target AS target
-    CROSS JOIN LATERAL (
-        SELECT id FROM access.notice_delivery
-        WHERE target_id = target.id AND status IN ('HELD', 'PENDING') AND next_at <= %(now)s
-        ORDER BY next_at, id LIMIT %(each)s FOR UPDATE SKIP LOCKED
-    ) AS picked
-    WHERE target.state = 'ENABLED' AND target.channel = %(channel)s AND (target.failures > 0) = %(failing)s
-        AND (target.not_before IS NULL OR target.not_before <= %(now)s) AND target.id <> ALL (%(without)s)
-    LIMIT %(limit)s
-), taken AS (
-    UPDATE access.notice_delivery AS delivery SET status = 'PENDING', next_at = %(lease)s
-    FROM due WHERE delivery.id = due.id RETURNING delivery.*
-)
+# Deliveries that were taken, with all that it takes to send them.
+_TAKEN = """
 SELECT taken.id, notice.id AS notice_id, target.id AS target_id, target.operator_id, target.subscription_id,
     target.channel, target.target, notice.type, notice.severity, notice.occurred_at, notice.is_end, notice.data,
     target.operator_name, target.zone, target.country, target.data->>'language' AS language, taken.step,
@@ -86,6 +71,31 @@ FROM taken JOIN access.notice_target AS target ON target.id = taken.target_id
 JOIN access.notice AS notice ON notice.id = taken.notice_id
 ORDER BY taken.created_at, taken.id
 """
+# The next deliveries of each target, as many as it may be sent at once, without those that others are taking. Whoever
+# takes them has until `lease` to say what came of them. The oldest of all come first, so that no target's many keep
+# others from their turn.
+_CLAIM = f"""
+WITH due AS (
+    SELECT picked.id FROM access.notice_target AS target
+    CROSS JOIN LATERAL (
+        SELECT id, next_at FROM access.notice_delivery
+        WHERE target_id = target.id AND status IN ('HELD', 'PENDING') AND next_at <= %(now)s
+        ORDER BY next_at, id LIMIT %(each)s FOR UPDATE SKIP LOCKED
+    ) AS picked
+    WHERE target.state = 'ENABLED' AND target.channel = %(channel)s AND (target.failures > 0) = %(failing)s
+        AND (target.not_before IS NULL OR target.not_before <= %(now)s) AND target.id <> ALL (%(without)s)
+    ORDER BY picked.next_at, picked.id LIMIT %(limit)s
+), taken AS (
+    UPDATE access.notice_delivery AS delivery SET status = 'PENDING', next_at = %(lease)s
+    FROM due WHERE delivery.id = due.id RETURNING delivery.*
+)
+{_TAKEN}"""  # noqa: S608 - rows of ours
+# One that is sent by hand, whatever else waits for its target.
+_TAKE = f"""
+WITH taken AS (
+    UPDATE access.notice_delivery SET status = 'PENDING', next_at = %(lease)s WHERE id = %(id)s RETURNING *
+)
+{_TAKEN}"""  # noqa: S608 - rows of ours
 _DELIVERED = """
 UPDATE access.notice_delivery
 SET status = 'DELIVERED', attempts = attempts + 1, next_at = NULL, attempted_at = %(now)s, answer = %(answer)s,
@@ -287,6 +297,13 @@ class NoticeFilter:
 ALL = NoticeFilter()
 
 
+def status_named(text: str | None) -> str | None:
+    """A status by its name; raises AccessRefused where there is none of it."""
+    if text is not None and text not in set(NoticeStatus):
+        raise AccessRefused(f"status: {text[:60]!r} is none; name one of {', '.join(NoticeStatus)}")
+    return text
+
+
 def notice_id(target_id: str, type_: str, cause: str, since: datetime, *, is_end: bool = False) -> UUID:
     """The UUIDv5 of a notice, by what it tells whom; its webhook-id and Message-ID are made of it."""
     ends = ":end" if is_end else ""
@@ -364,6 +381,15 @@ def claim(
     }
     with cursor.connection.cursor(row_factory=class_row(DueNotice)) as rows:
         return rows.execute(_CLAIM, asked).fetchall()
+
+
+def take(cursor: Cursor[TupleRow], id_: str, now: datetime, lease: datetime) -> DueNotice:
+    """One notice, to be sent now by who takes it, ours until `lease`. Raises AccessRefused where there is none."""
+    with cursor.connection.cursor(row_factory=class_row(DueNotice)) as rows:
+        taken = rows.execute(_TAKE, {"id": id_, "now": now, "lease": lease}).fetchone()
+    if taken is None:
+        raise AccessRefused(f"id: no notice {id_[:64]!r} is known; see `wattledger notify list`")
+    return taken
 
 
 def delivered(cursor: Cursor[TupleRow], due: DueNotice, answer: int, now: datetime) -> None:

@@ -73,6 +73,7 @@ INSERT INTO load.profile (session_id, valid_from, operator_id, location_key, evs
 SELECT * FROM unnest(%s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int[],
     %s::int[], %s::timestamptz[], %s::text[])
 ORDER BY 1, 2
+ON CONFLICT DO NOTHING
 """
 _ANSWER = """
 UPDATE load.profile AS known SET answer = sent.answer, answered_at = sent.answered_at

@@ -23,6 +23,8 @@ from projections.notices.day_report import day_report
 # As many of one type are named one by one, fewer where a digest would get too long for one message.
 _NAMED = (20, 10, 5, 2, 0)
 _BYTES_MAX = 17_000
+# As many are made in one transaction.
+_AT_ONCE = 100
 _SENTENCE_MAX = 300
 
 # What waits for a digest: all of before one that is due, and what should have gone by now.
@@ -62,8 +64,8 @@ class _Bundled:
     sentence: str | None
 
 
-def make_digests(cursor: Cursor[TupleRow], heard_by: Sequence[NoticeTarget], now: datetime) -> None:
-    """Queue the digests of these subscriptions that are due; of several that were missed one.
+def make_digests(cursor: Cursor[TupleRow], heard_by: Sequence[NoticeTarget], now: datetime) -> bool:
+    """Queue the digests of these subscriptions that are due, of several that were missed one; whether more are due.
 
     The cursor may read everything. A day's digest comes when nothing was bundled, too; an hour's does not.
     """
@@ -71,17 +73,17 @@ def make_digests(cursor: Cursor[TupleRow], heard_by: Sequence[NoticeTarget], now
     with acting_as(cursor, Role.DOOR):
         bundled = _bundled(cursor, due_at, now)
     (position,) = cursor.execute(_POSITION).fetchone() or (0,)
-    for target in heard_by:
+    wanted = [each for each in heard_by if due_at[each.id] is not None or each.id in bundled]
+    for target in wanted[:_AT_ONCE]:
         members = bundled.get(target.id, [])
-        due = due_at[target.id] or max((each.next_at for each in members), default=None)
-        if due is None:
-            continue
+        due = due_at[target.id] or max(each.next_at for each in members)
         is_daily = target.subscription.digest is Digest.DAILY
         report = day_report(cursor, target, due, position, now) if is_daily else None
         with acting_as(cursor, Role.DOOR):
             if members or is_daily:
                 _put(cursor, target, members, report, due, now)
             note_digest(cursor, target.id, due, position)
+    return len(wanted) > _AT_ONCE
 
 
 def _due(target: NoticeTarget, now: datetime) -> datetime | None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -23,7 +24,7 @@ from ledger.events.codec import decode, read_body
 from ledger.events.store import event_id
 from projections.feed import Piece, Place
 from projections.notices.seen import Key, Seen
-from projections.notifications import NOTIFICATIONS, Happened, Notification
+from projections.notifications import BEGINNING, NOTIFICATIONS, Happened, Notification
 from projections.payout_list import ShownPayout, shown_payouts
 
 _log = logging.getLogger(__name__)
@@ -99,9 +100,10 @@ class _Stored(NamedTuple):
         return event_id(self.place.stream_id, self.place.version)
 
 
-def seen_in(cursor: Cursor[TupleRow], piece: Piece, operators: Collection[str]) -> list[Seen]:
+def seen_in(cursor: Cursor[TupleRow], piece: Piece, operators: Collection[str], now: datetime) -> list[Seen]:
     """What the events of a piece say of these operators, in their order. The cursor may read everything.
 
+    What no event gives a time, since others' facts led to it, is of now.
     An event that nothing can be made of is logged, and holds up no other.
     """
     stored = [
@@ -113,7 +115,8 @@ def seen_in(cursor: Cursor[TupleRow], piece: Piece, operators: Collection[str]) 
     payouts = shown_payouts(cursor, sorted({*_payout_ids(stored)}))
     for each in _with_facts(cursor, stored):
         try:
-            found += _READERS.get(each.topic, _notified)(each, payouts, operators)
+            of_event = _READERS.get(each.topic, _notified)(each, payouts, operators)
+            found += [replace(seen, at=now) if seen.at == BEGINNING else seen for seen in of_event]
         except Exception as error:
             _log.error("no notice can be made of an event", exc_info=error, extra={"event": each.id})
     return [*found, *_chargers(cursor, piece, operators)]

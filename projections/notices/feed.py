@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from math import inf
 from threading import Event
+from typing import Any
 
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
@@ -24,6 +25,7 @@ from ledger.database import Role, acting_as, connect
 from ledger.events.codec import read_body
 from ledger.patience import Patience, Stopping
 from projections.feed import Piece, read_piece
+from projections.notices.alerts import seen_alerts
 from projections.notices.events import SUBSCRIPTION, TOPICS, operators_in, seen_in, version_at
 from projections.notices.kept_causes import forget
 from projections.notices.owners import bring_subscriptions, describe_operators
@@ -35,6 +37,7 @@ MADE_OF = ("payouts", "network")
 EVENTS_MAX = 500
 RETRY_S_MAX = 5.0
 _LOOK_S, _PRUNE_S = 0.5, 60.0
+_ALERTS = "alerts"
 
 _LOCK = "SELECT position, looked_at FROM access.notice_position FOR UPDATE SKIP LOCKED"
 _MOVE = "UPDATE access.notice_position SET position = %s, looked_at = %s"
@@ -82,7 +85,7 @@ def follow(connection: Connection[TupleRow], now: datetime) -> bool:
         position, looked_at = locked
         (end,) = cursor.execute(_END, (list(MADE_OF),)).fetchone() or (0,)
         reached = _follow_events(cursor, known, position, end, now) if end > position else position
-        looked = look_at(cursor, looked_at, now)
+        looked = look_at(cursor, _tell_alerts(cursor, known, looked_at, now), now)
         if reached != position or looked != looked_at:
             with acting_as(cursor, Role.DOOR):
                 cursor.execute(_MOVE, (reached, Jsonb(looked)))
@@ -107,10 +110,24 @@ def _follow_events(cursor: Cursor[TupleRow], known: set[str], after: int, end: i
     bring_subscriptions(cursor, now, versions)
     describe_operators(cursor, sorted(known & operators_in(piece)))
     operators = known | {each.data["operator_id"] for each in versions}
-    seen = seen_in(cursor, piece, operators) if piece.events else []
+    seen = seen_in(cursor, piece, operators, now) if piece.events else []
     with acting_as(cursor, Role.DOOR):
         tell(cursor, seen, now)
     return piece.position
+
+
+def _tell_alerts(
+    cursor: Cursor[TupleRow], known: set[str], looked_at: dict[str, Any], now: datetime
+) -> dict[str, Any]:
+    """Queue what the load service found; with what the next look needs."""
+    if not known:
+        return looked_at
+    seen, looked = seen_alerts(cursor, looked_at.get(_ALERTS), known)
+    if looked is None:
+        return looked_at
+    with acting_as(cursor, Role.DOOR):
+        tell(cursor, seen, now)
+    return {**looked_at, _ALERTS: looked}
 
 
 def _versions(piece: Piece) -> list[NewVersion]:

@@ -1,7 +1,7 @@
 """What goes on, as it is kept: brought in step with what was seen, and what of it is to be told now."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -42,6 +42,11 @@ DELETE FROM access.notice_cause WHERE (operator_id, type, cause) IN (
     WHERE NOT is_open AND (told_at IS NULL OR told_at <= %s) LIMIT %s
 )
 """
+# What was foreseen to go on until a moment that has come.
+_PASSED = """
+SELECT operator_id, type, cause, data->>'until' FROM access.notice_cause
+WHERE is_open AND type = ANY (%s) AND (data->>'until')::timestamptz <= %s
+"""
 _AT_ONCE = 1_000
 
 
@@ -76,6 +81,9 @@ class _Changed:
         kept = self.known.get(seen.key)
         step = observe(kept.cause if kept else None, seen.at, now, is_open=bool(seen.is_open))
         if step is None:
+            if kept is not None and seen.is_open and seen.data != kept.data:
+                # The same goes on, and more is known of it.
+                self.keep(seen.key, replace(kept, data=seen.data), None)
             return
         if seen.is_open or kept is None:
             kept = KeptCause(step.cause, seen.urgency, seen.position, seen.data)
@@ -115,6 +123,12 @@ def open_causes(cursor: Cursor[TupleRow], type_: str, operators: Sequence[str]) 
     """What of a type goes on at these operators."""
     rows = cursor.execute(_OPEN, (type_, list(operators))).fetchall()
     return {Key(operator_id, type_, cause) for operator_id, cause in rows}
+
+
+def passed(cursor: Cursor[TupleRow], types: Sequence[str], now: datetime) -> list[Seen]:
+    """That causes of these types are over, of which it was said until when they go on (`until` of their data)."""
+    rows = cursor.execute(_PASSED, (list(types), now)).fetchall()
+    return [Seen(Key(*key), datetime.fromisoformat(until), {}, is_open=False) for *key, until in rows]
 
 
 def forget(cursor: Cursor[TupleRow], now: datetime) -> None:

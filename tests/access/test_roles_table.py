@@ -18,7 +18,8 @@ ALL = endpoints([*ROUTES, *(route for router in ROUTERS for route in router.rout
 ASKED = [each for each in ALL if each.right is not None]
 # Who comes here is not known yet, or is leaving, or asks for what is in every copy of the program.
 SIGNING_IN = {"/login", "/login/developer", "/login/issuer", "/login/issuer/back", "/logout"}
-OPEN = SIGNING_IN | {"/docs", "/docs/{name}"}
+# Who ends a subscription shows that by the link itself.
+OPEN = SIGNING_IN | {"/docs", "/docs/{name}", "/unsubscribe"}
 PAGE = ROOT / "docs" / "security.md"
 
 

@@ -46,12 +46,12 @@ def subscribe(system: Live, who: Client, path: str, body: dict[str, Any], **head
 
 def test_an_operator_sets_changes_and_ends_what_she_is_told(system: Live, hers: Client) -> None:
     quiet = {"from": "22:00", "to": "06:30"}
-    subscribe(system, hers, "/v1/subscriptions", MAIL | {"quiet": quiet, "min_severity": "WARNING"})
+    subscribe(system, hers, "/v1/subscriptions", MAIL | {"quiet": quiet, "min_severity": "WARNING", "language": "nl"})
     shown = hers.get(PATH)
     document = shown.json()
     assert (document["events"], document["target"]) == (MAIL["events"], MAIL["target"])
     assert (document["quiet"], document["min_severity"], document["digest"]) == (quiet, "WARNING", "NONE")
-    assert (document["state"], document["enabled"]) == ("ENABLED", True)
+    assert (document["state"], document["enabled"], document["language"]) == ("ENABLED", True, "nl")
     terms = {name: MAIL[name] for name in ("events", "channel", "target")}
     assert act(hers, PATH, terms, If_Match='"other"').status_code == 412
     subscribe(system, hers, PATH, terms | {"digest": "DAILY", "enabled": False}, If_Match=shown.headers["etag"])
@@ -160,4 +160,5 @@ def test_nobody_sets_what_another_is_told_nor_of_one_who_is_not_there(system: Li
         answer = act(system.as_(duty), "/v1/subscriptions", MAIL | {"operator_id": "OP-NOWHERE"})
         assert answer.status_code == status, duty
     assert act(others, "/v1/subscriptions/OP-SUB-2/unheard", terms).status_code == 404
-    assert system.as_(Duty.ADMIN).get("/v1/notices").status_code == 403
+    admin = system.as_(Duty.ADMIN)
+    assert admin.get("/v1/notices").status_code == act(admin, "/v1/notices/msg_1/replay").status_code == 403

@@ -145,8 +145,8 @@ _QUERIES: tuple[dict[str, str], ...] = (
 )
 
 
-# Pages about nobody's things.
-_EVERYBODYS = ("/login", "/docs")
+# Pages about nobody's things, and the one that a link of a mail opens.
+_EVERYBODYS = ("/login", "/docs", "/unsubscribe")
 
 
 def paths(client: Client) -> dict[str, list[dict[str, str]]]:

@@ -52,6 +52,7 @@ DEMAND_COST = "operator.cost_declared/v1-demand"
 LEASE = "operator.cost_declared/v1-lease"
 CASH = "operator.cash_declared/v1-balance"
 NOTIFY = "operator.notify_set/v1-webhook"
+NOTIFY_BY_MAIL = "operator.notify_set/v1-mail"
 TAXED = "tariff.published/v1-partner-and-taxes"
 ORDER = "tariff.rerating_ordered/v1-one-tariff"
 NEWER = "tariff.published/v1-ocpi-2-3-0"
@@ -299,6 +300,13 @@ BAD: list[tuple[str, str, Any, RefusalCode]] = [
     (NOTIFY, "data.events.0", "Payout paid", C.BAD_VALUE),
     (NOTIFY, "data.channel", "PIGEON", C.BAD_VALUE),
     (NOTIFY, "data.target", "hooks.example.org", C.BAD_VALUE),
+    (NOTIFY, "data.target", "https://", C.BAD_VALUE),
+    (NOTIFY, "data.target", "https://hooks.example.org:none/", C.BAD_VALUE),
+    (NOTIFY, "data.target", "https://hooks.example.org/a b", C.BAD_VALUE),
+    (NOTIFY_BY_MAIL, "data.target", "desk", C.BAD_VALUE),
+    (NOTIFY_BY_MAIL, "data.target", "desk@example.org,all@example.org", C.BAD_VALUE),
+    (NOTIFY_BY_MAIL, "data.target", "desk@example.org\r\nBcc: all@example.org", C.BAD_VALUE),
+    (NOTIFY_BY_MAIL, "data.language", "tlh", C.BAD_VALUE),
     (NOTIFY, "data.digest", "WEEKLY", C.BAD_VALUE),
     (NOTIFY, "data.quiet.to", "22:00", C.BAD_VALUE),
     (NOTIFY, "data.quiet.to", "24:30", C.BAD_VALUE),

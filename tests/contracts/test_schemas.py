@@ -87,6 +87,12 @@ BEYOND_A_SCHEMA = {
     ("data.to", "2026-03-01T11:59:59Z"),
     ("data.effective_to", "2026-02-28T00:00:00Z"),
     ("data.target", "hooks.example.org"),
+    ("data.target", "https://"),
+    ("data.target", "https://hooks.example.org:none/"),
+    ("data.target", "https://hooks.example.org/a b"),
+    ("data.target", "desk"),
+    ("data.target", "desk@example.org,all@example.org"),
+    ("data.target", "desk@example.org\r\nBcc: all@example.org"),
     ("data.quiet.to", "22:00"),
     # A maximum of 0 reads as well as any other number.
     ("data.tariff.elements.0.restrictions.max_kwh", "0"),

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
+from contracts.messages import TOPIC_OF
 from contracts.outgoing import OUTBOUND_MODEL_OF
 from engine.load.steering import LostSites, Outcome, Read, Sending, Steering
 from ledger.database import Role, connect
@@ -37,7 +38,7 @@ class Site:
     def read(self, *events: dict[str, Any]) -> Outcome:
         reads = []
         for each in events:
-            reads.append(Read("log/0", self.offset, orjson.dumps(each), ()))
+            reads.append(Read(f"{TOPIC_OF[each['type']]}/0", self.offset, orjson.dumps(each), ()))
             self.offset += 1
         return self.steering.take(reads)
 

@@ -24,6 +24,7 @@ STREAMS = {
     "site.load_measured/v1-import": "location:OP-1:loc-7:2026-03-01",
     "operator.cost_declared/v1-energy": "operator:OP-1",
     "operator.cash_declared/v1-balance": "operator:OP-1",
+    "operator.notify_set/v1-mail": "operator:OP-1",
     "operator.notify_set/v1-webhook": "operator:OP-1",
     "adjustment.proposed/v1-credit": "adjustment:ADJ-1",
     "adjustment.approved/v1-plain": "adjustment:ADJ-1",

@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from domain.notice.causes import APART
 from ledger.access import notices
@@ -37,8 +39,16 @@ class Told:
 
     def follow(self) -> None:
         """Bring the read models up, and queue everything there is to tell now."""
+        self.catch_up()
+        self.queue()
+
+    def catch_up(self) -> None:
+        """Bring the read models up."""
         catch_up(self.engine.dsn)
         catch_up(self.engine.dsn, ON_DEMAND)
+
+    def queue(self) -> None:
+        """Queue everything there is to tell now."""
         with self.following() as connection:
             while follow(connection, self.now):
                 pass
@@ -87,7 +97,7 @@ def subscribed(operator_id: str = "OP-1", *events: str, time: str = EPOCH, **sai
 def status(value: str, at: str, evse_uid: str = "EVSE-1", operator_id: str = "OP-1") -> dict[str, Any]:
     """What an EVSE is from then on."""
     data = {"operator_id": operator_id, "location_id": "LOC-1", "evse_uid": evse_uid, "status": value, "at": at}
-    return event("charging.charger.status_changed", evse_uid, at, data)
+    return event("charging.charger.status_changed", f"{operator_id}/{evse_uid}", at, data)
 
 
 def heartbeat(at: str, evse_uid: str = "EVSE-1", interval_s: int = 60) -> dict[str, Any]:
@@ -233,20 +243,20 @@ def test_an_evse_that_says_nothing_any_more_is_told_of_until_it_speaks(told: Tol
 def test_a_follower_that_is_killed_leaves_nothing_half_done_and_the_next_one_does_all(told: Told) -> None:
     told.engine.feed([subscribed(f"OP-{number}") for number in range(1, 4)])
     happens(told.engine)
-    catch_up(told.engine.dsn)
-    catch_up(told.engine.dsn, ON_DEMAND)
+    told.catch_up()
     with psycopg.connect(told.engine.dsn, autocommit=True) as server:
-        # Once everything is written and nothing committed yet, the follower's session is gone.
         server.execute(
             "CREATE FUNCTION public.gone() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS "
             "'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END'"
         )
-        server.execute("CREATE TRIGGER gone AFTER UPDATE ON access.notice_position EXECUTE FUNCTION public.gone()")
-        for _ in range(3):
-            with pytest.raises(MachineryFault), told.following() as connection:
-                follow(connection, told.now)
+        # The follower's session is gone once it has written there, and at the end of all that it writes.
+        for table in ("notice_target", "notice_cause", "notice", "notice_delivery", "notice_position"):
+            on = f"ON access.{table}"
+            server.execute(f"CREATE TRIGGER gone AFTER INSERT OR UPDATE {on} EXECUTE FUNCTION public.gone()".encode())
+            with pytest.raises(MachineryFault):
+                told.queue()
             assert told.all() == []
-        server.execute("DROP TRIGGER gone ON access.notice_position")
+            server.execute(f"DROP TRIGGER gone ON access.{table}".encode())
     told.follow()
 
     types = told.types()
@@ -257,8 +267,7 @@ def test_a_follower_that_is_killed_leaves_nothing_half_done_and_the_next_one_doe
 def test_of_two_followers_one_does_it(told: Told) -> None:
     told.engine.feed([subscribed()])
     happens(told.engine)
-    catch_up(told.engine.dsn)
-    catch_up(told.engine.dsn, ON_DEMAND)
+    told.catch_up()
     with told.following() as first, told.following() as second:
         with first.transaction():
             first.execute("SET LOCAL ROLE wattledger_door")
@@ -309,3 +318,111 @@ def test_the_digest_of_a_day_says_how_the_operator_stands(told: Told) -> None:
     told.follow()
     third = [each for each in told.all() if each.type == "digest"][-1]
     assert (third.data["notices"], third.data["causes"]) == (0, [])
+
+
+def test_what_is_known_at_a_moment_is_told_alike_in_whatever_order_it_came(told: Told) -> None:
+    said = [("AVAILABLE", "11:00"), ("INOPERATIVE", "11:10"), ("AVAILABLE", "11:20"), ("OUTOFORDER", "11:30")]
+    orders = list(permutations(said))
+    who = [f"OP-{number}" for number in range(len(orders))]
+    told.engine.feed([subscribed(each, "charger.*") for each in who])
+    told.follow()
+    for each, order in zip(who, orders, strict=True):
+        told.engine.feed([status(value, f"2026-03-05T{at}:00Z", operator_id=each) for value, at in order])
+    told.follow()
+
+    found = {each.operator_id: (each.type, each.data["status"], each.occurred_at) for each in told.all()}
+    assert found == dict.fromkeys(who, ("charger.down", "OUTOFORDER", datetime(2026, 3, 5, 11, 30, tzinfo=UTC)))
+    assert len(told.all()) == len(who)
+
+
+def test_cash_that_will_not_last_or_does_not_come_and_chargers_below_the_rule_are_told_once(told: Told) -> None:
+    lease = {
+        "operator_id": "OP-1",
+        "cost_id": "lease",
+        "effective_from": "2026-01-01T00:00:00Z",
+        "kind": "LEASE",
+        "amount": {"amount": "5000.00", "currency": "EUR"},
+        "every": "MONTH",
+        "due_day": 20,
+    }
+    declared = {
+        "operator_id": "OP-1",
+        "at": "2026-03-04T00:00:00Z",
+        "amount": {"amount": "100.00", "currency": "EUR"},
+    }
+    begun = "2026-01-01T00:00:00Z"
+    unpaid = [each for each in session(day="2026-01-10") if each["type"] != "payment.captured"]
+    told.engine.feed(
+        [
+            operator(time=begun),
+            tariff(time=begun),
+            *unpaid,
+            subscribed("OP-1", "cash.*", "charger.uptime_below", time=begun),
+            status("AVAILABLE", begun),
+            status("INOPERATIVE", "2026-02-20T00:00:00Z"),
+            event("operator.cost_declared", "OP-1", begun, lease),
+            event("operator.cash_declared", "OP-1", "2026-03-05T12:00:00Z", declared),
+        ]
+    )
+    told.follow()
+
+    found = {each.type: each for each in told.all()}
+    assert found.keys() == {"cash.runway_short", "cash.not_collected_old", "charger.uptime_below"}
+    assert found["cash.runway_short"].data["below_zero_on"] == "2026-03-20"
+    assert found["cash.runway_short"].severity == "WARNING"
+    assert found["cash.not_collected_old"].data["cause"] == "NOT_CAPTURED"
+    assert found["charger.uptime_below"].data["uptime_percent"] == "78.74"
+
+    richer = {**declared, "at": "2026-03-05T13:00:00Z", "amount": {"amount": "90000.00", "currency": "EUR"}}
+    told.engine.feed([event("operator.cash_declared", "OP-1", "2026-03-05T13:00:00Z", richer)])
+    told.later(hours=1)
+    told.follow()
+    assert told.types()["cash.runway_short ended"] == 1
+    assert told.types()["cash.not_collected_old"] == 1
+    told.later(hours=24)
+    told.follow()
+    assert sum(told.types().values()) == 4
+
+
+def test_limits_that_are_missed_and_peaks_that_come_near_are_told_with_their_end(told: Told) -> None:
+    told.engine.feed([operator(), subscribed("OP-1", "load.*"), subscribed("OP-2", "payout.*")])
+    near = {"foreseen_w": 9, "peak_w": 8}
+    alert(told.engine, "load.limit_missed", "2026-03-01T00:00:01Z", "2026-03-01T00:10:00Z", {"over_w": 10}, "OP-2")
+    alert(told.engine, "load.limit_missed", "2026-03-05T11:50:00Z", None, {"over_a": 32, "over_w": 0})
+    alert(told.engine, "load.peak_near", "2026-03-05T11:45:00Z", "2026-03-05T12:00:30Z", near)
+    told.follow()
+    told.follow()
+
+    found = {each.type: each for each in told.all()}
+    assert {type_: each.severity for type_, each in found.items()} == {
+        "load.limit_missed": "CRITICAL",
+        "load.peak_near": "WARNING",
+    }
+    assert len(told.all()) == 2
+    assert (found["load.limit_missed"].data["over_a"], found["load.limit_missed"].is_open) == ("3.2", True)
+
+    # A reading below it; and another quarter hour that is no nearer to the peak than the last one was.
+    told.engine.rows(
+        "UPDATE load.alert SET to_at = '2026-03-05T11:59:00Z', seq = nextval('load.alert_seq') "
+        "WHERE operator_id = 'OP-1' AND to_at IS NULL RETURNING seq"
+    )
+    alert(told.engine, "load.peak_near", "2026-03-05T12:00:30Z", "2026-03-05T12:15:00Z", near)
+    told.later(minutes=1)
+    told.follow()
+    assert told.types() == {"load.limit_missed": 1, "load.limit_missed ended": 1, "load.peak_near": 1}
+
+    told.later(minutes=15)
+    told.follow()
+    assert told.types()["load.peak_near ended"] == 1
+    assert not [each for each in told.all() if each.is_open]
+
+
+def alert(
+    engine: Engine, kind: str, since: str, until: str | None, data: dict[str, int], operator_id: str = "OP-1"
+) -> None:
+    """What the load service finds at a site."""
+    engine.rows(
+        "INSERT INTO load.alert (kind, operator_id, location_key, location_id, subject, from_at, to_at, data) "
+        "VALUES (%s, %s, 'loc-1', 'LOC-1', 'main', %s, %s, %s) RETURNING seq",
+        *(kind, operator_id, since, until, Jsonb(data)),
+    )

@@ -3,29 +3,21 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
-from domain.notice.subscription import Severity, Told
+from domain.notice.subscription import Severity
 from ledger.access import notice_targets, notices
-from ledger.access.notice_targets import NewVersion
 from ledger.access.notices import Notice
+from ledger.database import Role, connect
+from projections.notices.feed import MADE_OF, follow
+from projections.runner import catch_up
 from tests.support.live import Live
-
-_STORED = """
-SELECT notification_id, state FROM event_store.stored_events WHERE topic = 'operator.notify_set' ORDER BY 1
-"""
 
 
 def bring(system: Live) -> None:
     """Have all that was set so far rule."""
-    versions = []
-    for position, state in system.rows(_STORED):
-        body = orjson.loads(bytes(state))
-        told = Told(datetime.fromisoformat(body["time"]), body["source"], body["id"])
-        versions.append(NewVersion(told, position, body["data"]))
-    with system.gate.door.transaction() as cursor:
-        notice_targets.put_versions(cursor, versions)
-        notice_targets.bring_into_effect(cursor, datetime.now(UTC))
+    catch_up(system.dsn, MADE_OF)
+    with connect(system.dsn, Role.AUDITOR, autocommit=True) as connection:
+        while follow(connection, datetime.now(UTC)):
+            pass
 
 
 def tell(system: Live, target: str, type_: str = "charger.down", cause: str = "EVSE-1", **said: Any) -> str:

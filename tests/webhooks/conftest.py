@@ -13,10 +13,11 @@ from standardwebhooks.webhooks import Webhook
 
 from api.outward.client import Outward
 from api.outward.sealing import Seal, new_secret
+from api.outward.sending import Bounds, Sender
 from api.outward.targets import Targets
-from api.outward.webhooks import Bounds, Sender
+from api.outward.webhooks import WebhookQueue
 from ledger.access import deliveries, webhooks
-from ledger.access.deliveries import Delivery, Message
+from ledger.access.deliveries import Delivery, Due, Message
 from ledger.access.door import Door
 from ledger.access.webhooks import Endpoint, MessageType
 from projections.schema import migrate
@@ -56,9 +57,10 @@ class Post:
         """Move the clock."""
         self.now += timedelta(**units)
 
-    def sender(self, bounds: Bounds = BOUNDS) -> Sender:
+    def sender(self, bounds: Bounds = BOUNDS) -> Sender[Due]:
         """A sender by this clock."""
-        return Sender(self.door, self.seal, Outward(Targets(allow_private=True)), bounds, self.clock)
+        queue = WebhookQueue(self.door, self.seal, Outward(Targets(allow_private=True)))
+        return Sender(queue, bounds, self.clock)
 
     def clock(self) -> datetime:
         """Now."""

@@ -13,7 +13,7 @@ from tests.support.engine import Engine
 from tests.support.receiver import Receiver, receiving
 from tests.support.waiting import wait_until
 
-# At once to one endpoint (`api.outward.webhooks.Bounds`): so many a kill can meet on their way.
+# At once to one endpoint (`api.outward.sending.Bounds`): so many a kill can meet on their way.
 AT_ONCE, MANY = 4, 24
 
 

@@ -11,8 +11,8 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from api.outward.sealing import Seal, SealBroken, new_secret, seal_of
+from api.outward.sending import Bounds
 from api.outward.signature import headers
-from api.outward.webhooks import Bounds
 from ledger.access import deliveries, webhooks
 from ledger.access.deliveries import SCHEDULE, message_id
 from ledger.errors import AccessRefused

@@ -1,22 +1,17 @@
 """No address that somebody types in leads into a private network: not by DNS or a change of it, nor by a redirect."""
 
-import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
 from api.outward.client import Outward
 from api.outward.targets import NoAddress, TargetRefused, Targets, checked_target, is_public
+from tests.support.certificates import certificate
 from tests.support.receiver import receiving
 
 # Global unicast of a part that IANA has given to nobody: whoever connects to it gets nowhere.
@@ -170,27 +165,6 @@ async def test_a_receiver_that_does_not_answer_is_left_in_time() -> None:
         with pytest.raises((TimeoutError, httpx.TimeoutException)):
             await outward.post(receiver.url, b"{}", {})
         await outward.close()
-
-
-def certificate(name: str, folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """TLS of a server of that name, and of a client that believes it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .sign(key, hashes.SHA256())
-        .public_bytes(serialization.Encoding.PEM)
-    )
-    file = folder / "server.pem"
-    form = serialization.PrivateFormat.PKCS8
-    file.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()) + made)
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(file)
-    return server, ssl.create_default_context(cadata=made.decode())
 
 
 async def test_a_certificate_has_to_be_of_the_name_that_was_asked_for(tmp_path: Path) -> None:

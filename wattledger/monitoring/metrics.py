@@ -98,6 +98,10 @@ def _of_webhooks(monitor: "Monitor") -> Iterator[Metric]:
     signs = monitor.signs
     yield _counter("wattledger_webhooks_taken", "Webhooks that were taken.", signs.count_of("webhooks_taken"))
     yield _counter("wattledger_webhooks_failed", "Attempts that were not.", signs.count_of("webhooks_failed"))
+    yield _counter("wattledger_notices_taken", "Notices taken by webhook.", signs.count_of("notices_taken"))
+    yield _counter("wattledger_notices_failed", "Attempts that were not.", signs.count_of("notices_failed"))
+    yield _counter("wattledger_mails_taken", "Notices taken by the mail server.", signs.count_of("mails_taken"))
+    yield _counter("wattledger_mails_failed", "Attempts that were not.", signs.count_of("mails_failed"))
 
 
 def _of_load(monitor: "Monitor") -> Iterator[Metric]:

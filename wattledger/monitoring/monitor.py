@@ -43,7 +43,8 @@ CONSUME = Piece("consume", ("intake",), uses_kafka=True, needs_kafka=True)
 PROJECT = Piece("project", ("projections", "relay"), uses_kafka=True)
 CLOCK = Piece("clock", ("clock",))
 LOAD = Piece("load", ("load",), uses_kafka=True, needs_kafka=True)
-WEBHOOKS = Piece("webhooks", ("feed", "notice_feed", "sender"), reads_as=Role.AUDITOR)
+LOAD = Piece("load", ("load",), uses_kafka=True, needs_kafka=True)
+WEBHOOKS = Piece("webhooks", ("feed", "notice_feed", "sender", "notices", "mail"), reads_as=Role.AUDITOR)
 
 
 class Monitor:

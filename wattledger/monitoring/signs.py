@@ -69,6 +69,10 @@ class Signs:
         """A main loop has gone round once more."""
         self._moved_at[loop] = time.monotonic()
 
+    def drops(self, loop: str) -> None:
+        """There is no such main loop, as this piece is set."""
+        self._moved_at = {name: at for name, at in self._moved_at.items() if name != loop}
+
     def holds(self, partitions: int) -> None:
         """So many partitions are ours now."""
         self.partitions_held = partitions

@@ -80,7 +80,7 @@ def notice_table(
         Column("operator_id", "Operator", href=lambda row: operator_href(view, row["operator_id"])),
         Column("type", "Type"),
         Column("severity", "Severity", "badge"),
-        Column("cause", "About", "id"),
+        Column("sentence", "What"),
         Column("goes_on", "Goes on"),
         Column("channel", "By"),
         Column("target", "To", href=lambda row: subscription_href(view, row["operator_id"], row["subscription_id"])),
@@ -89,7 +89,7 @@ def notice_table(
     ]
     return Table(
         columns,
-        [{**each, "goes_on": _goes_on(each)} for each in rows],
+        [{**each, "goes_on": _goes_on(each), "sentence": _sentence(each)} for each in rows],
         "Newest first; of the last 90 days, and what is still open. Each opens what was told and what came of it.",
         kind="notice",
         key="id",
@@ -98,6 +98,11 @@ def notice_table(
         following=view.here(cursor=cursor) if cursor else None,
         first=view.here(cursor=None) if "cursor" in view.query else None,
     )
+
+
+def _sentence(notice: Mapping[str, Any]) -> str:
+    """What it says; of a bundle, which has no sentence of its own, what it is about."""
+    return str(notice["data"].get("sentence") or notice["cause"])
 
 
 def _goes_on(notice: Mapping[str, Any]) -> str | None:
@@ -126,6 +131,7 @@ async def notice(call: PageCall) -> Response:
             view,
             notice=of,
             goes_on=_goes_on(of),
+            sentence=_sentence(of),
             href=subscription_href(view, of["operator_id"], of["subscription_id"]),
             text=orjson.dumps(of["data"], option=orjson.OPT_INDENT_2).decode(),
         )
@@ -137,7 +143,7 @@ async def _to_notice(call: PageCall, _: Response) -> Response:
     return led_to(f"/notices/{call.path['notice_id']}")
 
 
-@form("/notices/{notice_id}/replay", Right.SUBSCRIBE, notice, "replay", _to_notice)
+@form("/notices/{notice_id}/replay", Right.RESEND, notice, "replay", _to_notice)
 async def replay(call: PageCall, _: Sent) -> Response:
     """Again."""
     return await replay_notice(call.request, call.path["notice_id"], call)

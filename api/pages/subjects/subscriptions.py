@@ -48,6 +48,7 @@ CHOICES: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
         (Severity.WARNING, "warnings and what is critical"),
         (Severity.CRITICAL, "what is critical alone"),
     ),
+    "language": (("", "as the operator’s country has it"), *((tag, tag) for tag in ("de", "en", "fr", "nl"))),
 }
 _WORDS: Final = {code: words for options in CHOICES.values() for code, words in options}
 # The notices of a subscription that its page shows.
@@ -150,6 +151,7 @@ def _terms(sent: Sent) -> dict[str, Any]:
         "digest": sent.text("digest"),
         "quiet": quiet,
         "min_severity": sent.text("min_severity"),
+        "language": sent.text("language"),
         "enabled": sent.text("enabled") is not None,
     }
 
