@@ -112,7 +112,10 @@ class _Yard:
         return [float(max(self._told[session_id] - at, 0)) for session_id, at in started.items()]
 
     async def _fill(self) -> None:
-        """A limit for each site, and a car at each of its EVSEs."""
+        """A car at each EVSE of each site, and then limits: before them nobody is told anything."""
+        for place in range(self._cars):
+            for site in self._sites:
+                await self._plug(site, place)
         for site in self._sites:
             evses = [{"evse_uid": f"{site}-{place}", "phases": 3} for place in range(self._cars)]
             circuit = {"circuit_id": "site", "max_a": self._cars * _LIMIT_A, "evse_uids": evses}
@@ -125,9 +128,6 @@ class _Yard:
                 "reason": "GRID",
             }
             await self._say("sites", site, "site.limit_set", data)
-        for place in range(self._cars):
-            for site in self._sites:
-                await self._plug(site, place)
         await self._all_are_told({session_id for session_id, _, _ in self._plugged})
 
     async def _go_on(self, seconds: float) -> None:
@@ -142,8 +142,9 @@ class _Yard:
                     done[kind] += 1
             await asyncio.sleep(0.005)
 
-    async def _replace(self, number: int) -> None:
-        session_id, site, place = self._plugged.pop(number * 37 % len(self._plugged))
+    async def _replace(self, _: int) -> None:
+        # Who is there for longest leaves: the next one is at another site.
+        session_id, site, place = self._plugged.pop(0)
         data = {"session_id": session_id, "ended_at": _now(), "meter_stop_wh": _REGISTER_WH, "reason": "LEFT"}
         await self._say("charging.sessions", session_id, "charging.session.ended", data)
         await self._plug(site, place)

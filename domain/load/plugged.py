@@ -113,11 +113,9 @@ class Plugged:
             self.dropped_a = max(self.dropped_a, self.open.pop(0).a)
         self.last, self.last_why, self.last_phases, self.refused = told, why, phases, None
 
-    def answer(self, command_id: str, status: str, at: int) -> bool:
-        """Take in what its charger answered; whether that is news."""
-        place = next((number for number, each in enumerate(self.open) if each.command_id == command_id), None)
-        if place is None:
-            return False
+    def answer(self, command_id: str, status: str, at: int) -> None:
+        """Take in what its charger answered to a command that is open."""
+        place = next(number for number, each in enumerate(self.open) if each.command_id == command_id)
         self.answered_at = at
         is_last = self.last is not None and self.last.command_id == command_id
         if status == ACCEPTED:
@@ -130,7 +128,6 @@ class Plugged:
         else:
             del self.open[place]
             self.refused = status if is_last else self.refused
-        return True
 
     def read(self, at: int, register_mwh: int, drawn_a: int | None, maximum_a: int) -> None:
         """Take in a reading; `drawn_a` in each phase that it uses, None where that is not known."""

@@ -29,6 +29,14 @@ class Fallback:
     refused: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The session that an answer is about, None for a fallback, and whether cars may draw otherwise by it."""
+
+    session_id: str | None
+    matters: bool
+
+
 @dataclass(slots=True)
 class Site:
     """A site.
@@ -126,11 +134,13 @@ class Site:
             car.state_at = at
             self.left[session_id] = car
 
-    def answer(self, command_id: str, evse_uid: str, status: str, at: int) -> str | None:
-        """A charger answered; the session that it is about, '' for a fallback, None where nobody asked."""
+    def answer(self, command_id: str, evse_uid: str, status: str, at: int) -> Answered | None:
+        """A charger answered; None where nobody asked."""
         for car in self.cars.values():
-            if car.answer(command_id, status, at):
-                return car.session_id
+            if any(each.command_id == command_id for each in car.open):
+                before = self.may_draw(car, at)
+                car.answer(command_id, status, at)
+                return Answered(car.session_id, status != ACCEPTED or self.may_draw(car, at) != before)
         fallback = self.fallbacks.get(evse_uid)
         if fallback is None or fallback.asked.command_id != command_id:
             return None
@@ -138,7 +148,7 @@ class Site:
             fallback.accepted_a, fallback.refused = fallback.asked.a, None
         else:
             fallback.refused = status
-        return ""
+        return Answered(None, any(car.evse_uid == evse_uid for car in self.cars.values()))
 
     def next_moment(self) -> int | None:
         """When something changes by time alone: a limit, an answer that is overdue, a measure that gets old."""

@@ -110,10 +110,10 @@ class Book:
             handler(self, message, now)
 
     def look_at_all(self, now: int) -> None:
-        """Have every site that is limited looked at, as after a pause."""
+        """Have every site that is limited looked at, as after a pause: as of the grid, as if there had been none."""
         for room in self._rooms.values():
             if room.site.versions:
-                self._ask(room, now)
+                self._ask(room, now - now % INTERVAL)
 
     @property
     def limited(self) -> list[SiteKey]:
@@ -308,13 +308,15 @@ class Book:
         if room is None:
             return
         at = moment(data["at"])
-        session_id = room.site.answer(data["command_id"], data["evse_uid"], data["status"], at)
-        if session_id is None:
+        answered = room.site.answer(data["command_id"], data["evse_uid"], data["status"], at)
+        if answered is None:
             return
-        if session_id:
-            room.changed.add(session_id)
+        room.is_changed = True
+        if answered.session_id is not None:
+            room.changed.add(answered.session_id)
             self._changes.answers.append(StoredAnswer(data["command_id"], data["status"], time_of(at)))
-        self._ask(room, min(at, now))
+        if answered.matters:
+            self._ask(room, min(at, now))
 
 
 def _profile(key: SiteKey, command: Command) -> StoredProfile:

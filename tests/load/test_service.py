@@ -173,17 +173,27 @@ async def test_two_instances_share_the_sites_and_one_takes_over_from_the_other(
             assert {each["session_id"] for each in told} == {network.named("S1"), network.named("S2")}
             for site, each in zip(sites, sorted(told, key=lambda one: str(one["session_id"])), strict=True):
                 await network.say(site, answered(each, "08:01:02"))
-        for number, site in enumerate(sites, 3):
-            evse = {**started(3 - number // 4, "08:02:00")}
-            evse["data"] = {**evse["data"], "session_id": f"S{number}", "evse_uid": "E2" if number == 3 else "E1"}
-            await network.say(site, evse)
-        told = await network.hear(2)
+        # One is left, and goes on with the sites of both.
+        for site, before in zip(sites, (1, 2), strict=True):
+            await network.say(site, _on_the_other_evse(started(before, "08:02:00")))
+        told = await network.hear(4)
+        assert {each["session_id"] for each in told} == {
+            network.named(name) for name in ("S1", "S1-beside", "S2", "S2-beside")
+        }
+        assert {each["limit_a"] for each in told} == {20}
     with connect(database_url, Role.AUDITOR) as connection:
         rows = connection.execute(
             "SELECT session_id, count(*) FROM load.profile WHERE valid_from < '2026-03-02T08:02:00Z' GROUP BY 1"
         ).fetchall()
     # Nobody was told anything twice by two.
     assert {count for _, count in rows} == {1}
+
+
+def _on_the_other_evse(start: dict[str, Any]) -> dict[str, Any]:
+    """Another session, at the EVSE beside that of a start."""
+    data = start["data"]
+    beside = {"E1": "E2", "E2": "E1"}[data["evse_uid"]]
+    return {**start, "data": {**data, "session_id": f"{data['session_id']}-beside", "evse_uid": beside}}
 
 
 def _sites_of_two_halves(prefix: str) -> Sequence[str]:
