@@ -20,6 +20,7 @@ from benchmarks import (
     large_run,
     latency,
     network,
+    notices,
     ocpi,
     payout_runs,
     pipeline,
@@ -60,6 +61,7 @@ MEASURES: Mapping[str, Measure] = {
     "commands": commands.measure,
     "surface": surface.measure,
     "ocpi": ocpi.measure,
+    "notices": notices.measure,
     "exports": lambda stage, rounds, report: exports.measure(stage, rounds, report, 5 * stage.wanted),
 }
 EVENTS, ROUNDS, HISTORY = 200_000, 3, (100_000, 1_000_000, 10_000_000)

@@ -97,8 +97,8 @@ def violations(problem: Problem, shares: Mapping[str, Share]) -> Iterator[str]:
         share, most = shares[car.session_id], _most(car, problem)
         if share.a and not car.min_a <= share.a <= max(car.min_a, most):
             yield f"session {car.session_id}: {share.a} is not from its floor to its most, {most}"
-        more = share.a - share.a % problem.step_a + problem.step_a if share.a else car.min_a
-        may_have_more = more <= max(car.min_a * (most > 0), most)
+        more = min(share.a - share.a % problem.step_a + problem.step_a, most) if share.a else car.min_a
+        may_have_more = share.a < more <= max(car.min_a * (most > 0), most)
         full = exceeded(problem, currents | {car.session_id: more}) if may_have_more else []
         if may_have_more and not full:
             yield f"session {car.session_id}: could have {more}, and has {share.a}"
@@ -109,8 +109,8 @@ def violations(problem: Problem, shares: Mapping[str, Share]) -> Iterator[str]:
 
 
 def _most(car: Car, problem: Problem) -> int:
-    """The most that a car may have: its maximum, and what finishes its need, both in whole steps."""
-    most = car.max_a // problem.step_a * problem.step_a
+    """The most that a car may have: its maximum, and what finishes its need, in whole steps."""
+    most = car.max_a
     if car.need_wh is None or not car.max_a:
         return most
     left_s = problem.interval_s

@@ -134,6 +134,10 @@ _EN: Final = {
     "field:evses_down": "Chargers that are down",
     "field:evses": "Chargers",
     "field:circuit_id": "Circuit",
+    "field:over_a": "Above it (A)",
+    "field:over_w": "Above it (W)",
+    "field:foreseen_w": "Foreseen (W)",
+    "field:peak_w": "Peak (W)",
 }
 _DE: Final = {
     "type:payout.created": "Eine Auszahlung wurde erstellt",
@@ -261,6 +265,10 @@ _DE: Final = {
     "field:evses_down": "Ladepunkte außer Betrieb",
     "field:evses": "Ladepunkte",
     "field:circuit_id": "Stromkreis",
+    "field:over_a": "Darüber (A)",
+    "field:over_w": "Darüber (W)",
+    "field:foreseen_w": "Absehbar (W)",
+    "field:peak_w": "Spitze (W)",
 }
 _FR: Final = {
     "type:payout.created": "Un versement a été créé",
@@ -388,6 +396,10 @@ _FR: Final = {
     "field:evses_down": "Bornes hors service",
     "field:evses": "Bornes",
     "field:circuit_id": "Circuit",
+    "field:over_a": "Au-dessus (A)",
+    "field:over_w": "Au-dessus (W)",
+    "field:foreseen_w": "Prévu (W)",
+    "field:peak_w": "Pointe (W)",
 }
 _NL: Final = {
     "type:payout.created": "Er is een uitbetaling gemaakt",
@@ -515,6 +527,10 @@ _NL: Final = {
     "field:evses_down": "Laadpunten buiten gebruik",
     "field:evses": "Laadpunten",
     "field:circuit_id": "Stroomkring",
+    "field:over_a": "Erboven (A)",
+    "field:over_w": "Erboven (W)",
+    "field:foreseen_w": "Voorzien (W)",
+    "field:peak_w": "Piek (W)",
 }
 # By language; each has the same names.
 PHRASES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({"en": _EN, "de": _DE, "fr": _FR, "nl": _NL})

@@ -6,7 +6,8 @@ highest first:
 A. who declared a need and a departure gets need / time left, the earliest departure first;
 B. everybody else gets the floor, the least delivered first, as long as every circuit above holds; else it pauses;
 C. all that are in rise together, the lowest first, each up to its maximum or to a full circuit;
-D. down to whole steps, and what that leaves goes out again by steps in the order of A and B.
+D. down to whole steps (a car at its maximum stays there), and what that leaves goes out again by steps in the order
+   of A and B.
 
 A car cannot be told less than its floor (IEC 61851: 6 A); below it is a pause. None gets more than finishes the need
 that it declared within the interval, or before it leaves if that is sooner.
@@ -107,16 +108,15 @@ def _share(seat: Seat) -> Share:
         return Share(0, Why.SATISFIED)
     if seat.a == 0:
         return Share(0, Why.PAUSED)
-    step = seat.next_step
-    if seat.a + step > seat.cap:
+    if seat.a == seat.cap:
         return Share(seat.a, Why.SATISFIED if seat.is_sated else Why.MAXIMUM)
-    full = next(limit for limit, weight in seat.path if limit.room < weight * step)
+    full = next(limit for limit, weight in seat.path if limit.room < weight * seat.next_step)
     return Share(seat.a, Why.LIMITED, full.circuit)
 
 
 def _seat(car: Car, path: Path, step_a: int, voltage_v: Exact, interval_s: Exact) -> Seat:
     # A car that draws less than the floor can only be told the floor.
-    highest = max(car.max_a // step_a * step_a, car.min_a) if car.max_a else 0
+    highest = max(car.max_a, car.min_a) if car.max_a else 0
     if car.need_wh is None:
         return Seat(path, step_a, car.min_a, highest)
     if car.need_wh <= 0:
@@ -150,7 +150,7 @@ def _serve(of_class: Iterable[tuple[Car, Seat]]) -> None:
     served = [seat for _, seat in (*promised, *others) if seat.a]
     level(served)
     for seat in served:
-        seat.take(max(seat.a // seat.step_a * seat.step_a, seat.floor) - seat.a)
+        seat.take(seat.in_steps - seat.a)
     _hand_out(served)
 
 
@@ -166,8 +166,10 @@ def _promise(seat: Seat) -> None:
     """As much of a promise as there is room for, in whole steps; nothing where not even the floor fits."""
     assert seat.promise is not None
     room = min((limit.room // weight for limit, weight in seat.path), default=seat.promise)
-    if room >= seat.floor:
-        seat.take(max(min(seat.promise, room // seat.step_a * seat.step_a), seat.floor))
+    if room >= seat.promise:
+        seat.take(seat.promise)
+    elif room >= seat.floor:
+        seat.take(max(room // seat.step_a * seat.step_a, seat.floor))
 
 
 def _hand_out(seats: Iterable[Seat]) -> None:
@@ -176,8 +178,7 @@ def _hand_out(seats: Iterable[Seat]) -> None:
     while taking:
         still = []
         for seat in taking:
-            step = seat.next_step
-            if seat.a + step <= seat.cap and seat.fits(step):
-                seat.take(step)
+            if seat.a < seat.cap and seat.fits(seat.next_step):
+                seat.take(seat.next_step)
                 still.append(seat)
         taking = still

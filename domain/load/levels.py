@@ -29,8 +29,13 @@ class Seat:
 
     @property
     def next_step(self) -> int:
-        """How much is missing to the next whole step."""
-        return self.step_a - self.a % self.step_a
+        """How much is missing to the next whole step, or to the cap where that comes first."""
+        return min(self.step_a - self.a % self.step_a, self.cap - self.a)
+
+    @property
+    def in_steps(self) -> int:
+        """What it has, down to a whole step; its floor and its cap are what they are."""
+        return self.a if self.a == self.cap else max(self.a // self.step_a * self.step_a, self.floor)
 
     def fits(self, tenths: int) -> bool:
         """Whether all limits above have room for so much more."""

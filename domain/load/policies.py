@@ -100,8 +100,7 @@ def _car(car: Plugged, trial: Trial, now: int) -> Car:
         circuit="site",
         phases=stay.phases,
         min_a=trial.floor_a,
-        # Told by whole steps it would never draw the rest of its last one, which a car itself limits.
-        max_a=-(-stay.max_a // trial.step_a) * trial.step_a,
+        max_a=stay.max_a,
         connected_s=now - stay.connected_at,
         delivered_wh=Fraction(car.got * voltage_v, energy),
         **declared,

@@ -27,6 +27,7 @@ _OPEN = """
 SELECT operator_id, cause FROM access.notice_cause
 WHERE type = %s AND is_open AND operator_id = ANY (%s)
 """
+_OWNERS = "SELECT DISTINCT operator_id FROM access.notice_cause WHERE type = %s AND is_open"
 _PUT = """
 INSERT INTO access.notice_cause (
     operator_id, type, cause, is_open, since, told_since, told_at, untold, severity, position, data)
@@ -123,6 +124,11 @@ def open_causes(cursor: Cursor[TupleRow], type_: str, operators: Sequence[str]) 
     """What of a type goes on at these operators."""
     rows = cursor.execute(_OPEN, (type_, list(operators))).fetchall()
     return {Key(operator_id, type_, cause) for operator_id, cause in rows}
+
+
+def owners_of_open(cursor: Cursor[TupleRow], type_: str) -> set[str]:
+    """Operators at which something of a type goes on as far as is known, whether or not they still hear of it."""
+    return {row[0] for row in cursor.execute(_OWNERS, (type_,)).fetchall()}
 
 
 def passed(cursor: Cursor[TupleRow], types: Sequence[str], now: datetime) -> list[Seen]:

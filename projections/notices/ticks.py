@@ -19,7 +19,7 @@ from ledger.database import Role, acting_as
 from projections.network.horizon import network_horizon
 from projections.notices.conditions import Goes, not_collected_old, runways_short, silent_evses, uptimes_below
 from projections.notices.digests import make_digests
-from projections.notices.kept_causes import held_back, open_causes, passed
+from projections.notices.kept_causes import held_back, open_causes, owners_of_open, passed
 from projections.notices.owners import bring_subscriptions, describe_operators
 from projections.notices.seen import Key, Seen
 from projections.notices.telling import queue, tell
@@ -93,7 +93,9 @@ def _look_at_each(
     for type_, look in _LOOKS.items():
         begun = found.get(type_, {})
         if begun.get("after") is not None or _is_due(found, type_, look.every, now):
-            found[type_] = _look(cursor, type_, look, _hearing(heard_by, type_), begun, horizon, now)
+            with acting_as(cursor, Role.DOOR):
+                concerned = sorted(_hearing(heard_by, type_) | owners_of_open(cursor, type_))
+            found[type_] = _look(cursor, type_, look, concerned, begun, horizon, now)
 
 
 def _is_due(looked_at: Mapping[str, Any], name: str, every: timedelta, now: datetime) -> bool:
@@ -101,16 +103,16 @@ def _is_due(looked_at: Mapping[str, Any], name: str, every: timedelta, now: date
     return last is None or datetime.fromisoformat(last["at"]) + every <= now
 
 
-def _hearing(heard_by: Sequence[NoticeTarget], type_: str) -> list[str]:
+def _hearing(heard_by: Sequence[NoticeTarget], type_: str) -> set[str]:
     """Operators that hear of it, how urgent it may be."""
-    return sorted({each.operator_id for each in heard_by if each.subscription.hears(type_, Severity.CRITICAL)})
+    return {each.operator_id for each in heard_by if each.subscription.hears(type_, Severity.CRITICAL)}
 
 
 def _look(
     cursor: Cursor[TupleRow],
     type_: str,
     look: _Look,
-    hearing: Sequence[str],
+    concerned: Sequence[str],
     begun: Mapping[str, Any],
     horizon: datetime,
     now: datetime,
@@ -118,10 +120,10 @@ def _look(
     """Look at the next operators behind those of the look before; when this round began, and where it goes on."""
     after = begun.get("after")
     at = begun["at"] if after is not None else utc_text(now)
-    operators = [each for each in hearing if after is None or each > after][: look.operators]
+    operators = [each for each in concerned if after is None or each > after][: look.operators]
     if operators:
         _tell_of(cursor, type_, look.find, operators, horizon, now)
-    goes_on = bool(operators) and operators[-1] != hearing[-1]
+    goes_on = bool(operators) and operators[-1] != concerned[-1]
     return {"at": at, "after": operators[-1] if goes_on else None}
 
 

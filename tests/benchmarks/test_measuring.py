@@ -12,7 +12,7 @@ from benchmarks.record import Measured, fill_page, write
 
 SMALL = ["--events", "2000", "--rounds", "1"]
 # Single commands are measured for as long as any load is, and have tests of their own.
-QUICK = [name for name in command.MEASURES if name not in ("commands", "balances", "surface", "ocpi")]
+QUICK = [name for name in command.MEASURES if name not in ("commands", "balances", "surface", "ocpi", "notices")]
 
 
 def figure(name: str, *values: float, unit: str = "events/s") -> Figure:

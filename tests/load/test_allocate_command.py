@@ -44,7 +44,20 @@ def test_the_example_of_the_page_is_answered_as_it_says(tmp_path: Path, capsys: 
     assert main(["load", "allocate", str(path), "--json"]) == 0
     assert capsys.readouterr().out == ANSWER
     assert main(["load", "allocate", str(path)]) == 0
-    assert "LIMITED:hall" in capsys.readouterr().out
+    assert capsys.readouterr().out == ANSWER
+
+
+def test_on_a_terminal_the_answer_is_a_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "problem.json"
+    path.write_text(PROBLEM)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["load", "allocate", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert "What cars may draw" in shown
+    assert "LIMITED:hall" in shown
+    assert not shown.startswith("{")
 
 
 def test_the_example_by_hand_comes_to_what_its_table_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

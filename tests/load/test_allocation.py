@@ -48,6 +48,13 @@ def test_who_can_take_less_leaves_the_rest_to_others() -> None:
     }
 
 
+def test_a_car_at_its_maximum_stays_there_between_two_steps() -> None:
+    assert shares([car("a", max_a=154), car("b")], site(400)) == {"a": "15.4 MAXIMUM", "b": "24 LIMITED:site"}
+    # 15.2 A each by level, 15 A in steps; what is left is enough for the part of a step that one is short of.
+    assert shares([car("a", max_a=154), car("b")], site(304)) == {"a": "15.4 MAXIMUM", "b": "15 LIMITED:site"}
+    assert shares([car("a", max_a=154), car("b")], site(303)) == {"a": "15 LIMITED:site", "b": "15 LIMITED:site"}
+
+
 def test_the_floor_is_for_as_many_as_there_is_room_for() -> None:
     found = shares([car("a"), car("b", delivered_wh=9), car("c")], site(170))
     assert found == {"a": "9 LIMITED:site", "b": "0 PAUSED", "c": "8 LIMITED:site"}
@@ -185,10 +192,10 @@ def test_no_limit_is_exceeded_and_nobody_could_take_another_step(
         a, why = found[each.session_id].a, found[each.session_id].why
         assert a == 0 or 60 <= a <= each.max_a
         if why == "LIMITED":
-            more = currents | {each.session_id: (a // step_a + 1) * step_a}
+            more = currents | {each.session_id: min((a // step_a + 1) * step_a, each.max_a)}
             assert found[each.session_id].circuit in exceeded(circuits, cars, more, volts)
         elif why == "MAXIMUM":
-            assert a + step_a > each.max_a
+            assert a == each.max_a
     shuffled = [*cars]
     shuffle.shuffle(shuffled)
     assert answer(shuffled) == found

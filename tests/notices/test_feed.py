@@ -234,7 +234,8 @@ def test_an_evse_that_says_nothing_any_more_is_told_of_until_it_speaks(told: Tol
     told.follow()
     assert [(each.type, each.data["evse_uid"]) for each in told.all()] == [("charger.silent", "EVSE-1")]
 
-    told.engine.feed([heartbeat("2026-03-05T11:55:00Z")])
+    # Whoever was told that it began is told that it is over, though she hears of something else now.
+    told.engine.feed([heartbeat("2026-03-05T11:55:00Z"), subscribed("OP-1", "payout.*", time="2026-03-05T11:55:00Z")])
     told.later(minutes=1)
     told.follow()
     assert told.types() == {"charger.silent": 1, "charger.silent ended": 1}

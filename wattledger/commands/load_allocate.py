@@ -30,6 +30,8 @@ def allocate(
 ) -> None:
     """Share the current of circuits among charging cars; print what each may draw in A per phase, and why.
 
+    The answer is JSON, on a terminal without --json a table.
+
     With --batch a line that is no problem is answered by {"error": "...", "path": "..."}, and the exit status is 1 in
     the end.
     """
@@ -45,7 +47,8 @@ def allocate(
         answer = _answer(given_or_input(problem or "-"))
     except ContractError as error:
         raise ApplicationError(f"{problem}: {error}") from error
-    if json:
+    # An answer is a document, as a problem is: a table is for who looks at it.
+    if json or not sys.stdout.isatty():
         _print(answer)
         return
     from wattledger.views.forms import Form
