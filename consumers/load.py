@@ -44,8 +44,11 @@ class Watch(Protocol):
 
 
 def partition_of(location_id: str, partitions: int) -> int:
-    """The partition of `sites` that a location's messages are on, by the partitioner of Kafka's own clients."""
-    return (int(murmur2(location_id.encode())) & 0x7FFFFFFF) % partitions
+    """The partition of `sites` whose owner steers a location, in whatever case its id is written.
+
+    It is by the partitioner of Kafka's own clients; which one a message is on matters to nobody, since all are read.
+    """
+    return (int(murmur2(location_id.casefold().encode())) & 0x7FFFFFFF) % partitions
 
 
 async def steer_sites(

@@ -12,6 +12,9 @@ ANSWER_WITHIN = 10 * SECOND
 LEARNED_FOR = 15 * MINUTE
 # At most so often a car is paused or resumed where no limit forces it.
 FLAP_AFTER = 15 * MINUTE
+# Before a command ends that was not renewed, its car counts at what it comes back to: longer than two looks at the
+# grid are apart, so that others have time to make room.
+_RETURNS_WITHIN = 6 * MINUTE
 # What a car draws above its limit is no disobedience by a tenth of it, by 1 A, or within this of the answer.
 _SETTLES = 30 * SECOND
 _READINGS = 3
@@ -93,9 +96,11 @@ class Plugged:
     def may_draw(self, at: int, unheeded_a: int, most_a: int) -> int:
         """The most that it may draw now, by any of its commands that are not over.
 
-        It is `unheeded_a` where none holds, and `most_a` where it keeps to none.
+        It is `unheeded_a` where none holds or soon none will, and `most_a` where it keeps to none.
         """
         held = self.heeded_a(at)
+        if held is not None and self.heeded_a(at + _RETURNS_WITHIN) is None:
+            held = max(held, unheeded_a)
         known = most_a if self.strays else unheeded_a if held is None else held
         return max(known, self.dropped_a, *(each.a for each in self.open))
 
@@ -130,8 +135,11 @@ class Plugged:
             self.refused = status if is_last else self.refused
 
     def read(self, at: int, register_mwh: int, drawn_a: int | None, maximum_a: int) -> None:
-        """Take in a reading; `drawn_a` in each phase that it uses, None where that is not known."""
-        if at < self.register_at:
+        """Take in a reading; `drawn_a` in each phase that it uses, None where that is not known.
+
+        One that comes again is one reading still.
+        """
+        if at < self.register_at or (self.drawn and at <= self.drawn[-1].at):
             return
         self.delivered_mwh += max(register_mwh - self.register_mwh, 0)
         self.register_mwh, self.register_at = register_mwh, at

@@ -64,7 +64,7 @@ def decide(site: Site, at: int, *, is_tick: bool = False) -> list[Command]:
     site.at = max(site.at, at)
     plan = site.plan(at)
     if plan is None:
-        return _released(site, at)
+        return [*_lifted(site, at, is_tick=is_tick), *_released(site, at)]
     return [*_fallbacks(site, plan, at, is_tick=is_tick), *_Round(site, plan, at, is_tick=is_tick).commands()]
 
 
@@ -94,7 +94,9 @@ class _Round:
     def _seat(self, car: Plugged) -> _Seated:
         place = self._plan.places[car.evse_uid]
         phases = tuple(range(1, phases_of(car, place.phases) + 1))
-        is_asked_again = self._is_tick and not car.strays and car.refused != NOT_SUPPORTED
+        # One that strays is told again before its command ends: by that it is seen whether it strays still.
+        may_heed = car.refused != NOT_SUPPORTED and (not car.strays or self._ends_soon(car))
+        is_asked_again = self._is_tick and may_heed
         may_draw = self._site.may_draw(car, self._at)
         is_steered = is_asked_again or car.is_steered(self._at)
         return _Seated(car, phases, self._plan.circuit_of[car.evse_uid], may_draw, is_steered)
@@ -231,6 +233,22 @@ def _released(site: Site, at: int) -> list[Command]:
     return found
 
 
+def _lifted(site: Site, at: int, *, is_tick: bool) -> list[Command]:
+    """Nothing is limited any more: no station keeps a share of what was, for this car or for the next one."""
+    site.fallback_for = ""
+    phases = {
+        place.evse_uid: place.phases
+        for version in site.versions
+        for circuit in version.circuits
+        for place in circuit.places
+    }
+    return [
+        _ask(site, evse_uid, site.maximum_a(evse_uid), phases.get(evse_uid, 3), at)
+        for evse_uid, known in sorted(site.fallbacks.items())
+        if known.asked.a != site.maximum_a(evse_uid) or (is_tick and _is_asked_again(known, at))
+    ]
+
+
 def _fallbacks(site: Site, plan: Plan, at: int, *, is_tick: bool) -> Iterable[Command]:
     """What stations are to keep where nothing holds: their shares with all EVSEs in use; told where it changes."""
     asked_for = blake2b(repr((plan.circuits, sorted(site.maxima.items()))).encode(), digest_size=16).hexdigest()
@@ -270,11 +288,13 @@ def _asked_again(site: Site, plan: Plan, at: int) -> Sequence[Command]:
     return [
         _ask(site, evse_uid, known.asked.a, plan.places[evse_uid].phases, at)
         for evse_uid, known in site.fallbacks.items()
-        if evse_uid in plan.places
-        and known.accepted_a != known.asked.a
-        and known.refused not in (REJECTED, NOT_SUPPORTED)
-        and at > known.asked.at
+        if evse_uid in plan.places and _is_asked_again(known, at)
     ]
+
+
+def _is_asked_again(known: Fallback, at: int) -> bool:
+    is_refused = known.refused in (REJECTED, NOT_SUPPORTED)
+    return known.accepted_a != known.asked.a and not is_refused and at > known.asked.at
 
 
 def _ask(site: Site, evse_uid: str, a: int, phases: int, at: int) -> Command:

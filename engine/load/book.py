@@ -18,7 +18,7 @@ from domain.exact import exact
 from domain.load import messages
 from domain.load.messages import moment, time_of
 from domain.load.meter import Miss
-from domain.load.plugged import Plugged
+from domain.load.plugged import MINUTE, Plugged
 from domain.load.site import Site
 from domain.load.steering import INTERVAL, Command, decide
 from engine.load.states import dump_car, dump_site, load_car, load_site
@@ -29,6 +29,8 @@ _log = logging.getLogger(__name__)
 _WAITING_MAX: Final = 2_000
 _OF_A_SESSION_MAX: Final = 8
 _WHY_MAX: Final = 80
+# So far a meter's clock may be ahead of ours.
+_AHEAD_MAX: Final = 5 * MINUTE
 
 
 @dataclass(slots=True)
@@ -215,7 +217,12 @@ class Book:
         """`site.load_measured`."""
         room = self._room(message.data["operator_id"], message.data["location_id"])
         at = moment(message.data["read_at"])
-        if at > now:
+        if at > now + _AHEAD_MAX:
+            _log.warning(
+                "site %s: a reading of %s is left out, it is not that time yet",
+                message.data["location_id"],
+                time_of(at),
+            )
             return
         register = messages.milliwatthours(message.data["import_wh"])
         misses = room.site.measure(at, register, messages.phases_of(message.data))
@@ -224,7 +231,7 @@ class Book:
         near = room.site.meter.near_the_peak(time_of(at).strftime("%Y-%m")) if last and last.at == at else None
         if near is not None:
             self._changes.alerts.append(_near(room, at, *near))
-        self._ask(room, at)
+        self._ask(room, min(at, now))
 
     def started(self, message: Message, now: int) -> None:
         """`charging.session.started`."""

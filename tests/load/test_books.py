@@ -6,8 +6,12 @@ from typing import Any
 import orjson
 import pytest
 
+from consumers.load import partition_of
+from contracts.decode import Message, decode
 from contracts.messages import TOPIC_OF
 from contracts.outgoing import OUTBOUND_MODEL_OF
+from domain.load.messages import moment
+from engine.load.book import Book
 from engine.load.steering import LostSites, Outcome, Read, Sending, Steering
 from ledger.database import Role, connect
 from projections.load.alerts import LIMIT_MISSED, PEAK_NEAR, AlertFilter, alerts, changed_since
@@ -210,3 +214,25 @@ def test_what_comes_before_its_start_waits_for_it_and_what_comes_after_its_end_b
     ended = {"session_id": "S1", "ended_at": f"{DAY}08:05:00Z", "meter_stop_wh": 2000, "reason": "EV_DISCONNECTED"}
     site.read(event("charging.session.ended", "S1", f"{DAY}08:05:00Z", ended))
     assert told(site.read(started(1, "08:01:00"), started(2, "08:06:00")).records)[0]["session_id"] == "S2"
+
+
+def test_a_meter_whose_clock_is_ahead_a_little_is_read_and_one_of_another_day_is_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    book, now = Book(0, {}), moment(f"{DAY}08:00:00Z")
+    for each in (limit(), started(1, "08:00:00"), measured("08:00:20", 1_000, 30, 0, 0)):
+        message = decode(orjson.dumps(each), ())
+        assert isinstance(message, Message)
+        book.take(message, now)
+    # 40 A less the 30 A of others, and none of the tenth that is held back when nobody measures.
+    assert [each.a for _, each in book.decide(now).commands if each.session_id] == [100]
+    message = decode(orjson.dumps(measured("23:00:00", 9_000, 0, 0, 0)), ())
+    assert isinstance(message, Message)
+    book.take(message, now)
+    assert "Loc" in caplog.text
+    assert book.decide(now).commands == []
+
+
+def test_a_location_is_steered_by_one_owner_in_whatever_case_its_id_is_written() -> None:
+    names = [f"Loc-{number}" for number in range(20)]
+    assert [partition_of(each.upper(), 12) for each in names] == [partition_of(each.lower(), 12) for each in names]

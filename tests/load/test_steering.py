@@ -225,6 +225,78 @@ def test_without_a_limit_cars_are_let_go_once(end: Version | None) -> None:
     assert yard.pass_(INTERVAL, is_tick=True) == []
 
 
+def test_without_a_limit_stations_keep_no_share_of_it_and_have_it_again_with_the_next() -> None:
+    yard = Yard(limit(320, 2, reason="DIMMED", until=NOON + MINUTE))
+    yard.decide()
+    yard.settle()
+    assert {name: each.accepted_a for name, each in yard.site.fallbacks.items()} == {"E1": 160, "E2": 160}
+    yard.pass_(MINUTE)
+    assert [(each.evse_uid, each.a, each.phases) for each in yard.heard] == [("E1", 320, 3), ("E2", 320, 3)]
+    yard.answer(yard.heard.pop(0))
+    yard.pass_(INTERVAL, is_tick=True)
+    assert [each.evse_uid for each in yard.heard] == ["E2", "E2"]
+    yard.settle()
+    yard.pass_(INTERVAL, is_tick=True)
+    assert yard.heard == []
+    yard.site.set_limit(limit(320, 2, reason="DIMMED", since=yard.at), yard.at)
+    yard.decide()
+    assert [(each.evse_uid, each.a) for each in yard.heard] == [("E1", 160), ("E2", 160)]
+
+
+def test_a_charger_that_is_not_heard_of_has_room_before_it_comes_back_to_its_fallback() -> None:
+    yard = Yard(limit(320, 2))
+    yard.plug(1)
+    yard.settle()
+    yard.plug(2)
+    yard.site.cars["S2"].priority = 5
+    yard.decide()
+    yard.settle()
+    first, second = yard.site.cars["S1"], yard.site.cars["S2"]
+    assert yard.told == {"S1": 0, "S2": 320}
+    assert first.heeded is not None
+    while yard.at + INTERVAL < first.heeded.until:
+        yard.heard, yard.at = [], (yard.at // INTERVAL + 1) * INTERVAL
+        yard.decide(is_tick=True)
+        yard.pass_(ANSWER_WITHIN)
+        for command in yard.heard:
+            if command.evse_uid == "E2":
+                yard.answer(command)
+    assert (second.heeded_a(yard.at), yard.site.may_draw(first, yard.at)) == (160, 160)
+
+
+def test_a_car_that_strayed_for_longer_than_its_command_is_steered_again() -> None:
+    yard = Yard(limit(320, 2))
+    yard.plug(1)
+    yard.settle()
+    yard.plug(2)
+    yard.settle()
+    car = yard.site.cars["S1"]
+    for turn in range(20):
+        yard.heard, yard.at = [], (yard.at // INTERVAL + 1) * INTERVAL
+        yard.decide(is_tick=True)
+        yard.settle()
+        yard.at += MINUTE
+        car.read(yard.at, 0, 320 if turn < 10 else 160, 320)
+        yard.decide()
+        yard.settle()
+        assert car.strays == (turn < 10)
+    assert yard.told == {"S1": 160, "S2": 160}
+
+
+def test_a_reading_that_comes_again_teaches_nothing() -> None:
+    yard = Yard(limit(400))
+    yard.plug(1)
+    yard.settle()
+    car = yard.site.cars["S1"]
+    for _ in range(3):
+        car.read(yard.at, 10, 100, 320)
+    assert car.learned_a is None
+    for _ in range(2):
+        yard.at += MINUTE
+        car.read(yard.at, 20, 100, 320)
+    assert car.learned_a == 110
+
+
 def test_a_site_that_was_never_limited_tells_nobody_anything() -> None:
     assert Yard().plug(1) == []
 
