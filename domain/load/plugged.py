@@ -48,7 +48,8 @@ class Plugged:
 
     `phases` is how many it was declared to use, `uses` on how many it was seen to draw. `heeded` is the last command
     that its charger accepted, `open` those after it that it may follow or not. `refused` is what it answered to the
-    last one, where that was no yes.
+    last one, where that was no yes. `unproven_a` is what it drew before it accepted less, until a reading shows that
+    it does; `over_a` is how much above what it accepted it was seen to draw since.
     """
 
     session_id: str
@@ -79,6 +80,8 @@ class Plugged:
     refused: str | None = None
     answered_at: int = 0
     strays: bool = False
+    unproven_a: int = 0
+    over_a: int = 0
     flipped_at: int | None = None
 
     def is_waiting(self, at: int) -> bool:
@@ -102,7 +105,14 @@ class Plugged:
         if held is not None and self.heeded_a(at + _RETURNS_WITHIN) is None:
             held = max(held, unheeded_a)
         known = most_a if self.strays else unheeded_a if held is None else held
-        return max(known, self.dropped_a, *(each.a for each in self.open))
+        seen = held + self.over_a if held is not None else known
+        return max(known, seen, self.unproven_a, self.dropped_a, *(each.a for each in self.open))
+
+    def doubt(self, before_a: int) -> None:
+        """What it accepted is checked by its meter: until then it counts at what it drew last, where it may have."""
+        drew_a = min(self.drawn[-1].a, before_a) if self.drawn else 0
+        self.unproven_a = drew_a if self.heeded is not None and drew_a > self.heeded.a else 0
+        self.over_a = 0
 
     def heeded_a(self, at: int) -> int | None:
         """The limit that its charger is known to keep; None where there is none."""
@@ -148,6 +158,8 @@ class Plugged:
         limit_a = self.heeded_a(at)
         self.drawn = [*self.drawn, Drawn(at, drawn_a, limit_a)][-_READINGS:]
         self._learn(at, maximum_a)
+        if limit_a is not None and at > self.answered_at:
+            self.unproven_a, self.over_a = 0, max(drawn_a - limit_a, 0)
         self._compare(at, drawn_a, limit_a)
 
     def _learn(self, at: int, maximum_a: int) -> None:

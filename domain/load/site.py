@@ -140,6 +140,8 @@ class Site:
             if any(each.command_id == command_id for each in car.open):
                 before = self.may_draw(car, at)
                 car.answer(command_id, status, at)
+                if status == ACCEPTED:
+                    car.doubt(before)
                 return Answered(car.session_id, status != ACCEPTED or self.may_draw(car, at) != before)
         fallback = self.fallbacks.get(evse_uid)
         if fallback is None or fallback.asked.command_id != command_id:

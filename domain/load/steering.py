@@ -165,7 +165,13 @@ class _Round:
                 for name in self._plan.path(seated.circuit):
                     for phase in seated.phases:
                         base[name][phase - 1] += seated.may_draw
-            elif seated.car.last is not None and seated.car.last.a == 0 and _flipped_of_late(seated.car, self._at):
+                continue
+            # What it draws beyond what it is told is there all the same.
+            over_a = 0 if seated.car.strays else seated.car.over_a
+            for name in self._plan.path(seated.circuit) if over_a else ():
+                for phase in seated.phases:
+                    base[name][phase - 1] += over_a
+            if seated.car.last is not None and seated.car.last.a == 0 and _flipped_of_late(seated.car, self._at):
                 shares[session_id] = Share(0, Why.PAUSED)
             else:
                 cars.append(self._wanting(seated, session_id in kept))

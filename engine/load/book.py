@@ -270,7 +270,7 @@ class Book:
         if found is None:
             return
         room, car = found
-        at, was = moment(message.data["read_at"]), (car.strays, car.learned_a)
+        at, was = moment(message.data["read_at"]), _matters(car)
         plan = room.site.plan(room.site.at or at)
         drawn = messages.drawn_of(message.data, car, plan)
         car.uses = messages.uses_of(message.data, car, plan)
@@ -278,7 +278,7 @@ class Book:
         car.read(at, register, drawn, room.site.maximum_a(car.evse_uid))
         if room.site.versions:
             room.changed.add(car.session_id)
-            if was != (car.strays, car.learned_a):
+            if was != _matters(car):
                 self._ask(room, min(at, now))
 
     def state_changed(self, message: Message, now: int) -> None:
@@ -326,6 +326,11 @@ class Book:
             self._changes.answers.append(StoredAnswer(data["command_id"], data["status"], time_of(at)))
         if answered.matters:
             self._ask(room, min(at, now))
+
+
+def _matters(car: Plugged) -> tuple[bool, int | None, int, int]:
+    """What of a car's readings changes what is shared out."""
+    return car.strays, car.learned_a, car.unproven_a, car.over_a
 
 
 def _profile(key: SiteKey, command: Command) -> StoredProfile:

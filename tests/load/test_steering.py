@@ -192,6 +192,38 @@ def test_a_car_that_draws_more_than_it_accepted_counts_at_its_maximum() -> None:
     assert yard.told == {"S1": 200, "S2": 80}
 
 
+def test_what_was_given_up_goes_to_others_once_a_reading_shows_it() -> None:
+    yard = Yard(limit(320))
+    yard.plug(1)
+    yard.settle()
+    yard.at += SECOND
+    yard.site.cars["S1"].read(yard.at, 0, 320, 320)
+    lowered = yard.plug(2)[0]
+    assert (lowered.session_id, lowered.a) == ("S1", 160)
+    yard.answer(lowered)
+    # It said yes, and is not seen to do it yet.
+    assert yard.site.may_draw(yard.site.cars["S1"], yard.at) == 320
+    yard.at += SECOND
+    yard.site.cars["S1"].read(yard.at, 0, 160, 320)
+    assert yard.site.may_draw(yard.site.cars["S1"], yard.at) == 160
+    yard.decide()
+    yard.settle()
+    assert yard.told == {"S1": 160, "S2": 160}
+
+
+def test_what_a_car_draws_above_what_it_accepted_is_taken_from_others() -> None:
+    yard = Yard(limit(320))
+    for number in (1, 2):
+        yard.plug(number)
+    yard.settle()
+    assert yard.told == {"S1": 160, "S2": 160}
+    yard.at += SECOND
+    yard.site.cars["S1"].read(yard.at, 0, 165, 320)
+    yard.decide()
+    yard.settle()
+    assert yard.site.may_draw(yard.site.cars["S1"], yard.at) + yard.told["S2"] <= 320
+
+
 def test_what_others_draw_at_the_site_is_left_to_them_and_a_tenth_when_nobody_measures() -> None:
     yard = Yard(limit(400))
     yard.site.measure(yard.at, 0, (100, 50, 0))
@@ -373,8 +405,12 @@ def test_nobody_is_told_more_than_there_is_room_for_whatever_is_answered(
         car.strays = False
     yard.pass_(VALID_FOR, is_tick=True)
     yard.settle()
-    yard.pass_(INTERVAL, is_tick=True)
-    yard.settle()
+    for _ in range(3):
+        yard.at += SECOND
+        for car in yard.site.cars.values():
+            car.read(yard.at, 0, car.heeded_a(yard.at) or 0, 320)
+        yard.decide()
+        yard.settle()
     assert all(load <= most for _, load, most in _below(yard.site, yard.at))
 
 
