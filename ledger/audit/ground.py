@@ -17,12 +17,14 @@ from ledger.audit.snapshot import Snapshot, open_snapshot
 
 REFERENCE = Path(__file__).with_name("ground.json")
 
-# Schemas that hold what money depends on; a site's own schemas beside them are its own.
+# Schemas that hold what money depends on, or what one operator may see and another may not; a site's own schemas
+# beside them are its own.
 SCHEMAS = [
     "access",
     "book",
     "event_store",
     "intake",
+    "load",
     "lock",
     "masked",
     "projection",

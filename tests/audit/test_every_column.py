@@ -42,7 +42,7 @@ WALKS = {
     ),
 }
 # Columns of read models are all of them changed in tests/audit/test_read_models.py.
-WALKED_ELSEWHERE = {"wattledger_projector": ("projection.", "roaming.")}
+WALKED_ELSEWHERE = {"wattledger_projector": ("projection.", "roaming."), "wattledger_writer": ("load.",)}
 # These may write nothing but what an auditor notes.
 READING = ("wattledger_reader", "wattledger_tenant", "wattledger_auditor")
 # Tables of which something is neither refused nor found nor harmless yet: to become empty. Whoever stores events
@@ -57,6 +57,7 @@ OPEN: dict[str, tuple[str, ...]] = {
 NOT_WALKED = {
     "wattledger_door": ("", ("access.ocpi_partner", "access.ocpi_hub_party", "roaming.delivery")),
     "wattledger_projector": ("roaming.", ("roaming.delivery", "roaming.object")),
+    "wattledger_writer": ("load.", ()),
 }
 _numbers = itertools.count(1)
 

@@ -130,6 +130,26 @@ OWNERS: Mapping[str, str | None] = {
 }
 OWNED = sorted(name for name, owner in OWNERS.items() if owner is not None)
 
+# What the load service notes of a site: that it steers it, a car, what that was told, and a limit that was missed.
+_STEERED = """
+WITH place AS (SELECT %(operator)s AS operator_id, lower(%(location)s) AS location_key, %(location)s AS location_id),
+site AS (
+    INSERT INTO load.site (operator_id, location_key, location_id, partition, state)
+    SELECT operator_id, location_key, location_id, 0, '{}' FROM place
+),
+car AS (
+    INSERT INTO load.car (operator_id, location_key, session_id, evse_uid, started_at, state)
+    SELECT operator_id, location_key, 'S-' || operator_id, 'E-1', now(), '{}' FROM place
+),
+profile AS (
+    INSERT INTO load.profile
+        (session_id, valid_from, operator_id, location_key, evse_uid, command_id, limit_a, phases, valid_to, why)
+    SELECT 'S-' || operator_id, now(), operator_id, location_key, 'E-1', operator_id, 60, 3, now(), 'PAUSED'
+    FROM place
+)
+INSERT INTO load.alert (kind, operator_id, location_key, location_id, subject, from_at, data)
+SELECT 'load.limit_missed', operator_id, location_key, location_id, 'feed', now(), '{}' FROM place
+"""
 # The tables and views that a role may read, whole or in part.
 _READABLE = """
 SELECT relnamespace::regnamespace::text || '.' || relname
@@ -236,6 +256,9 @@ def _tell_more(dsn: str, connection: Connection) -> None:
             data = {"operator_id": operator_id, "location_id": location_id, "read_at": at, "import_wh": wh}
             engine.feed([event("site.load_measured", location_id, at, data, f"{operator_id}:{location_id}:{at}")])
     engine.close()
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for operator_id, location_id in sites:
+            connection.execute(_STEERED, {"operator": operator_id, "location": location_id})
 
 
 @pytest.fixture(scope="module")
