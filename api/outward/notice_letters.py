@@ -30,7 +30,7 @@ _PAGES: Final = {"payout_id": "/payouts/", "session_id": "/sessions/"}
 # What the subject names, the first of them that there is.
 _NAMED: Final = ("evse_uid", "location_id", "payout_id", "session_id", "subscription_id")
 # What stands in the head of the text, or is the text.
-_NOT_LISTED: Final = ("currency", "operator_id", "sentence")
+_NOT_LISTED: Final = ("currency", "operator_id")
 _FIRST: Final = ("type", "currency", "evse_uid", "location_id", "payout_id", "session_id", "amount", "subject")
 _LINES_MAX, _DEPTH_MAX = 400, 4
 _MONEY: Final = frozenset({"amount", "currency"})
@@ -72,7 +72,8 @@ def _lines(
     head = {"operator": operator, "occurred_at": when, "severity": phrase(language, f"severity:{due.severity}")}
     for name, text in head.items():
         yield f"{phrase(language, f'field:{name}')}: {text}"
-    listed = [*_fields(due.data, reader, language, 0)]
+    told = {name: found for name, found in due.data.items() if name != "sentence"}
+    listed = [*_fields(told, reader, language, 0)]
     yield from listed[:_LINES_MAX]
     if len(listed) > _LINES_MAX:
         yield phrase(language, "more", count=len(listed) - _LINES_MAX)

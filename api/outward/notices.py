@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.headerregistry import Address
@@ -16,7 +15,7 @@ from api.outward.notice_letters import Desk, letter_of
 from api.outward.pauses import doubled, jittered
 from api.outward.posting import post_signed
 from api.outward.sealing import Seal, new_secret
-from api.outward.sending import Bounds, Outcome, Verdict
+from api.outward.sending import Bounds, Outcome, Turns, Verdict
 from api.outward.smtp import hand_in
 from api.outward.unsubscribing import Links
 from domain.calendar import utc_text
@@ -58,12 +57,20 @@ class _Notices:
         self._door = door
 
     def claim(
-        self, now: datetime, lease: datetime, limit: int, *, each: int, failing: bool, without: Sequence[str]
+        self, now: datetime, lease: datetime, limit: int, *, each: int, failing: bool, turns: Turns
     ) -> list[DueNotice]:
         """So many that are due, ours until `lease`."""
         with self._door.transaction() as cursor:
             return notices.claim(
-                cursor, now, lease, limit, channel=self.channel, each=each, failing=failing, without=without
+                cursor,
+                now,
+                lease,
+                limit,
+                channel=self.channel,
+                each=each,
+                failing=failing,
+                without=turns.without,
+                served=turns.served,
             )
 
     def taken(self, due: DueNotice, answer: int, now: datetime) -> None:
@@ -143,12 +150,12 @@ class MailNotices(_Notices):
         self._away_until: datetime | None = None
 
     def claim(
-        self, now: datetime, lease: datetime, limit: int, *, each: int, failing: bool, without: Sequence[str]
+        self, now: datetime, lease: datetime, limit: int, *, each: int, failing: bool, turns: Turns
     ) -> list[DueNotice]:
         """So many that are due; none while the server is away."""
         if self._away_until is not None and now < self._away_until:
             return []
-        return super().claim(now, lease, limit, each=each, failing=failing, without=without)
+        return super().claim(now, lease, limit, each=each, failing=failing, turns=turns)
 
     async def attempt(self, due: DueNotice, now: datetime) -> Outcome:
         """One mail, with the same Message-ID whenever it is sent."""

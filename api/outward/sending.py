@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from api.outward.client import TOTAL_S
 from api.outward.pauses import doubled, jittered
@@ -21,6 +21,8 @@ from ledger.patience import wait_for_event
 T = TypeVar("T")
 
 _LOOK_S, _TOGETHER_S = 0.5, 0.01
+# Of so many targets it is known who was served last.
+_SERVED_MAX = 256
 # Who has taken a delivery says what came of it within this, or somebody else sends it again.
 LEASE = timedelta(seconds=4 * TOTAL_S)
 # What is on its way when we are told to end is waited for so long.
@@ -42,6 +44,13 @@ class Bounds:
     failing: int = 16
     slow_s: float = 0.5
     most: int = 512
+
+
+class Turns(NamedTuple):
+    """Whose turn it is: nobody's of those `without`, and last theirs who were `served` of late, in that order."""
+
+    without: Sequence[str]
+    served: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,7 @@ class Queue(Protocol[D]):
     """Deliveries of one kind. All but `attempt` is called in a thread."""
 
     def claim(
-        self, now: datetime, lease: datetime, limit: int, *, each: int, failing: bool, without: Sequence[str]
+        self, now: datetime, lease: datetime, limit: int, *, each: int, failing: bool, turns: Turns
     ) -> Sequence[D]:
         """So many that are due, `each` of a target at most, ours until `lease`; of those that failed last or not."""
 
@@ -128,6 +137,8 @@ class Sender(Generic[D]):
         self._queue, self._bounds, self._clock = queue, bounds, clock
         # Each with when it began, by the clock of the loop.
         self._on_the_way: dict[asyncio.Task[Outcome], tuple[D, float]] = {}
+        # Targets that were served of late, in that order.
+        self._served: dict[str, None] = {}
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="deliveries")
 
     async def run(self, stop: asyncio.Event, sent: Callable[[int, int], None] = lambda _taken, _failed: None) -> None:
@@ -197,7 +208,14 @@ class Sender(Generic[D]):
 
     def _claim(self, failing: bool, room: int, without: Sequence[str], each: int) -> Sequence[D]:
         now = self._clock()
-        return self._queue.claim(now, now + LEASE, room, each=each, failing=failing, without=without)
+        turns = Turns(without, list(self._served))
+        claimed = self._queue.claim(now, now + LEASE, room, each=each, failing=failing, turns=turns)
+        for due in claimed:
+            self._served.pop(due.target_id, None)
+            self._served[due.target_id] = None
+        for id_ in list(self._served)[:-_SERVED_MAX]:
+            del self._served[id_]
+        return claimed
 
     async def _settle(self, wait_s: float, *, everything: bool = False) -> tuple[int, int]:
         """Wait for any (or all) of what is on its way; how many were taken and how many not, or what they raised."""

@@ -1,13 +1,12 @@
 """What is due to endpoints of webhooks, as the sender takes it: claimed, posted, and written down."""
 
 import logging
-from collections.abc import Sequence
 from datetime import datetime
 
 from api.outward.client import Outward
 from api.outward.posting import post_signed
 from api.outward.sealing import Seal
-from api.outward.sending import Outcome, Verdict
+from api.outward.sending import Outcome, Turns, Verdict
 from ledger.access import deliveries, webhooks
 from ledger.access.deliveries import Due
 from ledger.access.door import Door
@@ -22,11 +21,13 @@ class WebhookQueue:
         self._door, self._seal, self._outward = door, seal, outward
 
     def claim(
-        self, now: datetime, lease: datetime, limit: int, *, each: int, failing: bool, without: Sequence[str]
+        self, now: datetime, lease: datetime, limit: int, *, each: int, failing: bool, turns: Turns
     ) -> list[Due]:
         """So many that are due, ours until `lease`."""
         with self._door.transaction() as cursor:
-            return deliveries.claim(cursor, now, lease, limit, each=each, failing=failing, without=without)
+            return deliveries.claim(
+                cursor, now, lease, limit, each=each, failing=failing, without=turns.without, served=turns.served
+            )
 
     async def attempt(self, due: Due, now: datetime) -> Outcome:
         """One request, signed by the secret and, while it is replaced, by the one before."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from hashlib import blake2b
 from uuid import NAMESPACE_URL
 
 from domain.load.allocation import Car, Share, Why, allocate
@@ -250,7 +251,7 @@ def _lifted(site: Site, at: int, *, is_tick: bool) -> list[Command]:
 
 def _fallbacks(site: Site, plan: Plan, at: int, *, is_tick: bool) -> Iterable[Command]:
     """What stations are to keep where nothing holds: their shares with all EVSEs in use; told where it changes."""
-    asked_for = repr((plan.circuits, sorted(site.maxima.items())))
+    asked_for = blake2b(repr((plan.circuits, sorted(site.maxima.items()))).encode(), digest_size=16).hexdigest()
     if asked_for == site.fallback_for:
         return _asked_again(site, plan, at) if is_tick else ()
     site.fallback_for = asked_for

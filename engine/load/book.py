@@ -171,25 +171,27 @@ class Book:
                 self._changes.profiles.append(_profile(room.key, command))
 
     def _write(self, room: _Room, now: int, changes: Changes) -> None:
-        site, last = room.site, room.site.meter.last
-        operator_id, key = room.key
-        phases = last.phases_a if last is not None else None
-        changes.sites.append(
-            StoredSite(
-                operator_id,
-                key,
-                site.location_id,
-                self.partition,
-                time_of(last.at) if last is not None else None,
-                last.power_w if last is not None else None,
-                f"{{{','.join(map(str, phases))}}}" if phases is not None else None,
-                dump_site(site),
-                orjson.dumps(room.unsent).decode(),
-            )
-        )
+        site = room.site
+        # Cars are read all the time, and what is kept of their site stays the same by that.
+        if room.is_changed:
+            changes.sites.append(self._stored_site(room))
         for session_id in sorted(room.changed & site.cars.keys()):
             changes.cars.append(_stored(room.key, site, site.cars[session_id], now))
         room.is_changed, room.changed = False, set()
+
+    def _stored_site(self, room: _Room) -> StoredSite:
+        site, last = room.site, room.site.meter.last
+        phases = last.phases_a if last is not None else None
+        return StoredSite(
+            *room.key,
+            site.location_id,
+            self.partition,
+            time_of(last.at) if last is not None else None,
+            last.power_w if last is not None else None,
+            f"{{{','.join(map(str, phases))}}}" if phases is not None else None,
+            dump_site(site),
+            orjson.dumps(room.unsent).decode(),
+        )
 
     def _room(self, operator_id: str, location_id: str) -> _Room:
         key = (operator_id, location_id.casefold())

@@ -175,7 +175,7 @@ class Steering:
         self._latest = max(self._latest, at)
 
     def _write(self, changes: Sequence[Changes], *, is_due: bool) -> None:
-        if not is_due or not any(each.sites or each.gone for each in changes):
+        if not is_due or not any(each.sites or each.cars or each.gone for each in changes):
             return
         with self._gateway.transaction() as cursor:
             if not store.lock(cursor, self._epochs):

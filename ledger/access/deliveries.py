@@ -45,8 +45,8 @@ FROM unnest(%(ids)s::text[], %(endpoints)s::text[], %(events)s::uuid[], %(types)
 ON CONFLICT (id) DO NOTHING
 """
 # The next deliveries of each endpoint, as many as it may be sent at once, without those that others are taking.
-# Whoever takes them has until `lease` to say what came of them. The oldest of all come first, so that many to one
-# endpoint keep no other from its turn.
+# Whoever takes them has until `lease` to say what came of them. Endpoints take turns: who was not
+# served of late comes first, so that many to one endpoint keep no other from its turn.
 _CLAIM = """
 WITH due AS (
     SELECT picked.id FROM access.webhook_endpoint AS endpoint
@@ -57,7 +57,9 @@ WITH due AS (
     ) AS picked
     WHERE endpoint.state = 'ENABLED' AND (endpoint.failures > 0) = %(failing)s
         AND (endpoint.not_before IS NULL OR endpoint.not_before <= %(now)s) AND endpoint.id <> ALL (%(without)s)
-    ORDER BY picked.next_at, picked.id LIMIT %(limit)s
+    ORDER BY row_number() OVER (PARTITION BY endpoint.id ORDER BY picked.next_at, picked.id),
+        coalesce(array_position(%(served)s::text[], endpoint.id COLLATE "default"), 0), picked.next_at, picked.id
+    LIMIT %(limit)s
 ), taken AS (
     UPDATE access.webhook_delivery AS delivery SET next_at = %(lease)s
     FROM due WHERE delivery.id = due.id RETURNING delivery.*
@@ -261,12 +263,22 @@ def claim(
     each: int,
     failing: bool,
     without: Sequence[str] = (),
+    served: Sequence[str] = (),
 ) -> list[Due]:
     """So many deliveries that are due, `each` of an endpoint at most; ours until `lease`.
 
-    With `failing` those of endpoints whose last attempt failed, else those of all others; `without` some endpoints.
+    With `failing` those of endpoints whose last attempt failed, else those of all others; `without` some endpoints,
+    and last those that were `served` of late, in that order.
     """
-    asked = {"now": now, "lease": lease, "limit": limit, "each": each, "failing": failing, "without": list(without)}
+    asked = {
+        "now": now,
+        "lease": lease,
+        "limit": limit,
+        "each": each,
+        "failing": failing,
+        "without": list(without),
+        "served": list(served),
+    }
     with cursor.connection.cursor(row_factory=class_row(Due)) as rows:
         return rows.execute(_CLAIM, asked).fetchall()
 

@@ -72,8 +72,8 @@ JOIN access.notice AS notice ON notice.id = taken.notice_id
 ORDER BY taken.created_at, taken.id
 """
 # The next deliveries of each target, as many as it may be sent at once, without those that others are taking. Whoever
-# takes them has until `lease` to say what came of them. The oldest of all come first, so that no target's many keep
-# others from their turn.
+# takes them has until `lease` to say what came of them. Targets take turns: who
+# was not served of late comes first, so that many to one target keep no other from its turn.
 _CLAIM = f"""
 WITH due AS (
     SELECT picked.id FROM access.notice_target AS target
@@ -84,7 +84,9 @@ WITH due AS (
     ) AS picked
     WHERE target.state = 'ENABLED' AND target.channel = %(channel)s AND (target.failures > 0) = %(failing)s
         AND (target.not_before IS NULL OR target.not_before <= %(now)s) AND target.id <> ALL (%(without)s)
-    ORDER BY picked.next_at, picked.id LIMIT %(limit)s
+    ORDER BY row_number() OVER (PARTITION BY target.id ORDER BY picked.next_at, picked.id),
+        coalesce(array_position(%(served)s::text[], target.id COLLATE "default"), 0), picked.next_at, picked.id
+    LIMIT %(limit)s
 ), taken AS (
     UPDATE access.notice_delivery AS delivery SET status = 'PENDING', next_at = %(lease)s
     FROM due WHERE delivery.id = due.id RETURNING delivery.*
@@ -365,10 +367,12 @@ def claim(
     each: int,
     failing: bool,
     without: Sequence[str] = (),
+    served: Sequence[str] = (),
 ) -> list[DueNotice]:
     """So many notices that are due by a channel, `each` of a target at most; ours until `lease`.
 
-    With `failing` those of targets whose last attempt failed, else those of all others; `without` some targets.
+    With `failing` those of targets whose last attempt failed, else those of all others; `without` some targets, and
+    last those that were `served` of late, in that order.
     """
     asked = {
         "now": now,
@@ -378,6 +382,7 @@ def claim(
         "each": each,
         "failing": failing,
         "without": list(without),
+        "served": list(served),
     }
     with cursor.connection.cursor(row_factory=class_row(DueNotice)) as rows:
         return rows.execute(_CLAIM, asked).fetchall()

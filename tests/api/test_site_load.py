@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
+from contracts.messages import TOPIC_OF
 from engine.load.steering import Read, Steering
 from projections.freshness import ON_DEMAND
 from projections.runner import catch_up
@@ -86,7 +87,7 @@ def steer(dsn: str) -> None:
     steering = Steering(dsn, by_events=True)
     steering.own([0], 1, lambda *_: 0)
     for offset, each in enumerate(STEERED):
-        steering.take([Read("log/0", offset, orjson.dumps(each), ())])
+        steering.take([Read(f"{TOPIC_OF[each['type']]}/0", offset, orjson.dumps(each), ())])
     steering.close()
 
 

@@ -281,7 +281,7 @@ def test_what_has_no_phrase_is_shown_by_its_own_name(office: Office) -> None:
     (mail,) = server.mails
     assert mail.message["subject"] == "some.thing · Operator"
     assert "strange_field: x" in mail.text
-    assert "- How often: 3, Charger: E" in mail.text
+    assert "- Charger: E, How often: 3" in mail.text
     assert "…" in mail.text
 
 
