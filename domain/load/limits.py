@@ -174,24 +174,30 @@ def _merged(versions: Sequence[Version]) -> tuple[LimitedCircuit, ...]:
     merged = {each.circuit_id: each for each in versions[0].circuits}
     above: dict[str, LimitedCircuit] = {}
     for version in versions[1:]:
-        placed = {place.evse_uid for each in merged.values() for place in each.places}
-        fresh = {each.circuit_id: each for each in version.circuits if each.circuit_id not in merged}
+        placed = {place.evse_uid for each in (*merged.values(), *above.values()) for place in each.places}
+        known = merged.keys() | above.keys()
         overlapping = {
             name
             for each in version.circuits
-            if any(place.evse_uid in placed for place in each.places)
+            if each.circuit_id in known or any(place.evse_uid in placed for place in each.places)
             for name in _upwards(each, version)
         }
+        stacked = overlapping - merged.keys()
         for each in version.circuits:
             name = each.circuit_id
+            upwards = (up for up in _upwards(each, version) if up not in stacked and up != name)
+            parent = next(upwards, None)
             if name in merged:
-                more = tuple(place for place in each.places if place.evse_uid not in placed)
-                merged[name] = replace(_tightened(merged[name], each), places=merged[name].places + more)
-            elif name in overlapping:
-                above[name] = _tightened(above.get(name, each), each)
+                merged[name] = _joined(merged[name], each, placed)
+            elif name not in stacked:
+                merged[name] = replace(each, parent=parent)
+            elif parent is None:
+                above[name] = _joined(above.get(name, replace(each, places=())), each, placed)
             else:
-                parent = each.parent if each.parent in merged or each.parent in fresh else None
-                merged[name] = replace(each, parent=None if parent in overlapping else parent)
+                above[name] = _joined(above.get(name, replace(each, places=())), replace(each, places=()), placed)
+                merged[parent] = _joined(
+                    merged[parent], LimitedCircuit(circuit_id=parent, places=each.places), placed
+                )
     return _stacked(merged.values(), above.values())
 
 
@@ -203,19 +209,28 @@ def _upwards(circuit: LimitedCircuit, version: Version) -> Iterator[str]:
         found = by_id.get(found.parent) if found.parent is not None else None
 
 
-def _tightened(circuit: LimitedCircuit, other: LimitedCircuit) -> LimitedCircuit:
+def _joined(circuit: LimitedCircuit, other: LimitedCircuit, placed: Collection[str]) -> LimitedCircuit:
+    """A circuit with the smaller of both limits, and the EVSEs of both that are not placed elsewhere."""
+    more = tuple(place for place in other.places if place.evse_uid not in placed)
     limits_a = [each for each in (circuit.max_a, other.max_a) if each is not None]
     limits_w = [each for each in (circuit.max_w, other.max_w) if each is not None]
-    return replace(circuit, max_a=min(limits_a, default=None), max_w=min(limits_w, default=None))
+    return replace(
+        circuit,
+        max_a=min(limits_a, default=None),
+        max_w=min(limits_w, default=None),
+        places=circuit.places + more,
+    )
 
 
-def _stacked(tree: Iterable[LimitedCircuit], above: Iterable[LimitedCircuit]) -> tuple[LimitedCircuit, ...]:
-    """A tree with circuits put above all its roots, one above the other."""
+def _stacked(tree: Iterable[LimitedCircuit], above: Collection[LimitedCircuit]) -> tuple[LimitedCircuit, ...]:
+    """A tree with circuits put above all its roots, one above the other, what they alone feed below all."""
     parent: str | None = None
     stack = []
     for each in above:
         stack.append(replace(each, parent=parent, places=()))
         parent = each.circuit_id
+    if stack:
+        stack[-1] = replace(stack[-1], places=tuple(place for each in above for place in each.places))
     return (*stack, *(each if each.parent is not None else replace(each, parent=parent) for each in tree))
 
 

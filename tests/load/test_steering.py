@@ -357,6 +357,69 @@ def test_of_all_reasons_the_smaller_limit_counts() -> None:
     assert during.reasons == ("GRID", "DIMMED")
 
 
+def _set(reason: str, *circuits: tuple[str, str | None, int, str]) -> Version:
+    return Version(
+        since=0,
+        reason=reason,
+        circuits=tuple(
+            LimitedCircuit(
+                circuit_id=name, parent=parent, max_a=max_a, places=tuple(Place(uid, 3) for uid in uids.split())
+            )
+            for name, parent, max_a, uids in circuits
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("versions", "paths"),
+    [
+        # An EVSE that the first reason does not know, beside one that it does.
+        (
+            (_set("GRID", ("site", None, 400, "E1")), _set("DIMMED", ("order", None, 160, "E1 E2"))),
+            {"E1": ["site", "order"], "E2": ["order"]},
+        ),
+        # The same below a circuit that both know.
+        (
+            (
+                _set("GRID", ("site", None, 400, "E1")),
+                _set("DIMMED", ("site", None, 300, ""), ("hall", "site", 160, "E1 E2")),
+            ),
+            {"E1": ["site", "hall"], "E2": ["site", "hall"]},
+        ),
+        # A circuit that is new below one that both know.
+        (
+            (
+                _set("GRID", ("site", None, 400, "E1")),
+                _set("DIMMED", ("site", None, 300, "E1"), ("hall", "site", 160, "E2")),
+            ),
+            {"E1": ["site"], "E2": ["hall", "site"]},
+        ),
+        # One that three reasons put in different places.
+        (
+            (
+                _set("GRID", ("site", None, 400, "E1")),
+                _set("TARIFF", ("hall", None, 200, "E1")),
+                _set("DIMMED", ("hall", None, 160, "E2")),
+            ),
+            {"E1": ["site", "hall"], "E2": ["hall"]},
+        ),
+    ],
+)
+def test_every_evse_is_below_each_limit_of_each_reason_that_names_it(
+    versions: tuple[Version, ...], paths: dict[str, list[str]]
+) -> None:
+    plan = in_force(versions, NOON)
+    assert plan is not None
+    plan.tree({})
+    assert {uid: [*plan.path(plan.circuit_of[uid])] for uid in plan.places} == paths
+    assert all(
+        plan_a <= told_a
+        for version in versions
+        for name, told_a in ((each.circuit_id, each.max_a or 0) for each in version.circuits)
+        for plan_a in [each.max_a or 0 for each in plan.circuits if each.circuit_id == name]
+    )
+
+
 def test_an_earlier_limit_counts_again_behind_one_that_ended() -> None:
     for_works = limit(100, since=NOON, until=NOON + MINUTE)
     plans = [in_force([limit(400), for_works], at) for at in (NOON - 1, NOON, NOON + MINUTE)]
