@@ -39,7 +39,7 @@ def test_pieces_that_work_are_alive_and_ready_and_say_who_they_are(live: Live) -
         scrape = piece.scrape()
         assert scrape.sum("wattledger_build_info", piece=name, version="0.1.0") == 1
         assert scrape.sum("wattledger_database_up") == 1
-        assert ("wattledger_kafka_up" in scrape.names) == (name in ("consume", "project"))
+        assert ("wattledger_kafka_up" in scrape.names) == (name in ("consume", "project", "load"))
 
 
 def test_the_counts_are_those_of_what_was_published(live: Live) -> None:
