@@ -8,6 +8,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 import orjson
@@ -245,6 +246,14 @@ class Book:
         self._touch(room, car, car.started_at, now)
         for early in self._early.pop(car.session_id, ()):
             self.take(early, now)
+        self._give_way(room, car.evse_uid, now)
+
+    def _give_way(self, room: _Room, evse_uid: str, now: int) -> None:
+        """An EVSE has one car: who is there still when the next one begins went unseen, and holds nothing any more."""
+        there = [each for each in room.site.cars.values() if each.evse_uid.casefold() == evse_uid.casefold()]
+        there.sort(key=lambda each: (each.started_at, each.session_id))
+        for gone, following in pairwise(there):
+            self._end(room, gone.session_id, following.started_at, now)
 
     def _touch(self, room: _Room, car: Plugged, at: int, now: int) -> None:
         room.changed.add(car.session_id)
@@ -301,8 +310,11 @@ class Book:
         found = self._home(message)
         if found is None:
             return
-        session_id, at = message.data["session_id"], moment(message.data["ended_at"])
-        room = self._homes.pop(session_id)
+        room, car = found
+        self._end(room, car.session_id, moment(message.data["ended_at"]), now)
+
+    def _end(self, room: _Room, session_id: str, at: int, now: int) -> None:
+        del self._homes[session_id]
         for each in room.site.cars[session_id].open:
             self._asked.pop(each.command_id, None)
         room.site.end(session_id, at)

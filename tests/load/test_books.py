@@ -216,6 +216,21 @@ def test_what_comes_before_its_start_waits_for_it_and_what_comes_after_its_end_b
     assert told(site.read(started(1, "08:01:00"), started(2, "08:06:00")).records)[0]["session_id"] == "S2"
 
 
+def test_a_session_that_never_ended_gives_way_to_the_next_on_its_evse(site: Site) -> None:
+    site.read(limit())
+    first = started(1, "08:10:00")
+    site.read(first, started(2, "08:10:00"))
+    again = {**first["data"], "session_id": "S9", "started_at": f"{DAY}09:00:00Z"}
+    commands = told(site.read(event("charging.session.started", "S9", f"{DAY}09:00:00Z", again)).records)
+    assert "S9" in {each["session_id"] for each in commands}
+    # Told late, one that began before is over as soon as it is told of.
+    before = {**first["data"], "session_id": "S5", "started_at": f"{DAY}08:30:00Z"}
+    site.read(event("charging.session.started", "S5", f"{DAY}08:30:00Z", before))
+    site.killed()
+    commands = told(site.read(limit(max_a=30, time="09:10:00")).records)
+    assert {each["session_id"] for each in commands} == {"S2", "S9"}
+
+
 def test_a_meter_whose_clock_is_ahead_a_little_is_read_and_one_of_another_day_is_not(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
