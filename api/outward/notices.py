@@ -9,7 +9,7 @@ from email.headerregistry import Address
 import orjson
 
 from api.outward.client import Outward
-from api.outward.letters import NoMailbox, written
+from api.outward.letters import NoMailbox, mailbox, written
 from api.outward.mail_server import MailServer
 from api.outward.notice_letters import Desk, letter_of
 from api.outward.pauses import doubled, jittered
@@ -164,7 +164,8 @@ class MailNotices(_Notices):
             message = written(letter, self._post.sender, now)
         except NoMailbox as error:
             return Outcome(None, f"its target {error}", is_final=True, gone=f"its target {error}")
-        return await hand_in(self._post.server, self._post.sender.addr_spec, letter.recipient, message)
+        recipient = mailbox(letter.recipient).addr_spec
+        return await hand_in(self._post.server, self._post.sender.addr_spec, recipient, message)
 
     def taken(self, due: DueNotice, answer: int, now: datetime) -> None:
         """Write down that it was taken: the server is back."""

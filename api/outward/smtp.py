@@ -61,6 +61,8 @@ async def _handed_in(client: "SMTP", sender: str, recipient: str, message: bytes
         if refused.code in _OF_THE_SESSION:
             raise
         return _refused(refused.code, refused, is_recipient=False)
+    except UnicodeError as error:
+        return Outcome(None, _said("the mail cannot be sent by this server", error), is_final=True)
     except (SMTPException, OSError, TimeoutError) as error:
         # It did take the connection: what it does with this mail, it may not do with others.
         return Outcome(None, _said("the mail server broke off", error))

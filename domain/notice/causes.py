@@ -60,6 +60,13 @@ def observe(known: Cause | None, at: datetime, now: datetime, *, is_open: bool) 
     return Step(replace(known, is_open=False, told_since=None), Ended(known.told_since, max(at, known.told_since)))
 
 
+def escalate(known: Cause, at: datetime, now: datetime) -> Step:
+    """What follows where the same goes on and is more urgent than it was told to be: it is told again, at once."""
+    since = max(at, known.since + timedelta(microseconds=1))
+    again = replace(known, is_open=True, since=since, told_since=since, told_at=now, untold=0)
+    return Step(again, Began(since, known.untold))
+
+
 def look(known: Cause, now: datetime) -> Step:
     """What is to be told by now of how it stands: a beginning that was held back, once it may be told."""
     is_held = known.told_at is not None and now < known.told_at + APART

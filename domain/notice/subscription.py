@@ -23,6 +23,7 @@ class Severity(StrEnum):
         return _RANKS[self] >= _RANKS[least]
 
 
+_STARS = re.compile(r"\*{2,}")
 _RANKS = {each: rank for rank, each in enumerate(Severity)}
 
 
@@ -97,6 +98,8 @@ def names(patterns: Sequence[str], type_: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _expression(pattern: str) -> re.Pattern[str]:
+    # Several stars beside each other say no more than one, and can be told apart in more ways than there is time for.
+    pattern = _STARS.sub("*", pattern)
     head, star, tail = pattern.rpartition("*")
     if star and not tail:
         return re.compile(_inner(head) + ".*")

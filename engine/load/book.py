@@ -249,7 +249,7 @@ class Book:
         self._give_way(room, car.evse_uid, now)
 
     def _give_way(self, room: _Room, evse_uid: str, now: int) -> None:
-        """An EVSE has one car: who is there still when the next one begins went unseen, and holds nothing any more."""
+        """An EVSE has one car: who is still there when the next begins went unseen, and holds nothing any more."""
         there = [each for each in room.site.cars.values() if each.evse_uid.casefold() == evse_uid.casefold()]
         there.sort(key=lambda each: (each.started_at, each.session_id))
         for gone, following in pairwise(there):

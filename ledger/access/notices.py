@@ -26,6 +26,12 @@ AWAY_FAILURES = 3
 _PRUNED_AT_ONCE = 5_000
 _ERROR_MAX = 300
 
+# Beside it a message names who is told, and is below 20 kB.
+DATA_BYTES_MAX = 18_500
+# So long texts may be where a notice is too long, tried one after another; and so many fields where that is no help.
+_TEXTS_MAX = (None, 4_000, 1_000, 200, 100)
+_PLAIN_MAX = 20
+
 # A beginning that is told again is the same one; of an end the beginning is noted to be over.
 _PUT = """
 WITH told AS (
@@ -320,11 +326,11 @@ def put(cursor: Cursor[TupleRow], notices: Sequence[Notice], now: datetime) -> N
     put_planned(cursor, [(each, _plan(each, now)) for each in notices], now)
 
 
-def put_planned(cursor: Cursor[TupleRow], planned: Sequence[tuple[Notice, Plan]], now: datetime) -> None:
-    """Queue notices that leave as it is said of each."""
+def put_planned(cursor: Cursor[TupleRow], planned: Sequence[tuple[Notice, Plan]], now: datetime) -> int:
+    """Queue notices that leave as it is said of each; how many of them were not queued before."""
     wanted = {notice.id: (notice, leaves) for notice, leaves in planned}
     if not wanted:
-        return
+        return 0
     notices = [notice for notice, _ in wanted.values()]
     row = {
         "now": now,
@@ -336,11 +342,37 @@ def put_planned(cursor: Cursor[TupleRow], planned: Sequence[tuple[Notice, Plan]]
         "occurred": [each.occurred_at for each in notices],
         "ends": [each.is_end for each in notices],
         "have_end": [each.has_end for each in notices],
-        "bodies": [orjson.dumps(each.data).decode() for each in notices],
+        "bodies": [bounded(each.data) for each in notices],
         "statuses": [leaves.leaving.value for _, leaves in wanted.values()],
         "nexts": [leaves.at for _, leaves in wanted.values()],
     }
-    cursor.execute(_PUT, row)
+    return cursor.execute(_PUT, row).rowcount
+
+
+def bounded(data: Mapping[str, Any]) -> str:
+    """Data of a notice as JSON that a message can carry: of what is too long only the beginning of its texts."""
+    for longest in _TEXTS_MAX:
+        text = _json(data if longest is None else _shortened(data, longest))
+        # What the database writes has a space behind each comma and colon.
+        if len(text.encode()) + text.count(",") + text.count(":") < DATA_BYTES_MAX:
+            return text
+    plain = {name: each for name, each in data.items() if isinstance(each, str | int | bool)}
+    return _json(_shortened(dict(list(plain.items())[:_PLAIN_MAX]), _TEXTS_MAX[-1] or 0))
+
+
+def _json(data: Any) -> str:
+    # The database keeps no NUL.
+    return orjson.dumps(data).decode().replace(r"\u0000", "\N{REPLACEMENT CHARACTER}")
+
+
+def _shortened(data: Any, longest: int) -> Any:
+    if isinstance(data, str):
+        return data if len(data) <= longest else f"{data[: longest - 1]}…"
+    if isinstance(data, Mapping):
+        return {name: _shortened(each, longest) for name, each in data.items()}
+    if isinstance(data, list | tuple):
+        return [_shortened(each, longest) for each in data]
+    return data
 
 
 def open_notices(cursor: Cursor[TupleRow], causes: Sequence[tuple[str, str, str]]) -> list[OpenNotice]:

@@ -74,8 +74,10 @@ def silent_evses(cursor: Cursor[TupleRow], operators: Sequence[str], horizon: da
             f"EVSE {uid} at {location_id} has said nothing since {utc_text(since)}: more than three times its "
             f"interval of {interval_s} s"
         )
-        data = {"subject": uid, "sentence": sentence, "evse_uid": uid, "location_id": location_id}
-        found.append(Goes(operator_id, evse_key, since, data | {"since": utc_text(since), "interval_s": interval_s}))
+        data: dict[str, Any] = {"subject": uid, "sentence": sentence, "evse_uid": uid, "location_id": location_id}
+        data |= {"since": utc_text(since), "interval_s": interval_s}
+        # It is silent since then, and that is known three intervals later: to whoever subscribed in between, too.
+        found.append(Goes(operator_id, evse_key, since + 3 * timedelta(seconds=interval_s), data))
     return found
 
 
@@ -90,9 +92,10 @@ def runways_short(cursor: Cursor[TupleRow], operators: Sequence[str], horizon: d
         if days >= RUNWAY_SHORT_DAYS:
             continue
         below = of.runway.days[of.runway.runway_days]
+        when = f"in {days} days" if days > 0 else "by now"
         data = {
             "subject": each,
-            "sentence": f"by what {each} declared, its cash is below zero in {days} days, on {below.day}",
+            "sentence": f"by what {each} declared, its cash is below zero {when}, on {below.day}",
             "runway_days": days,
             "below_zero_on": below.day.isoformat(),
             "lowest": format_minor(below.left, of.currency),

@@ -115,8 +115,9 @@ def _put(
     data = _content(target.subscription.digest, members, report, target.digested_at, due)
     urgency = max((Severity(each.severity) for each in members), key=list(Severity).index, default=Severity.INFO)
     notice = Notice(target, NoticeType.DIGEST, urgency, target.subscription.digest, due, data)
-    put_planned(cursor, [(notice, by_itself(target.subscription, urgency, now, target.time_zone))], now)
-    if members:
+    is_put = put_planned(cursor, [(notice, by_itself(target.subscription, urgency, now, target.time_zone))], now)
+    # What came too late for a digest that was made already is in the next one.
+    if members and is_put:
         cursor.execute(_BOUND, {"digest": notice.id, "ids": [each.id for each in members]})
 
 

@@ -9,7 +9,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
-from domain.notice.causes import APART, Began, Cause, Ended, look, observe
+from domain.notice.causes import APART, Began, Cause, Ended, escalate, look, observe
 from domain.notice.subscription import Severity
 from projections.notices.seen import Key, Seen
 
@@ -82,15 +82,22 @@ class _Changed:
         kept = self.known.get(seen.key)
         step = observe(kept.cause if kept else None, seen.at, now, is_open=bool(seen.is_open))
         if step is None:
-            if kept is not None and seen.is_open and seen.data != kept.data:
-                # The same goes on, and more is known of it.
-                self.keep(seen.key, replace(kept, data=seen.data), None)
+            if kept is not None and seen.is_open:
+                self._go_on(seen, kept, now)
             return
         if seen.is_open or kept is None:
             kept = KeptCause(step.cause, seen.urgency, seen.position, seen.data)
         else:
             kept = KeptCause(step.cause, kept.severity, kept.position, {**kept.data, **seen.data})
         self.keep(seen.key, kept, step.told)
+
+    def _go_on(self, seen: Seen, kept: KeptCause, now: datetime) -> None:
+        """The same goes on: more urgent than before, or with more that is known of it."""
+        if seen.urgency is not kept.severity and seen.urgency.reaches(kept.severity):
+            step = escalate(kept.cause, seen.at, now)
+            self.keep(seen.key, KeptCause(step.cause, seen.urgency, seen.position, seen.data), step.told)
+        elif seen.data != kept.data:
+            self.keep(seen.key, replace(kept, data=seen.data), None)
 
     def keep(self, key: Key, kept: KeptCause, told: Began | Ended | None) -> None:
         self.known[key] = self.changed[key] = kept

@@ -32,12 +32,7 @@ def queue(cursor: Cursor[TupleRow], happened: Sequence[Seen], tellings: Sequence
         of_operator.setdefault(target.operator_id, []).append(target)
     put(cursor, [each for seen in happened for each in _happened(seen, of_operator)], now)
     put(cursor, [each for telling in tellings for each in _began(telling, of_operator)], now)
-    _end(
-        cursor,
-        {(*each.key, each.told.since): each for each in tellings if isinstance(each.told, Ended)},
-        of_operator,
-        now,
-    )
+    _end(cursor, [each for each in tellings if isinstance(each.told, Ended)], of_operator, now)
 
 
 def _happened(seen: Seen, of_operator: Mapping[str, Sequence[NoticeTarget]]) -> Iterator[Notice]:
@@ -58,23 +53,29 @@ def _began(telling: Telling, of_operator: Mapping[str, Sequence[NoticeTarget]]) 
 
 def _end(
     cursor: Cursor[TupleRow],
-    ended: Mapping[tuple[str, str, str, datetime], Telling],
+    ended: Sequence[Telling],
     of_operator: Mapping[str, Sequence[NoticeTarget]],
     now: datetime,
 ) -> None:
-    """Tell the ends of beginnings, each by (operator, type, cause, since), to those that were told them."""
+    """Tell the ends of beginnings to those that were told them; of what was told again as more urgent, once."""
     known = {target.id: target for found in of_operator.values() for target in found}
-    begun = open_notices(cursor, sorted({key[:3] for key in ended}))
+    ends: dict[tuple[str, str, str], list[tuple[Ended, Telling]]] = {}
+    for telling in ended:
+        if isinstance(telling.told, Ended):
+            key = telling.key
+            ends.setdefault((key.operator_id, key.type, key.cause), []).append((telling.told, telling))
     over = {}
     notices = []
-    for each in begun:
+    for each in open_notices(cursor, sorted(ends)):
         target = known[each.target_id]
-        telling = ended.get((target.operator_id, each.type, each.cause, each.occurred_at))
-        if telling is None or not isinstance(telling.told, Ended):
+        of_cause = ends[target.operator_id, each.type, each.cause]
+        found = min((of for of in of_cause if of[0].since >= each.occurred_at), default=None, key=lambda of: of[0])
+        if found is None:
             continue
-        over[each.id] = telling.told.at
-        if target.is_enabled:
-            notices.append(_over(each, target, telling, telling.told.at))
+        told, telling = found
+        over[each.id] = told.at
+        if target.is_enabled and told.since == each.occurred_at:
+            notices.append(_over(each, target, telling, told.at))
     put(cursor, notices, now)
     note_ends(cursor, over)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.notice.causes import APART, Began, Cause, Ended, look, observe
+from domain.notice.causes import APART, Began, Cause, Ended, escalate, look, observe
 from domain.notice.digests import DAILY_AT, last_due, next_due
 from domain.notice.kinds import NoticeType, severity_of, type_of_kind
 from domain.notice.plan import Leaving, by_itself, plan
@@ -58,11 +58,27 @@ def at(text: str) -> datetime:
         ("charger.d*n", "charger.down", "charger.down.again"),
         ("*.down", "charger.down", "charger.silent"),
         ("finding.payout_*", "finding.payout_to_fix", "finding.overlap"),
+        # Told apart in all ways, these stars would take for years.
+        ("*" * 40 + "d*", "down", "bank_account.change_proposed"),
+        ("*" * 63 + "x", "x", "bank_account.change_proposed"),
     ],
 )
 def test_a_pattern_names_types(pattern: str, heard: str, unheard: str | None) -> None:
     assert names([pattern], heard)
     assert unheard is None or not names([pattern], unheard)
+
+
+def test_what_gets_more_urgent_is_told_again_at_once_and_over_once() -> None:
+    began, now = at("2026-03-05T12:00:00+00:00"), at("2026-03-05T12:10:00+00:00")
+    step = observe(None, began, began, is_open=True)
+    assert step is not None
+    worse = escalate(step.cause, now, now)
+    assert worse.told == Began(now, 0)
+    assert observe(worse.cause, now, now, is_open=True) is None
+    assert escalate(worse.cause, began, now).told != worse.told
+    over = observe(worse.cause, at("2026-03-05T13:00:00+00:00"), now, is_open=False)
+    assert over is not None
+    assert over.told == Ended(now, at("2026-03-05T13:00:00+00:00"))
 
 
 def test_a_subscription_is_told_what_it_asks_for_as_urgent_as_it_asks() -> None:

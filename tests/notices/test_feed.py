@@ -223,22 +223,25 @@ def test_late_and_doubled_statuses_change_nothing_of_what_is_told(told: Told) ->
 
 def test_an_evse_that_says_nothing_any_more_is_told_of_until_it_speaks(told: Told) -> None:
     told.engine.feed([operator(), subscribed("OP-1", "charger.silent"), heartbeat("2026-03-05T11:50:00Z")])
+    # Who subscribes behind the last sign of life, before it is silence, hears of it; who comes later does not.
+    told.engine.feed([subscribed("OP-1", "*", time="2026-03-05T11:52:00Z", subscription_id="in time")])
     told.follow()
     told.engine.feed([heartbeat("2026-03-05T11:52:59Z", "EVSE-2")])
     told.later(minutes=1)
     told.follow()
     assert told.types() == {}
 
-    told.engine.feed([heartbeat("2026-03-05T11:53:01Z", "EVSE-2")])
+    told.engine.feed([subscribed("OP-1", "*", time="2026-03-05T11:53:01Z", subscription_id="late")])
     told.later(minutes=1)
     told.follow()
-    assert [(each.type, each.data["evse_uid"]) for each in told.all()] == [("charger.silent", "EVSE-1")]
+    assert {each.subscription_id for each in told.all()} == {"desk", "in time"}
+    assert {(each.type, each.data["evse_uid"]) for each in told.all()} == {("charger.silent", "EVSE-1")}
 
     # Whoever was told that it began is told that it is over, though she hears of something else now.
     told.engine.feed([heartbeat("2026-03-05T11:55:00Z"), subscribed("OP-1", "payout.*", time="2026-03-05T11:55:00Z")])
     told.later(minutes=1)
     told.follow()
-    assert told.types() == {"charger.silent": 1, "charger.silent ended": 1}
+    assert told.types() == {"charger.silent": 2, "charger.silent ended": 2}
 
 
 def test_a_follower_that_is_killed_leaves_nothing_half_done_and_the_next_one_does_all(told: Told) -> None:
@@ -374,6 +377,14 @@ def test_cash_that_will_not_last_or_does_not_come_and_chargers_below_the_rule_ar
     assert found["cash.not_collected_old"].data["cause"] == "NOT_CAPTURED"
     assert found["charger.uptime_below"].data["uptime_percent"] == "78.74"
 
+    # The same is more urgent once less than a week is left.
+    told.later(days=9)
+    told.engine.feed([subscribed("OP-1", "nothing", time="2026-03-14T12:00:00Z", subscription_id="news")])
+    told.follow()
+    urgent = [each for each in told.all() if each.type == "cash.runway_short"]
+    assert [each.severity for each in urgent] == ["WARNING", "CRITICAL"]
+    assert urgent[1].data["runway_days"] < 7
+
     richer = {**declared, "at": "2026-03-05T13:00:00Z", "amount": {"amount": "90000.00", "currency": "EUR"}}
     told.engine.feed([event("operator.cash_declared", "OP-1", "2026-03-05T13:00:00Z", richer)])
     told.later(hours=1)
@@ -382,7 +393,8 @@ def test_cash_that_will_not_last_or_does_not_come_and_chargers_below_the_rule_ar
     assert told.types()["cash.not_collected_old"] == 1
     told.later(hours=24)
     told.follow()
-    assert sum(told.types().values()) == 4
+    assert sum(told.types().values()) == 5
+    assert not [each for each in told.all() if each.type == "cash.runway_short" and each.is_open]
 
 
 def test_limits_that_are_missed_and_peaks_that_come_near_are_told_with_their_end(told: Told) -> None:

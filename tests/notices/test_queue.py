@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from api.outward.notices import body_of
 from domain.notice.subscription import Severity
 from ledger.access import notice_targets, notices
+from ledger.access.notices import Notice
 from ledger.errors import AccessRefused
 from tests.notices.conftest import Desk
 
@@ -26,6 +28,23 @@ def test_a_notice_that_is_put_twice_is_one(desk: Desk) -> None:
         {"sentence": "it is so"},
         "https://example.com/hook",
     )
+
+
+@pytest.mark.parametrize(
+    "long",
+    [
+        {"sentence": "x" * 50_000, "cure": "so"},
+        {"sentence": "€" * 30_000, "items": [{"sentence": "\x00'\"" * 300}] * 40},
+        {"report": {"waits": [{"a": "b"} for _ in range(9_000)]}, "sentence": "short", "count": 7},
+    ],
+)
+def test_a_notice_is_never_too_long_to_be_told(desk: Desk, long: dict[str, Any]) -> None:
+    notice = Notice(desk.target(desk.set()), "tariff.warning", Severity.INFO, "T", desk.now, long)
+    desk.ask(lambda cursor: notices.put(cursor, [notice], desk.now))
+    (due,) = desk.due()
+    assert len(body_of(due)) < 20_000
+    assert due.data["sentence"][:4] == long["sentence"][:4]
+    assert "\0" not in str(due.data)
 
 
 def test_what_somebody_took_is_due_again_when_nothing_is_heard_of_it(desk: Desk) -> None:

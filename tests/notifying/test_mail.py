@@ -95,6 +95,13 @@ def test_while_the_server_is_away_it_is_asked_by_few(office: Office) -> None:
     assert len(set(back.ids)) == 20
 
 
+def test_a_host_in_other_letters_is_handed_in_as_names_of_hosts_are(office: Office) -> None:
+    with mail_server() as server:
+        office.tell(office.subscribe("Schalter <desk@münchen.example>"), office.subscribe("other@example.org"))
+        assert office.mail(server) == 2
+    assert {each.recipient for each in server.mails} == {"desk@xn--mnchen-3ya.example", "other@example.org"}
+
+
 def test_what_is_refused_for_now_is_tried_again_by_the_schedule(office: Office) -> None:
     with mail_server() as server:
         target = office.subscribe("desk@example.org")
