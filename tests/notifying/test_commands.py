@@ -77,6 +77,9 @@ def test_a_webhook_is_tried_and_what_it_was_told_is_listed_and_replayed(run: Any
         assert secret not in said.out + said.err
         receiver.status = 500
         assert "was not taken: 500" in run("test", target.id, status=1).err
+        office.later(minutes=1)
+        office.subscribe(receiver.url, subscription_id=target.subscription_id, enabled=False)
+        assert "is disabled" in run("replay", listed["id"], status=1).err
 
 
 def test_mail_is_tried_through_the_server_that_is_set(
@@ -94,7 +97,7 @@ def test_mail_is_tried_through_the_server_that_is_set(
         assert "Un essai" in str(mail.message["subject"])
         assert "Se désabonner" in mail.text
     said = run("test", target.id, status=1)
-    assert "the mail server is away" in said.err
+    assert "was not taken: no server took it" in said.err
     monkeypatch.setenv("WATTLEDGER_SMTP_URL", f"smtps://user:{PASSWORD}@localhost:{server.port}")
     said = run("test", target.id, status=1)
     assert PASSWORD not in said.err + said.out + run("list", "--json").out
