@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from wattledger.embedded import services
 
 # More of them show nothing more: there is each kind of message from a few hundred on.
 NETWORK_SESSIONS, NETWORK_SEED = 400, 20260
+# Of a thousand sessions there are some batches of each kind, between which something can be lost.
+FIRST_REAL_EVENTS = 8_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,15 @@ def real_events(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def real_settled(real_events: Path, tmp_path_factory: pytest.TempPathFactory) -> Settled:
     """The real sessions, settled in the order of time."""
     return settled(real_events, tmp_path_factory.mktemp("real-settled"))
+
+
+@pytest.fixture(scope="session")
+def first_real_settled(real_events: Path, tmp_path_factory: pytest.TempPathFactory) -> Settled:
+    """What was told of the first of the real sessions, settled in the order of time."""
+    folder = tmp_path_factory.mktemp("first-real")
+    with real_events.open("rb") as told, (folder / "events.jsonl").open("wb") as file:
+        file.writelines(islice(told, FIRST_REAL_EVENTS))
+    return settled(folder / "events.jsonl", tmp_path_factory.mktemp("first-real-settled"))
 
 
 @pytest.fixture(scope="session")

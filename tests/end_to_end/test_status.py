@@ -253,7 +253,7 @@ def test_on_a_terminal_a_line_is_kept_below_what_is_logged(tmp_path: Path) -> No
     home = Inside(tmp_path, PROCESSES="1").made_ahead()
     terminal = Terminal(home, "-m", "wattledger.cli", "up")
     try:
-        wait_until(lambda: b"pieces 5" in terminal.shown)
+        wait_until(lambda: b"pieces 6" in terminal.shown)
         wait_until(lambda: f"reading {partitions} partitions".encode() in terminal.shown)
         clock = pid_of(status(home), "clock")
         os.kill(clock, signal.SIGKILL)
@@ -270,7 +270,7 @@ def test_on_a_terminal_a_line_is_kept_below_what_is_logged(tmp_path: Path) -> No
     reading = rf"\S+Z consume-1 INFO reading {partitions} partitions on from their stored positions"
     assert any(re.fullmatch(reading, line) for line in lines), lines
     assert any(line.startswith("WattLedger is up") and line.endswith(str(home.data_dir)) for line in lines), lines
-    assert any(line.startswith("pieces 5") and "Kafka 0 behind" in line for line in lines), lines
+    assert any(line.startswith("pieces 6") and "Kafka 0 behind" in line for line in lines), lines
 
 
 TELLING = """

@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from markupsafe import Markup
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from api.access.roles import Right
 from api.day_or_moment import asked_for, last_weeks
@@ -21,7 +21,7 @@ from api.pages.view import Filter, View
 from api.v1.site_load import the_site
 from domain.calendar import instant
 from projections.documents.site_load import against_limit_document, kilowatts, site_load_document
-from projections.network.site_limits import ToldLimit
+from projections.network.site_limits import ToldLimit, sites_named
 from projections.network.site_now import AgainstLimit, SiteNow, against_limit, lowest_of, site_now
 from projections.reading import Snapshot
 
@@ -73,13 +73,19 @@ async def site(call: PageCall) -> Response:
         query.get("operator_id") or None, location_id, query.get("from") or None, query.get("to") or None
     )
 
-    def ask(snapshot: Snapshot) -> _Found:
-        cursor, here = snapshot.cursor, the_site(snapshot, location_id, wanted.operator_id)
+    def ask(snapshot: Snapshot) -> _Found | None:
+        cursor = snapshot.cursor
+        if wanted.operator_id is None and len(sites_named(cursor, location_id, None)) > 1:
+            return None
+        here = the_site(snapshot, location_id, wanted.operator_id)
         found = site_now(cursor, here)
         asked = last_weeks(replace(wanted, operator_id=here.operator_id), found.at)
         return _Found(found, against_limit(cursor, here, asked)[-_QUARTERS_DRAWN:])
 
-    def present(view: View, found: _Found) -> Response:
+    def present(view: View, found: _Found | None) -> Response:
+        if found is None:
+            # Several operators have a site of this id: theirs are listed, to choose from.
+            return RedirectResponse(view.link("/load", location_id=location_id), 303, {"Cache-Control": "no-store"})
         document = site_load_document(found.now)
         return render(
             "site_load.html",
@@ -95,7 +101,10 @@ async def site(call: PageCall) -> Response:
             back=view.link("/load", operator_id=document["operator_id"], location_id=document["location_id"]),
         )
 
-    return await call.show(ask, present, lambda found: found.now.site.time_zone.key)
+    def zone_of(found: _Found | None) -> str | None:
+        return found.now.site.time_zone.key if found is not None else None
+
+    return await call.show(ask, present, zone_of)
 
 
 def _state(document: Mapping[str, Any]) -> str:
