@@ -17,79 +17,79 @@ HOOK = "https://8.8.8.8/hooks/charging?token=abc"
 
 
 @pytest.fixture(scope="module")
-def olga(system: Live, people: Callable[..., Page]) -> Page:
+def tilda(system: Live, people: Callable[..., Page]) -> Page:
     """Somebody of the operator."""
     system.tell(operator(OPERATOR))
-    return people("Olga", Duty.OPERATOR, OPERATOR)
+    return people("Tilda", Duty.OPERATOR, OPERATOR)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _set(system: Live, olga: Page) -> None:
+def _set(system: Live, tilda: Page) -> None:
     """A subscription, which its operator added on the page."""
-    olga.goto("/subscriptions")
-    assert "No operator is told of anything." in olga.locator("main").inner_text()
-    fits(olga)
+    tilda.goto("/subscriptions")
+    assert "No operator is told of anything." in tilda.locator("main").inner_text()
+    fits(tilda)
     # Her own stands there already.
-    assert olga.input_value("#add-operator_id") == OPERATOR
-    olga.select_option("#add-channel", "WEBHOOK")
-    state = send(olga, "add", subscription_id="hook", events="payout.*, charger.down", target=HOOK)
+    assert tilda.input_value("#add-operator_id") == OPERATOR
+    tilda.select_option("#add-channel", "WEBHOOK")
+    state = send(tilda, "add", subscription_id="hook", events="payout.*, charger.down", target=HOOK)
     assert state == "TAKEN"
     subscribed.bring(system)
 
 
-def test_what_is_no_target_is_refused_beside_its_field_and_what_was_written_stays(olga: Page) -> None:
-    olga.goto("/subscriptions")
+def test_what_is_no_target_is_refused_beside_its_field_and_what_was_written_stays(tilda: Page) -> None:
+    tilda.goto("/subscriptions")
     for name, value in {
         "events": "payout.*",
         "target": "https://127.0.0.1/in",
         "from": "22:00",
         "to": "06:00",
     }.items():
-        olga.fill(f"#add-{name}", value)
-    olga.select_option("#add-channel", "WEBHOOK")
-    olga.select_option("#add-digest", "DAILY")
-    follow(olga.locator("#add > button"))
-    assert olga.locator("#add-target").get_attribute("aria-invalid") == "true"
-    assert (olga.input_value("#add-digest"), olga.input_value("#add-from")) == ("DAILY", "22:00")
-    fits(olga)
-    olga.fill("#add-target", "https://8.8.8.8/in")
-    olga.fill("#add-events", "Payout Paid")
-    follow(olga.locator("#add > button"))
-    assert olga.locator("#add-events").get_attribute("aria-invalid") == "true"
-    olga.fill("#add-events", "payout.*")
-    olga.fill("#add-operator_id", "OP-ANOTHER")
-    follow(olga.locator("#add > button"))
-    assert "OP-ANOTHER" in complaint(olga)
-    assert olga.locator("#add-operator_id").get_attribute("aria-invalid") == "true"
+        tilda.fill(f"#add-{name}", value)
+    tilda.select_option("#add-channel", "WEBHOOK")
+    tilda.select_option("#add-digest", "DAILY")
+    follow(tilda.locator("#add > button"))
+    assert tilda.locator("#add-target").get_attribute("aria-invalid") == "true"
+    assert (tilda.input_value("#add-digest"), tilda.input_value("#add-from")) == ("DAILY", "22:00")
+    fits(tilda)
+    tilda.fill("#add-target", "https://8.8.8.8/in")
+    tilda.fill("#add-events", "Payout Paid")
+    follow(tilda.locator("#add > button"))
+    assert tilda.locator("#add-events").get_attribute("aria-invalid") == "true"
+    tilda.fill("#add-events", "payout.*")
+    tilda.fill("#add-operator_id", "OP-ANOTHER")
+    follow(tilda.locator("#add > button"))
+    assert "OP-ANOTHER" in complaint(tilda)
+    assert tilda.locator("#add-operator_id").get_attribute("aria-invalid") == "true"
 
 
-def test_a_subscription_is_tried_given_a_secret_and_changed(system: Live, olga: Page) -> None:
-    olga.goto("/subscriptions")
-    follow(olga.get_by_role("link", name="hook", exact=True))
-    follow(olga.locator("#secret > button"))
-    assert olga.locator("[data-field=secret]").inner_text().strip().startswith("whsec_")
-    fits(olga)
-    follow(olga.get_by_role("link", name="To the subscription"))
-    follow(olga.locator("#test > button"))
-    assert "notify.test" in olga.locator("main table").inner_text()
-    fits(olga)
-    assert olga.is_checked("#change-enabled")
-    assert olga.input_value("#change-events") == "payout.*, charger.down"
-    olga.uncheck("#change-enabled")
-    assert send(olga, "change", **{"from": "22:00", "to": "06:30"}) == "TAKEN"
+def test_a_subscription_is_tried_given_a_secret_and_changed(system: Live, tilda: Page) -> None:
+    tilda.goto("/subscriptions")
+    follow(tilda.get_by_role("link", name="hook", exact=True))
+    follow(tilda.locator("#secret > button"))
+    assert tilda.locator("[data-field=secret]").inner_text().strip().startswith("whsec_")
+    fits(tilda)
+    follow(tilda.get_by_role("link", name="To the subscription"))
+    follow(tilda.locator("#test > button"))
+    assert "notify.test" in tilda.locator("main table").inner_text()
+    fits(tilda)
+    assert tilda.is_checked("#change-enabled")
+    assert tilda.input_value("#change-events") == "payout.*, charger.down"
+    tilda.uncheck("#change-enabled")
+    assert send(tilda, "change", **{"from": "22:00", "to": "06:30"}) == "TAKEN"
     subscribed.bring(system)
-    follow(olga.get_by_role("link", name=f"{OPERATOR}/hook"))
-    shown = olga.locator("main dl").inner_text()
+    follow(tilda.get_by_role("link", name=f"{OPERATOR}/hook"))
+    shown = tilda.locator("main dl").inner_text()
     assert "22:00 to 06:30" in shown
-    assert olga.locator("h1 .badge").inner_text() == "DISABLED"
-    assert not olga.is_checked("#change-enabled")
-    assert olga.locator("#test").count() == 0
-    olga.check("#change-enabled")
-    assert send(olga, "change", **{"from": "", "to": ""}) == "TAKEN"
+    assert tilda.locator("h1 .badge").inner_text() == "DISABLED"
+    assert not tilda.is_checked("#change-enabled")
+    assert tilda.locator("#test").count() == 0
+    tilda.check("#change-enabled")
+    assert send(tilda, "change", **{"from": "", "to": ""}) == "TAKEN"
     subscribed.bring(system)
 
 
-def test_what_was_told_is_listed_and_sent_again(system: Live, olga: Page, fred: Page) -> None:
+def test_what_was_told_is_listed_and_sent_again(system: Live, tilda: Page, fred: Page) -> None:
     told = subscribed.tell(system, f"{OPERATOR}/hook", cause="EVSE-7")
     with system.gate.door.transaction() as cursor:
         cursor.execute(
@@ -97,23 +97,23 @@ def test_what_was_told_is_listed_and_sent_again(system: Live, olga: Page, fred: 
             "error = 'it answered 503' WHERE id = %s",
             (told,),
         )
-    for page in (olga, fred):
+    for page in (tilda, fred):
         page.goto(f"/notices?operator_id={OPERATOR}&status=FAILED&type=charger.down")
         row = page.locator(f"tr[data-kind=notice][data-id={told}]")
         assert "still open" in row.inner_text()
         assert "it answered 503" in row.inner_text()
         assert "abc" not in page.content()
-    fits(olga)
-    olga.goto("/notices")
-    follow(olga.get_by_role("link", name="What is still open"))
-    assert olga.locator("tr[data-kind=notice]").count() == 1
-    follow(olga.locator(f"tr[data-id={told}] a").first)
-    assert "EVSE-7" in olga.locator("[data-field=raw]").inner_text()
-    fits(olga)
-    follow(olga.locator("#replay > button"))
-    assert olga.locator("h1 .badge").inner_text() == "PENDING"
-    olga.goto("/notices?status=LOST")
-    assert "is one of" in olga.locator("main").inner_text()
+    fits(tilda)
+    tilda.goto("/notices")
+    follow(tilda.get_by_role("link", name="What is still open"))
+    assert tilda.locator("tr[data-kind=notice]").count() == 1
+    follow(tilda.locator(f"tr[data-id={told}] a").first)
+    assert "EVSE-7" in tilda.locator("[data-field=raw]").inner_text()
+    fits(tilda)
+    follow(tilda.locator("#replay > button"))
+    assert tilda.locator("h1 .badge").inner_text() == "PENDING"
+    tilda.goto("/notices?status=LOST")
+    assert "is one of" in tilda.locator("main").inner_text()
 
 
 def test_who_only_reads_sees_no_form_and_another_operator_nothing(people: Callable[..., Page], anna: Page) -> None:

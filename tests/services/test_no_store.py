@@ -12,7 +12,7 @@ from wattledger.cli import app, main
 from wattledger.embedded import EmbeddedPostgres
 
 # These make a store, and these have no use for one. Every other command works on what is there.
-MAKES = {"settle", "demo", "publish", "bank import", "up", "consume", "project", "migrate"}
+MAKES = {"settle", "demo", "publish", "bank import", "up", "consume", "project", "load run", "migrate"}
 NEEDS_NONE = {"schemas", "price", "tariff lint", "load allocate", "load plan"}
 # What a command cannot be called without, where any word will not do; by its name or its option's.
 GIVEN = {
