@@ -22,6 +22,7 @@ WHERE notification_id > %s AND notification_id <= %s AND topic = ANY(%s)
 ORDER BY notification_id
 LIMIT %s
 """
+_READ_BY = "SELECT coalesce(min(position), 0) FROM projection.generation WHERE live AND name = ANY (%s)"
 
 
 class Place(NamedTuple):
@@ -55,3 +56,9 @@ def read_piece(
     events = tuple([(topic, state) for *_, topic, state in rows])
     places = tuple([Place(at, stream, version) for at, stream, version, *_ in rows])
     return Piece(position, events, places, after)
+
+
+def read_by(cursor: Cursor[TupleRow], names: Iterable[str]) -> int:
+    """Up to which position all of these read models have read the store; 0 where none of them has begun."""
+    (position,) = cursor.execute(_READ_BY, (list(names),)).fetchone() or (0,)
+    return int(position)

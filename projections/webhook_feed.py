@@ -4,34 +4,26 @@ One process at a time does it; others find the position locked and leave it. Wha
 reads everything, and written in the door's, which sees no money: nothing else can this process change.
 """
 
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
-from math import inf
+from datetime import datetime
 from threading import Event
 
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
-from tenacity import wait_exponential
 
 from ledger.access.deliveries import Hearing, hearing, prune, put
 from ledger.access.webhooks import MessageType
-from ledger.database import Role, acting_as, connect
-from ledger.patience import Patience, Stopping
-from projections.feed import read_piece
+from ledger.database import Role, acting_as
+from projections import following
+from projections.feed import read_by, read_piece
 from projections.webhook_messages import MADE_OF, TOPICS, messages_of, messages_of_letters
 
 # Bodies have some kilobytes, and those of payouts of a thousand entries forty.
 EVENTS_MAX = 500
 LETTERS_MAX = 200
-RETRY_S_MAX = 5.0
-_LOOK_S, _PRUNE_S = 0.5, 60.0
 
 _LOCK = "SELECT position FROM access.webhook_position FOR UPDATE SKIP LOCKED"
 _MOVE = "UPDATE access.webhook_position SET position = %s"
-# The store up to where the read models that documents are made of have come.
-_END = "SELECT coalesce(min(position), 0) FROM projection.generation WHERE live AND name = ANY (%s)"
 _TAKE_LETTERS = """
 DELETE FROM access.webhook_letter WHERE deadletter_id IN (
     SELECT deadletter_id FROM access.webhook_letter ORDER BY deadletter_id LIMIT %s FOR UPDATE SKIP LOCKED
@@ -44,23 +36,7 @@ def follow_forever(dsn: str, stop: Event, moves: Callable[[], None] = lambda: No
 
     `moves` is called before each transaction and at each try to reach the database, which is waited for.
     """
-    patience = Patience(wait_exponential(multiplier=0.1, max=RETRY_S_MAX))
-
-    def follow_on() -> None:
-        moves()
-        with connect(dsn, Role.AUDITOR, autocommit=True) as connection:
-            pruned_at = -inf
-            while not stop.is_set():
-                moves()
-                if time.monotonic() > pruned_at + _PRUNE_S:
-                    forget(connection, datetime.now(UTC))
-                    pruned_at = time.monotonic()
-                if not follow(connection, datetime.now(UTC)):
-                    stop.wait(_LOOK_S)
-                patience.worked()
-
-    with suppress(Stopping):
-        patience.do(follow_on, stop)
+    following.follow_forever(dsn, stop, follow, forget, moves)
 
 
 def follow(connection: Connection[TupleRow], now: datetime) -> bool:
@@ -85,7 +61,7 @@ def forget(connection: Connection[TupleRow], now: datetime) -> None:
 
 
 def _tell_events(cursor: Cursor[TupleRow], endpoints: Sequence[Hearing], after: int, now: datetime) -> bool:
-    (end,) = cursor.execute(_END, (list(MADE_OF),)).fetchone() or (0,)
+    end = read_by(cursor, MADE_OF)
     if end <= after:
         return False
     wanted = {type_ for endpoint in endpoints for type_ in endpoint.types}

@@ -24,9 +24,6 @@ _ENOUGH = 10
 _LATE = timedelta(days=35)
 _MOVED = ("earned", "captured", "settled", "paid")
 
-_POSITION = (
-    "SELECT coalesce(min(position), 0) FROM projection.generation WHERE live AND name IN ('payouts', 'cash_steps')"
-)
 # Payouts that the bank is asked to pay by tomorrow and has not paid.
 _ON_THEIR_WAY = """
 SELECT payout_id, currency, amount, execution_date FROM surface.payouts

@@ -18,6 +18,7 @@ from domain.notice.subscription import Digest, Severity
 from ledger.access.notice_targets import NoticeTarget, note_digest
 from ledger.access.notices import Notice, put_planned
 from ledger.database import Role, acting_as
+from projections.feed import read_by
 from projections.notices.day_report import day_report
 
 # As many of one type are named one by one, fewer where a digest would get too long for one message.
@@ -38,11 +39,8 @@ JOIN access.notice_delivery AS delivery ON delivery.target_id = due.target_id
 JOIN access.notice AS notice ON notice.id = delivery.notice_id
 ORDER BY notice.target_id, notice.type, notice.occurred_at, notice.id
 """
-# Up to where what came in is known.
-_POSITION = """
-SELECT coalesce(min(position), 0) FROM projection.generation
-WHERE live AND name IN ('account_lines', 'cash_steps', 'operator_balances', 'payouts')
-"""
+# What a day's digest says of money is made of these.
+_MADE_OF = ("account_lines", "cash_steps", "operator_balances", "payouts")
 _BOUND = """
 WITH bound AS (
     UPDATE access.notice SET digest_id = %(digest)s WHERE id = ANY (%(ids)s) RETURNING id
@@ -72,7 +70,7 @@ def make_digests(cursor: Cursor[TupleRow], heard_by: Sequence[NoticeTarget], now
     due_at = {each.id: _due(each, now) for each in heard_by}
     with acting_as(cursor, Role.DOOR):
         bundled = _bundled(cursor, due_at, now)
-    (position,) = cursor.execute(_POSITION).fetchone() or (0,)
+    position = read_by(cursor, _MADE_OF)
     wanted = [each for each in heard_by if due_at[each.id] is not None or each.id in bundled]
     for target in wanted[:_AT_ONCE]:
         members = bundled.get(target.id, [])

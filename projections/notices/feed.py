@@ -4,27 +4,23 @@ One process at a time does it; others find the position locked and leave it. Wha
 reads everything, and written in the door's, which sees no money: nothing else can this process change.
 """
 
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
-from math import inf
+from datetime import datetime
 from threading import Event
 from typing import Any
 
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
-from tenacity import wait_exponential
 
 from domain.notice.subscription import Told
 from ledger.access.notice_targets import NewVersion
 from ledger.access.notices import prune
-from ledger.database import Role, acting_as, connect
+from ledger.database import Role, acting_as
 from ledger.events.codec import read_body
-from ledger.patience import Patience, Stopping
-from projections.feed import Piece, read_piece
+from projections import following
+from projections.feed import Piece, read_by, read_piece
 from projections.notices.alerts import seen_alerts
 from projections.notices.events import SUBSCRIPTION, TOPICS, operators_in, seen_in, version_at
 from projections.notices.kept_causes import forget
@@ -35,14 +31,10 @@ from projections.notices.ticks import look_at
 # The read models that notices are made of: what they have not read yet is not told.
 MADE_OF = ("payouts", "network")
 EVENTS_MAX = 500
-RETRY_S_MAX = 5.0
-_LOOK_S, _PRUNE_S = 0.5, 60.0
 _ALERTS = "alerts"
 
 _LOCK = "SELECT position, looked_at FROM access.notice_position FOR UPDATE SKIP LOCKED"
 _MOVE = "UPDATE access.notice_position SET position = %s, looked_at = %s"
-# The store up to where the read models have come.
-_END = "SELECT coalesce(min(position), 0) FROM projection.generation WHERE live AND name = ANY (%s)"
 # Whoever set a subscription, in effect or not yet.
 _OPERATORS = "SELECT DISTINCT data->>'operator_id' FROM access.notice_version"
 
@@ -52,23 +44,7 @@ def follow_forever(dsn: str, stop: Event, moves: Callable[[], None] = lambda: No
 
     `moves` is called before each transaction and at each try to reach the database, which is waited for.
     """
-    patience = Patience(wait_exponential(multiplier=0.1, max=RETRY_S_MAX))
-
-    def follow_on() -> None:
-        moves()
-        with connect(dsn, Role.AUDITOR, autocommit=True) as connection:
-            pruned_at = -inf
-            while not stop.is_set():
-                moves()
-                if time.monotonic() > pruned_at + _PRUNE_S:
-                    forget_old(connection, datetime.now(UTC))
-                    pruned_at = time.monotonic()
-                if not follow(connection, datetime.now(UTC)):
-                    stop.wait(_LOOK_S)
-                patience.worked()
-
-    with suppress(Stopping):
-        patience.do(follow_on, stop)
+    following.follow_forever(dsn, stop, follow, forget_old, moves)
 
 
 def follow(connection: Connection[TupleRow], now: datetime) -> bool:
@@ -83,7 +59,7 @@ def follow(connection: Connection[TupleRow], now: datetime) -> bool:
         if locked is None:
             return False
         position, looked_at = locked
-        (end,) = cursor.execute(_END, (list(MADE_OF),)).fetchone() or (0,)
+        end = read_by(cursor, MADE_OF)
         reached = _follow_events(cursor, known, position, end, now) if end > position else position
         looked = look_at(cursor, _tell_alerts(cursor, known, looked_at, now), now)
         if reached != position or looked != looked_at:
