@@ -10,6 +10,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow, class_row
 
 from domain.named_ids import named_id
+from ledger.access.outcomes import Outcomes
 from ledger.access.webhooks import TEST_TYPE, Endpoint
 from ledger.errors import AccessRefused
 
@@ -23,10 +24,10 @@ SCHEDULE = (
 GIVEN_UP_AFTER = timedelta(days=3)
 # How long what is over is listed, and how long anything waits.
 DONE_KEPT, WAITING_KEPT = timedelta(days=7), timedelta(days=30)
-# An endpoint that failed so often in a row was away: once it takes a message, all that wait for it are due.
-AWAY_FAILURES = 3
 _PRUNED_AT_ONCE = 5_000
-_ERROR_MAX = 300
+
+_OUTCOMES = Outcomes("access.webhook_delivery", "access.webhook_endpoint", "endpoint_id")
+delivered, failed = _OUTCOMES.delivered, _OUTCOMES.failed
 
 # Endpoints that hear of anything; the lock lets nobody remove one before its deliveries are written.
 _HEARING = """
@@ -69,36 +70,6 @@ SELECT taken.id, taken.endpoint_id, endpoint.url, message.body, taken.step, endp
 FROM taken JOIN access.webhook_endpoint AS endpoint ON endpoint.id = taken.endpoint_id
 JOIN access.webhook_message AS message USING (event_id, type)
 ORDER BY taken.created_at, taken.id
-"""
-_DELIVERED = """
-UPDATE access.webhook_delivery
-SET status = 'DELIVERED', attempts = attempts + 1, next_at = NULL, attempted_at = %(now)s, answer = %(answer)s,
-    error = NULL
-WHERE id = %(id)s AND status = 'PENDING'
-"""
-# Written when it says something new, so that one row is not written for each message.
-_WORKS = """
-UPDATE access.webhook_endpoint SET failures = 0, failing_since = NULL, not_before = NULL, delivered_at = %(now)s
-WHERE id = %(endpoint)s
-    AND (failures > 0 OR delivered_at IS NULL OR delivered_at < %(now)s - interval '1 minute')
-"""
-# What waits for an endpoint that was away is due now, and this attempt counts for none of its schedule.
-_BRING_FORWARD = """
-UPDATE access.webhook_delivery SET next_at = %(now)s, step = greatest(step - 1, 0)
-WHERE endpoint_id = %(endpoint)s AND status = 'PENDING' AND next_at > %(now)s + interval '10 minutes'
-    AND attempted_at < %(now)s - interval '1 minute'
-"""
-_FAILED = """
-UPDATE access.webhook_delivery
-SET status = CASE WHEN %(next)s::timestamptz IS NULL THEN 'FAILED' ELSE 'PENDING' END, attempts = attempts + 1,
-    step = step + 1, next_at = %(next)s, attempted_at = %(now)s, answer = %(answer)s, error = %(error)s
-WHERE id = %(id)s AND status = 'PENDING'
-"""
-_FAILS = """
-UPDATE access.webhook_endpoint
-SET failures = failures + 1, failing_since = coalesce(failing_since, %(now)s),
-    not_before = greatest(not_before, %(not_before)s)
-WHERE id = %(endpoint)s
 """
 _COLUMNS = "id, endpoint_id, type, status, attempts, next_at, created_at, attempted_at, answer, error"
 _ONE = f"SELECT {_COLUMNS} FROM access.webhook_delivery WHERE id = %s"  # noqa: S608 - columns of ours
@@ -281,39 +252,6 @@ def claim(
     }
     with cursor.connection.cursor(row_factory=class_row(Due)) as rows:
         return rows.execute(_CLAIM, asked).fetchall()
-
-
-def delivered(cursor: Cursor[TupleRow], due: Due, answer: int, now: datetime) -> None:
-    """It was taken: its endpoint works, and after an outage all that waits for it is due."""
-    row = {"id": due.id, "endpoint": due.endpoint_id, "answer": answer, "now": now}
-    cursor.execute(_DELIVERED, row)
-    cursor.execute(_WORKS, row)
-    if due.failures >= AWAY_FAILURES:
-        cursor.execute(_BRING_FORWARD, row)
-
-
-def failed(
-    cursor: Cursor[TupleRow],
-    due: Due,
-    answer: int | None,
-    error: str | None,
-    *,
-    now: datetime,
-    next_at: datetime | None,
-    not_before: datetime,
-) -> None:
-    """It was not taken: tried again at `next_at` (None: never), and nothing is sent there before `not_before`."""
-    row = {
-        "id": due.id,
-        "endpoint": due.endpoint_id,
-        "answer": answer,
-        "error": error[:_ERROR_MAX] if error else None,
-        "now": now,
-        "next": next_at,
-        "not_before": not_before,
-    }
-    cursor.execute(_FAILED, row)
-    cursor.execute(_FAILS, row)
 
 
 def find(cursor: Cursor[TupleRow], delivery_id: str) -> Delivery | None:

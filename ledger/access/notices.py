@@ -16,15 +16,16 @@ from domain.named_ids import named_id
 from domain.notice.plan import Plan, by_itself, plan
 from domain.notice.subscription import Channel, Severity
 from ledger.access.notice_targets import NoticeTarget, present, switch_off, targets
+from ledger.access.outcomes import ERROR_MAX, Outcomes
 from ledger.errors import AccessRefused
 
 DISABLED_TYPE, TEST_TYPE, DIGEST_TYPE = "delivery.disabled", "notify.test", "digest"
 # How long what is over is listed, and how long anything waits.
 DONE_KEPT, WAITING_KEPT = timedelta(days=90), timedelta(days=30)
-# A target that failed so often in a row was away: once it takes a notice, all that wait for it are due.
-AWAY_FAILURES = 3
 _PRUNED_AT_ONCE = 5_000
-_ERROR_MAX = 300
+
+_OUTCOMES = Outcomes("access.notice_delivery", "access.notice_target", "target_id")
+delivered, failed = _OUTCOMES.delivered, _OUTCOMES.failed
 
 # Beside it a message names who is told, and is below 20 kB.
 DATA_BYTES_MAX = 18_500
@@ -104,36 +105,6 @@ WITH taken AS (
     UPDATE access.notice_delivery SET status = 'PENDING', next_at = %(lease)s WHERE id = %(id)s RETURNING *
 )
 {_TAKEN}"""  # noqa: S608 - rows of ours
-_DELIVERED = """
-UPDATE access.notice_delivery
-SET status = 'DELIVERED', attempts = attempts + 1, next_at = NULL, attempted_at = %(now)s, answer = %(answer)s,
-    error = NULL
-WHERE id = %(id)s AND status = 'PENDING'
-"""
-# Written when it says something new, so that one row is not written for each notice.
-_WORKS = """
-UPDATE access.notice_target SET failures = 0, failing_since = NULL, not_before = NULL, delivered_at = %(now)s
-WHERE id = %(target)s
-    AND (failures > 0 OR delivered_at IS NULL OR delivered_at < %(now)s - interval '1 minute')
-"""
-# What waits for a target that was away is due now, and this attempt counts for none of its schedule.
-_BRING_FORWARD = """
-UPDATE access.notice_delivery SET next_at = %(now)s, step = greatest(step - 1, 0)
-WHERE target_id = %(target)s AND status = 'PENDING' AND next_at > %(now)s + interval '10 minutes'
-    AND attempted_at < %(now)s - interval '1 minute'
-"""
-_FAILED = """
-UPDATE access.notice_delivery
-SET status = CASE WHEN %(next)s::timestamptz IS NULL THEN 'FAILED' ELSE 'PENDING' END, attempts = attempts + 1,
-    step = step + 1, next_at = %(next)s, attempted_at = %(now)s, answer = %(answer)s, error = %(error)s
-WHERE id = %(id)s AND status = 'PENDING'
-"""
-_FAILS = """
-UPDATE access.notice_target
-SET failures = failures + 1, failing_since = coalesce(failing_since, %(now)s),
-    not_before = greatest(not_before, %(not_before)s)
-WHERE id = %(target)s
-"""
 _POSTPONE = "UPDATE access.notice_delivery SET next_at = %s WHERE id = %s AND status = 'PENDING'"
 _LISTED = """
 delivery.id, notice.id AS notice_id, notice.target_id, notice.operator_id, notice.subscription_id, notice.type,
@@ -429,39 +400,6 @@ def take(cursor: Cursor[TupleRow], id_: str, now: datetime, lease: datetime) -> 
     return taken
 
 
-def delivered(cursor: Cursor[TupleRow], due: DueNotice, answer: int, now: datetime) -> None:
-    """It was taken: its target works, and after an outage all that waits for it is due."""
-    row = {"id": due.id, "target": due.target_id, "answer": answer, "now": now}
-    cursor.execute(_DELIVERED, row)
-    cursor.execute(_WORKS, row)
-    if due.failures >= AWAY_FAILURES:
-        cursor.execute(_BRING_FORWARD, row)
-
-
-def failed(
-    cursor: Cursor[TupleRow],
-    due: DueNotice,
-    answer: int | None,
-    error: str | None,
-    *,
-    now: datetime,
-    next_at: datetime | None,
-    not_before: datetime,
-) -> None:
-    """It was not taken: tried again at `next_at` (None: never), and nothing is sent there before `not_before`."""
-    row = {
-        "id": due.id,
-        "target": due.target_id,
-        "answer": answer,
-        "error": error[:_ERROR_MAX] if error else None,
-        "now": now,
-        "next": next_at,
-        "not_before": not_before,
-    }
-    cursor.execute(_FAILED, row)
-    cursor.execute(_FAILS, row)
-
-
 def postpone(cursor: Cursor[TupleRow], due: DueNotice, until: datetime) -> None:
     """It could not be tried, by no fault of its target: due again then, and no attempt is counted."""
     cursor.execute(_POSTPONE, (until, due.id))
@@ -481,8 +419,8 @@ def disable(cursor: Cursor[TupleRow], target_id: str, reason: str, now: datetime
     data = {
         "subscription_id": off.subscription_id,
         "channel": off.data["channel"],
-        "reason": reason[:_ERROR_MAX],
-        "sentence": f"subscription {off.subscription_id} is told nothing any more: {reason[:_ERROR_MAX]}",
+        "reason": reason[:ERROR_MAX],
+        "sentence": f"subscription {off.subscription_id} is told nothing any more: {reason[:ERROR_MAX]}",
     }
     told = hear if any(each in mail for each in hear) else [*hear, *mail]
     put(cursor, [Notice(each, DISABLED_TYPE, Severity.WARNING, off.subscription_id, now, data) for each in told], now)
