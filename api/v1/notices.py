@@ -182,8 +182,7 @@ async def replay_notice(
         found = present_notice(cursor, call.principal, notice_id)
         target = notice_targets.present(cursor, found.target_id)
         if not target.is_enabled:
-            detail = f"subscription {target.id} is disabled ({target.reason}); set it anew first"
-            raise Problem(409, "disabled", detail)
+            raise Problem(409, "disabled", target.why_not)
         return Done(notice_document(notices.replay(cursor, notice_id, datetime.now(UTC))), 202)
 
     request.state.audited_object = f"notice/{notice_id}"

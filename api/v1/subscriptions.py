@@ -245,8 +245,7 @@ async def try_subscription(
     def send(cursor: Any) -> Done:
         found = present_subscription(cursor, call.principal, operator_id, subscription_id)
         if not found.is_enabled:
-            detail = f"subscription {found.id} is disabled ({found.reason}); set it anew first"
-            raise Problem(409, "disabled", detail)
+            raise Problem(409, "disabled", found.why_not)
         now = datetime.now(UTC)
         return Done(notice_document(notices.put_test(cursor, found.id, now.isoformat(), now)), 202)
 

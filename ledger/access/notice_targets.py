@@ -143,6 +143,11 @@ class NoticeTarget:
         return self.state == TargetState.ENABLED
 
     @property
+    def why_not(self) -> str:
+        """The sentence for whoever wants something sent there although it is disabled."""
+        return f"subscription {self.id} is disabled ({self.reason}); set it anew first"
+
+    @property
     def subscription(self) -> Subscription:
         """What it wants to be told."""
         return Subscription.from_data(self.data)

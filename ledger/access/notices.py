@@ -433,7 +433,7 @@ def put_test(cursor: Cursor[TupleRow], target_id: str, key: str, now: datetime) 
     """
     target = present(cursor, target_id)
     if not target.is_enabled:
-        raise AccessRefused(f"state: subscription {target.id} is disabled ({target.reason}); set it anew first")
+        raise AccessRefused(f"state: {target.why_not}")
     data = {"sentence": "this is a test: what you subscribed to arrives here"}
     notice = Notice(target, TEST_TYPE, Severity.CRITICAL, key, now, data)
     put_planned(cursor, [(notice, by_itself(target.subscription, Severity.CRITICAL, now, target.time_zone))], now)
@@ -482,12 +482,17 @@ def newest(
 def replay(cursor: Cursor[TupleRow], id_: str, now: datetime) -> ListedNotice:
     """Send a notice again from the beginning of its schedule, whatever became of it, under its id.
 
-    Raises AccessRefused where there is none of that id.
+    Raises AccessRefused where there is none of that id, and where nothing is sent to its subscription.
     """
+    known = find(cursor, id_)
+    if known is None:
+        raise AccessRefused(f"id: no notice {id_[:64]!r} is known; see `wattledger notify list`")
+    target = present(cursor, known.target_id)
+    if not target.is_enabled:
+        raise AccessRefused(f"state: {target.why_not}")
     cursor.execute(_RESEND, (now, id_))
     found = find(cursor, id_)
-    if found is None:
-        raise AccessRefused(f"id: no notice {id_[:64]!r} is known; see `wattledger notify list`")
+    assert found is not None
     return found
 
 

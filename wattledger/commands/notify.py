@@ -76,16 +76,10 @@ def replay(
     with the_store(data_dir, debug=debug, needs_kafka=False) as store:
         from datetime import UTC, datetime
 
-        from ledger.access import notice_targets, notices
+        from ledger.access import notices
         from ledger.database import Role, connect
 
         with connect(store.dsn, Role.DOOR) as connection, connection.cursor() as cursor:
-            known = notices.find(cursor, notice_id)
-            target = notice_targets.find(cursor, known.target_id) if known is not None else None
-            if target is not None and not target.is_enabled:
-                raise ApplicationError(
-                    f"subscription {target.id} is disabled ({target.reason}), and is sent nothing; set it anew first"
-                )
             again = notices.replay(cursor, notice_id, datetime.now(UTC))
     sys.stdout.write(f"{again.type} {again.id} is sent again to {again.target_id}\n")
 
