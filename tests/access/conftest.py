@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from itertools import count
 
-import psycopg
 import pytest
 
 from api.access.gate import Gate
 from ledger.access.door import Door
-from projections.schema import migrate
+from tests.conftest import Stores
 from tests.support.sealed import SEALS
 from tests.support.surface import Client, guarded
 
@@ -16,14 +15,10 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope="session")
-def store_dsn(postgres_dsn: str) -> Iterator[str]:
+def store_dsn(stores: Stores) -> Iterator[str]:
     """DSN of a superuser on a migrated database."""
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE doors")
-        dsn = f"{postgres_dsn.rpartition('/')[0]}/doors"
-        migrate(dsn)
+    with stores() as dsn:
         yield dsn
-        connection.execute("DROP DATABASE doors WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-import psycopg
 import pytest
 
 from domain.notice.subscription import Severity, Told
@@ -13,7 +12,7 @@ from ledger.access import notice_targets, notices
 from ledger.access.door import Door
 from ledger.access.notice_targets import NewVersion, NoticeTarget
 from ledger.access.notices import DueNotice, ListedNotice, Notice
-from projections.schema import migrate
+from tests.conftest import Stores
 
 T = TypeVar("T")
 _TABLES = "notice_delivery, notice, notice_cause, notice_raised, notice_version, notice_target"
@@ -79,14 +78,10 @@ class Desk:
 
 
 @pytest.fixture(scope="package")
-def notices_dsn(postgres_dsn: str) -> Iterator[str]:
+def notices_dsn(stores: Stores) -> Iterator[str]:
     """An empty store for all tests of this folder."""
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE notices")
-        dsn = f"{postgres_dsn.rpartition('/')[0]}/notices"
-        migrate(dsn)
+    with stores() as dsn:
         yield dsn
-        connection.execute("DROP DATABASE notices WITH (FORCE)")
 
 
 @pytest.fixture(scope="package")

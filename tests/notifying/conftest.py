@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-import psycopg
 import pytest
 from standardwebhooks.webhooks import Webhook
 
@@ -25,7 +24,7 @@ from ledger.access import notice_targets, notices
 from ledger.access.door import Door
 from ledger.access.notice_targets import Described, NewVersion, NoticeTarget
 from ledger.access.notices import DueNotice, ListedNotice, Notice
-from projections.schema import migrate
+from tests.conftest import Stores
 from tests.support.mail_server import MailServer
 from tests.support.receiver import Received
 
@@ -155,14 +154,10 @@ async def _send(senders: Sequence[Sender[DueNotice]]) -> int:
 
 
 @pytest.fixture(scope="package")
-def notices_dsn(postgres_dsn: str) -> Iterator[str]:
+def notices_dsn(stores: Stores) -> Iterator[str]:
     """An empty store for all tests of this folder."""
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE notifying")
-        dsn = f"{postgres_dsn.rpartition('/')[0]}/notifying"
-        migrate(dsn)
+    with stores() as dsn:
         yield dsn
-        connection.execute("DROP DATABASE notifying WITH (FORCE)")
 
 
 @pytest.fixture(scope="package")

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
 from standardwebhooks.webhooks import Webhook
 
@@ -20,7 +19,7 @@ from ledger.access import deliveries, webhooks
 from ledger.access.deliveries import Delivery, Due, Message
 from ledger.access.door import Door
 from ledger.access.webhooks import Endpoint, MessageType
-from projections.schema import migrate
+from tests.conftest import Stores
 from tests.support.receiver import Received
 
 PAID = MessageType.PAYOUT_PAID.value
@@ -101,14 +100,10 @@ class Post:
 
 
 @pytest.fixture(scope="package")
-def webhooks_dsn(postgres_dsn: str) -> Iterator[str]:
+def webhooks_dsn(stores: Stores) -> Iterator[str]:
     """An empty store for all tests of this folder."""
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE webhooks")
-        dsn = f"{postgres_dsn.rpartition('/')[0]}/webhooks"
-        migrate(dsn)
+    with stores() as dsn:
         yield dsn
-        connection.execute("DROP DATABASE webhooks WITH (FORCE)")
 
 
 @pytest.fixture(scope="package")
