@@ -34,5 +34,5 @@ def statements_table(
     ]
     return Table(
         columns, rows, caption, kind="statement", key="number", empty="None was issued yet.", exports=exports,
-        following=following, first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(following),
     )  # fmt: skip

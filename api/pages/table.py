@@ -6,13 +6,23 @@ API is one text. At small widths rows become cards; on paper every column stays.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 Row: TypeAlias = Mapping[str, Any]
 Href: TypeAlias = Callable[[Row], str | None]
 
 NUMERIC: Final = frozenset({"amount", "number"})
 KINDS: Final = frozenset({"text", "id", "short", "amount", "money", "number", "time", "date", "badge", "html"})
+
+
+class Pages(NamedTuple):
+    """The addresses of the next page of a list, where there is one, and of the first, where this is another."""
+
+    following: str | None = None
+    first: str | None = None
+
+
+_ALL: Final = Pages()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +79,7 @@ class Table:
 
     `kind` and `key` name each row's object (`data-kind`, and the field of `data-id`); `section` marks the body
     (`data-section`); `caption` says what the rows are; `empty` is said where there are none; `exports` are links to
-    all rows of the filter by label; `following` and `first` the addresses of the next page and of the first.
+    all rows of the filter by label; `pages` are where the list goes on.
     """
 
     columns: Sequence[Column]
@@ -82,8 +92,7 @@ class Table:
     checks: Sequence[Check] = ()
     empty: str = "There is nothing here."
     exports: Mapping[str, str] = field(default_factory=dict)
-    following: str | None = None
-    first: str | None = None
+    pages: Pages = _ALL
 
     @property
     def width(self) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from api.access.roles import Right, may
 from api.pages.format import Reader, local_time, locale_of
+from api.pages.table import Pages
 from domain.calendar import instant, utc_text
 from ledger.access.duties import Duty
 from projections.decisions import Stopped
@@ -253,6 +254,13 @@ class View:
     def here(self, **changes: object) -> str:
         """The address of this page with some parameters changed; those of None are left out."""
         return address(self.path, {**self.carried, **self.query, **changes})
+
+    def pages(self, following: str | None) -> Pages:
+        """Where a list of this page goes on; `following` is the cursor behind its last row, if there are more."""
+        return Pages(
+            self.here(cursor=following) if following else None,
+            self.here(cursor=None) if "cursor" in self.query else None,
+        )
 
     def asked(self, name: str) -> str:
         """A time of the as-of bar as it stands in its field: in the reader's zone, empty for now."""

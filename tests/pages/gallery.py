@@ -106,9 +106,7 @@ def _entries(view: View) -> Table:
         Column("amount", "EUR", "amount"),
         Column("entry_id", "Entry", "short", lambda row: f"/entries/{row['entry_id']}"),
     ]
-    return Table(
-        columns, ENTRIES, "8 of 35, newest first", kind="entry", key="entry_id", following=view.here(cursor="abc")
-    )
+    return Table(columns, ENTRIES, "8 of 35, newest first", kind="entry", key="entry_id", pages=view.pages("abc"))
 
 
 def _days(view: View) -> tuple[Any, Any, Table]:

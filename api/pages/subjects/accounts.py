@@ -244,8 +244,7 @@ def _balances_table(
         key="account",
         empty="Nothing was posted yet.",
         exports=view.exports(_resource(view.query)) if parameter == "code" or "code" in view.query else {},
-        following=view.here(cursor=cursor) if cursor else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(cursor),
     )
 
 
@@ -282,8 +281,7 @@ def _lines_table(view: View, found: Found, which: str) -> Table:
         empty="Nothing was posted by then.",
         exports=view.exports("/v1/entries"),
         sums=[Sum("Balance of the account", {"balance": _total(found.total, _SIGNED[which])["value"]}, currency)],
-        following=view.here(cursor=found.following) if found.following else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(found.following),
     )
 
 

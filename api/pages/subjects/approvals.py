@@ -99,8 +99,7 @@ def _table(view: View, found: _Found, shown: Sequence[_Waiting], cursor: str | N
             "Excel": view.link("/v1/payouts", status="AWAITING_APPROVAL", format="xlsx"),
             "JSON": view.link("/v1/payouts", status="AWAITING_APPROVAL"),
         },
-        following=view.here(cursor=cursor) if cursor else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(cursor),
     )
 
 

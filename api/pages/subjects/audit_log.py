@@ -58,8 +58,7 @@ async def audit_log(call: PageCall) -> Response:
             "id",
             empty="Nothing was noted that fits.",
             exports=view.exports("/v1/audit-log"),
-            following=view.here(cursor=cursor) if cursor else None,
-            first=view.here(cursor=None) if "cursor" in view.query else None,
+            pages=view.pages(cursor),
         )
         return render("audit_log.html", view, table=table, filters=_FILTERS)
 

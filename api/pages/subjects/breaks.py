@@ -132,8 +132,7 @@ def _table(view: View, found: Sequence[FoundRow], assigned: Mapping[str, Assignm
         "subject",
         empty="Nothing is open that fits.",
         exports=view.exports("/v1/breaks"),
-        following=view.here(cursor=cursor) if cursor else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(cursor),
     )
 
 

@@ -191,8 +191,7 @@ def _table(view: View, found: _Found, rows: Sequence[CashPosition], cursor: str 
         checks=[_check(view, found)] if found.book is not None else [],
         empty="Nothing was earned yet.",
         exports=view.exports("/v1/cash"),
-        following=view.here(cursor=cursor) if cursor else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(cursor),
     )
 
 

@@ -139,8 +139,7 @@ def _table(view: View, letters: Sequence[Mapping[str, Any]], cursor: str | None)
         "deadletter_id",
         empty="Nothing was refused that fits.",
         exports=view.exports("/v1/dead-letters"),
-        following=view.here(cursor=cursor) if cursor else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(cursor),
     )
 
 

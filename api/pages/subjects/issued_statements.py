@@ -53,7 +53,7 @@ async def statements(call: PageCall) -> Response:
     def present(view: View, found: tuple[OperatorTerms, list[IssuedStatement]]) -> Response:
         terms, rows = found
         shown = rows[: part.limit]
-        following = view.here(cursor=part.cursor(shown[-1].sequence)) if rows[part.limit :] else None
+        following = part.cursor(shown[-1].sequence) if rows[part.limit :] else None
         table = statements_table(
             view, shown, "Newest first; each is kept as it was issued", view.exports(f"/v1{view.path}"), following
         )

@@ -103,8 +103,7 @@ def entry_table(view: View, entries: Sequence[EntryRow], cursor: str | None = No
         key="entry_id",
         empty="No entry is like that.",
         exports=view.exports("/v1/entries"),
-        following=view.here(cursor=cursor) if cursor else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(cursor),
     )
 
 

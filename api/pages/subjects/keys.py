@@ -61,8 +61,7 @@ def _programs(view: View, rows: Sequence[Mapping[str, Any]], cursor: str | None)
         key="id",
         empty="No program has a key.",
         exports=view.exports("/v1/api-keys"),
-        following=view.here(cursor=cursor) if cursor else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(cursor),
     )
 
 

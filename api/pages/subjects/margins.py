@@ -213,8 +213,7 @@ def _sessions(view: View, shown: Sequence[SessionMargin], cursor: str | None) ->
         key="session_id",
         empty="No rated session is like that.",
         exports=view.exports("/v1/margins", month=None),
-        following=view.here(cursor=cursor) if cursor else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(cursor),
     )
 
 

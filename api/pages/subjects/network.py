@@ -130,8 +130,7 @@ def _table(view: View, rows: Sequence[Row], cursor: str | None) -> Table:
         key="evse_uid",
         empty="No EVSE is like that.",
         exports=view.exports("/v1/network"),
-        following=view.here(cursor=cursor) if cursor else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(cursor),
     )
 
 

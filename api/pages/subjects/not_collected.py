@@ -218,8 +218,7 @@ def _parts(view: View, of: tuple[str, str, Cause], found: Sequence[CausePart], f
         key="subject",
         empty="Nothing stands there.",
         exports=view.exports("/v1/cash/not-collected/parts"),
-        following=view.here(cursor=following) if following else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(following),
     )
 
 

@@ -95,8 +95,7 @@ def notice_table(
         key="id",
         empty="Nobody was told of anything like that.",
         exports=exports or {},
-        following=view.here(cursor=cursor) if cursor else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(cursor),
     )
 
 

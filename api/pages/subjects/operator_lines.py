@@ -104,8 +104,7 @@ def _table(view: View, desk: Desk, lines: Sequence[OperatorLine], cursor: str | 
         key="entry_id",
         empty="There is none.",
         exports=view.exports(f"/v1{view.path}"),
-        following=view.here(cursor=cursor) if cursor else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(cursor),
     )
 
 

@@ -90,8 +90,7 @@ def _table(view: View, found: list[Mapping[str, Any]], cursor: str | None) -> Ta
         key="operator_id",
         empty="No operator is registered yet.",
         exports=view.exports("/v1/operators"),
-        following=view.here(cursor=cursor) if cursor else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(cursor),
     )
 
 

@@ -124,8 +124,7 @@ def lines_table(
         key="entry_id",
         empty="There are none.",
         exports=view.exports(resource),
-        following=view.here(cursor=cursor) if cursor else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(cursor),
     )
 
 

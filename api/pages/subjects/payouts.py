@@ -105,8 +105,7 @@ def payout_table(
         key="payout_id",
         empty="There is no such payout.",
         exports=view.exports("/v1/payouts"),
-        following=view.here(cursor=cursor) if cursor else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(cursor),
     )
 
 

@@ -68,8 +68,7 @@ def _table(view: View, documents: Sequence[Mapping[str, Any]], following: str | 
         key="operator_id",
         empty="No operator is registered.",
         exports=view.exports("/v1/runway"),
-        following=view.here(cursor=following) if following else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(following),
     )
 
 

@@ -103,8 +103,7 @@ def _list(view: View, found: Sequence[Row], cursor: str | None) -> Table:
         key="session_id",
         empty="No session is like that.",
         exports=view.exports("/v1/sessions"),
-        following=view.here(cursor=cursor) if cursor else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(cursor),
     )
 
 

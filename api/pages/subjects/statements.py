@@ -136,8 +136,7 @@ def _statement_table(view: View, stated: Statement, amounts: Mapping[str, str], 
         ],
         checks=[Check(agrees, sentence)],
         empty="Nothing moved in this time.",
-        following=view.here(cursor=following) if following else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(following),
         exports=view.exports(f"/v1{view.path}"),
     )
 
@@ -234,8 +233,7 @@ async def all_paid_out(call: PageCall) -> Response:
             key="entry_id",
             sums=[Sum("Paid out, all", {"amount": total}, currency)],
             empty="Nothing was paid yet.",
-            following=view.here(cursor=following) if following else None,
-            first=view.here(cursor=None) if "cursor" in view.query else None,
+            pages=view.pages(following),
         )
         return _figure(view, terms, "Paid out", total, currency, table)
 

@@ -103,8 +103,7 @@ def _table(view: View, rows: Sequence[Mapping[str, Any]], cursor: str | None) ->
         key="key",
         empty="No operator is told of anything.",
         exports=view.exports("/v1/subscriptions"),
-        following=view.here(cursor=cursor) if cursor else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(cursor),
     )
 
 

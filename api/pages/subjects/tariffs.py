@@ -60,8 +60,7 @@ def _list(view: View, found: Sequence[PublishedTariff], cursor: str | None) -> T
         key="key",
         empty="No tariff was published yet.",
         exports=view.exports("/v1/tariffs"),
-        following=view.here(cursor=cursor) if cursor else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(cursor),
     )
 
 

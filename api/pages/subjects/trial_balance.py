@@ -99,8 +99,7 @@ def _table(
         ],
         empty="Nothing was posted yet.",
         exports=view.exports("/v1/trial-balance"),
-        following=view.here(cursor=cursor) if cursor else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(cursor),
     )
 
 

@@ -135,8 +135,7 @@ def _table(view: View, found: Sequence[EvseUptime], span: tuple[int, int] | None
         key="evse_uid",
         empty="No EVSE was heard in this time.",
         exports=view.exports("/v1/uptime"),
-        following=view.here(cursor=following) if following else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(following),
     )
 
 

@@ -159,8 +159,7 @@ def _table(view: View, rows: Sequence[UseFound], asked: UseAsked, following: str
         key="key",
         empty="No EVSE was heard in this time.",
         exports=view.exports("/v1/use"),
-        following=view.here(cursor=following) if following else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(following),
     )
 
 

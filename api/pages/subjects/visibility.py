@@ -109,8 +109,7 @@ def _unseen_table(view: View, found: Sequence[UnseenEvse], following: str | None
         key="key",
         empty="Partners can see every EVSE.",
         exports=view.exports("/v1/visibility/unseen"),
-        following=view.here(cursor=following) if following else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(following),
     )
 
 

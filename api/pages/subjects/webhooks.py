@@ -71,8 +71,7 @@ def _endpoints(view: View, rows: Sequence[Mapping[str, Any]], cursor: str | None
         key="id",
         empty="Nobody is told anything by webhooks.",
         exports=view.exports("/v1/webhook-endpoints"),
-        following=view.here(cursor=cursor) if cursor else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(cursor),
     )
 
 
@@ -125,8 +124,7 @@ def _deliveries(view: View, endpoint_id: str, rows: Sequence[Mapping[str, Any]],
         key="id",
         empty="It was sent nothing yet.",
         exports=view.exports(f"/v1/webhook-endpoints/{endpoint_id}/deliveries"),
-        following=view.here(cursor=cursor) if cursor else None,
-        first=view.here(cursor=None) if "cursor" in view.query else None,
+        pages=view.pages(cursor),
     )
 
 
