@@ -106,7 +106,12 @@ def test_an_entry_in_flight_is_before_the_close_that_waits_for_it(
 ) -> None:
     owner, closer, watcher = (session(Role.OWNER) for _ in range(3))
     write_entries(owner.cursor(), [made(make_entry, JANUARY, "in flight")], shard=0)
-    closing = Thread(target=lambda: (close(closer, "2026-01"), closer.commit()))
+
+    def close_and_commit() -> None:
+        close(closer, "2026-01")
+        closer.commit()
+
+    closing = Thread(target=close_and_commit)
     closing.start()
     waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'book.calendar'::regclass"
     wait_until(lambda: watcher.execute(waits).fetchone() == (1,))
