@@ -7,6 +7,7 @@ from contracts import (
     bank_entries,
     catalogue,
     chargers,
+    closing,
     decisions,
     declarations,
     finding_decisions,
@@ -40,6 +41,7 @@ _MODULES = (
     matters,
     bank_entries,
     payee_checks,
+    closing,
 )
 
 INBOUND_MODEL_OF = models_by_type(event for module in _MODULES for event in _events_of(module))
