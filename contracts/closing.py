@@ -47,7 +47,7 @@ class PeriodClosedData(Decision):
 
 
 class PeriodReopenedData(Decision):
-    """Somebody opens the period that was closed last again, naming the figures that were issued; two people have to."""
+    """Somebody opens the period closed last again, naming the figures that were issued; two people have to."""
 
     period: Period
     statement_hash: Sha256
@@ -56,7 +56,7 @@ class PeriodReopenedData(Decision):
 
 
 class SweepData(Decision):
-    """Somebody proposes to take money of the platform out of the account of client money, approves that, or did it."""
+    """Somebody proposes to take own money out of the account of client money, approves that, or did it."""
 
     sweep_id: Identifier
     currency: Currency

@@ -213,7 +213,9 @@ _OF_OPERATOR = MessageType(Kind.CATALOGUE, _DECISIONS, key=_field("operator_id")
 _OF_EVSE = MessageType(Kind.STATUS, _CHARGERS, stream=_evse_stream)
 _DECLARED = MessageType(Kind.STATUS, _CATALOGUE, stream=_operator_stream)
 _PAYEE_CHECKS = MessageType(Kind.STATUS, _DECISIONS, key=lambda _: "*", stream=lambda _: "payee-checks")
-_OF_PERIOD = MessageType(Kind.BOOK_DECISION, _DECISIONS, key=_field("period"), stream=_matter_stream("period", "period"))
+_OF_PERIOD = MessageType(
+    Kind.BOOK_DECISION, _DECISIONS, key=_field("period"), stream=_matter_stream("period", "period")
+)
 _OF_SWEEP = MessageType(
     Kind.BOOK_DECISION, _DECISIONS, key=_field("sweep_id"), stream=_matter_stream("sweep", "sweep_id")
 )

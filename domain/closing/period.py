@@ -169,4 +169,3 @@ class PeriodAffair(Affair):
 
 def _waived(item: Item, notes: str) -> Item:
     return item if item.state is ItemState.OK else Item(item.name, ItemState.WAIVED, item.figure, notes)
-

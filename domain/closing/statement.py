@@ -55,8 +55,8 @@ class Bounds:
 def statement_hash(bounds: Bounds, version: int, figures: Figures) -> str:
     """SHA-256 in hex over the figures of a period, in their one order: what two people close it by.
 
-    ASCII lines, each ended by a line feed: `wattledger-period-1`, period, version, zone, then `CURRENCY MINOR ACCOUNT`
-    of each account that is not zero, by currency and account.
+    ASCII lines, each ended by a line feed: `wattledger-period-1`, period, version, zone, then
+    `CURRENCY MINOR ACCOUNT` of each account that is not zero, by currency and account.
     """
     lines = ["wattledger-period-1", bounds.period, str(version), bounds.zone]
     lines += [f"{currency} {amount} {account}" for (currency, account), amount in sorted(figures.items()) if amount]
@@ -99,7 +99,12 @@ def balance_sheet_text(bounds: Bounds, version: int, figures: Figures) -> str:
         shown = RECOVERABLE if code == PAYABLE and amount > 0 else code
         by_code[currency, shown] = by_code.get((currency, shown), 0) + amount
     lines = [
-        {"currency": currency, "code": code, "type": _KINDS.get(code[:1], ""), "balance": format_minor(amount, currency)}
+        {
+            "currency": currency,
+            "code": code,
+            "type": _KINDS.get(code[:1], ""),
+            "balance": format_minor(amount, currency),
+        }
         for (currency, code), amount in sorted(by_code.items())
         if amount
     ]

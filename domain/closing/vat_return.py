@@ -33,6 +33,7 @@ class VatAffair(Affair):
     """What people said of one VAT return."""
 
     filed: VatReturnFiled | None = None
+    jurisdiction: str = ""
 
     def waits_for(self, told: Told) -> str | None:
         """A payment waits for its return."""
@@ -48,7 +49,8 @@ class VatAffair(Affair):
         if self.filed is not None:
             return f"{name} was filed before: late entries go into the next return"
         if around.first_open is None or last >= around.first_open:
-            return f"{name} is of {last}, and {around.first_open or 'no period'} is the first open period: close it first"
+            closed = f"the first open one is {around.first_open}" if around.first_open else "none is closed"
+            return f"{name} is of period {last}, which is not closed ({closed}): close it first"
         if around.overlaps is not None:
             return f"{name} has months of VAT return {around.overlaps}: late entries go into the next return"
         return self._differs(told, around.accounts())
@@ -61,8 +63,8 @@ class VatAffair(Affair):
         output, input_ = (format_minor(each, currency) for each in issued)
         said_output, said_input = (format_minor(told.minor(name), currency) for name in ("output", "input"))
         return (
-            f"VAT_DIFFERS: VAT return {self.subject} says output {said_output} and input {said_input} {currency}, and "
-            f"issued are output {output} and input {input_} {currency}: file what was issued"
+            f"VAT_DIFFERS: VAT return {self.subject} says output {said_output} and input {said_input} {currency}, "
+            f"and issued are output {output} and input {input_} {currency}: file what was issued"
         )
 
     def _not_paid(self, told: Told) -> str | None:
@@ -90,11 +92,11 @@ class VatAffair(Affair):
     def take(self, told: Told, decision: Decision) -> None:
         """Keep what was filed."""
         if isinstance(decision, VatReturnFiled):
-            self.filed = decision
+            self.filed, self.jurisdiction = decision, told.data["jurisdiction"]
 
 
 def _paid(told: Told, filed: VatReturnFiled) -> VatPaid:
-    accounts = [[account, amount] for account, amount in filed.accounts]
+    accounts: list[list[str | int]] = [[account, amount] for account, amount in filed.accounts]
     return VatPaid(key=KEY, effective_at=told.at, currency=filed.currency, accounts=accounts, amount=told.minor())
 
 
