@@ -135,13 +135,8 @@ class Clock:
         with self._gateway.transaction() as cursor:
             if next_due(cursor, until) is None:
                 return
-        decide = partial(
-            decide_next,
-            catalogue=self._known.catalogue,
-            until=until,
-            book_zone=self._working_set.rules.book_zone,
-        )
-        while self._under_clock(decide):
+        zone = self._working_set.rules.book_zone
+        while self._under_clock(lambda cursor, work: decide_next(cursor, work, self._known.catalogue, until, zone)):
             pass
 
     def _advance_to(self, until: datetime, on_progress: OnProgress | None, *, by_event_time: bool) -> int:

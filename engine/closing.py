@@ -17,15 +17,14 @@ from domain.book.standing import Booked
 from domain.catalogue.catalogue import Catalogue
 from domain.closing.affair import Affair, Decision
 from domain.closing.events import PeriodClosed, PeriodReopened
+from domain.closing.kinds import AFFAIRS
 from domain.closing.period import PeriodAffair, PeriodAround
 from domain.closing.statement import OWED, POOL, Bounds, figures_of
 from domain.closing.sweep import SweepAffair, SweepAround
 from domain.closing.vat_return import VatAffair, VatAround
 from domain.fact import RecordedFact
 from domain.matter.told import Told
-from engine.checklist import checklist
 from engine.due_runs import due_runs
-from engine.vat_figures import vat_accounts
 from engine.work import Stream, Work
 from ledger.book.balances import trial_balance
 from ledger.book.periods import (
@@ -37,27 +36,26 @@ from ledger.book.periods import (
     issued_before,
     turn_period,
 )
+from ledger.book.vat_figures import vat_accounts
 from ledger.events.codec import decode
 from ledger.events.heads import lock_streams
 from ledger.events.store import StoredEvent, event_id, read_streams
 from ledger.intake.affairs import AffairHead, next_due, reserved, return_filed, save_affairs
+from ledger.intake.checklist import checklist
 
 NOTIFICATIONS = "settlement.notifications"
-_KINDS: dict[str, type[Affair]] = {"period": PeriodAffair, "sweep": SweepAffair, "vat_return": VatAffair}
 
 
 def take_affairs(cursor: Cursor[TupleRow], work: Work, facts: Iterable[RecordedFact]) -> None:
     """Store what people decided in the streams of its affairs; the clock judges it."""
     by_stream: dict[UUID, list[RecordedFact]] = defaultdict(list)
-    names: dict[UUID, str] = {}
     for fact in facts:
         stream_id = stream_of(fact.type, fact.data)
         by_stream[stream_id].append(fact)
-        names[stream_id] = _name(fact)
     if not by_stream:
         return
     heads = []
-    for stream_id, affair in _load(cursor, names).items():
+    for stream_id, affair in _load(cursor, {stream_id: found[0] for stream_id, found in by_stream.items()}).items():
         stream = work.stream(stream_id, affair)
         for fact in by_stream[stream_id]:
             stream.append(fact)
@@ -71,7 +69,7 @@ def decide_next(cursor: Cursor[TupleRow], work: Work, catalogue: Catalogue, unti
     stream_id = next_due(cursor, until)
     if stream_id is None:
         return 0
-    affair = _load(cursor, {stream_id: ""})[stream_id]
+    affair = _load(cursor, {stream_id: None})[stream_id]
     told = affair.due()
     if told is not None and told.at <= until:
         stream = work.stream(stream_id, affair)
@@ -86,18 +84,19 @@ def _name(fact: RecordedFact) -> str:
     return named(fact.data) if named else ""
 
 
-def _load(cursor: Cursor[TupleRow], names: Mapping[UUID, str]) -> dict[UUID, Affair]:
-    """Lock the streams of affairs and fold them; `names` are those of their streams, where they are known."""
-    versions = lock_streams(cursor, names)
+def _load(cursor: Cursor[TupleRow], first_facts: Mapping[UUID, RecordedFact | None]) -> dict[UUID, Affair]:
+    """Lock the streams of affairs and fold them; a fact of each that may have none says what it is."""
+    versions = lock_streams(cursor, first_facts)
     stored = read_streams(cursor, [stream_id for stream_id, version in versions.items() if version])
-    return {id_: _replayed(id_, names[id_], stored.get(id_, ())) for id_ in sorted(versions)}
+    return {id_: _replayed(id_, first_facts[id_], stored.get(id_, ())) for id_ in sorted(versions)}
 
 
-def _replayed(stream_id: UUID, name: str, stored: Sequence[StoredEvent]) -> Affair:
+def _replayed(stream_id: UUID, first: RecordedFact | None, stored: Sequence[StoredEvent]) -> Affair:
     events = [(each.version, decode(each.topic, each.state)) for each in stored]
-    if events and isinstance(events[0][1], RecordedFact):
-        name = _name(events[0][1])
-    affair = _KINDS[name.partition(":")[0]](stream_id, name)
+    said = next((event for _, event in events if isinstance(event, RecordedFact)), first)
+    if said is None:
+        raise LookupError(f"stream {stream_id} has no decision of people")
+    affair = AFFAIRS[said.type](stream_id, _name(said))
     for version, event in events:
         if isinstance(event, RecordedFact):
             affair.learn(event)
@@ -136,8 +135,10 @@ def _keep(cursor: Cursor[TupleRow], stream: Stream, affair: Affair, decision: De
         stream.send(NOTIFICATIONS, decision.subject)
     elif isinstance(decision, PeriodClosed):
         issued = (bytes.fromhex(decision.statement_hash), decision.issued, decision.balance_sheet, decision.checklist)
+        stream.send(NOTIFICATIONS, decision.period)
         _turn(cursor, stream, affair, "CLOSED", decision, *issued)
     elif isinstance(decision, PeriodReopened):
+        stream.send(NOTIFICATIONS, decision.period)
         _turn(cursor, stream, affair, "REOPENED", decision)
 
 

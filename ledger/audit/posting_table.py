@@ -153,6 +153,9 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "CreditWrittenOff": (("J46", "=account +amount", "5060 -amount"),),
     "SaasInvoiced": (("J42", "1230/operator_id +net+vat", "2310/operator_id -net", "2110 -vat"),),
     "SaasNetted": (("J43", "2010/operator_id +amount", "1230/operator_id -amount"),),
+    "OwnFundsSwept": (("J57", "1020 +amount", "1010 -amount"),),
+    # What stood on each of its accounts goes.
+    "VatPaid": (("J58", "*accounts", "1020 -amount"),),
     "SaasRecognised": (("J44", "2310/operator_id +amount", "4030 -amount"),),
 }
 
@@ -176,12 +179,20 @@ class Leg:
     @classmethod
     def read(cls, text: str) -> "Leg":
         """A leg from `CODE/DIMENSION +field-field`."""
+        if text.startswith("*"):
+            return cls("*", text[1:], ())
         account, amount = text.split(" ")
         code, _, dimension = account.partition("/")
         terms = re.findall(r"([+-])([a-z_]+)", amount)
         if "".join(sign + name for sign, name in terms) != amount:
             raise ValueError(f"{text!r} is not an account and a signed sum of fields")
         return cls(code, dimension, tuple((1 if sign == "+" else -1, name) for sign, name in terms))
+
+    def postings(self, booking: Mapping[str, Any], sign: int) -> Postings:
+        """What this leg posts: one line, or one for each account that the booking lists, against how it stands."""
+        if self.code == "*":
+            return [(str(account), -sign * amount) for account, amount in booking[self.dimension]]
+        return [self.posting(booking, sign)]
 
     def posting(self, booking: Mapping[str, Any], sign: int) -> tuple[str, int]:
         """Account and minor units of this leg for a booking; TypeError when a field is no whole number."""
@@ -220,7 +231,7 @@ def journals_of(booking_type: str, booking: Mapping[str, Any], sign: int) -> lis
     """
     made = []
     for place, (kind, legs) in enumerate(_JOURNALS[booking_type]):
-        postings = [posting for posting in [leg.posting(booking, sign) for leg in legs] if posting[1]]
+        postings = [posting for leg in legs for posting in leg.postings(booking, sign) if posting[1]]
         if postings:
             postings.sort()
             made.append((place, kind, postings))

@@ -245,6 +245,7 @@ _TAKE_IN: dict[Kind, Callable[[DryRun, Message], None]] = {
     Kind.PAYOUT_FACT: DryRun._take_payout_fact,
     Kind.RUN_DECISION: DryRun._take_request,
     Kind.OPERATOR_MATTER: DryRun._take_matter,
+    Kind.BOOK_DECISION: DryRun._ignore,
     Kind.BANK: DryRun._take_bank,
     Kind.STATUS: DryRun._ignore,
 }
