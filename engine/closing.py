@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow
 
 from contracts.messages import MESSAGE_TYPES, stream_of
 from domain.book.findings import FindingEnded, FindingOpened
-from domain.book.refusals import DecisionCounts, DecisionRefused
+from domain.book.refusals import DecisionRefused
 from domain.book.standing import Booked
 from domain.catalogue.catalogue import Catalogue
 from domain.closing.affair import Affair, Decision
@@ -131,7 +131,7 @@ def _keep(cursor: Cursor[TupleRow], stream: Stream, affair: Affair, decision: De
         stream.book(decision)
     elif isinstance(decision, FindingOpened | FindingEnded):
         stream.tell(decision)
-    elif isinstance(decision, DecisionRefused | DecisionCounts):
+    elif isinstance(decision, DecisionRefused):
         stream.send(NOTIFICATIONS, decision.subject)
     elif isinstance(decision, PeriodClosed):
         issued = (bytes.fromhex(decision.statement_hash), decision.issued, decision.balance_sheet, decision.checklist)

@@ -36,6 +36,7 @@ from domain.session.decisions import CdrIssued
 from domain.session.facts import parse_fact
 from domain.session.judging import decide
 from domain.session.session import Session, session_stream
+from tests.docs.dry_affairs import DryAffairs
 
 
 @dataclass(slots=True)
@@ -47,6 +48,7 @@ class DryRun:
     payouts: dict[str, Payout] = field(default_factory=dict)
     matters: dict[UUID, Matter] = field(default_factory=dict)
     bank: dict[UUID, BankEntry] = field(default_factory=dict)
+    affairs: DryAffairs = field(default_factory=DryAffairs)
     receipts: list[ToldReceipt] = field(default_factory=list)
     journal: list[Entry] = field(default_factory=list)
     _session_of: dict[str, str] = field(default_factory=dict)
@@ -94,6 +96,8 @@ class DryRun:
             self._paid |= {entry for entries in runs.paid_lines.values() for entry in entries}
             if runs.closed_through is not None:
                 self._closed[operator_id] = runs.closed_through
+        for stream_id, decided in self.affairs.decide(self.journal, moment):
+            self._note(stream_id, decided)
 
     def _session(self, session_id: str) -> Session:
         return self.sessions.setdefault(session_id, Session(session_id))
@@ -152,6 +156,9 @@ class DryRun:
         stream_id = stream_of(message.type, message.data)
         fact = RecordedFact(message.type, message.source, message.id, message.time, message.data)
         self.matters.setdefault(stream_id, Matter(stream_id)).learn(fact)
+
+    def _take_affair(self, message: Message) -> None:
+        self.affairs.learn(message)
 
     def _take_bank(self, message: Message) -> None:
         fact = RecordedFact(message.type, message.source, message.id, message.time, message.data)
@@ -245,7 +252,7 @@ _TAKE_IN: dict[Kind, Callable[[DryRun, Message], None]] = {
     Kind.PAYOUT_FACT: DryRun._take_payout_fact,
     Kind.RUN_DECISION: DryRun._take_request,
     Kind.OPERATOR_MATTER: DryRun._take_matter,
-    Kind.BOOK_DECISION: DryRun._ignore,
+    Kind.BOOK_DECISION: DryRun._take_affair,
     Kind.BANK: DryRun._take_bank,
     Kind.STATUS: DryRun._ignore,
 }
