@@ -39,9 +39,11 @@ def check_affairs(snapshot: Snapshot, tally: Tally) -> None:
             tally.note(where, "as it was decided", sentence, f"{where}: {sentence}")
         row = kept.pop(stream_id, None)
         if row is None or row != _row(stream):
-            tally.note(where, _row(stream), row, f"{where}: intake.affair {stream_id} says {row}, not {_row(stream)}")
+            sentence = f"intake.affair {stream_id} of {where} says {row}, not {_row(stream)}"
+            tally.note(f"intake.affair {stream_id}", _row(stream), row, sentence)
     for stream_id, row in kept.items():
-        tally.note(row[0], "no row", row, f"{row[0]}: intake.affair {stream_id} is of nothing that was decided")
+        sentence = f"intake.affair {stream_id} ({row[0]}) is of nothing that was decided"
+        tally.note(f"intake.affair {stream_id}", "no row", row, sentence)
 
 
 def _fold(stream: Stream) -> None:

@@ -93,7 +93,7 @@ def _compare_kept(snapshot: Snapshot, turns: list[Turn], tally: Tally) -> None:
     for number in range(max(len(wanted), len(found))):
         should, is_ = (rows[number] if number < len(rows) else None for rows in (wanted, found))
         if should != is_:
-            sentence = f"row {number + 1} of book.period_turn is not what was decided"
+            sentence = f"book.period_turn {number + 1} is not what was decided"
             tally.note(f"book.period_turn {number + 1}", should, is_, sentence)
     for turn, row in zip(turns, kept, strict=False):
         of_event = [tx for (tx,) in snapshot.rows(_TRANSACTION, (turn.position,))]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -38,7 +39,7 @@ class DryAffairs:
             told = affair.due()
             if at > until or told is None:
                 return
-            around: Any = VatAround("9999-12", None, lambda told=told: _vat(journal, told.data))
+            around: Any = VatAround("9999-12", None, partial(_vat, journal, told.data))
             if isinstance(affair, SweepAffair):
                 around = SweepAround(_free(journal, at))
             yield affair.stream_id, affair.decide(told, around)
