@@ -7,6 +7,7 @@ from typing import Any
 
 from ledger.audit.amounts import Money, exact
 from ledger.audit.catalogue import Catalogue, Ruled, Terms
+from ledger.audit.commissions import Charge
 from ledger.audit.meter import (
     METERED,
     as_corrected,
@@ -196,9 +197,15 @@ def check_terms(session: Session, tally: Tally) -> None:
         tally.note(where, SUSPENSE, RATED, f"{where} is rated and its operator had no contract in effect")
         return
     tally.compare(where, session.terms.currency, outcome["currency"], "the currency")
-    commission, vat = session.terms.commission(outcome["net"])
+    commission, vat = session.terms.commission(charge_of(session, start, outcome))
     tally.compare(where, session.money(commission), session.money(outcome["commission"]), "the commission")
     tally.compare(where, session.money(vat), session.money(outcome["commission_vat"]), "the VAT of the commission")
+
+
+def charge_of(session: Session, start: Fact, outcome: Body) -> Charge:
+    """What its commission is reckoned by."""
+    channel = "ROAMING" if session.partner is not None else "CARD"
+    return Charge(outcome["net"], exact(outcome["energy_wh"]), channel, str(start.data["location_id"]))
 
 
 def _check_wait(session: Session, ruled: Ruled, reason: str, tally: Tally) -> None:
