@@ -59,6 +59,7 @@ class Step(StrEnum):
     GROSS_CARD = "GROSS_CARD"
     GROSS_ROAMING = "GROSS_ROAMING"
     COMMISSION = "COMMISSION"
+    SPLITS = "SPLITS"
     PSP_FEES = "PSP_FEES"
     PAYMENT_FAILED = "PAYMENT_FAILED"
     REFUNDS = "REFUNDS"
@@ -77,6 +78,7 @@ STEP_OF_KIND: Mapping[str, Step] = {
     "J13": Step.GROSS_ROAMING,
     "J02": Step.COMMISSION,
     "J14": Step.COMMISSION,
+    "J07": Step.SPLITS,
     "J04": Step.PSP_FEES,
     "J01f": Step.PAYMENT_FAILED,
     "J25": Step.REFUNDS,

@@ -41,6 +41,8 @@ class Terms:
     fund_release: str = ""
     # As it was published, like the splits.
     schedule: tuple[Mapping[str, Any], ...] = ()
+    splits: tuple[Mapping[str, Any], ...] = ()
+    splits_losses: bool = True
 
     def commission(self, charge: Charge) -> tuple[int, int]:
         """Commission and its VAT on a session: a rounded percentage and a fixed part, at most the net; by schedule."""
@@ -285,6 +287,8 @@ def _read_operator(catalogue: Catalogue, head: tuple[datetime, str, str], data: 
         holds_overlaps=bool(data.get("hold_overlaps")),
         fund_release=data["fund_release"],
         schedule=tuple(commission.get("schedule") or ()),
+        splits=tuple(data.get("splits") or ()),
+        splits_losses=data.get("split_losses") is not False,
     )
     catalogue.operators[data["operator_id"]].versions.append((*head, instant(data["effective_from"]), terms))
 

@@ -286,9 +286,16 @@ def check_book(session: Session, tally: Tally) -> None:
         _compare_book(session, accepted, receivable, ("J14", "J21"), "4020", tally)
     matured = stream.bookings("ShareMatured")
     if matured and session.partner is None:
-        pending = sum(amount for (_, to), amount in stream.sums.items() if to.startswith("2011/"))
+        pending = pending_of(session)
         nothing = session.money(0)
         tally.compare(session.where, nothing, session.money(pending), "what is pending after its share matured")
+
+
+def pending_of(session: Session) -> int:
+    """What is pending (2011) of its operator's share, without the parts of payees; minor units."""
+    payees = {f"2011/{part[0]}" for booking in session.stream.bookings("ShareSplit") for part in booking["parts"]}
+    sums = session.stream.sums.items()
+    return sum(amount for (_, to), amount in sums if to.startswith("2011/") and to not in payees)
 
 
 def _compare_book(
