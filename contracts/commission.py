@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from contracts.amounts import Percent, UnsignedText, check_decimals
 from contracts.values import AtLeastOne, Identifier, Wire, bad_value, missing_field
@@ -35,7 +36,7 @@ class RateStep(Wire):
 
 
 class RateTiers(Wire):
-    """Steps over what an operator's sessions come to in a month of its zone; `mode` ALL: the last one counts for all."""
+    """Steps over an operator's sessions in a month of its zone; by `mode` ALL, the one reached counts for all."""
 
     measure: Measure
     window: Literal["MONTH"]
@@ -46,13 +47,13 @@ class RateTiers(Wire):
     def _steps_rise(self) -> "RateTiers":
         begins = [step.from_measure for step in self.steps]
         if begins[0] != 0:
-            raise bad_value('must begin with a step from "0"; below it nothing would count', "steps.0.from")
-        for number, (one, other) in enumerate(zip(begins, begins[1:], strict=False), 1):
+            raise bad_value('must begin with a step from "0"; below it nothing would count', "steps[0].from")
+        for number, (one, other) in enumerate(pairwise(begins), 1):
             if other <= one:
                 says = "is told twice" if other == one else "is below the step before it"
-                raise bad_value(f"{says}; send each step once, in rising order", f"steps.{number}.from")
+                raise bad_value(f"{says}; send each step once, in rising order", f"steps[{number}].from")
             if self.measure == "SESSIONS" and other != other.to_integral_value():
-                raise bad_value("must be a whole number of sessions", f"steps.{number}.from")
+                raise bad_value("must be a whole number of sessions", f"steps[{number}].from")
         return self
 
 
@@ -64,7 +65,7 @@ class CommissionOccasion(Wire):
 
 
 class ScheduledCommission(Wire):
-    """A commission of some sessions: `percent` of net, `per_kwh` and `per_session` together, or `tiers` of the month."""
+    """A commission of some sessions: `percent`, `per_kwh` and `per_session` together, or `tiers` of the month."""
 
     when: CommissionOccasion | None = None
     percent: Percent | None = None
@@ -76,7 +77,7 @@ class ScheduledCommission(Wire):
     def _is_one_way(self) -> "ScheduledCommission":
         rates = told_of(self, _RATES)
         if self.tiers is not None and rates:
-            raise bad_value(f"stands beside tiers, whose steps have rates of their own; leave one out", rates[0])
+            raise bad_value("stands beside tiers, whose steps have rates of their own; leave one out", rates[0])
         if self.tiers is None and not rates:
             raise bad_value("names no rate; send percent, per_kwh, per_session or tiers")
         return self
@@ -87,6 +88,10 @@ class Commission(Wire):
 
     With `schedule`, the first of it that is of the session counts in place of both; where none is, nothing is kept.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["percent", "per_session"]}, {"required": ["schedule"]}]}
+    )
 
     percent: Percent | None = None
     per_session: UnsignedText | None = None
@@ -109,11 +114,11 @@ class Commission(Wire):
         if self.per_session is not None:
             yield "per_session", self.per_session
         for number, each in enumerate(self.schedule or ()):
-            within = f"schedule.{number}"
+            within = f"schedule[{number}]"
             if each.per_session is not None:
                 yield f"{within}.per_session", each.per_session
             for place, step in enumerate(each.tiers.steps if each.tiers else ()):
                 if step.per_session is not None:
-                    yield f"{within}.tiers.steps.{place}.per_session", step.per_session
+                    yield f"{within}.tiers.steps[{place}].per_session", step.per_session
                 if each.tiers is not None and each.tiers.measure == "NET":
-                    yield f"{within}.tiers.steps.{place}.from", step.from_measure
+                    yield f"{within}.tiers.steps[{place}].from", step.from_measure

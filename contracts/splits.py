@@ -15,7 +15,7 @@ _WAYS = ("percent", "per_kwh", "per_session")
 
 
 class Split(Wire):
-    """What a payee has of each session, at `locations` or everywhere: percent of a base, or a sum per kWh or session."""
+    """What a payee has of sessions, at `locations` or everywhere: percent of a base, or a sum per kWh or session."""
 
     operator_id: Identifier
     role: Role
@@ -40,9 +40,9 @@ def check_splits(splits: Iterable[Split], operator_id: str, currency: str) -> No
     for number, each in enumerate(found):
         if each.operator_id == operator_id:
             sentence = "is the operator itself; what no payee has stays with it, so leave the split out"
-            raise bad_value(sentence, f"splits.{number}.operator_id")
+            raise bad_value(sentence, f"splits[{number}].operator_id")
         if each.per_session is not None:
-            check_decimals(each.per_session, currency, f"splits.{number}.per_session")
+            check_decimals(each.per_session, currency, f"splits[{number}].per_session")
     places = {place.casefold() for each in found for place in each.locations or ()} or {""}
     for place in sorted({*places, ""}):
         for base in ("SHARE", "GROSS", "NET"):

@@ -56,9 +56,7 @@ def given_lines(cursor: Cursor[TupleRow], stream_ids: Iterable[UUID]) -> Given:
     return given
 
 
-def _give(
-    given: Given, stream_id: UUID, booking: Booking, whose: tuple[str, str], entries: Sequence[Entry]
-) -> None:
+def _give(given: Given, stream_id: UUID, booking: Booking, whose: tuple[str, str], entries: Sequence[Entry]) -> None:
     """What a booking's entries are to one whose payable they move, by the share that its lines follow."""
     operator_id, share = whose
     postings = [posting for entry in entries for posting in entry.postings]

@@ -225,7 +225,7 @@ class ShareMatured(Booking):
 
 @named_value
 class ShareSplit(Booking):
-    """Payees have a part of the operator's share: J07 for `amount`, which the operator passes on (negative: has back).
+    """Payees have a part of the operator's share: J07 for `amount`, which it passes on (negative: has back).
 
     Each of `parts` is [payee's operator id, minor units, whether its own part had matured, the share that its line
     follows]; they add up to `amount`.

@@ -1,4 +1,4 @@
-"""What the platform keeps of a session: rates, the schedule they stand in, and tiers over a month (J02, J14, J02t)."""
+"""What the platform keeps of a session: rates, the schedule they stand in, tiers over a month (J02, J14, J02t)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -40,7 +40,9 @@ class Rate:
 
     def exactly(self, net: Exact, energy_wh: Exact, sessions: Exact) -> Fraction:
         """What it comes to, not rounded, in minor units."""
-        return self.percent / 100 * net + self.per_kwh * energy_wh / WH_PER_KWH + Fraction(self.per_session) * sessions
+        return (
+            self.percent / 100 * net + self.per_kwh * energy_wh / WH_PER_KWH + Fraction(self.per_session) * sessions
+        )
 
     def commission(self, net: int, energy_wh: Exact) -> int:
         """The commission of one session: rounded half-up, and at most its net (accounting, J02)."""
@@ -64,7 +66,7 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class MonthTiers:
-    """Steps over a month, each from a measure on, in rising order from nothing; `for_all`: the last counts for all."""
+    """Steps over a month, each from a measure on, rising from nothing; `for_all`: the one reached counts for all."""
 
     measure: Measure
     for_all: bool
@@ -108,7 +110,7 @@ class MonthTiers:
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """A commission of the sessions that are paid by a channel and are at some locations (lower case); None: of all."""
+    """A commission of sessions that are paid by a channel and are at locations (lower case); None: of all."""
 
     channel: FundingSource | None
     locations: frozenset[str] | None

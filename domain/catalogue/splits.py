@@ -19,7 +19,7 @@ from domain.values import value
 
 
 class SplitBase(StrEnum):
-    """What a percent of a split is of: the operator's share, or what the driver or partner pays with or without VAT."""
+    """What a percent of a split is of: the operator's share, or what is paid for the session with or without VAT."""
 
     SHARE = "SHARE"
     GROSS = "GROSS"
@@ -111,7 +111,7 @@ class Weights:
         self._weights = [int(part * scale) for part in parts]
 
     def parts(self, amount: int) -> dict[str, int]:
-        """What each payee has of an amount, in minor units, in the order in which they are listed; all of its sign."""
+        """What each payee has of an amount, in minor units, in the order of the list; all of its sign."""
         found = dict.fromkeys(self._payees, 0)
         for payee, part in zip(self._payees, largest_remainder(amount, self._weights)[1:], strict=True):
             found[payee] += part

@@ -24,7 +24,7 @@ from domain.book.bookings import (
     ShareMatured,
     ShareSplit,
 )
-from domain.book.findings import Finding, FindingKind
+from domain.book.findings import Finding
 from domain.book.posting import payable_gain
 from domain.book.release import Release
 from domain.catalogue.run_terms import FundingSource
@@ -111,13 +111,12 @@ class _Walk:
             return
         terms = self.contract.operator.splits
         is_bill = isinstance(booking, _BILLS)
-        if is_bill or isinstance(booking, CapturedSessionReRated):
-            if terms is not None and (is_bill or terms.losses):
-                self.basis = self._basis(booking) or self.basis
         if terms is None or not (is_bill or terms.losses):
             return
-        level = self.basis.share if self.basis is not None and is_bill and not terms.losses else self.sum + gain
-        self.sum = level
+        if is_bill or isinstance(booking, CapturedSessionReRated):
+            self.basis = self._basis(booking) or self.basis
+        # Payees that bear no losses have their part of what was billed last, whatever became of it.
+        self.sum = _billed_share(booking) if is_bill and not terms.losses else self.sum + gain
         self._pass_on(booking)
 
     def _basis(self, booking: Booking) -> Basis | None:
@@ -221,6 +220,12 @@ class _Walk:
                     self.scope.currency,
                     amount,
                 )
+
+
+def _billed_share(booking: Booking) -> int:
+    if isinstance(booking, SessionRated | SessionReRated | CdrAccepted):
+        return booking.gross - booking.commission - booking.commission_vat
+    return 0
 
 
 def _base_of(booking: Booking) -> str | None:

@@ -45,7 +45,7 @@ class Terms:
     splits_losses: bool = True
 
     def commission(self, charge: Charge) -> tuple[int, int]:
-        """Commission and its VAT on a session: a rounded percentage and a fixed part, at most the net; by schedule."""
+        """Commission and its VAT on a session: a rounded percentage and a fixed part, at most the net."""
         net = charge.net
         if self.schedule:
             commission = scheduled(self.schedule, self.currency, charge)

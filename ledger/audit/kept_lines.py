@@ -30,8 +30,8 @@ ORDER BY line.stream_id
 """
 # When payouts were rejected last that were to pay an entry.
 _FREED = """
-SELECT DISTINCT ON (entry_id, whose) entry_id::uuid, convert_from(made.state, 'UTF8')::jsonb ->> 'operator_id' AS whose,
-       (changed.body ->> 'at')::timestamptz
+SELECT DISTINCT ON (entry_id, whose) entry_id::uuid,
+       convert_from(made.state, 'UTF8')::jsonb ->> 'operator_id' AS whose, (changed.body ->> 'at')::timestamptz
 FROM (
     SELECT originator_id, originator_version, convert_from(state, 'UTF8')::jsonb AS body, notification_id
     FROM event_store.stored_events WHERE topic = 'PayoutStatusChanged'
@@ -131,7 +131,8 @@ class KeptLines:
         tally.compare(where, made.share, line.share, "the share")
         tally.compare(where, made.type in _OF_RESERVES, line.reserve_release, "whether it gives a reserve back")
         tally.compare(where, made.takes_back, line.takes_back, "the entry that it takes back")
-        tally.compare(where, self._freed.get((line.entry_id, line.operator_id)), line.free_from, "the moment from which it is free again")
+        freed = self._freed.get((line.entry_id, line.operator_id))
+        tally.compare(where, freed, line.free_from, "the moment from which it is free again")
         allowed = list(self._allowed(stream, line, made, released))
         found = (line.released_at, line.available_on)
         if found not in allowed:

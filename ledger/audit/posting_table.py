@@ -225,9 +225,7 @@ def _legs(texts: Iterable[str]) -> tuple[Leg | PartLegs, ...]:
     return tuple(PartLegs() if text == "*parts" else Leg.read(text) for text in texts)
 
 
-_JOURNALS = {
-    name: tuple((kind, _legs(legs)) for kind, *legs in journals) for name, journals in _TABLE.items()
-}
+_JOURNALS = {name: tuple((kind, _legs(legs)) for kind, *legs in journals) for name, journals in _TABLE.items()}
 
 
 def is_known(booking_type: str) -> bool:

@@ -81,7 +81,8 @@ _FREE = """
 UPDATE intake.line AS line SET payout_id = NULL, free_from = new.free_from
 FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[])
     AS new (entry_id, operator_id, payout_id, free_from)
-WHERE line.entry_id = new.entry_id AND line.operator_id = new.operator_id AND (line.payout_id IS NULL OR line.payout_id = new.payout_id)
+WHERE line.entry_id = new.entry_id AND line.operator_id = new.operator_id
+  AND (line.payout_id IS NULL OR line.payout_id = new.payout_id)
 """
 _ARE_FREE = """
 SELECT count(*) FROM (

@@ -3,10 +3,12 @@
 from typing import Any
 
 import orjson
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.audit.forgery import unguarded
 from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import (
@@ -145,6 +147,21 @@ def test_a_cdr_that_is_credited_takes_the_parts_with_it(engine: Engine) -> None:
     assert left == {"OP-1": 295, "HOST": 68, "INV": 181}
 
 
+@pytest.mark.parametrize("changed", [("amount", "401"), ("parts, 0, 1", "137"), ("parts, 0, 2", "true")])
+def test_a_part_that_is_changed_in_its_event_is_found(engine: Engine, changed: tuple[str, str]) -> None:
+    engine.feed([OWNER, HOST, INV, tariff(), started(), ended(), capture()])
+    engine.advance("2026-03-02T12:00:00Z")
+    path, value = changed
+    statement = (
+        f"UPDATE event_store.stored_events SET state = convert_to(jsonb_set(convert_from(state, 'UTF8')::jsonb, "
+        f"'{{booking, {path}}}', '{value}')::text, 'UTF8') WHERE topic = 'Booked.ShareSplit'"
+    )
+    with psycopg.connect(engine.dsn) as connection, unguarded(connection, "event_store.stored_events"):
+        connection.execute(statement.encode())
+    failed = {check.name for check in verify(engine.dsn).failed}
+    assert failed >= ({"splits"} if path == "parts, 0, 1" else {"journal"})
+
+
 FACTS = [OWNER, HOST, INV, tariff(), started(), ended(), capture(), refunded("3.00"), *disputed("6.05")]
 
 
@@ -156,7 +173,7 @@ def test_in_any_order_of_arrival_parts_are_the_same(engine: Engine, order: list[
     for name in ("P-S-1", "D-1", "OP-1", "HOST", "INV", "T-1"):
         text = text.replace(f'"{name}"', f'"{name}.{number}"')
     facts = orjson.loads(text)
-    for place, fact in enumerate(facts):
+    for fact in facts:
         fact["id"] = f"{fact['id']}:{number}"
         engine.feed([fact])
     engine.advance(UNTIL)
