@@ -15,7 +15,7 @@ from domain.session.judging import decide
 from domain.session.session import Session
 from domain.wallet.wallet import Wallet
 from engine.wallets import news
-from tests.domain.builders import LATE, SESSION, at, captured, catalogue, charged, corrected, entries_for
+from tests.domain.builders import LATE, SESSION, at, captured, catalogue, charged, corrected, entries_for, operator
 from tests.support.examples import examples
 
 AMOUNT = {
@@ -58,7 +58,7 @@ class Story:
     """A wallet and its sessions, told one message after the other; after each the wallet was never below zero."""
 
     def __init__(self, **terms: Any) -> None:
-        self.wallet, self.known = Wallet("W"), catalogue(**terms)
+        self.wallet, self.known = Wallet("W"), catalogue(operator(**terms))
         self.sessions: dict[str, Session] = {}
 
     def session(self, session_id: str = SESSION) -> Session:

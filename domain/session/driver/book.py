@@ -17,6 +17,7 @@ from domain.book.findings import Finding
 from domain.book.release import Release
 from domain.calendar import END
 from domain.catalogue.parties import FeeBearer, FundRelease
+from domain.catalogue.run_terms import FundingSource
 from domain.fact import Fact
 from domain.payout.cut_offs import fires_at
 from domain.session.assessment import VOIDED, Assessment, BillChange, SessionState
@@ -84,6 +85,8 @@ class _Walk:
         self._captures = without_fees_of_others(distinct_captures(payments.captures), payments)
         self._capture_of = {capture.payment_id: capture for capture in reversed(self._captures)}
         self._scope, self._share, self._charged = scope, Share(scope), Charged()
+        if (payments.wallets or scope.wallet_id) and not self._captures:
+            self._share.source = FundingSource.WALLET
         self._money = DriversMoney(_to_bill(assessment))
         self._wallets = WalletMoves(payments.wallets, scope) if payments.wallets else None
         self._received = Received(self._first_payment_id(), self._money)
