@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,19 @@ from domain.session.judging import decide
 from domain.session.session import Session
 from domain.wallet.wallet import Wallet
 from engine.wallets import news
-from tests.domain.builders import LATE, SESSION, at, captured, catalogue, charged, corrected, entries_for, operator
+from tests.domain.builders import (
+    LATE,
+    SESSION,
+    at,
+    captured,
+    catalogue,
+    charged,
+    corrected,
+    ended,
+    entries_for,
+    operator,
+    started,
+)
 from tests.support.examples import examples
 
 AMOUNT = {
@@ -203,11 +216,9 @@ def test_what_is_told_again_otherwise_is_told_and_counts_for_nothing() -> None:
 
 
 def test_another_wallet_or_currency_than_the_sessions_is_told() -> None:
-    from dataclasses import replace
-
-    start, end = charged()
+    end = ended()
     paid = said("topped_up", "02 09:00", 5000), said("topped_up", "02 09:01", 900, currency="SEK")
-    story = Story().tell(*paid, replace(start, wallet_id="MINE"), end)  # type: ignore[type-var]
+    story = Story().tell(*paid, replace(started(), wallet_id="MINE"), end)
     story.tell(said("charged", "02 11:05", 1200), said("charged", "02 11:06", 900, currency="SEK"))
     assert story.findings() == [("WALLET_DIFFERS", 900), ("WALLET_DIFFERS", 900), ("WALLET_DIFFERS", 1200)]
     assert story.balances()["2010/OP"] == -1080
