@@ -36,6 +36,8 @@ from domain.session.decisions import CdrIssued
 from domain.session.facts import parse_fact
 from domain.session.judging import decide
 from domain.session.session import Session, session_stream
+from domain.wallet.wallet import Wallet
+from engine.wallets import news
 
 
 @dataclass(slots=True)
@@ -47,6 +49,7 @@ class DryRun:
     payouts: dict[str, Payout] = field(default_factory=dict)
     matters: dict[UUID, Matter] = field(default_factory=dict)
     bank: dict[UUID, BankEntry] = field(default_factory=dict)
+    wallets: dict[UUID, Wallet] = field(default_factory=dict)
     receipts: list[ToldReceipt] = field(default_factory=list)
     journal: list[Entry] = field(default_factory=list)
     _session_of: dict[str, str] = field(default_factory=dict)
@@ -153,6 +156,15 @@ class DryRun:
         fact = RecordedFact(message.type, message.source, message.id, message.time, message.data)
         self.matters.setdefault(stream_id, Matter(stream_id)).learn(fact)
 
+    def _take_wallet(self, message: Message) -> None:
+        stream_id = stream_of(message.type, message.data)
+        wallet = self.wallets.setdefault(stream_id, Wallet(message.data["wallet_id"]))
+        before = wallet.acting()
+        wallet.learn(RecordedFact(message.type, message.source, message.id, message.time, message.data))
+        self._note(stream_id, wallet.decide())
+        for session_id, told in news(wallet, before, {}):
+            self._session(session_id).learn(parse_fact(told.type, told.data, told.source, told.id))
+
     def _take_bank(self, message: Message) -> None:
         fact = RecordedFact(message.type, message.source, message.id, message.time, message.data)
         self.bank.setdefault(stream_of(message.type, message.data), BankEntry()).learn(fact)
@@ -247,5 +259,6 @@ _TAKE_IN: dict[Kind, Callable[[DryRun, Message], None]] = {
     Kind.RUN_DECISION: DryRun._take_request,
     Kind.OPERATOR_MATTER: DryRun._take_matter,
     Kind.BANK: DryRun._take_bank,
+    Kind.WALLET: DryRun._take_wallet,
     Kind.STATUS: DryRun._ignore,
 }
