@@ -28,6 +28,7 @@ _DECIDED_ON = (
     MessageKind.CDR_ANSWER,
     MessageKind.OPERATOR_MATTER,
     MessageKind.BOOK_DECISION,
+    MessageKind.WALLET,
 )
 
 

@@ -40,6 +40,7 @@ from ledger.audit.snapshot import Snapshot, open_snapshot
 from ledger.audit.spool import Spool
 from ledger.audit.statements import check_statements
 from ledger.audit.taken import check_passed, check_taken
+from ledger.audit.wallets import WalletMoves, check_never_below
 
 SENTENCES: dict[str, str] = {
     "ground": "Tables, guards and rights are those that this version makes, and nothing beside.",
@@ -60,6 +61,7 @@ SENTENCES: dict[str, str] = {
     "prices": "Energy is the difference of the corrected registers, and flat tariffs give the same price again.",
     "earnings": "What stands on the book for a session is what it was rated at.",
     "captures": "Every accepted capture, failure and fee is on the book as it was reported.",
+    "splits": "Each payee has its part of what the operator had of a session, and bears its part of losses (J07).",
     "raised": "A price that rose after it was paid stands once it is captured, and not before.",
     "refunds": "Every accepted refund is on the book, out of the driver's own money or at the cost of whom it names.",
     "disputes": "Every accepted dispute is on the book but for the driver's own money, and closed as it was decided.",
@@ -75,6 +77,7 @@ SENTENCES: dict[str, str] = {
     "matters": "Adjustments, write-offs, holds and invoices are booked as it was decided, and paid by the next run.",
     "affairs": "Periods, sweeps and VAT returns are what two people decided, and on the book as they were.",
     "periods": "Entries are booked in their period or the first open one, and issued is what was booked by then.",
+    "wallets": "What wallets cover acts and no more, sessions have it as it acts, and no wallet was below zero.",
     "payouts": "Every payout has the ids of its key and the book that the bank's answers ask for.",
     "runs": "Runs paid open dates once they were over, and what is closed far ahead was told and not reopened.",
     "run_amounts": "Every payout keeps, withholds and waits for approval as its operator's terms say.",
@@ -129,6 +132,7 @@ SNAPSHOT_CHECKS: dict[str, Callable[[Snapshot, Tally], None]] = {
     "matters": check_matter_lines,
     "affairs": check_affairs,
     "periods": check_periods,
+    "wallets": check_never_below,
     "bank_files": check_bank_files,
     "published": check_catalogue,
     "taken": check_taken,
@@ -184,6 +188,7 @@ def verify(
         Spool() as told_of,
         Spool() as heads,
         Spool() as rows,
+        Spool() as of_wallets,
     ):
         run, lines = (
             Run(
@@ -196,9 +201,10 @@ def verify(
             ),
             Lines(told, found),
         )
-        run.bank_lines = BankLines(of_banks, told_of)
+        run.bank_lines, run.wallets = BankLines(of_banks, told_of), WalletMoves(of_wallets)
         run.guard("streams", lambda: examine_streams(run, power_max_kw, expected, event_ids, lines))
         run.guard("bank_told", partial(run.bank_lines.compare, run.tallies["bank_told"]))
+        run.guard("wallets", partial(run.wallets.compare, run.tallies["wallets"]))
         run.guard("plugs", lambda: check_plugs(snapshot, visits, run.tallies["plugs"]))
         if run.kept is not None:
             run.guard("kept", partial(run.kept.compare, snapshot, run.tallies["kept"]))

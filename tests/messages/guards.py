@@ -35,6 +35,7 @@ READ_IN = {
     Kind.BANK: files.BANK,
     Kind.OPERATOR_MATTER: files.MATTERS,
     Kind.BOOK_DECISION: files.AFFAIRS,
+    Kind.WALLET: files.WALLETS,
 }
 STREAMS_OF_THEIR_OWN = (
     Kind.CATALOGUE,
@@ -42,6 +43,7 @@ STREAMS_OF_THEIR_OWN = (
     Kind.RUN_DECISION,
     Kind.OPERATOR_MATTER,
     Kind.BOOK_DECISION,
+    Kind.WALLET,
     Kind.BANK,
     Kind.STATUS,
 )

@@ -22,6 +22,7 @@ from domain.payout.reopening import RUN_PARSERS
 from domain.receipt import RECEIPT_BOOKINGS
 from domain.session.facts import FACT_PARSERS
 from domain.session.session import LEARN as LEARNED_BY_SESSIONS
+from domain.wallet.balance import WALLET_FACTS
 from engine.intake import PLACES
 from ledger.audit.catalogue import READERS
 from ledger.audit.streams import FACT_TYPES, NOT_READ
@@ -38,6 +39,7 @@ RUNS = "domain/payout/reopening.py"
 BANK = "domain/bank/facts.py"
 MATTERS = "domain/matter/matter.py"
 AFFAIRS = "domain/closing/kinds.py"
+WALLETS = "domain/wallet/balance.py"
 INTAKE, FORESIGHT = "engine/intake.py", "wattledger/demo/foresight.py"
 AUDITED_STREAMS, AUDITED_CATALOGUE = "ledger/audit/streams.py", "ledger/audit/catalogue.py"
 
@@ -90,6 +92,7 @@ def real_tables() -> Tables:
             BANK: set(BANK_FACTS) & set(MESSAGE_TYPES),
             MATTERS: set(JUDGES),
             AFFAIRS: set(kinds.AFFAIRS),
+            WALLETS: set(WALLET_FACTS),
         },
         facts={type_: get_type_hints(parse)["return"] for type_, parse in FACT_PARSERS.items()},
         learned=set(LEARNED_BY_SESSIONS),
