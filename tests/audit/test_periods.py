@@ -15,8 +15,10 @@ FAULTS = {
     "a late entry is in its own period again": ("DELETE FROM book.late_entry", "periods"),
     "a late entry is booked in another period": ("UPDATE book.late_entry SET booked_in = '2026-02'", "periods"),
     "an entry in time is booked later": (
-        "INSERT INTO book.late_entry SELECT entry_id, '2026-04' FROM book.entry LEFT JOIN book.late_entry AS late "
-        "USING (entry_id) WHERE late.entry_id IS NULL ORDER BY entry_id LIMIT 1",
+        (
+            "INSERT INTO book.late_entry SELECT entry_id, '2026-04' FROM book.entry LEFT JOIN book.late_entry AS "
+            "late USING (entry_id) WHERE late.entry_id IS NULL ORDER BY entry_id LIMIT 1"
+        ),
         "periods",
     ),
     "the book stands where it stood before": (
@@ -29,25 +31,33 @@ FAULTS = {
         "periods",
     ),
     "issued figures, in the event too": (
-        "UPDATE event_store.stored_events SET state = convert_to(replace(convert_from(state, 'UTF8'), "
-        "'\\\"balance\\\": \\\"-21.00\\\"', '\\\"balance\\\": \\\"-20.00\\\"'), 'UTF8') WHERE topic = 'PeriodClosed'",
+        (
+            "UPDATE event_store.stored_events SET state = convert_to(replace(convert_from(state, 'UTF8'), "
+            "'\\\"-21.00\\\"', '\\\"-20.00\\\"'), 'UTF8') WHERE topic = 'PeriodClosed'"
+        ),
         "periods",
     ),
     "a hash": ("UPDATE book.period_turn SET statement_hash = sha256('')", "periods"),
     "a close that is gone": ("DELETE FROM book.period_turn", "periods"),
     "a second person who is the first": (
-        "UPDATE event_store.stored_events SET state = convert_to(replace(convert_from(state, 'UTF8'), 'j.lind', "
-        "'m.ortega'), 'UTF8') WHERE topic IN ('period.closed', 'PeriodClosed')",
+        (
+            "UPDATE event_store.stored_events SET state = convert_to(replace(convert_from(state, 'UTF8'), 'j.lind', "
+            "'m.ortega'), 'UTF8') WHERE topic IN ('period.closed', 'PeriodClosed')"
+        ),
         "affairs",
     ),
     "a sweep of more": (
-        "UPDATE event_store.stored_events SET state = convert_to(regexp_replace(convert_from(state, 'UTF8'), "
-        "'\"amount\":[0-9]+', '\"amount\":999'), 'UTF8') WHERE topic = 'Booked.OwnFundsSwept'",
+        (
+            "UPDATE event_store.stored_events SET state = convert_to(regexp_replace(convert_from(state, 'UTF8'), "
+            "'\"amount\":[0-9]+', '\"amount\":999'), 'UTF8') WHERE topic = 'Booked.OwnFundsSwept'"
+        ),
         "affairs",
     ),
     "a return that was filed otherwise": (
-        "UPDATE event_store.stored_events SET state = convert_to(replace(convert_from(state, 'UTF8'), '-2100', "
-        "'-2000'), 'UTF8') WHERE topic = 'VatReturnFiled'",
+        (
+            "UPDATE event_store.stored_events SET state = convert_to(replace(convert_from(state, 'UTF8'), '-2100', "
+            "'-2000'), 'UTF8') WHERE topic = 'VatReturnFiled'"
+        ),
         "affairs",
     ),
     "what a sweep reserves": ("UPDATE intake.affair SET reserved = 5, currency = 'EUR'", "affairs"),
