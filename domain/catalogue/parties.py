@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from domain.calendar import MONDAY_TO_FRIDAY, BankCalendar, Calendars, no_calendars, zone
+from domain.catalogue.hubs import Hub
 from domain.catalogue.run_terms import RunTerms
 from domain.catalogue.tiers import Tiers, tiers_of
 from domain.exact import Exact, exact
@@ -201,6 +202,7 @@ class Partner:
     name: str
     currency: str
     funding: Funding
+    hub: Hub | None = None
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> "Partner":
@@ -210,4 +212,5 @@ class Partner:
             name=data["name"],
             currency=data["currency"],
             funding=Funding(data["funding"]),
+            hub=Hub.from_data(data["hub"], data["currency"]) if data.get("hub") else None,
         )

@@ -246,5 +246,6 @@ _TAKE_IN: dict[Kind, Callable[[DryRun, Message], None]] = {
     Kind.RUN_DECISION: DryRun._take_request,
     Kind.OPERATOR_MATTER: DryRun._take_matter,
     Kind.BANK: DryRun._take_bank,
+    Kind.RATE: DryRun._ignore,
     Kind.STATUS: DryRun._ignore,
 }

@@ -41,6 +41,7 @@ STREAMS_OF_THEIR_OWN = (
     Kind.RUN_DECISION,
     Kind.OPERATOR_MATTER,
     Kind.BANK,
+    Kind.RATE,
     Kind.STATUS,
 )
 
