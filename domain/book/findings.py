@@ -38,7 +38,6 @@ class FindingKind(StrEnum):
     DISPUTE_ABOVE_CAPTURE = "DISPUTE_ABOVE_CAPTURE"
     DISPUTE_WITHOUT_CAPTURE = "DISPUTE_WITHOUT_CAPTURE"
     FAILURE_AFTER_CAPTURE = "FAILURE_AFTER_CAPTURE"
-    FX_ABOVE_BALANCE = "FX_ABOVE_BALANCE"
     FX_RATE_OFF = "FX_RATE_OFF"
     FX_WITHOUT_EFFECT = "FX_WITHOUT_EFFECT"
     HOLD_TOO_OLD = "HOLD_TOO_OLD"
@@ -149,10 +148,6 @@ CURES: Mapping[FindingKind, str] = {
     FindingKind.FAILURE_AFTER_CAPTURE: (
         "Ask the provider whether the money was taken back, and send the payment.refunded or payment.disputed if so; "
         "it ends once all of the payment has gone back."
-    ),
-    FindingKind.FX_ABOVE_BALANCE: (
-        "Ask who converted why more was sold than there was; it ends when that much is earned, or is bought back by "
-        "fx.converted the other way."
     ),
     FindingKind.FX_RATE_OFF: (
         "Ask who converted whether the rate is right; a wrong one is made good by an adjustment. It ends where an "
