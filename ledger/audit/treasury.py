@@ -42,7 +42,7 @@ WHERE hub_id = %(hub)s AND currency = %(currency)s AND at >= %(since)s AND at < 
     ORDER BY taken.at, taken.source, taken.id LIMIT 1)
 ORDER BY vat_code
 """
-FX_RATES = Table("intake.fx_rate", ("base", "quote", "at", "source", "id"), ("rate",))
+FX_RATES = Table("intake.fx_rate", ("source", "id"), ("base", "quote", "at", "rate"))
 FX_MOVES = Table(
     "intake.fx_move",
     ("stream_id",),
@@ -111,8 +111,8 @@ def note_rates(snapshot: Snapshot, rows: NamedRows) -> None:
     for (state,) in snapshot.rows(_RATES):
         body = orjson.loads(state)
         data = body["data"]
-        keys = (data["base"], data["quote"], instant(data["at"]), body["source"], body["id"])
-        rows.tell(FX_RATES, keys, {"rate": Decimal(data["rate"])})
+        says = {"base": data["base"], "quote": data["quote"], "at": instant(data["at"])}
+        rows.tell(FX_RATES, (body["source"], body["id"]), says | {"rate": Decimal(data["rate"])})
 
 
 class KeptTreasury:

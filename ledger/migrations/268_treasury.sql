@@ -7,8 +7,9 @@ CREATE TABLE intake.fx_rate (
     source text COLLATE "C" NOT NULL,
     id text COLLATE "C" NOT NULL,
     rate numeric NOT NULL CHECK (rate > 0),
-    PRIMARY KEY (base, quote, at, source, id)
+    PRIMARY KEY (source, id)
 );
+CREATE INDEX fx_rate_pair_idx ON intake.fx_rate (base, quote, at, source, id);
 
 -- Conversions with their amounts, deals with theirs below zero, in the order in which they act; and the position before.
 CREATE TABLE intake.fx_move (
