@@ -14,6 +14,7 @@ from contracts import (
     payee_checks,
     payments,
     payout_decisions,
+    roaming,
     sessions,
     sites,
 )
@@ -34,6 +35,7 @@ _MODULES = (
     catalogue,
     declarations,
     payments,
+    roaming,
     decisions,
     payout_decisions,
     finding_decisions,

@@ -44,10 +44,10 @@ from domain.book.bookings import (
 from domain.book.drafts import ADJUSTMENTS, BANK, OUTPUT_VAT, Draft, available
 from domain.book.journal import Entry, Posting
 from domain.book.matter_posting import RULES_OF_MATTERS
+from domain.book.roaming_posting import COMMISSION_ROAMING, RULES_OF_ROAMING
 from domain.named_ids import named_id
 
 COMMISSION_DIRECT = "4010"
-COMMISSION_ROAMING = "4020"
 PSP_FEE_RECHARGE = "4050"
 PAYOUT_FEES = "4060"
 PSP_FEES = "5010"
@@ -303,6 +303,7 @@ POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
     PaidTwice: _paid_twice,
     **RULES_OF_MATTERS,
     **RULES_OF_BANKS,
+    **RULES_OF_ROAMING,
 }
 
 

@@ -38,6 +38,7 @@ READ_IN = {
 STREAMS_OF_THEIR_OWN = (
     Kind.CATALOGUE,
     Kind.RECEIPT,
+    Kind.CDR_DOCUMENT,
     Kind.RUN_DECISION,
     Kind.OPERATOR_MATTER,
     Kind.BANK,
