@@ -22,7 +22,7 @@ class Kind(Enum):
     CATALOGUE = "a version of something published, or an order: what sessions are judged by, and payouts ruled by"
     RECEIPT = "money that came to the bank; each of its items is a fact of the session it belongs to"
     CDR_ANSWER = "a fact of the session whose CDR its `cdr_id` names"
-    CDR_DOCUMENT = "an invoice or a dispute of a partner; each of its items is a fact of the session whose CDR it names"
+    CDR_DOCUMENT = "a partner's invoice or dispute; each of its items is a fact of the session whose CDR it names"
     PAYOUT_FACT = "a fact of the payout that its `payout_id` names"
     RUN_DECISION = "what a person decides of the runs of an operator, or of all"
     BANK = "what a bank has booked on an account of ours or says of it, and what a person makes of that"
@@ -299,7 +299,9 @@ MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
             Kind.CDR_DOCUMENT,
             _ROAMING,
             stream=lambda data: f"invoice-issued:{data['partner'].upper()}:{data['invoice_id']}",
-            items=Items("roaming.invoice_issued.item", "cdr_ids", CDR, ("invoice_id", "partner", "amount", "issued_at")),
+            items=Items(
+                "roaming.invoice_issued.item", "cdr_ids", CDR, ("invoice_id", "partner", "amount", "issued_at")
+            ),
         ),
         "roaming.cdr_disputed": MessageType(
             Kind.CDR_DOCUMENT,

@@ -21,7 +21,7 @@ def _each_once(cdr_ids: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class InvoiceIssuedData(Wire):
-    """A roaming partner was invoiced for these CDRs, each of which is billed from `issued_at` on (J16); `due_on` is a date."""
+    """A roaming partner was invoiced for these CDRs, each billed from `issued_at` on (J16); `due_on` is a date."""
 
     invoice_id: Identifier
     partner: Partner

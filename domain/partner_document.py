@@ -75,7 +75,9 @@ class PartnerDocument:
                         f"{_named(fact)} was told again by message {fact.id} with other content; message "
                         f"{told[0].id} came first"
                     )
-                    yield _finding(FindingKind.CDR_DOCUMENT_TOLD_OTHERWISE, f"told:{fact.source}:{fact.id}", fact, sentence)
+                    yield _finding(
+                        FindingKind.CDR_DOCUMENT_TOLD_OTHERWISE, f"told:{fact.source}:{fact.id}", fact, sentence
+                    )
 
     def _unknown(self, unknown: Sequence[UnknownCdr]) -> Iterator[Finding]:
         by_message = {(fact.source, fact.id): fact for fact in self._told}
@@ -115,8 +117,8 @@ def _named(fact: RecordedFact) -> str:
 def _finding(kind: FindingKind, key: str, fact: RecordedFact, sentence: str, subject: str = "") -> Finding:
     """A finding about a message, with its amount where that is about one thing alone."""
     data: Mapping[str, Any] = fact.data
-    amount = data.get("amount")
-    whole = amount is not None and (fact.type == CDR_DISPUTED or not subject)
+    # Of one CDR of an invoice nobody knows the amount.
+    amount = data.get("amount") if fact.type == CDR_DISPUTED or not subject else None
     return Finding(
         kind,
         key,
@@ -124,6 +126,6 @@ def _finding(kind: FindingKind, key: str, fact: RecordedFact, sentence: str, sub
         operator_id="",
         since=_at(fact),
         sentence=sentence,
-        currency=amount["currency"] if whole else None,
-        amount=parse_minor(amount["amount"], amount["currency"]) if whole else None,
+        currency=amount["currency"] if amount else None,
+        amount=parse_minor(amount["amount"], amount["currency"]) if amount else None,
     )

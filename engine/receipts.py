@@ -16,8 +16,8 @@ from contracts.messages import LINE_STANDING, MESSAGE_TYPES, items_of, stream_of
 from domain.book.findings import FindingChange, FindingEnded, FindingOpened
 from domain.book.standing import BookChange
 from domain.fact import RecordedFact
-from domain.receipt import PART, SETTLEMENT, MessageKey, Receipt, UnknownLine, part_fact
 from domain.partner_document import DOCUMENT_TYPES, UnknownCdr
+from domain.receipt import PART, SETTLEMENT, MessageKey, Receipt, UnknownLine, part_fact
 from engine.partner_documents import look_at_document
 from engine.work import Stream, Work
 from ledger.events.codec import decode

@@ -15,6 +15,16 @@ class CdrInvoiced(Booking):
 
 
 @named_value
+class InvoicedCdrPaid(Booking):
+    """The partner paid the issued invoice that bills this CDR: no entry beside J17, which is the invoice's."""
+
+    cdr_id: str
+    partner: str
+    invoice_id: str
+    gross: int
+
+
+@named_value
 class CdrDisputed(Booking):
     """A partner disputes an amount of a CDR: J18, from 1210 when it was invoiced and from 1200 when not."""
 
@@ -38,7 +48,7 @@ class CdrDisputeWon(Booking):
 
 @named_value
 class CdrDisputeLost(Booking):
-    """The dispute was decided for the partner: J20, with the commission given back."""
+    """The dispute was decided for the partner: J20, with the commission given back; `paid`: so was the CDR."""
 
     cdr_id: str
     partner: str
@@ -46,3 +56,4 @@ class CdrDisputeLost(Booking):
     amount: int
     commission_back: int
     commission_vat_back: int
+    paid: bool

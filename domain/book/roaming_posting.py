@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from domain.book.drafts import OUTPUT_VAT, Draft
-from domain.book.roaming_bookings import CdrDisputed, CdrDisputeLost, CdrDisputeWon, CdrInvoiced
+from domain.book.roaming_bookings import CdrDisputed, CdrDisputeLost, CdrDisputeWon, CdrInvoiced, InvoicedCdrPaid
 
 COMMISSION_ROAMING = "4020"
 
@@ -19,6 +19,11 @@ def _receivable(b: CdrDisputed | CdrDisputeWon) -> str:
 
 def _invoiced(b: CdrInvoiced) -> list[Draft]:
     return [("J16", [(f"1210/{b.partner}", b.gross), (f"1200/{b.partner}", -b.gross)])]
+
+
+def _paid(_: InvoicedCdrPaid) -> list[Draft]:
+    """Nothing: the invoice's own J17 is for all of its CDRs."""
+    return []
 
 
 def _disputed(b: CdrDisputed) -> list[Draft]:
@@ -54,6 +59,7 @@ def _lost(b: CdrDisputeLost) -> list[Draft]:
 
 RULES_OF_ROAMING: dict[type, Callable[[Any], list[Draft]]] = {
     CdrInvoiced: _invoiced,
+    InvoicedCdrPaid: _paid,
     CdrDisputed: _disputed,
     CdrDisputeWon: _won,
     CdrDisputeLost: _lost,

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from domain.book.bookings import AcceptedCdrCredited, Booking, CdrAccepted, CdrInvoicePaid, ShareMatured
 from domain.book.release import Release
-from domain.book.roaming_bookings import CdrDisputed, CdrDisputeLost, CdrDisputeWon, CdrInvoiced
+from domain.book.roaming_bookings import CdrDisputed, CdrDisputeLost, CdrDisputeWon, CdrInvoiced, InvoicedCdrPaid
 from domain.money import largest_remainder
 from domain.session.cdr_disputes import Act, Ruling
 from domain.session.decisions import IssuedCdr
@@ -23,7 +23,8 @@ from domain.values import value
 class AcceptedCdr:
     """A CDR that its partner accepted, with what was told of it that counts.
 
-    `bills` is the invoice that bills it, when it was issued or else paid, `release` that of its share, if any.
+    `bills` is the invoice that bills it, when it was issued or else paid, `paid` the one that was paid, `release`
+    that of its share, if any.
     """
 
     cdr: IssuedCdr
@@ -32,6 +33,7 @@ class AcceptedCdr:
     bills: InvoiceIssued | CdrPaid | None
     release: Release | None
     rulings: Sequence[Ruling] = ()
+    paid: CdrPaid | None = None
 
     @property
     def share(self) -> str:
@@ -58,7 +60,7 @@ class _Book:
         _, _, self._gross, self._commission, self._commission_vat = accepted.cdr.key
         self._open: dict[str, Ruling] = {}
         self._lost = 0
-        self._is_invoiced = False
+        self._is_invoiced = self._is_paid = False
         # What the share has on 2011, as an amount that is owed.
         self._pending = 0
 
@@ -80,6 +82,8 @@ class _Book:
         credited_at = self._cdr.credited_at
         if self._of.bills is not None:
             found.append((self._of.bills.at, 0, self._invoiced))
+        if self._of.paid is not None and self._of.paid is not self._of.bills:
+            found.append((self._of.paid.at, 0, self._paid))
         for ruling in self._of.rulings:
             if credited_at is None or ruling.at <= credited_at:
                 found.append((ruling.at, 1, _doing(_ACTS[ruling.act], self, ruling)))
@@ -99,7 +103,7 @@ class _Book:
     def _invoiced(self) -> Iterator[Booking]:
         """J16 of what is neither disputed nor lost."""
         bills, amount = self._of.bills, self._left()
-        self._is_invoiced = True
+        self._is_invoiced, self._is_paid = True, isinstance(bills, CdrPaid)
         if bills is None or not amount:
             return
         head = self._scope.head(f"invoiced:{self._cdr.number}", bills.at, self._of.share)
@@ -108,6 +112,15 @@ class _Book:
             yield CdrInvoicePaid(**head, cdr_id=cdr_id, partner=partner, invoice_id=invoice_id, gross=amount)
         else:
             yield CdrInvoiced(**head, cdr_id=cdr_id, partner=partner, invoice_id=invoice_id, gross=amount)
+
+    def _paid(self) -> Iterator[Booking]:
+        """The money for what was invoiced before: of the session no entry, of the invoice J17."""
+        paid, amount = self._of.paid, self._left()
+        self._is_paid = True
+        if paid is not None and amount:
+            head = self._scope.head(f"paid:{self._cdr.number}", paid.at, self._of.share)
+            cdr_id, partner = self._cdr.cdr_id, self._of.partner
+            yield InvoicedCdrPaid(**head, cdr_id=cdr_id, partner=partner, invoice_id=paid.invoice_id, gross=amount)
 
     def _credited(self) -> Iterator[Booking]:
         """J19 of what is still disputed, then J21 of all that is left."""
@@ -131,6 +144,7 @@ class _Book:
             gross=gross,
             commission=commission,
             commission_vat=commission_vat,
+            unpaid=self._is_invoiced and not self._is_paid,
         )
 
     def _opened(self, ruling: Ruling) -> Iterator[Booking]:
@@ -172,6 +186,7 @@ class _Book:
             amount=ruling.amount,
             commission_back=commission,
             commission_vat_back=commission_vat,
+            paid=self._is_paid,
         )
 
     def _lifted(self, ruling: Ruling) -> Iterator[Booking]:
@@ -188,7 +203,7 @@ class _Book:
         return commission, vat
 
     def _head(self, key: str, at: datetime, owed: int) -> BookingHead:
-        """The head of a booking by which so much more is owed to the operator: pending, or at once once it matured."""
+        """The head of a booking by which so much more is owed to the operator: pending, or at once once matured."""
         release = self._of.release
         if release is not None and release.matured_before(at, self._scope.clock):
             return self._scope.head(key, at, key, matured=True)

@@ -1,7 +1,7 @@
 """Disputes of a CDR over time: which of them stand, what was decided of each, and what they have taken for good.
 
-What comes to nothing is told apart with the reason, for people. The later outcome of a dispute stands: each acts at its
-own time, as those of card payments do.
+What comes to nothing is told apart with the reason, for people. The later outcome of a dispute stands: each acts at
+its own time, as those of card payments do.
 """
 
 from collections.abc import Iterable, Iterator
@@ -92,7 +92,8 @@ def disputes_of(cdr: Disputable, disputes: Iterable[CdrDisputed], closes: Iterab
     if cdr.accepted_at is not None:
         _Walk(cdr, cdr.accepted_at, found).go([*opened.values(), *_about(opened, closed, cdr, found)])
     else:
-        found.idle += [Idle(fact, _NOT_ACCEPTED) for fact in [*opened.values(), *closed]]
+        found.idle += [Idle(fact, _NOT_ACCEPTED) for fact in opened.values()]
+        found.idle += [Idle(fact, _NOT_ACCEPTED) for fact in closed]
     return found
 
 

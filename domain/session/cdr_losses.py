@@ -1,7 +1,7 @@
 """What disputes take for good of the CDRs of one bill, and what is left to bill: for the chain of CDRs.
 
-The CDRs of a bill are the first one and those that take its place because of a dispute; each may be disputed, and what
-was decided of one is decided again while another stands.
+The CDRs of a bill are the first one and those that take its place because of a dispute; each may be disputed, and
+what was decided of one is decided again while another stands.
 """
 
 from collections.abc import Iterable

@@ -30,7 +30,9 @@ def _invoices(scope: BookScope, cdr: IssuedCdr, cdrs: RoamingCdrs, *, is_accepte
     for fact in told:
         why = _why_not(fact, own, cdr, partner, is_accepted=is_accepted)
         if why:
-            sentence = f"invoice {fact.invoice_id} to {fact.partner} names CDR {cdr.cdr_id} and does not bill it: {why}"
+            sentence = (
+                f"invoice {fact.invoice_id} to {fact.partner} names CDR {cdr.cdr_id} and does not bill it: {why}"
+            )
             key = f"invoice:{fact.source}:{fact.id}"
             yield Finding(
                 FindingKind.CDR_INVOICE_WITHOUT_EFFECT, key, cdr.cdr_id, scope.operator_id, fact.at, sentence

@@ -126,6 +126,7 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "ShareMatured": (("J08", "2011/operator_id +amount", "2010/operator_id -amount"),),
     "SettlementReceived": (("J09", "1010 +amount", "1110/provider -amount"),),
     "CdrInvoiced": (("J16", "1210/partner +gross", "1200/partner -gross"),),
+    "InvoicedCdrPaid": (),
     "CdrDisputed": (
         (
             "J18",

@@ -35,6 +35,7 @@ _TIME_FIELD = {
     "payment.dispute_closed": "closed_at",
     "payment.settled": "settled_at",
     "roaming.invoice_paid": "paid_at",
+    "roaming.invoice_issued": "issued_at",
     "operator.registered": "effective_from",
     "operator.changed": "effective_from",
     "tariff.published": "effective_from",

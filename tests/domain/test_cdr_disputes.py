@@ -258,9 +258,8 @@ facts_of_partners: st.SearchStrategy[Fact] = st.one_of(
     st.builds(corrected, moments, st.sampled_from((10_000, 25_000))),
 )
 first = [*charged(roams=True), answered("02 12:00"), cdr_disputed("03 00:00", 400)]
-histories = st.lists(facts_of_partners, min_size=2, max_size=10, unique_by=lambda fact: (fact.source, fact.id)).flatmap(
-    lambda facts: st.permutations([*first, *facts])
-)
+told_of = st.lists(facts_of_partners, min_size=2, max_size=10, unique_by=lambda fact: (fact.source, fact.id))
+histories = told_of.flatmap(lambda facts: st.permutations([*first, *facts]))
 
 
 @settings(deadline=None, max_examples=examples(60))
@@ -279,7 +278,7 @@ def test_accounts_end_as_a_fold_of_what_stands(facts: Sequence[Fact], funding: s
     standing = [cdr for cdr in session.issued if cdr.credited_at is None]
     earned = {booking.key for booking in session.standing.bookings()}
     owed = [cdr.key for cdr in standing if f"accepted:{cdr.number}" in earned]
-    gross, commission, vat = (sum(key[place] for key in owed) for place in (2, 3, 4))
+    gross, commission, vat = sum(key[2] for key in owed), sum(key[3] for key in owed), sum(key[4] for key in owed)
     assert uninvoiced + invoiced_ + disputed == gross
     assert uninvoiced >= 0
     assert invoiced_ >= 0
