@@ -17,6 +17,8 @@ from contracts import (
     roaming,
     sessions,
     sites,
+    treasury,
+    wallets,
 )
 from contracts.envelope import Event, models_by_type
 
@@ -42,6 +44,8 @@ _MODULES = (
     matters,
     bank_entries,
     payee_checks,
+    wallets,
+    treasury,
 )
 
 INBOUND_MODEL_OF = models_by_type(event for module in _MODULES for event in _events_of(module))

@@ -10,6 +10,8 @@ from datetime import datetime
 from domain.book.bookings import AcceptedCdrCredited, Booking, CdrAccepted, CdrInvoicePaid, ShareMatured
 from domain.book.release import Release
 from domain.book.roaming_bookings import CdrDisputed, CdrDisputeLost, CdrDisputeWon, CdrInvoiced, InvoicedCdrPaid
+from domain.book.treasury_bookings import HubFeeAccrued
+from domain.catalogue.hubs import Hub
 from domain.money import largest_remainder
 from domain.session.cdr_disputes import Act, Ruling
 from domain.session.decisions import IssuedCdr
@@ -24,7 +26,7 @@ class AcceptedCdr:
     """A CDR that its partner accepted, with what was told of it that counts.
 
     `bills` is the invoice that bills it, when it was issued or else paid, `paid` the one that was paid, `release`
-    that of its share, if any.
+    that of its share, if any, `hub` whom the CDR went through.
     """
 
     cdr: IssuedCdr
@@ -34,6 +36,7 @@ class AcceptedCdr:
     release: Release | None
     rulings: Sequence[Ruling] = ()
     paid: CdrPaid | None = None
+    hub: Hub | None = None
 
     @property
     def share(self) -> str:
@@ -45,6 +48,7 @@ def bookings_of(scope: BookScope, accepted: AcceptedCdr) -> Iterator[Booking]:
     """What an accepted CDR earns, until it is credited; what is pending of it then matures no more."""
     book = _Book(scope, accepted)
     yield book.earned()
+    yield from book.hub_fee()
     for _, _, act in book.steps():
         yield from act()
     matured = book.matured()
@@ -75,6 +79,14 @@ class _Book:
             commission=self._commission,
             commission_vat=self._commission_vat,
         )
+
+    def hub_fee(self) -> Iterator[Booking]:
+        """What the partner's hub asks for a CDR that came through it (J15): no credit CDR gives it back."""
+        hub = self._of.hub
+        fee, fee_vat = hub.fee_of(self._cdr.key[1]) if hub is not None else (0, 0)
+        if hub is not None and fee:
+            head = self._scope.head(f"hub:{self._cdr.number}", self._of.accepted_at, share="")
+            yield HubFeeAccrued(**head, hub_id=hub.hub_id, vat_code=hub.vat_code, fee=fee, fee_vat=fee_vat)
 
     def steps(self) -> list[tuple[datetime, int, Callable[[], Iterator[Booking]]]]:
         """Everything that happens to it, in the order in which it acts, up to the moment at which it is credited."""

@@ -55,7 +55,7 @@ def _accepted(scope: BookScope, cdrs: RoamingCdrs) -> Iterator[AcceptedCdr]:
         found = _release(scope, released_at) if released_at else None
         bills = _invoice(cdr, partner, cdrs.told.invoiced) or invoice
         rulings = _rulings(scope, cdr, accepted_at, cdrs)
-        yield AcceptedCdr(cdr, partner.partner, accepted_at, bills, found, rulings, invoice)
+        yield AcceptedCdr(cdr, partner.partner, accepted_at, bills, found, rulings, invoice, partner.hub)
 
 
 def _rulings(scope: BookScope, cdr: IssuedCdr, accepted_at: datetime, cdrs: RoamingCdrs) -> Sequence[Ruling]:

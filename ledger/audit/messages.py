@@ -32,6 +32,8 @@ DERIVED = (
     "roaming.invoice_issued.item",
     "roaming.cdr_disputed.item",
     "roaming.dispute_closed.item",
+    "wallet.charged.standing",
+    "wallet.refunded.standing",
 )
 # Invoices and disputes: their items wait with the stream of what they are of, as lines of settlements do.
 _DOCUMENTS = ("roaming.invoice_issued", "roaming.cdr_disputed", "roaming.dispute_closed")

@@ -286,3 +286,46 @@ def test_accounts_end_as_a_fold_of_what_stands(facts: Sequence[Fact], funding: s
     assert held == -disputed
     assert pending + available == disputed - (gross - commission - vat)
     assert (balance(session, "4020"), balance(session, "2110")) == (-commission, -vat)
+
+
+# With payees -----------------------------------------------------------------------------------------------------
+
+
+def shared(delay_days: int = 60) -> Catalogue:
+    """The same, with an eighth of the share for a host."""
+    found = Catalogue()
+    published = at("2026-01-01T00:00:00")
+    commission = {"percent": "10", "per_session": "0.00", "vat_percent": "19"}
+    splits = [{"operator_id": "HOST", "role": "site host", "percent": "12.5", "base": "SHARE"}]
+    energy = [{"price_components": [{"type": "ENERGY", "price": "0.50", "vat": 19, "step_size": 1}]}]
+    terms = {"delay_days": delay_days}
+    found.publish("operator.registered", "b", "op", published, operator(terms, commission=commission, splits=splits))
+    found.publish("operator.registered", "b", "host", published, operator(terms, operator_id="HOST"))
+    found.publish("tariff.published", "b", "t", published, tariff(elements=energy))
+    found.publish("partner.registered", "b", "p", published, partner())
+    return found
+
+
+def owed(session: Session, payee: str) -> int:
+    return -balance(session, f"2011/{payee}") - balance(session, f"2010/{payee}")
+
+
+@pytest.mark.parametrize("delay_days", [0, 60])
+def test_a_payee_bears_its_part_of_what_is_disputed_and_has_it_again_once_it_is_won(delay_days: int) -> None:
+    told = [*charged(roams=True), answered("02 12:00")]
+    dispute = cdr_disputed("12 09:00", 400)
+    whole = decided(told, shared(delay_days), LATE)
+    held = decided([*told, dispute], shared(delay_days), LATE)
+    won = decided([*told, dispute, cdr_dispute_closed("14 09:00", "WON")], shared(delay_days), LATE)
+    lost = decided([*told, dispute, cdr_dispute_closed("14 09:00", "LOST")], shared(delay_days), LATE)
+    assert owed(whole, "HOST") == owed(won, "HOST") == 134
+    assert owed(held, "HOST") == 84
+    assert owed(lost, "HOST") == owed(lost, OP) == 0
+    assert owed(whole, OP) + owed(whole, "HOST") == 1071
+
+
+@settings(deadline=None, max_examples=examples(40))
+@given(histories, st.sampled_from((0, 3)))
+def test_with_payees_partners_may_say_it_in_any_order(facts: list[Fact], delay_days: int) -> None:
+    unique = list({(fact.source, fact.id): fact for fact in facts}.values())
+    check(unique, shared(delay_days))
