@@ -15,8 +15,10 @@ from contracts import (
     payee_checks,
     payments,
     payout_decisions,
+    roaming,
     sessions,
     sites,
+    treasury,
     wallets,
 )
 from contracts.envelope import Event, models_by_type
@@ -36,6 +38,7 @@ _MODULES = (
     catalogue,
     declarations,
     payments,
+    roaming,
     decisions,
     payout_decisions,
     finding_decisions,
@@ -44,6 +47,7 @@ _MODULES = (
     payee_checks,
     closing,
     wallets,
+    treasury,
 )
 
 INBOUND_MODEL_OF = models_by_type(event for module in _MODULES for event in _events_of(module))

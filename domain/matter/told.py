@@ -13,6 +13,8 @@ from domain.money import parse_minor
 _ACTS_AT = {
     "adjustment.proposed": "proposed_at",
     "saas.invoiced": "invoiced_at",
+    "fx.executed": "executed_at",
+    "supplier.paid": "paid_at",
     "vat.filed": "filed_at",
     "vat.paid": "paid_at",
 }

@@ -127,6 +127,36 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "ShareMatured": (("J08", "2011/operator_id +amount", "2010/operator_id -amount"),),
     "ShareSplit": (("J07", "201x/operator_id +amount", "*parts"),),
     "SettlementReceived": (("J09", "1010 +amount", "1110/provider -amount"),),
+    "CdrInvoiced": (("J16", "1210/partner +gross", "1200/partner -gross"),),
+    "InvoicedCdrPaid": (),
+    "CdrDisputed": (
+        (
+            "J18",
+            "1220/partner +amount",
+            "201x/operator_id +amount",
+            "12xx/partner -amount",
+            "2030/operator_id -amount",
+        ),
+    ),
+    "CdrDisputeWon": (
+        (
+            "J19",
+            "12xx/partner +amount",
+            "2030/operator_id +amount",
+            "1220/partner -amount",
+            "201x/operator_id -amount",
+        ),
+    ),
+    "CdrDisputeLost": (
+        (
+            "J20",
+            "2030/operator_id +amount",
+            "4020 +commission_back",
+            "2110 +commission_vat_back",
+            "1220/partner -amount",
+            "201x/operator_id -commission_back-commission_vat_back",
+        ),
+    ),
     "InvoicePaid": (("J17", "1010 +amount", "1210/partner -amount"),),
     "ReserveHeld": (("J31", "2010/operator_id +amount", "2020/operator_id -amount"),),
     "ReserveReleased": (("J32", "2020/operator_id +amount", "2010/operator_id -amount"),),
@@ -166,6 +196,14 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "WalletClosed": (("J12c", "2070/wallet_id +amount", "1110/provider -amount"),),
     "SaasInvoiced": (("J42", "1230/operator_id +net+vat", "2310/operator_id -net", "2110 -vat"),),
     "SaasNetted": (("J43", "2010/operator_id +amount", "1230/operator_id -amount"),),
+    "HubFeeAccrued": (("J15", "5020 +fee", "1310/vat_code +fee_vat", "2210/hub_id -fee-fee_vat"),),
+    "HubInvoiced": (("J15", "5020 +fee", "1310/vat_code +fee_vat", "2210/hub_id -fee-fee_vat"),),
+    "SupplierPaid": (("J24p", "=account +amount", "1020 -amount"),),
+    "FundsSold": (("J51", "2010/operator_id +amount", "1510/pair -amount"),),
+    "FundsBought": (("J51", "1510/pair +amount", "2010/operator_id +spread-amount", "4070 -spread"),),
+    "CurrencySold": (("J52", "1510/pair +amount", "1010 -amount"),),
+    "CurrencyBought": (("J52", "1010 +amount", "1510/pair -amount"),),
+    "FxResultRealised": (("J53", "5080 +loss", "1510/pair -loss"),),
     "OwnFundsSwept": (("J57", "1020 +amount", "1010 -amount"),),
     # What stood on each of its accounts goes.
     "VatPaid": (("J58", "*accounts", "1020 -amount"),),
@@ -223,7 +261,8 @@ class Leg:
         if code in _SWITCHES:
             flag, off, on = _SWITCHES[code]
             code = on if booking[flag] else off
-        return (f"{code}/{booking[self.dimension]}" if self.dimension else code), sign * amount
+        dimension = booking[self.dimension] if self.dimension else ""
+        return (f"{code}/{dimension}" if dimension else code), sign * amount
 
 
 class PartLegs:

@@ -40,11 +40,13 @@ READ_IN = {
 STREAMS_OF_THEIR_OWN = (
     Kind.CATALOGUE,
     Kind.RECEIPT,
+    Kind.CDR_DOCUMENT,
     Kind.RUN_DECISION,
     Kind.OPERATOR_MATTER,
     Kind.BOOK_DECISION,
     Kind.WALLET,
     Kind.BANK,
+    Kind.RATE,
     Kind.STATUS,
 )
 
