@@ -8,7 +8,7 @@ import pytest
 
 from projections.periods import issued_of, period_report
 from tests.support.audited import verify
-from tests.support.closing import CHECKER, MAKER, both, close, closed, hash_of, reopened, status_of
+from tests.support.closing import CHECKER, MAKER, both, close, closed, hash_of, reopened, sentences, status_of
 from tests.support.engine import Engine
 from tests.support.events import (
     cdr_answer,
@@ -32,15 +32,6 @@ def march(engine: Engine) -> Engine:
     engine.feed(MARCH)
     engine.advance("2026-04-01T00:00:00Z")
     return engine
-
-
-def sentences(engine: Engine) -> list[str]:
-    """Why decisions count for nothing, in the order in which that was found."""
-    rows = engine.rows(
-        "SELECT convert_from(state, 'UTF8')::json ->> 'sentence' FROM event_store.stored_events "
-        "WHERE topic = 'DecisionRefused' ORDER BY notification_id"
-    )
-    return [sentence for (sentence,) in rows]
 
 
 def report(engine: Engine, period: str) -> dict[str, tuple[int, int, int]]:
