@@ -2,7 +2,8 @@
 
 A booking states everything its entries need, so that the book can be derived from the stored bookings alone.
 `key` names the cause within its stream; amounts are minor units of `currency`; `matured` tells whether the
-operator's share had matured, so that the payable is 2010 and not 2011.
+operator's share had matured, so that the payable is 2010 and not 2011. `vat_at` is where the VAT of a commission is
+due and at which rate (`DE-19`), "" where the operator's terms tell nothing of taxes.
 """
 
 from datetime import datetime
@@ -31,6 +32,7 @@ class SessionRated(Booking):
     gross: int
     commission: int
     commission_vat: int
+    vat_at: str = ""
 
 
 @named_value
@@ -46,6 +48,7 @@ class SessionReRated(Booking):
     gross: int
     commission: int
     commission_vat: int
+    vat_at: str = ""
 
 
 @named_value
@@ -62,6 +65,7 @@ class CapturedSessionReRated(Booking):
     gross: int
     commission: int
     commission_vat: int
+    vat_at: str = ""
 
 
 @named_value
@@ -112,6 +116,7 @@ class PaymentRefunded(Booking):
     commission_back: int
     commission_vat_back: int
     from_overpaid: int = 0
+    vat_at: str = ""
 
 
 @named_value
@@ -128,6 +133,7 @@ class PaymentRefundFailed(Booking):
     commission_back: int
     commission_vat_back: int
     from_overpaid: int = 0
+    vat_at: str = ""
 
 
 @named_value
@@ -180,6 +186,7 @@ class DisputeLost(Booking):
     from_overpaid: int = 0
     due_payment_id: str = ""
     from_refunds_due: int = 0
+    vat_at: str = ""
 
 
 @named_value
@@ -191,6 +198,7 @@ class CdrAccepted(Booking):
     gross: int
     commission: int
     commission_vat: int
+    vat_at: str = ""
 
 
 @named_value
@@ -213,6 +221,7 @@ class AcceptedCdrCredited(Booking):
     gross: int
     commission: int
     commission_vat: int
+    vat_at: str = ""
 
 
 @named_value

@@ -5,13 +5,17 @@ from datetime import datetime
 
 from domain.book.bookings import AcceptedCdrCredited, Booking, CdrAccepted, CdrInvoicePaid, ShareMatured
 from domain.book.release import Release
+from domain.book.sale_bookings import CdrSold, SoldCdrCredited
 from domain.catalogue.parties import Funding, Partner
 from domain.catalogue.run_terms import FundingSource
 from domain.fact import in_order
+from domain.session.assessment import BillChange
 from domain.session.decisions import IssuedCdr
+from domain.session.driver.sales import sold
 from domain.session.facts import CdrAnswered, CdrPaid
 from domain.session.release import release, release_at_once
-from domain.session.scope import BookScope
+from domain.session.scope import BookingHead, BookScope
+from domain.session.supplies import Dealt, Supplies
 from domain.values import value
 
 
@@ -23,6 +27,20 @@ class RoamingCdrs:
     issued: Sequence[IssuedCdr]
     answers: Iterable[CdrAnswered]
     paid: Iterable[CdrPaid]
+    # How their sales are taxed where the terms tell it, and the bills that were charged, with their taxes.
+    supplies: Supplies | None = None
+    billed: Sequence[BillChange] = ()
+
+    def dealt_of(self, cdr: IssuedCdr) -> Dealt | None:
+        """The taxes of a CDR: of the bill that it was made of; where that is gone, as those of the last bill."""
+        if self.supplies is None:
+            return None
+        bills = [change.bill for change in self.billed if change.bill is not None]
+        for bill in bills:
+            if bill.key == cdr.key:
+                return bill.dealt
+        _, net, gross, commission, _ = cdr.key
+        return self.supplies.dealt_like(bills[-1].dealt if bills else None, net, gross, commission)
 
 
 @value
@@ -34,10 +52,18 @@ class _AcceptedCdr:
     accepted_at: datetime
     invoice: CdrPaid | None
     release: Release | None
+    dealt: Dealt | None = None
 
     @property
     def share(self) -> str:
         return f"cdr:{self.cdr.number}"
+
+    @property
+    def pending(self) -> int:
+        """What the operator is owed for it, in minor units."""
+        _, _, gross, commission, commission_vat = self.cdr.key
+        bought = self.dealt.purchase if self.dealt is not None else None
+        return bought.share if bought is not None else gross - commission - commission_vat
 
 
 def roaming_book(scope: BookScope, cdrs: RoamingCdrs) -> tuple[list[Booking], dict[str, Release | None]]:
@@ -63,7 +89,7 @@ def _accepted(scope: BookScope, cdrs: RoamingCdrs) -> Iterator[_AcceptedCdr]:
         invoice = _invoice(cdr, partner, cdrs.paid)
         released_at = _released_at(partner, accepted_at, invoice)
         found = _release(scope, released_at) if released_at else None
-        yield _AcceptedCdr(cdr, partner.partner, accepted_at, invoice, found)
+        yield _AcceptedCdr(cdr, partner.partner, accepted_at, invoice, found, cdrs.dealt_of(cdr))
 
 
 def _release(scope: BookScope, released_at: datetime) -> Release | None:
@@ -97,33 +123,55 @@ def _released_at(partner: Partner, accepted_at: datetime, invoice: CdrPaid | Non
 
 def _bookings(scope: BookScope, accepted: _AcceptedCdr) -> Iterator[Booking]:
     """What an accepted CDR earns, until it is credited; what is pending of it then matures no more."""
-    cdr, partner, invoice, share = accepted.cdr, accepted.partner, accepted.invoice, accepted.share
-    _, _, gross, commission, commission_vat = cdr.key
-    yield CdrAccepted(
-        **scope.head(f"accepted:{cdr.number}", accepted.accepted_at, share),
-        cdr_id=cdr.cdr_id,
-        partner=partner,
-        gross=gross,
-        commission=commission,
-        commission_vat=commission_vat,
-    )
+    cdr, invoice, share = accepted.cdr, accepted.invoice, accepted.share
+    gross = cdr.key[2]
+    yield _earned(scope.head(f"accepted:{cdr.number}", accepted.accepted_at, share), accepted)
     if invoice is not None:
         head = scope.head(f"invoiced:{cdr.number}", invoice.at, share)
-        yield CdrInvoicePaid(**head, cdr_id=cdr.cdr_id, partner=partner, invoice_id=invoice.invoice_id, gross=gross)
+        yield CdrInvoicePaid(
+            **head, cdr_id=cdr.cdr_id, partner=accepted.partner, invoice_id=invoice.invoice_id, gross=gross
+        )
     release = accepted.release
     matured = False
     if cdr.credited_at is not None:
         matured = release is not None and release.matured_before(cdr.credited_at, scope.clock)
         key = f"credited:{cdr.number}"
-        yield AcceptedCdrCredited(
-            **scope.head(key, cdr.credited_at, key if matured else share, matured=matured),
-            cdr_id=cdr.cdr_id,
-            partner=partner,
-            invoiced=invoice is not None,
-            gross=gross,
-            commission=commission,
-            commission_vat=commission_vat,
-        )
-    pending = gross - commission - commission_vat
-    if release is not None and pending and (cdr.credited_at is None or matured):
-        yield ShareMatured(**scope.head(f"maturing:{cdr.number}", release.matures_at, share=""), amount=pending)
+        head = scope.head(key, cdr.credited_at, key if matured else share, matured=matured)
+        yield _taken_back(head, accepted)
+    if release is not None and accepted.pending and (cdr.credited_at is None or matured):
+        head = scope.head(f"maturing:{cdr.number}", release.matures_at, share="")
+        yield ShareMatured(**head, amount=accepted.pending)
+
+
+def _earned(head: BookingHead, accepted: _AcceptedCdr) -> Booking:
+    cdr, dealt = accepted.cdr, accepted.dealt
+    _, _, gross, commission, commission_vat = cdr.key
+    if dealt is not None and dealt.purchase is not None:
+        return CdrSold(**head, cdr_id=cdr.cdr_id, partner=accepted.partner, **sold(gross, dealt))
+    return CdrAccepted(
+        **head,
+        cdr_id=cdr.cdr_id,
+        partner=accepted.partner,
+        gross=gross,
+        commission=commission,
+        commission_vat=commission_vat,
+        vat_at=dealt.commission_at if dealt is not None else "",
+    )
+
+
+def _taken_back(head: BookingHead, accepted: _AcceptedCdr) -> Booking:
+    cdr, dealt, invoiced = accepted.cdr, accepted.dealt, accepted.invoice is not None
+    _, _, gross, commission, commission_vat = cdr.key
+    if dealt is not None and dealt.purchase is not None:
+        sale = sold(gross, dealt)
+        return SoldCdrCredited(**head, cdr_id=cdr.cdr_id, partner=accepted.partner, invoiced=invoiced, **sale)
+    return AcceptedCdrCredited(
+        **head,
+        cdr_id=cdr.cdr_id,
+        partner=accepted.partner,
+        invoiced=invoiced,
+        gross=gross,
+        commission=commission,
+        commission_vat=commission_vat,
+        vat_at=dealt.commission_at if dealt is not None else "",
+    )
