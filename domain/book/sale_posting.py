@@ -46,28 +46,37 @@ def _sale(kind: str, receivable: str, net: int, vat_at: _Dims, vat: _Parts, sign
     return (kind, [(receivable, sign * (net + sum(vat))), *_revenue(net, vat_at, vat, -sign)])
 
 
-def _purchase(b: _Bought | SaleRefundFailed, net: int, vat: int, owed_to: str, sign: int = 1) -> Draft:
-    """J06, or J06r by reverse charge; its accounts and kind are those of the terms."""
-    at = b.purchase_at
-    owed = [(vat_account(OUTPUT_VAT, at), -sign * vat)] if b.is_reversed else []
-    share = net if b.is_reversed else net + vat
-    bought = [(COST_OF_CHARGING, sign * net), (vat_account(INPUT_VAT, at), sign * vat)]
-    return ("J06r" if b.is_reversed else "J06", [*bought, *owed, (owed_to, -sign * share)])
+def _purchase(b: _Bought | SaleRefundFailed, net: int, vat: int, owed_to: str, sign: int = 1) -> list[Draft]:
+    """J06, and J06r by reverse charge: one of the two is of nothing, since places in these lists are part of ids."""
+    input_vat, output_vat = vat_account(INPUT_VAT, b.purchase_at), vat_account(OUTPUT_VAT, b.purchase_at)
+    here, reversed_ = (0, sign) if b.is_reversed else (sign, 0)
+    return [
+        ("J06", [(COST_OF_CHARGING, here * net), (input_vat, here * vat), (owed_to, -here * (net + vat))]),
+        (
+            "J06r",
+            [
+                (COST_OF_CHARGING, reversed_ * net),
+                (input_vat, reversed_ * vat),
+                (output_vat, -reversed_ * vat),
+                (owed_to, -reversed_ * net),
+            ],
+        ),
+    ]
 
 
 def _sold(b: ChargeSold) -> list[Draft]:
     return [
         _sale("J05", driver_receivable(b), b.net, b.vat_at, b.vat),
-        _purchase(b, b.purchase, b.purchase_vat, payable(b)),
+        *_purchase(b, b.purchase, b.purchase_vat, payable(b)),
     ]
 
 
 def _re_sold(b: ChargeReSold) -> list[Draft]:
     return [
         _sale("J05", driver_receivable(b), b.old_net, b.old_vat_at, b.old_vat, -1),
-        _purchase(b, b.old_purchase, b.old_purchase_vat, payable(b), -1),
+        *_purchase(b, b.old_purchase, b.old_purchase_vat, payable(b), -1),
         _sale("J05", driver_receivable(b), b.net, b.vat_at, b.vat),
-        _purchase(b, b.purchase, b.purchase_vat, payable(b)),
+        *_purchase(b, b.purchase, b.purchase_vat, payable(b)),
     ]
 
 
@@ -77,8 +86,8 @@ def _captured_re_sold(b: CapturedChargeReSold) -> list[Draft]:
     _, anew = _sale("J59", due, b.net, b.vat_at, b.vat)
     return [
         ("J59", taken_back + anew),
-        _purchase(b, b.old_purchase, b.old_purchase_vat, payable(b), -1),
-        _purchase(b, b.purchase, b.purchase_vat, payable(b)),
+        *_purchase(b, b.old_purchase, b.old_purchase_vat, payable(b), -1),
+        *_purchase(b, b.purchase, b.purchase_vat, payable(b)),
     ]
 
 
@@ -91,7 +100,7 @@ def _refunded(b: SaleRefunded | SaleRefundFailed) -> list[Draft]:
     return [
         ("J59r", [(f"2080/{b.due_payment_id}", b.from_refunds_due), (psp, -b.from_refunds_due)]),
         _sale("J25", psp, b.net, b.vat_at, b.vat, -1),
-        _purchase(b, b.purchase, b.purchase_vat, available(b), -1),
+        *_purchase(b, b.purchase, b.purchase_vat, available(b), -1),
         ("J25x", [(driver_receivable(b), b.from_overpaid), (psp, -b.from_overpaid)]),
     ]
 
@@ -117,7 +126,7 @@ def _fee_recharged(b: DisputeFeeRecharged) -> list[Draft]:
 def _cdr_sold(b: CdrSold) -> list[Draft]:
     return [
         _sale("J13p", f"1200/{b.partner}", b.net, b.vat_at, b.vat),
-        _purchase(b, b.purchase, b.purchase_vat, payable(b)),
+        *_purchase(b, b.purchase, b.purchase_vat, payable(b)),
     ]
 
 
@@ -125,7 +134,7 @@ def _cdr_credited(b: SoldCdrCredited) -> list[Draft]:
     receivable = f"{'1210' if b.invoiced else '1200'}/{b.partner}"
     return [
         _sale("J21", receivable, b.net, b.vat_at, b.vat, -1),
-        _purchase(b, b.purchase, b.purchase_vat, payable(b), -1),
+        *_purchase(b, b.purchase, b.purchase_vat, payable(b), -1),
     ]
 
 

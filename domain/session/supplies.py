@@ -12,7 +12,7 @@ from math import lcm
 from domain.catalogue.dealing import AS_AGENT, TaxTerms, Treatment, VatIdentity, vat_at
 from domain.catalogue.parties import Operator, Partner
 from domain.cdr.countries import alpha_2
-from domain.money import largest_remainder, percent_of
+from domain.money import largest_remainder, percent_of, round_half_up
 from domain.rating.rating import Line, Price, Rating
 from domain.session.contracting import Contract
 from domain.values import value
@@ -84,7 +84,7 @@ class Supplies:
         """The taxes of a bill of that rating, as it is `taxed`."""
         if not self.is_principal:
             return Dealt(self._commission_at())
-        rates = tuple(_vat_by_rate(rating, gross - net))
+        rates = tuple(_vat_by_rate(rating, net, gross - net))
         places = tuple([self._at(self.country, percent) for percent, _ in rates])
         return Dealt("", places, tuple([vat for _, vat in rates]), self._bought(net - commission))
 
@@ -184,7 +184,7 @@ def _net_alone(cost: Price | None) -> Price | None:
     return Price(cost.excl_vat, cost.excl_vat) if cost is not None else None
 
 
-def _vat_by_rate(rating: Rating, vat: int) -> Iterator[tuple[Fraction, int]]:
+def _vat_by_rate(rating: Rating, net: int, vat: int) -> Iterator[tuple[Fraction, int]]:
     """The VAT of a bill by its rates in percent, from the lowest: largest remainders of what is exactly due."""
     exact: dict[Fraction, Fraction] = {}
     for line in rating.lines:
@@ -193,10 +193,9 @@ def _vat_by_rate(rating: Rating, vat: int) -> Iterator[tuple[Fraction, int]]:
     if not vat:
         return
     rates = sorted(exact)
-    shares = _in_proportion(vat, [exact[rate] for rate in rates])
+    shares = (vat,) if len(rates) == 1 else _in_proportion(vat, [exact[rate] for rate in rates])
     if shares is None:
-        total = rating.total
-        yield rates[0] if len(rates) == 1 else _rate_of(total.incl_vat - total.excl_vat, total.excl_vat), vat
+        yield _rate_of(vat, net), vat
         return
     yield from zip(rates, shares, strict=True)
 
@@ -214,6 +213,6 @@ def _in_proportion(total: int, exact: Sequence[Fraction]) -> tuple[int, ...] | N
     return largest_remainder(total, [each.numerator * (common // each.denominator) for each in exact])
 
 
-def _rate_of(vat: Fraction | int, net: Fraction | int) -> Fraction:
+def _rate_of(vat: int, net: int) -> Fraction:
     """The rate that amounts show, to the hundredth of a percent, where no price names one."""
-    return Fraction(round(Fraction(vat) * 10_000 / net), 100) if net else Fraction(0)
+    return Fraction(round_half_up(Fraction(vat * 10_000, net)), 100) if net else Fraction(0)

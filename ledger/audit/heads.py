@@ -99,7 +99,7 @@ def _is_ahead(session: Session, released: dict[str, Any]) -> bool:
     if terms.fund_release != "ON_SESSION" or not session.is_rated or not outcome["gross"]:
         return False
     captured = -session.stream.sum("J01c", f"1105/{session.session_id}")
-    return captured < outcome["gross"] and not session.stream.bookings("PaymentWrittenOff")
+    return captured < outcome["gross"] and not session.stream.bookings("PaymentWrittenOff", "PaymentLost")
 
 
 def check_heads(snapshot: Snapshot, spool: Spool, tally: Tally) -> None:

@@ -90,7 +90,7 @@ class _Walk:
         self._is_sale = dealt is not None and dealt.purchase is not None
         self._scope, self._charged = scope, Charged()
         self._share = Share(scope, dealt.commission_at if dealt is not None else "")
-        dealing = self._terms.dealing if self._terms else AS_AGENT
+        dealing = self._terms.dealing if self._terms and assessment.changes else AS_AGENT
         self._recharges_disputes = dealing.operator_bears_dispute_fees
         is_lost = self._is_sale or dealing.platform_bears_failures
         self._money = DriversMoney(_to_bill(assessment))

@@ -126,12 +126,11 @@ class SaleReturns:
         return _terms(bill.dealt if bill is not None else None)
 
     def _bill(self) -> Bill | None:
-        """The bill by which money is given back; of one that was withdrawn, as it was last."""
+        """The bill by which money is given back: the last that came to anything."""
         if not self._charged.changes:
             return self._first_bill
-        return self._charged.bill or next(
-            (change.bill for change in reversed(self._charged.changes) if change.bill is not None), None
-        )
+        bills = [change.bill for change in self._charged.changes if change.bill is not None and change.bill.gross]
+        return bills[-1] if bills else None
 
     def _in_all(self) -> Returned:
         bill = self._bill()
