@@ -84,6 +84,8 @@ class Supplies:
         """The taxes of a bill of that rating, as it is `taxed`."""
         if not self.is_principal:
             return Dealt(self._commission_at())
+        if self.operator.dealing.tax is None:
+            return Dealt("", ("",), (gross - net,), self._bought(net - commission))
         rates = tuple(_vat_by_rate(rating, net, gross - net))
         places = tuple([self._at(self.country, percent) for percent, _ in rates])
         return Dealt("", places, tuple([vat for _, vat in rates]), self._bought(net - commission))

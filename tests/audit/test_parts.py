@@ -46,7 +46,7 @@ def bookings(draw: st.DrawFn) -> Booking:
             values[field.name] = draw(st.integers(-3, 3) | st.integers(-(10**9), 10**9))
         elif field.name == "effective_at":
             values[field.name] = START
-        elif field.name in ("vat_at", "old_vat_at") and field.type != str:
+        elif field.name in ("vat_at", "old_vat_at") and field.type is not str:
             # They go with the amounts beside them.
             values[field.name] = ("DE-19", "FR-5.5")
         elif field.name in ("vat", "old_vat"):
