@@ -24,6 +24,7 @@ from domain.book.bookings import (
     SessionRated,
     SessionReRated,
 )
+from domain.book.sale_bookings import CapturedChargeReSold, CdrSold, ChargeReSold, ChargeSold, SoldCdrCredited
 from domain.book.standing import Booked
 from domain.session.driver.settlements import settles, settlings
 from domain.session.facts import Captured, CapturedElsewhere, LineStanding, Settled, parse_fact
@@ -103,6 +104,30 @@ def _credited(b: AcceptedCdrCredited) -> Moved:
     return Moved(-b.gross, -share, -b.gross, -b.gross if b.invoiced else 0)
 
 
+def _share_of_sale(b: Any, prefix: str = "") -> int:
+    net: int = getattr(b, f"{prefix}purchase")
+    return net if b.is_reversed else net + getattr(b, f"{prefix}purchase_vat")
+
+
+def _sold(b: ChargeSold) -> Moved:
+    return Moved(b.net + sum(b.vat), _share_of_sale(b))
+
+
+def _re_sold(b: ChargeReSold | CapturedChargeReSold) -> Moved:
+    gross = b.net + sum(b.vat) - b.old_net - sum(b.old_vat)
+    return Moved(gross, _share_of_sale(b) - _share_of_sale(b, "old_"))
+
+
+def _cdr_sold(b: CdrSold) -> Moved:
+    gross = b.net + sum(b.vat)
+    return Moved(gross, _share_of_sale(b), gross)
+
+
+def _sold_credited(b: SoldCdrCredited) -> Moved:
+    gross = b.net + sum(b.vat)
+    return Moved(-gross, -_share_of_sale(b), -gross, -gross if b.invoiced else 0)
+
+
 _MOVED_BY: Mapping[type, Callable[[Any], Moved]] = {
     SessionRated: _rated,
     SessionReRated: _re_rated,
@@ -112,6 +137,11 @@ _MOVED_BY: Mapping[type, Callable[[Any], Moved]] = {
     CdrAccepted: _accepted,
     AcceptedCdrCredited: _credited,
     CdrInvoicePaid: lambda b: Moved(settled=b.gross),
+    ChargeSold: _sold,
+    ChargeReSold: _re_sold,
+    CapturedChargeReSold: _re_sold,
+    CdrSold: _cdr_sold,
+    SoldCdrCredited: _sold_credited,
 }
 
 

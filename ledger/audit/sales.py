@@ -55,9 +55,7 @@ def _check_places(session: Session, at: str, tally: Tally) -> None:
             tally.note(where, "the operator's sale", kind, f"{where} is sold by its operator and has a {kind}")
 
 
-def _check_sale(
-    session: Session, wanted: Body | None, kinds: tuple[str, ...], tally: Tally
-) -> None:
+def _check_sale(session: Session, wanted: Body | None, kinds: tuple[str, ...], tally: Tally) -> None:
     """Net, VAT by place, and the purchase, of all standing bookings together."""
     sold, bought = _stands(session, kinds)
     expected: Counter[str] = Counter()

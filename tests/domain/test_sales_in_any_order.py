@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from contracts.vat_ids import is_vat_id
 from domain.catalogue.catalogue import Catalogue
 from domain.fact import Fact
+from domain.session.decisions import Decision
 from domain.session.facts import Refunded
 from domain.session.judging import decide
 from domain.session.session import Session
@@ -65,7 +66,7 @@ def test_terms_and_facts_may_come_in_any_order_among_each_other(
     facts: list[Fact], told: list[tuple[str, str, str, dict[str, Any]]], random: Any
 ) -> None:
     late, session = Catalogue(vat_ids=is_vat_id), Session(SESSION)
-    made = []
+    made: list[Decision] = []
     steps: list[Any] = [*facts, *told]
     random.shuffle(steps)
     for step in steps:
