@@ -7,6 +7,7 @@ due and at which rate (`DE-19`), "" where the operator's terms tell nothing of t
 """
 
 from datetime import datetime
+from typing import Any
 
 from domain.values import named_value
 
@@ -229,6 +230,18 @@ class ShareMatured(Booking):
     """A share became available: J08 for all that was pending of it."""
 
     amount: int
+
+
+@named_value
+class ShareSplit(Booking):
+    """Payees have a part of the operator's share: J07 for `amount`, which it passes on (negative: has back).
+
+    Each of `parts` is [payee's operator id, minor units, whether its own part had matured, the share that its line
+    follows]; they add up to `amount`.
+    """
+
+    amount: int
+    parts: tuple[list[Any], ...]
 
 
 @named_value

@@ -165,3 +165,8 @@ class SoldCdrCredited(Booking):
     purchase_vat: int
     purchase_at: str
     is_reversed: bool
+
+
+def share_of_sale(booking: ChargeSold | ChargeReSold | CapturedChargeReSold | CdrSold | SoldCdrCredited) -> int:
+    """What the operator is owed for what a booking says was bought, in minor units."""
+    return booking.purchase if booking.is_reversed else booking.purchase + booking.purchase_vat

@@ -13,6 +13,7 @@ MEANING_OF_KIND: Mapping[str, str] = {
     "J05": "charge sold",
     "J06": "charge bought",
     "J06r": "charge bought, VAT reversed",
+    "J07": "part of a share",
     "J08": "share matures",
     "J09": "provider settled",
     "J13": "CDR accepted",

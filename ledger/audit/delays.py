@@ -43,7 +43,7 @@ def check_releases(session: Session, terms: Mapping[str, Timeline[Delays]], tall
         ruling = terms[body["operator_id"]].at(released_at)
         if ruling is None:
             continue
-        first, latest = _dates(ruling, released_at, share)
+        first, latest = _dates(ruling, released_at, share.removeprefix(f"split:{body['operator_id']}:"))
         if not first <= found <= latest:
             where = f"{session.where}, {share}"
             sentence = f"{where}: released at {released_at}, it may be paid from {found} on, and not from {first}"

@@ -126,6 +126,7 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
         ),
     ),
     "ShareMatured": (("J08", "2011/operator_id +amount", "2010/operator_id -amount"),),
+    "ShareSplit": (("J07", "201x/operator_id +amount", "*parts"),),
     "SettlementReceived": (("J09", "1010 +amount", "1110/provider -amount"),),
     "InvoicePaid": (("J17", "1010 +amount", "1210/partner -amount"),),
     "ReserveHeld": (("J31", "2010/operator_id +amount", "2020/operator_id -amount"),),
@@ -191,7 +192,7 @@ class Leg:
         return cls(code, dimension, tuple((1 if sign == "+" else -1, name) for sign, name in terms))
 
     def postings(self, booking: Mapping[str, Any], sign: int) -> Postings:
-        """The posting of this leg."""
+        """What it gives: one posting."""
         return [self.posting(booking, sign)]
 
     def posting(self, booking: Mapping[str, Any], sign: int) -> tuple[str, int]:
@@ -229,12 +230,25 @@ class EachLeg(Leg):
         return [(f"{self.code}/{at}" if at else self.code, sign * factor * amount) for at, amount in listed]
 
 
+class PartLegs:
+    """Legs of a row that are as many as the parts of a booking: each [operator, minor units, matured, share]."""
+
+    def postings(self, booking: Mapping[str, Any], sign: int) -> Postings:
+        """What each part gives its operator; TypeError when one is no whole number."""
+        found: Postings = []
+        for operator_id, amount, matured, _ in booking["parts"]:
+            if type(amount) is not int:
+                raise TypeError(f"a part is {amount!r}, no whole number of minor units")
+            found.append((f"{'2010' if matured else '2011'}/{operator_id}", -sign * amount))
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Journal:
     """A journal of a booking: its kind, its legs, and whether it is there by reverse charge alone, or without it."""
 
     kind: str
-    legs: tuple[Leg, ...]
+    legs: tuple[Leg | PartLegs, ...]
     only_if: bool | None
 
     @classmethod
@@ -251,7 +265,9 @@ class Journal:
         return sorted(posting for leg in self.legs for posting in leg.postings(booking, sign) if posting[1])
 
 
-def _read_leg(text: str) -> Leg:
+def _read_leg(text: str) -> Leg | PartLegs:
+    if text == "*parts":
+        return PartLegs()
     if "[]" not in text:
         return Leg.read(text)
     leg = Leg.read(text.replace("[]", ""))
