@@ -55,6 +55,8 @@ from domain.book.drafts import (
 from domain.book.journal import Entry, Posting
 from domain.book.matter_posting import RULES_OF_MATTERS
 from domain.book.sale_posting import RULES_OF_SALES
+from domain.book.treasury_posting import RULES_OF_THE_TREASURY
+from domain.book.wallet_posting import RULES_OF_WALLETS
 from domain.named_ids import named_id
 
 COMMISSION_DIRECT = "4010"
@@ -315,6 +317,8 @@ POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
     **RULES_OF_MATTERS,
     **RULES_OF_BANKS,
     **RULES_OF_SALES,
+    **RULES_OF_WALLETS,
+    **RULES_OF_THE_TREASURY,
 }
 
 

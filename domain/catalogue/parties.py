@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from domain.calendar import MONDAY_TO_FRIDAY, BankCalendar, Calendars, no_calendars, zone
 from domain.catalogue.commission import Schedule
 from domain.catalogue.dealing import AS_AGENT, Dealing, VatIdentity, VatIds, no_vat_ids
+from domain.catalogue.hubs import Hub
 from domain.catalogue.run_terms import RunTerms
 from domain.catalogue.splits import SplitTerms
 from domain.catalogue.tiers import Tiers, tiers_of
@@ -217,6 +218,7 @@ class Partner:
     funding: Funding
     # Where it is established for VAT, None where that was not told.
     tax: VatIdentity | None = None
+    hub: Hub | None = None
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any], vat_ids: VatIds = no_vat_ids) -> "Partner":
@@ -227,4 +229,5 @@ class Partner:
             currency=data["currency"],
             funding=Funding(data["funding"]),
             tax=VatIdentity.from_data(data["tax"], vat_ids) if data.get("tax") else None,
+            hub=Hub.from_data(data["hub"], data["currency"]) if data.get("hub") else None,
         )

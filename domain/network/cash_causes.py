@@ -30,6 +30,7 @@ from domain.book.bookings import (
 )
 from domain.book.drafts import Draft
 from domain.book.sale_bookings import CapturedChargeReSold, CdrSold, ChargeReSold, ChargeSold
+from domain.book.wallet_bookings import WalletCharged
 from domain.session.driver.share import SESSION_SHARE
 
 
@@ -108,6 +109,7 @@ _PRICES: Mapping[type, Callable[[Any], _Price]] = {
     SessionReRated: lambda b: _Price(b.gross - b.old_gross),
     CapturedSessionReRated: lambda b: _Price(b.gross - b.old_gross),
     PaymentCaptured: lambda b: _Price(0, b.amount),
+    WalletCharged: lambda b: _Price(0, b.amount),
     PaymentWrittenOff: lambda b: _Price(0, 0, b.gross),
     ChargeSold: lambda b: _Price(b.net + sum(b.vat)),
     ChargeReSold: lambda b: _Price(b.net + sum(b.vat) - b.old_net - sum(b.old_vat)),

@@ -6,6 +6,8 @@ from datetime import datetime
 from domain.book.bookings import AcceptedCdrCredited, Booking, CdrAccepted, CdrInvoicePaid, ShareMatured
 from domain.book.release import Release
 from domain.book.sale_bookings import CdrSold, SoldCdrCredited
+from domain.book.treasury_bookings import HubFeeAccrued
+from domain.catalogue.hubs import Hub
 from domain.catalogue.parties import Funding, Partner
 from domain.catalogue.run_terms import FundingSource
 from domain.fact import in_order
@@ -49,6 +51,7 @@ class _AcceptedCdr:
 
     cdr: IssuedCdr
     partner: str
+    hub: Hub | None
     accepted_at: datetime
     invoice: CdrPaid | None
     release: Release | None
@@ -89,7 +92,7 @@ def _accepted(scope: BookScope, cdrs: RoamingCdrs) -> Iterator[_AcceptedCdr]:
         invoice = _invoice(cdr, partner, cdrs.paid)
         released_at = _released_at(partner, accepted_at, invoice)
         found = _release(scope, released_at) if released_at else None
-        yield _AcceptedCdr(cdr, partner.partner, accepted_at, invoice, found, cdrs.dealt_of(cdr))
+        yield _AcceptedCdr(cdr, partner.partner, partner.hub, accepted_at, invoice, found, cdrs.dealt_of(cdr))
 
 
 def _release(scope: BookScope, released_at: datetime) -> Release | None:
@@ -126,6 +129,8 @@ def _bookings(scope: BookScope, accepted: _AcceptedCdr) -> Iterator[Booking]:
     cdr, invoice, share = accepted.cdr, accepted.invoice, accepted.share
     gross = cdr.key[2]
     yield _earned(scope.head(f"accepted:{cdr.number}", accepted.accepted_at, share), accepted)
+    if accepted.hub is not None:
+        yield from _hub_fee(scope, accepted, accepted.hub)
     if invoice is not None:
         head = scope.head(f"invoiced:{cdr.number}", invoice.at, share)
         yield CdrInvoicePaid(
@@ -175,3 +180,11 @@ def _taken_back(head: BookingHead, accepted: _AcceptedCdr) -> Booking:
         commission_vat=commission_vat,
         vat_at=dealt.commission_at if dealt is not None else "",
     )
+
+
+def _hub_fee(scope: BookScope, accepted: _AcceptedCdr, hub: Hub) -> Iterator[Booking]:
+    """What the partner's hub asks for a CDR that came through it (J15): it is not given back with a credit CDR."""
+    fee, fee_vat = hub.fee_of(accepted.cdr.key[1])
+    if fee:
+        head = scope.head(f"hub:{accepted.cdr.number}", accepted.accepted_at, share="")
+        yield HubFeeAccrued(**head, hub_id=hub.hub_id, vat_code=hub.vat_code, fee=fee, fee_vat=fee_vat)

@@ -13,11 +13,13 @@ from ledger.audit.drivers_money import (
     dispute_row,
     refund_row,
     tell,
+    wallet_refund_row,
 )
 from ledger.audit.report import Tally
 from ledger.audit.sale_returns import refund_of_sale_row
 from ledger.audit.sessions import Session
 from ledger.audit.streams import Body, Fact, in_order
+from ledger.audit.wallets import CHARGE, REFUND, standing_moves
 
 
 def check_captures(session: Session, tally: Tally) -> None:
@@ -38,7 +40,8 @@ def check_captures(session: Session, tally: Tally) -> None:
         for b in session.stream.bookings("PaymentCaptured")
     ]
     _compare_rows(session, wanted, booked, "capture", tally)
-    failed = bool(session.stream.facts.get("payment.failed")) and not captures
+    _check_charges(session, tally)
+    failed = bool(session.stream.facts.get("payment.failed")) and not captures and not charges_of(session)
     owed = session.outcome["gross"] if session.outcome and session.is_rated and session.partner is None else 0
     written_off = -session.stream.sum("J01f", f"1105/{session.session_id}")
     expected, actual = session.money(owed if failed else 0), session.money(written_off)
@@ -55,6 +58,19 @@ def bears_failures(session: Session) -> bool:
     """Whether the platform bears a payment that failed: of what it sells itself, or where the terms say so."""
     dealing = session.terms.dealing if session.terms is not None else None
     return dealing is not None and (dealing.is_principal or dealing.platform_bears_failures)
+
+
+def _check_charges(session: Session, tally: Tally) -> None:
+    """J12 is each charge that its wallet has act."""
+    wanted = [
+        (fact.data["charge_id"], fact.data["wallet_id"], microseconds(fact.at), _money(fact))
+        for fact in standing_moves(session.stream, CHARGE)
+    ]
+    booked = [
+        (b["charge_id"], b["wallet_id"], _at(b), _booked(b, b["amount"]))
+        for b in session.stream.bookings("WalletCharged")
+    ]
+    _compare_rows(session, wanted, booked, "charge of a wallet", tally)
 
 
 def _has_fee(session: Session, capture: Fact) -> bool:
@@ -109,6 +125,7 @@ def check_refunds(session: Session, tally: Tally) -> None:
     if booked or session.stream.facts.get("payment.refunded"):
         told = _told(session, lambda told: Counter(told.refunds) == Counter(booked))
         _compare_rows(session, told.refunds, booked, "refund", tally)
+    _check_wallet_refunds(session, tally)
     due = session.stream.sum("J59", "2080") + session.stream.sum("J59r", "2080") + session.stream.sum("J30", "2080")
     if due > 0:
         more = session.money(due)
@@ -125,6 +142,23 @@ def _of_sale(kind: str, booking: Body) -> Row:
     own = (booking["from_overpaid"], booking["from_refunds_due"])
     parts = (back, booking["purchase"], booking["purchase_vat"])
     return refund_of_sale_row(kind, booking["refund_id"], instant(booking["effective_at"]), own, parts)
+
+
+def _check_wallet_refunds(session: Session, tally: Tally) -> None:
+    """What goes back to a wallet uses up the driver's own money (J25x, J59r), then the operator's (J12r)."""
+    booked = [
+        wallet_refund_row(
+            b["refund_id"],
+            b["wallet_id"],
+            instant(b["effective_at"]),
+            b["currency"],
+            (b["from_overpaid"], b["from_refunds_due"], b["by_operator"]),
+        )
+        for b in session.stream.bookings("WalletRefunded")
+    ]
+    if booked or standing_moves(session.stream, REFUND):
+        told = _told(session, lambda told: Counter(told.wallet_refunds) == Counter(booked))
+        _compare_rows(session, told.wallet_refunds, booked, "refund to a wallet", tally)
 
 
 def check_disputes(session: Session, tally: Tally) -> None:
@@ -157,7 +191,7 @@ def _parts(kind: str, booking: Body) -> tuple[int, ...]:
 
 def check_raised(session: Session, tally: Tally) -> None:
     """A price that rose after it was paid waits until the captures reach it, and no longer."""
-    if session.partner is not None or not session.stream.facts.get("payment.captured"):
+    if session.partner is not None or not (session.stream.facts.get("payment.captured") or charges_of(session)):
         return
     shortfall = session.outcome["shortfall"] if session.outcome and session.is_rated else 0
     if not shortfall and not session.stream.bookings("SessionReRated", "ChargeReSold"):
@@ -178,7 +212,7 @@ def check_raised(session: Session, tally: Tally) -> None:
 
 def _told(session: Session, fits: Callable[[Told], bool]) -> Told:
     """What the facts ask for, by that order of what happened at one moment which fits the book."""
-    captures = captures_of(session)
+    captures = [*captures_of(session), *charges_of(session)]
     first = tell(session, captures, PRICES_FIRST)
     if fits(first):
         return first
@@ -189,6 +223,12 @@ def _told(session: Session, fits: Callable[[Told], bool]) -> Told:
 def captures_of(session: Session) -> list[Fact]:
     """The accepted captures, each once."""
     return _each_once(session.accepted("payment.captured"))
+
+
+def charges_of(session: Session) -> list[Fact]:
+    """What wallets pay for a session, in its currency; what they pay in another is the driver's all the time."""
+    charges = standing_moves(session.stream, CHARGE)
+    return [fact for fact in charges if session.currency in ("", fact.data["amount"]["currency"])]
 
 
 def captured_elsewhere(session: Session) -> list[Fact]:

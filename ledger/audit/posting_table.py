@@ -154,8 +154,27 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "ProviderDifferenceWrittenOff": (("J54", "5070 +amount", "1110/provider -amount"),),
     "ReceivableWrittenOff": (("J45", "5060 +amount", "=account -amount"),),
     "CreditWrittenOff": (("J46", "=account +amount", "5060 -amount"),),
+    "WalletToppedUp": (
+        ("J11", "1110/provider +amount", "2070/wallet_id -amount"),
+        ("J03", "5010 +fee", "1110/provider -fee"),
+    ),
+    "WalletCharged": (("J12", "2070/wallet_id +amount", "1105/session_id -amount"),),
+    "WalletRefunded": (
+        ("J25x", "1105/session_id +from_overpaid", "2070/wallet_id -from_overpaid"),
+        ("J59r", "2080/due_payment_id +from_refunds_due", "2070/wallet_id -from_refunds_due"),
+        ("J12r", "2010/operator_id +by_operator", "2070/wallet_id -by_operator"),
+    ),
+    "WalletClosed": (("J12c", "2070/wallet_id +amount", "1110/provider -amount"),),
     "SaasInvoiced": (("J42", "1230/operator_id +net+vat", "2310/operator_id -net", "2110 -vat"),),
     "SaasNetted": (("J43", "2010/operator_id +amount", "1230/operator_id -amount"),),
+    "HubFeeAccrued": (("J15", "5020 +fee", "1310/vat_code +fee_vat", "2210/hub_id -fee-fee_vat"),),
+    "HubInvoiced": (("J15", "5020 +fee", "1310/vat_code +fee_vat", "2210/hub_id -fee-fee_vat"),),
+    "SupplierPaid": (("J24p", "=account +amount", "1020 -amount"),),
+    "FundsSold": (("J51", "2010/operator_id +amount", "1510/pair -amount"),),
+    "FundsBought": (("J51", "1510/pair +amount", "2010/operator_id +spread-amount", "4070 -spread"),),
+    "CurrencySold": (("J52", "1510/pair +amount", "1010 -amount"),),
+    "CurrencyBought": (("J52", "1010 +amount", "1510/pair -amount"),),
+    "FxResultRealised": (("J53", "5080 +loss", "1510/pair -loss"),),
     "SaasRecognised": (("J44", "2310/operator_id +amount", "4030 -amount"),),
 }
 
@@ -216,7 +235,8 @@ class Leg:
         if code in _SWITCHES:
             flag, off, on = _SWITCHES[code]
             code = on if booking[flag] else off
-        return (f"{code}/{booking[self.dimension]}" if self.dimension else code), sign * amount
+        dimension = booking[self.dimension] if self.dimension else ""
+        return (f"{code}/{dimension}" if dimension else code), sign * amount
 
 
 @dataclass(frozen=True, slots=True)

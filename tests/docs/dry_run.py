@@ -19,6 +19,7 @@ from domain.book.posting import entries_of, mirrors_of, payable_effects, shares_
 from domain.book.standing import Booked, Retracted
 from domain.catalogue.catalogue import Catalogue
 from domain.fact import Fact, RecordedFact
+from domain.matter.judgement import OfTreasury
 from domain.matter.matter import Matter
 from domain.payout.amounts import Past
 from domain.payout.answers import parse_payout_fact
@@ -37,6 +38,9 @@ from domain.session.decisions import CdrIssued
 from domain.session.facts import parse_fact
 from domain.session.judging import decide
 from domain.session.session import Session, session_stream
+from domain.wallet.wallet import Wallet
+from engine.wallets import news
+from tests.docs.treasury import of_treasury
 
 
 @dataclass(slots=True)
@@ -48,6 +52,7 @@ class DryRun:
     payouts: dict[str, Payout] = field(default_factory=dict)
     matters: dict[UUID, Matter] = field(default_factory=dict)
     bank: dict[UUID, BankEntry] = field(default_factory=dict)
+    wallets: dict[UUID, Wallet] = field(default_factory=dict)
     receipts: list[ToldReceipt] = field(default_factory=list)
     journal: list[Entry] = field(default_factory=list)
     _session_of: dict[str, str] = field(default_factory=dict)
@@ -58,6 +63,7 @@ class DryRun:
     _requests: list[InstantRequested] = field(default_factory=list)
     _past: dict[str, Past] = field(default_factory=lambda: defaultdict(Past))
     _of_days: dict[str, dict[tuple[str, date], OfDay]] = field(default_factory=lambda: defaultdict(dict))
+    _of_treasury: dict[UUID, OfTreasury] = field(default_factory=dict)
 
     def tell(self, event: Mapping[str, Any]) -> None:
         """Take a CloudEvent in and let every session decide."""
@@ -154,6 +160,15 @@ class DryRun:
         fact = RecordedFact(message.type, message.source, message.id, message.time, message.data)
         self.matters.setdefault(stream_id, Matter(stream_id)).learn(fact)
 
+    def _take_wallet(self, message: Message) -> None:
+        stream_id = stream_of(message.type, message.data)
+        wallet = self.wallets.setdefault(stream_id, Wallet(message.data["wallet_id"]))
+        before = wallet.acting()
+        wallet.learn(RecordedFact(message.type, message.source, message.id, message.time, message.data))
+        self._note(stream_id, wallet.decide())
+        for session_id, told in news(wallet, before, {}):
+            self._session(session_id).learn(parse_fact(told.type, told.data, told.source, told.id))
+
     def _take_bank(self, message: Message) -> None:
         fact = RecordedFact(message.type, message.source, message.id, message.time, message.data)
         self.bank.setdefault(stream_of(message.type, message.data), BankEntry()).learn(fact)
@@ -185,8 +200,10 @@ class DryRun:
             decided |= bool(decisions)
             self._session_of |= {each.cdr_id: each.session_id for each in decisions if isinstance(each, CdrIssued)}
             self._note(session_stream(session.session_id), decisions)
+        booked = [booking for session in self.sessions.values() for booking in session.standing.bookings()]
+        self._of_treasury = of_treasury(self.matters, self.catalogue.operators, booked)
         for stream_id, matter in self.matters.items():
-            outcome = matter.decide(self.catalogue.operators, clock)
+            outcome = matter.decide(self.catalogue.operators, clock, treasury=self._of_treasury.get(stream_id))
             decided |= bool(outcome.decisions)
             self._note(stream_id, outcome.decisions)
         return decided
@@ -217,7 +234,9 @@ class DryRun:
     def _release_of(self, stream_id: UUID, booking: Booking) -> tuple[datetime, date] | None:
         """When the lines of a booking were released, and the business date from which they may be paid."""
         if stream_id in self.matters:
-            release = self.matters[stream_id].decide(self.catalogue.operators, None).around.release_of(booking)
+            around = self._of_treasury.get(stream_id)
+            outcome = self.matters[stream_id].decide(self.catalogue.operators, None, treasury=around)
+            release = outcome.around.release_of(booking)
             return (release.released_at, release.available_on) if release else None
         if booking.session_id is None:
             created = self.payouts[booking.payout_id or ""].created
@@ -248,5 +267,7 @@ _TAKE_IN: dict[Kind, Callable[[DryRun, Message], None]] = {
     Kind.RUN_DECISION: DryRun._take_request,
     Kind.OPERATOR_MATTER: DryRun._take_matter,
     Kind.BANK: DryRun._take_bank,
+    Kind.WALLET: DryRun._take_wallet,
+    Kind.RATE: DryRun._ignore,
     Kind.STATUS: DryRun._ignore,
 }

@@ -18,6 +18,7 @@ from domain.book.release import Release
 from domain.calendar import END
 from domain.catalogue.dealing import AS_AGENT
 from domain.catalogue.parties import FeeBearer, FundRelease
+from domain.catalogue.run_terms import FundingSource
 from domain.fact import Fact
 from domain.payout.cut_offs import fires_at
 from domain.session.assessment import VOIDED, Assessment, BillChange, SessionState
@@ -31,6 +32,7 @@ from domain.session.driver.refunds import Refunds
 from domain.session.driver.sales import SaleDisputes, SaleRatings, SaleRefunds, SaleReturns
 from domain.session.driver.settlements import DisputeFee, differing, dispute_fees, settlings, without_fees_of_others
 from domain.session.driver.share import Share
+from domain.session.driver.wallets import WalletMoves, WalletPayments
 from domain.session.facts import Disputed, Failed, RefundBearer, Refunded
 from domain.session.payment_facts import PaymentFacts, closes_by_dispute, distinct_captures, first_of_each
 from domain.session.scope import BookScope
@@ -90,11 +92,14 @@ class _Walk:
         self._is_sale = dealt is not None and dealt.purchase is not None
         self._scope, self._charged = scope, Charged()
         self._share = Share(scope, dealt.commission_at if dealt is not None else "")
+        if (payments.wallets or scope.wallet_id) and not self._captures:
+            self._share.source = FundingSource.WALLET
         dealing = self._terms.dealing if self._terms and assessment.changes else AS_AGENT
         self._recharges_disputes = dealing.operator_bears_dispute_fees
         is_lost = self._is_sale or dealing.platform_bears_failures
         self._money = DriversMoney(_to_bill(assessment))
-        self._received = Received(self._captures[0].payment_id if self._captures else "", self._money)
+        self._wallets = WalletMoves(payments.wallets, scope) if payments.wallets else None
+        self._received = Received(self._first_payment_id(), self._money)
         self._write_off = (LostPayment if is_lost else WriteOff)(self._share, self._money)
         self._rating = (SaleRatings if self._is_sale else Ratings)(
             self._share, self._charged, self._received, self._write_off, self._money
@@ -104,6 +109,13 @@ class _Walk:
         self._paid_since: datetime | None = None
         bearer = self._terms.psp_fee_bearer if self._terms and assessment.changes else None
         self._payment = Captures(self._share, self._received, self._write_off, recharges=bearer is _BY_OPERATOR)
+
+    def _first_payment_id(self) -> str:
+        """Of what came first of all; a wallet is its own payment."""
+        if self._captures:
+            return self._captures[0].payment_id
+        charges = self._wallets.charges if self._wallets is not None else ()
+        return charges[0].wallet_id if charges else ""
 
     def run(self) -> SessionBook:
         for step in sorted(self._steps(), key=_in_order):
@@ -131,10 +143,20 @@ class _Walk:
             yield _step(capture, self._payment.capture)
         for failure in self._payments.failures:
             yield _step(failure, self._fail)
+        if self._wallets is not None:
+            yield from self._steps_of_wallets(self._wallets)
         if self._payments.settled:
             yield from self._steps_of_settlements()
         if self._payments.goes_back:
             yield from self._steps_back()
+
+    def _steps_of_wallets(self, moves: WalletMoves) -> Iterator[_Step]:
+        """A wallet says that a refund acts no sooner than a charge: of one moment the charges come first."""
+        booked = WalletPayments(self._share, self._received, self._write_off, self._money, moves)
+        for charge in moves.charges:
+            yield _step(charge, booked.charge)
+        for refund in moves.refunds:
+            yield _Step(refund.at, 1, refund.source, refund.id, partial(booked.refund, refund))
 
     def _steps_of_settlements(self) -> Iterator[_Step]:
         for settling in settlings(self._captures, self._payments):
@@ -196,6 +218,8 @@ class _Walk:
 
     def _findings(self) -> Iterator[Finding]:
         payments, raised = self._payments, self._charged.raised
+        if self._wallets is not None:
+            yield from self._wallets.findings()
         told_once = len(payments.captures) == len(self._captures)
         if payments.settled:
             yield from differing(self._captures, payments, self._scope.operator_id)
