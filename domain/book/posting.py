@@ -42,6 +42,7 @@ from domain.book.bookings import (
     ShareSplit,
     TaxWithheld,
 )
+from domain.book.closing_posting import RULES_OF_CLOSING
 from domain.book.drafts import (
     ADJUSTMENTS,
     BANK,
@@ -317,6 +318,7 @@ POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
     **RULES_OF_MATTERS,
     **RULES_OF_BANKS,
     **RULES_OF_SALES,
+    **RULES_OF_CLOSING,
     **RULES_OF_WALLETS,
     **RULES_OF_THE_TREASURY,
 }

@@ -175,6 +175,9 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "CurrencySold": (("J52", "1510/pair +amount", "1010 -amount"),),
     "CurrencyBought": (("J52", "1010 +amount", "1510/pair -amount"),),
     "FxResultRealised": (("J53", "5080 +loss", "1510/pair -loss"),),
+    "OwnFundsSwept": (("J57", "1020 +amount", "1010 -amount"),),
+    # What stood on each of its accounts goes.
+    "VatPaid": (("J58", "*accounts", "1020 -amount"),),
     "SaasRecognised": (("J44", "2310/operator_id +amount", "4030 -amount"),),
 }
 
@@ -203,6 +206,8 @@ class Leg:
     @classmethod
     def read(cls, text: str) -> "Leg":
         """A leg from `CODE/DIMENSION +field-field`."""
+        if text.startswith("*"):
+            return cls("*", text[1:], ())
         account, amount = text.split(" ")
         code, _, dimension = account.partition("/")
         terms = re.findall(r"([+-])([a-z_]+)", amount)
@@ -211,7 +216,9 @@ class Leg:
         return cls(code, dimension, tuple((1 if sign == "+" else -1, name) for sign, name in terms))
 
     def postings(self, booking: Mapping[str, Any], sign: int) -> Postings:
-        """What it gives: one posting."""
+        """What this leg posts: one line, or one for each account that the booking lists, against how it stands."""
+        if self.code == "*":
+            return [(str(account), -sign * amount) for account, amount in booking[self.dimension]]
         return [self.posting(booking, sign)]
 
     def posting(self, booking: Mapping[str, Any], sign: int) -> tuple[str, int]:

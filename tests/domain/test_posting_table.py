@@ -10,6 +10,7 @@ import pytest
 
 from domain.book import bank_bookings as bank
 from domain.book import bookings as b
+from domain.book import closing_bookings as c
 from domain.book import matter_bookings as m
 from domain.book import sale_bookings as sale
 from domain.book import treasury_bookings as t
@@ -534,6 +535,16 @@ EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
         [("J48", {"1010": 700, "1020": -700})],
     ),
     ("J49: the operator paid", of(m.BalanceCollected, **ALONE), [("J49", {"1010": 700, "2010/OP": -700})]),
+    (
+        "J57: own money leaves the account of client money",
+        of(c.OwnFundsSwept, amount=700),
+        [("J57", {"1020": 700, "1010": -700})],
+    ),
+    (
+        "J58: a VAT return is paid",
+        of(c.VatPaid, accounts=[["2110/DE-19", -1900], ["1310/DE-19", 171]], amount=1729),
+        [("J58", {"2110/DE-19": 1900, "1310/DE-19": -171, "1020": -1729})],
+    ),
     ("J50: what it owes is given up", of(m.OperatorWrittenOff, **ALONE), [("J50", {"5050": 700, "2010/OP": -700})]),
     (
         "J22: what a partner owes is given up",
