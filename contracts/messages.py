@@ -22,6 +22,7 @@ class Kind(Enum):
     CATALOGUE = "a version of something published, or an order: what sessions are judged by, and payouts ruled by"
     RECEIPT = "money that came to the bank; each of its items is a fact of the session it belongs to"
     CDR_ANSWER = "a fact of the session whose CDR its `cdr_id` names"
+    CDR_DOCUMENT = "a partner's invoice or dispute; each of its items is a fact of the session whose CDR it names"
     PAYOUT_FACT = "a fact of the payout that its `payout_id` names"
     RUN_DECISION = "what a person decides of the runs of an operator, or of all"
     BANK = "what a bank has booked on an account of ours or says of it, and what a person makes of that"
@@ -69,7 +70,7 @@ class Items:
 
     Such a fact has a `type` of its own; it repeats the fields `shared` of the message and `own` of the member, those
     beside them only where they are there, and counts its place in `item`, from 1. A member is an object, or the id of
-    its payment or CDR alone; one that names none becomes no fact.
+    its payment or CDR alone; one that names none becomes no fact. Where the field is no list it is the one member.
     """
 
     type: str
@@ -172,6 +173,11 @@ def _runs_stream(data: Data) -> str:
 def _bank_entry_stream(data: Data) -> str:
     """Lines of an entry and decisions about them are in one stream: the id of a line begins with the entry's."""
     return f"bank-entry:{_text(data, 'entry_reference').partition('.')[0]}"
+
+
+def _dispute_stream(data: Data) -> str:
+    """A dispute and what became of it are in one stream."""
+    return f"cdr-dispute:{data['partner'].upper()}:{data['dispute_id']}"
 
 
 def _matter_stream(kind: str, *fields: str) -> Name:
@@ -330,6 +336,32 @@ MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
             stream=lambda data: f"invoice:{data['partner'].upper()}:{data['invoice_id']}",
             items=Items("roaming.invoice_paid.item", "cdr_ids", CDR, ("invoice_id", "partner", "paid_at")),
         ),
+        "roaming.invoice_issued": MessageType(
+            Kind.CDR_DOCUMENT,
+            _ROAMING,
+            stream=lambda data: f"invoice-issued:{data['partner'].upper()}:{data['invoice_id']}",
+            items=Items(
+                "roaming.invoice_issued.item", "cdr_ids", CDR, ("invoice_id", "partner", "amount", "issued_at")
+            ),
+        ),
+        "roaming.cdr_disputed": MessageType(
+            Kind.CDR_DOCUMENT,
+            _ROAMING,
+            stream=_dispute_stream,
+            items=Items(
+                "roaming.cdr_disputed.item",
+                "cdr_id",
+                CDR,
+                ("dispute_id", "partner", "at"),
+                shared_if_any=("amount",),
+            ),
+        ),
+        "roaming.dispute_closed": MessageType(
+            Kind.CDR_DOCUMENT,
+            _ROAMING,
+            stream=_dispute_stream,
+            items=Items("roaming.dispute_closed.item", "cdr_id", CDR, ("dispute_id", "partner", "outcome", "at")),
+        ),
         "payout.accepted": _PAYOUT_ANSWER,
         "payout.paid": _PAYOUT_ANSWER,
         "payout.failed": _PAYOUT_ANSWER,
@@ -466,7 +498,8 @@ def items_in(row: MessageType, id_: str, data: Data) -> Iterator[Item]:
     kind, field = items.ref.kind, items.ref.field
     shared = {name: data[name] for name in items.shared}
     shared |= {name: data[name] for name in items.shared_if_any if data.get(name) is not None}
-    for number, member in enumerate(data[items.field], 1):
+    members = data[items.field]
+    for number, member in enumerate([members] if isinstance(members, str) else members, 1):
         own = member if isinstance(member, Mapping) else {field: member}
         if own.get(field) is None:
             continue

@@ -31,6 +31,7 @@ from engine.judging import judge_and_refuse
 from engine.matters import take_matters
 from engine.office import Office
 from engine.operator_findings import find_about_terms
+from engine.partner_documents import take_documents
 from engine.payout_days import take_reopenings
 from engine.payouts import take_payout_facts
 from engine.ports import Claim, Record
@@ -72,6 +73,7 @@ class Batch:
     sessions: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
     receipts: list[Message] = field(default_factory=list)
     cdr_answers: list[Message] = field(default_factory=list)
+    cdr_documents: list[Message] = field(default_factory=list)
     payout_facts: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
     run_decisions: list[Message] = field(default_factory=list)
     bank: list[Message] = field(default_factory=list)
@@ -104,6 +106,7 @@ PLACES: dict[Kind, Callable[[Batch, Message], None]] = {
     Kind.CATALOGUE: lambda batch, message: batch.catalogue.append(message),
     Kind.RECEIPT: lambda batch, message: batch.receipts.append(message),
     Kind.CDR_ANSWER: lambda batch, message: batch.cdr_answers.append(message),
+    Kind.CDR_DOCUMENT: lambda batch, message: batch.cdr_documents.append(message),
     Kind.PAYOUT_FACT: lambda batch, message: batch.payout_facts[message.data["payout_id"]].append(message),
     Kind.RUN_DECISION: lambda batch, message: batch.run_decisions.append(message),
     Kind.BANK: lambda batch, message: batch.bank.append(message),
@@ -285,6 +288,7 @@ class Intake:
         if batch.receipts or batch.bank:
             lock_bank_lines(cursor)
         again |= self._take_receipts(cursor, batch, work)
+        again |= take_documents(cursor, work, _facts(batch.cdr_documents))
         of_wallets = take_wallets(cursor, work, _facts(batch.wallets))
         again |= self._take_sessions(cursor, batch, work, of_wallets)
         if batch.run_decisions:

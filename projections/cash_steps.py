@@ -24,6 +24,7 @@ from domain.book.bookings import (
     SessionRated,
     SessionReRated,
 )
+from domain.book.roaming_bookings import CdrDisputeLost, InvoicedCdrPaid
 from domain.book.sale_bookings import CapturedChargeReSold, CdrSold, ChargeReSold, ChargeSold, SoldCdrCredited
 from domain.book.standing import Booked
 from domain.book.wallet_bookings import WalletCharged
@@ -102,7 +103,12 @@ def _accepted(b: CdrAccepted) -> Moved:
 
 def _credited(b: AcceptedCdrCredited) -> Moved:
     share = _share(b.gross, b.commission, b.commission_vat)
-    return Moved(-b.gross, -share, -b.gross, -b.gross if b.invoiced else 0)
+    return Moved(-b.gross, -share, -b.gross, -b.gross if b.invoiced and not b.unpaid else 0)
+
+
+def _dispute_lost(b: CdrDisputeLost) -> Moved:
+    share = _share(b.amount, b.commission_back, b.commission_vat_back)
+    return Moved(-b.amount, -share, -b.amount, -b.amount if b.paid else 0)
 
 
 def _share_of_sale(b: Any, prefix: str = "") -> int:
@@ -126,7 +132,7 @@ def _cdr_sold(b: CdrSold) -> Moved:
 
 def _sold_credited(b: SoldCdrCredited) -> Moved:
     gross = b.net + sum(b.vat)
-    return Moved(-gross, -_share_of_sale(b), -gross, -gross if b.invoiced else 0)
+    return Moved(-gross, -_share_of_sale(b), -gross, -gross if b.invoiced and not b.unpaid else 0)
 
 
 _MOVED_BY: Mapping[type, Callable[[Any], Moved]] = {
@@ -144,6 +150,8 @@ _MOVED_BY: Mapping[type, Callable[[Any], Moved]] = {
     CapturedChargeReSold: _re_sold,
     CdrSold: _cdr_sold,
     SoldCdrCredited: _sold_credited,
+    InvoicedCdrPaid: lambda b: Moved(settled=b.gross),
+    CdrDisputeLost: _dispute_lost,
 }
 
 

@@ -55,13 +55,13 @@ from domain.book.drafts import (
 )
 from domain.book.journal import Entry, Posting
 from domain.book.matter_posting import RULES_OF_MATTERS
+from domain.book.roaming_posting import COMMISSION_ROAMING, RULES_OF_ROAMING
 from domain.book.sale_posting import RULES_OF_SALES
 from domain.book.treasury_posting import RULES_OF_THE_TREASURY
 from domain.book.wallet_posting import RULES_OF_WALLETS
 from domain.named_ids import named_id
 
 COMMISSION_DIRECT = "4010"
-COMMISSION_ROAMING = "4020"
 PSP_FEE_RECHARGE = "4050"
 PAYOUT_FEES = "4060"
 PSP_FEES = "5010"
@@ -319,6 +319,7 @@ POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
     **RULES_OF_BANKS,
     **RULES_OF_SALES,
     **RULES_OF_CLOSING,
+    **RULES_OF_ROAMING,
     **RULES_OF_WALLETS,
     **RULES_OF_THE_TREASURY,
 }

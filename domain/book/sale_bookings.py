@@ -165,6 +165,7 @@ class SoldCdrCredited(Booking):
     purchase_vat: int
     purchase_at: str
     is_reversed: bool
+    unpaid: bool = False
 
 
 def share_of_sale(booking: ChargeSold | ChargeReSold | CapturedChargeReSold | CdrSold | SoldCdrCredited) -> int:

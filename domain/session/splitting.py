@@ -27,6 +27,7 @@ from domain.book.bookings import (
 from domain.book.findings import Finding
 from domain.book.posting import payable_gain
 from domain.book.release import Release
+from domain.book.roaming_bookings import CdrDisputed, CdrDisputeLost, CdrDisputeWon
 from domain.book.sale_bookings import (
     CapturedChargeReSold,
     CdrSold,
@@ -62,7 +63,15 @@ _OF_PENDING = (
     ChargeReSold,
     CapturedChargeReSold,
 )
-_OF_CDRS = (CdrAccepted, AcceptedCdrCredited, CdrSold, SoldCdrCredited)
+_OF_CDRS = (
+    CdrAccepted,
+    AcceptedCdrCredited,
+    CdrDisputed,
+    CdrDisputeWon,
+    CdrDisputeLost,
+    CdrSold,
+    SoldCdrCredited,
+)
 _MATURING = "maturing"
 # How the names of shares begin that are a payee's.
 OF_PAYEE = "split:"
@@ -251,7 +260,7 @@ def _base_of(booking: Booking) -> str | None:
     """The share that a booking is of while that is pending; None for what counts at once."""
     if isinstance(booking, _OF_PENDING):
         return SESSION_SHARE
-    return f"cdr:{booking.key.partition(':')[2]}" if isinstance(booking, _OF_CDRS) else None
+    return f"cdr:{booking.key.split(':')[1]}" if isinstance(booking, _OF_CDRS) else None
 
 
 def _maturing_key(share: str) -> str:

@@ -75,6 +75,7 @@ SENTENCES: dict[str, str] = {
     "bank_told": "What lines of banks are said to be was told of, no more than was told, and none of it missed.",
     "bank_statements": "Statements that do not add up, and what banks have given notice of, are open as findings.",
     "cdrs": "CDRs are numbered from 1, one stands at a time, and the last says what the session cost.",
+    "partner_cdrs": "Accepted CDRs are invoiced, disputed and decided on the book as partners were told, or told us.",
     "cdr_delivery": "Every CDR is delivered to its partner, refused, waiting or withheld, and the book knows which.",
     "matters": "Adjustments, write-offs, holds and invoices are booked as it was decided, and paid by the next run.",
     "affairs": "Periods, sweeps and VAT returns are what two people decided, and on the book as they were.",

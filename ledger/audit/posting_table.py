@@ -128,6 +128,36 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "ShareMatured": (("J08", "2011/operator_id +amount", "2010/operator_id -amount"),),
     "ShareSplit": (("J07", "201x/operator_id +amount", "*parts"),),
     "SettlementReceived": (("J09", "1010 +amount", "1110/provider -amount"),),
+    "CdrInvoiced": (("J16", "1210/partner +gross", "1200/partner -gross"),),
+    "InvoicedCdrPaid": (),
+    "CdrDisputed": (
+        (
+            "J18",
+            "1220/partner +amount",
+            "201x/operator_id +amount",
+            "12xx/partner -amount",
+            "2030/operator_id -amount",
+        ),
+    ),
+    "CdrDisputeWon": (
+        (
+            "J19",
+            "12xx/partner +amount",
+            "2030/operator_id +amount",
+            "1220/partner -amount",
+            "201x/operator_id -amount",
+        ),
+    ),
+    "CdrDisputeLost": (
+        (
+            "J20",
+            "2030/operator_id +amount",
+            "4020 +commission_back",
+            "2110/vat_at +commission_vat_back",
+            "1220/partner -amount",
+            "201x/operator_id -commission_back-commission_vat_back",
+        ),
+    ),
     "InvoicePaid": (("J17", "1010 +amount", "1210/partner -amount"),),
     "ReserveHeld": (("J31", "2010/operator_id +amount", "2020/operator_id -amount"),),
     "ReserveReleased": (("J32", "2020/operator_id +amount", "2010/operator_id -amount"),),

@@ -25,6 +25,7 @@ _TAXED = (
     "DisputeLost",
     "CdrAccepted",
     "AcceptedCdrCredited",
+    "CdrDisputeLost",
 )
 _NOT_OF_SALES = frozenset(_TAXED)
 

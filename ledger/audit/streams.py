@@ -18,6 +18,7 @@ Body = dict[str, Any]
 
 # What a stream is about.
 SESSION, PAYOUT, SETTLEMENT, INVOICE = "session", "payout", "settlement", "invoice"
+INVOICE_ISSUED, CDR_DISPUTE = "invoice issued", "CDR dispute"
 BANK_ENTRY, BANK_SAYING = "bank entry", "bank saying"
 ADJUSTMENT, WRITE_OFF, HOLD, SAAS_INVOICE = "adjustment", "write_off", "hold", "saas_invoice"
 FUNDED, COLLECTED = "balance_funded", "balance_collected"
@@ -64,6 +65,12 @@ FACT_TYPES: Mapping[str, FactType] = {
     "roaming.cdr_rejected": FactType("at"),
     "roaming.invoice_paid": FactType("paid_at", INVOICE),
     "roaming.invoice_paid.item": FactType("paid_at"),
+    "roaming.invoice_issued": FactType("issued_at", INVOICE_ISSUED),
+    "roaming.invoice_issued.item": FactType("issued_at"),
+    "roaming.cdr_disputed": FactType("at", CDR_DISPUTE),
+    "roaming.cdr_disputed.item": FactType("at"),
+    "roaming.dispute_closed": FactType("at", CDR_DISPUTE),
+    "roaming.dispute_closed.item": FactType("at"),
     "payout.accepted": FactType("at", PAYOUT),
     "payout.paid": FactType("at", PAYOUT),
     "payout.failed": FactType("at", PAYOUT),
@@ -245,6 +252,8 @@ _NAMES = {
     PAYOUT: lambda data: f"payout:{data['payout_id']}",
     SETTLEMENT: lambda data: _settlement(data),
     INVOICE: lambda data: f"invoice:{data['partner'].upper()}:{data['invoice_id']}",
+    INVOICE_ISSUED: lambda data: f"invoice-issued:{data['partner'].upper()}:{data['invoice_id']}",
+    CDR_DISPUTE: lambda data: f"cdr-dispute:{data['partner'].upper()}:{data['dispute_id']}",
     BANK_ENTRY: lambda data: f"bank-entry:{data['entry_reference'].split('.')[0]}",
     BANK_SAYING: lambda data: (
         f"bank-notice:{data['notice_id']}"

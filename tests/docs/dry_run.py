@@ -159,6 +159,10 @@ class DryRun:
         for item in items_of(message.type, message.id, message.data):
             self._park(item.ref, parse_fact(item.type, item.data, message.source, item.id))
 
+    def _take_cdr_document(self, message: Message) -> None:
+        for item in items_of(message.type, message.id, message.data):
+            self._park(item.ref, parse_fact(item.type, item.data, message.source, item.id))
+
     def _take_matter(self, message: Message) -> None:
         stream_id = stream_of(message.type, message.data)
         fact = RecordedFact(message.type, message.source, message.id, message.time, message.data)
@@ -270,6 +274,7 @@ _TAKE_IN: dict[Kind, Callable[[DryRun, Message], None]] = {
     Kind.CATALOGUE: DryRun._publish,
     Kind.RECEIPT: DryRun._take_receipt,
     Kind.CDR_ANSWER: DryRun._take_cdr_answer,
+    Kind.CDR_DOCUMENT: DryRun._take_cdr_document,
     Kind.PAYOUT_FACT: DryRun._take_payout_fact,
     Kind.RUN_DECISION: DryRun._take_request,
     Kind.OPERATOR_MATTER: DryRun._take_matter,

@@ -40,6 +40,7 @@ _TIME_FIELD = {
     "wallet.refunded": "refunded_at",
     "wallet.closed": "closed_at",
     "roaming.invoice_paid": "paid_at",
+    "roaming.invoice_issued": "issued_at",
     "operator.registered": "effective_from",
     "operator.changed": "effective_from",
     "tariff.published": "effective_from",

@@ -12,6 +12,7 @@ from domain.book import bank_bookings as bank
 from domain.book import bookings as b
 from domain.book import closing_bookings as c
 from domain.book import matter_bookings as m
+from domain.book import roaming_bookings as r
 from domain.book import sale_bookings as sale
 from domain.book import treasury_bookings as t
 from domain.book import wallet_bookings as w
@@ -313,6 +314,40 @@ EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
         "J16: the CDR is on an invoice",
         of(b.CdrInvoicePaid, **CDR, invoice_id="I-1", gross=1200),
         [("J16", {"1210/DE-ABC": 1200, "1200/DE-ABC": -1200})],
+    ),
+    (
+        "J16: an invoice of what is not disputed of the CDR was issued",
+        of(r.CdrInvoiced, **CDR, invoice_id="I-1", gross=800),
+        [("J16", {"1210/DE-ABC": 800, "1200/DE-ABC": -800})],
+    ),
+    ("nothing beside J17: it was paid", of(r.InvoicedCdrPaid, **CDR, invoice_id="I-1", gross=1200), []),
+    (
+        "J18: a partner disputes what is invoiced, and the share is pending",
+        of(r.CdrDisputed, **CDR, dispute_id="D-1", amount=1190, invoiced=True),
+        [("J18", {"1220/DE-ABC": 1190, "1210/DE-ABC": -1190, "2011/OP": 1190, "2030/OP": -1190})],
+    ),
+    (
+        "J18 of what is not invoiced, and the share has matured",
+        of(r.CdrDisputed, **CDR, dispute_id="D-1", amount=1190, invoiced=False, matured=True),
+        [("J18", {"1220/DE-ABC": 1190, "1200/DE-ABC": -1190, "2010/OP": 1190, "2030/OP": -1190})],
+    ),
+    (
+        "J19: a dispute won mirrors J18",
+        of(r.CdrDisputeWon, **CDR, dispute_id="D-1", amount=1190, invoiced=True),
+        [("J19", {"1220/DE-ABC": -1190, "1210/DE-ABC": 1190, "2011/OP": -1190, "2030/OP": 1190})],
+    ),
+    (
+        "J20: a dispute lost gives the commission back",
+        of(
+            r.CdrDisputeLost,
+            **CDR,
+            dispute_id="D-1",
+            amount=1190,
+            commission_back=100,
+            commission_vat_back=19,
+            paid=False,
+        ),
+        [("J20", {"2030/OP": 1190, "4020": 100, "2110": 19, "1220/DE-ABC": -1190, "2011/OP": -119})],
     ),
     (
         "J21: an accepted CDR taken back before it was invoiced and before its share had matured",

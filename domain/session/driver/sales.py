@@ -1,6 +1,6 @@
 """The driver's book where the platform sells in its own name: ratings, refunds and disputes of its own sale.
 
-What the driver pays is the platform's, and the operator is owed what the charge is bought for (decision 102). So the
+What the driver pays is the platform's, and the operator is owed what the charge is bought for (decision 103). So the
 platform bears what fails or is disputed, and a refund takes net and VAT of the sale back; where the operator bears
 its part of a refund, what the charge was bought for goes back in proportion.
 """
