@@ -47,6 +47,9 @@ class FindingKind(StrEnum):
     OPERATOR_NOT_KNOWN = "OPERATOR_NOT_KNOWN"
     OVERLAP = "OVERLAP"
     OVERSETTLED = "OVERSETTLED"
+    PAYEE_CURRENCY = "PAYEE_CURRENCY"
+    PAYEE_IN_CIRCLE = "PAYEE_IN_CIRCLE"
+    PAYEE_UNKNOWN = "PAYEE_UNKNOWN"
     PAYMENT_TOLD_OTHERWISE = "PAYMENT_TOLD_OTHERWISE"
     PAYOUT_AMOUNT_DIFFERS = "PAYOUT_AMOUNT_DIFFERS"
     PAYOUT_ANSWER_WITHOUT_EFFECT = "PAYOUT_ANSWER_WITHOUT_EFFECT"
@@ -83,6 +86,10 @@ class FindingKind(StrEnum):
     UNCAPTURED = "UNCAPTURED"
     UNREAD_BATCH = "UNREAD_BATCH"
     UNSETTLED = "UNSETTLED"
+    WALLET_DIFFERS = "WALLET_DIFFERS"
+    WALLET_NOT_COVERED = "WALLET_NOT_COVERED"
+    WALLET_NOT_EMPTY = "WALLET_NOT_EMPTY"
+    WALLET_REFUND_WITHOUT_CHARGE = "WALLET_REFUND_WITHOUT_CHARGE"
     WRITE_OFF_DUE = "WRITE_OFF_DUE"
 
 
@@ -167,6 +174,15 @@ CURES: Mapping[FindingKind, str] = {
         "Correct the times of one of the two sessions, or review this one (BILL), or the one that was none (VOID)."
     ),
     FindingKind.OVERSETTLED: "Send the payment.captured that are missing, or ask the provider what it has settled.",
+    FindingKind.PAYEE_CURRENCY: (
+        "Publish terms of the payee in the operator's currency, or name another payee; its parts wait."
+    ),
+    FindingKind.PAYEE_IN_CIRCLE: (
+        "Take the operator out of the splits of whoever leads back to it; its parts are paid from then on."
+    ),
+    FindingKind.PAYEE_UNKNOWN: (
+        "Register the payee with operator.registered; its parts are paid as its terms say from then on."
+    ),
     FindingKind.PAYMENT_TOLD_OTHERWISE: (
         "Ask the provider which is right; what happened besides the first needs an id of its own."
     ),
@@ -257,6 +273,17 @@ CURES: Mapping[FindingKind, str] = {
         "sent again."
     ),
     FindingKind.UNSETTLED: "Wait for the provider's settlement, and send it as payment.settled.",
+    FindingKind.WALLET_DIFFERS: (
+        "Ask who runs the wallet whose session it is; send the wallet.refunded of a charge that was for another."
+    ),
+    FindingKind.WALLET_NOT_COVERED: (
+        "Send the wallet.topped_up that is missing, or have the driver top the wallet up: it acts as soon as the "
+        "wallet covers it."
+    ),
+    FindingKind.WALLET_NOT_EMPTY: "Pay the driver what is left, and send it as wallet.closed under an id of its own.",
+    FindingKind.WALLET_REFUND_WITHOUT_CHARGE: (
+        "Send the wallet.charged of this session; the refund acts as soon as the charge does."
+    ),
     FindingKind.WRITE_OFF_DUE: (
         "Propose to write off the operator's account 2010 (write_off.proposed) and have another person approve it, "
         "or collect it after all."
