@@ -236,6 +236,10 @@ def test_every_printable_character_and_every_number_of_decimals(
     assert len({each.account for each in opened}) == len(opened)
 
 
+def test_the_demos_network_is_loaded_by_others(network_url: str, tmp_path: Path) -> None:
+    agree(network_url, tmp_path)
+
+
 def test_each_amount_has_the_decimals_of_its_currency_and_each_currency_is_declared(
     store: str, recorder: Recorder, tmp_path: Path
 ) -> None:
