@@ -110,6 +110,7 @@ def export(
     *,
     every_bank_file: bool = False,
     network: bool = False,
+    proofs: bool = False,
     made_at: datetime | None = None,
 ) -> list[WrittenFile]:
     """Write what the store holds to a directory: the files that are listed below, bank files and a summary.
@@ -117,8 +118,9 @@ def export(
     Projections are brought up to date first and held there meanwhile; intake goes on. `summary` is added to the
     totals of the store. Files of another run with the same names are replaced, and bank files that the store did not
     make are removed from `batches`. A bank file is made once and written once; `every_bank_file`: again. `made_at` as
-    in `make_files`. `network`: also the files of what the network does (`projections.network.files`). Returns what
-    was written. Raises OSError, and BankFileRefused for a payout that no bank file can state.
+    in `make_files`. `network`: also the files of what the network does (`projections.network.files`); `proofs`: also
+    those by which strangers check the journal (`projections.proofs.files`). Returns what was written. Raises OSError,
+    and BankFileRefused for a payout that no bank file can state.
     """
     written: list[WrittenFile] = []
     names = (*KEPT_UP, NETWORK) if network else KEPT_UP
@@ -129,7 +131,8 @@ def export(
         with connection.cursor() as cursor:
             cursor.execute(_HOLD_RUNNERS)
             _catch_up_within(cursor, names)
-            for name, lines in (_FILES | _network_files() if network else _FILES).items():
+            for name, lines in _files(network=network, proofs=proofs).items():
+                (directory / name).parent.mkdir(exist_ok=True)
                 with _replacing(directory / name) as file:
                     written.append(_written(name, _write(file, lines(cursor))))
             make_files(dsn, waiting_for_files(cursor), platform, made_at)
@@ -141,11 +144,18 @@ def export(
     return written
 
 
-def _network_files() -> dict[str, Callable[[Cursor[TupleRow]], Lines]]:
+def _files(*, network: bool, proofs: bool) -> dict[str, Callable[[Cursor[TupleRow]], Lines]]:
+    chosen = dict(_FILES)
     # Here: settlements, which write none of them, need not load what makes them.
-    from projections.network.files import NETWORK_FILES
+    if network:
+        from projections.network.files import NETWORK_FILES
 
-    return dict(NETWORK_FILES)
+        chosen |= NETWORK_FILES
+    if proofs:
+        from projections.proofs.files import PROOF_FILES
+
+        chosen |= PROOF_FILES
+    return chosen
 
 
 def _catch_up_within(cursor: Cursor[TupleRow], names: Sequence[str]) -> None:
@@ -278,7 +288,7 @@ _LINES_ARE = {
 
 def _written(name: str, lines: int) -> WrittenFile:
     """What was written with so many lines."""
-    stem, _, kind = name.partition(".")
+    stem, _, kind = name.rpartition("/")[2].partition(".")
     return (
         WrittenFile(name, _LINES_ARE.get(stem, stem), lines) if kind == "jsonl" else WrittenFile(name, "document", 1)
     )

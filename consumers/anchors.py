@@ -1,0 +1,120 @@
+"""Anchors of the book leave the database: to the topic `settlement.anchors`, and to a file that it cannot reach.
+
+They are made in a thread of their own, in transactions of their own: neither who writes entries nor what is sent
+waits for the tree. What was made is sent and then noted in the file, so that what a crash held back leaves later.
+"""
+
+import asyncio
+import logging
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import orjson
+
+from consumers.heads import HeadFile
+from consumers.publisher import Outgoing, Publisher
+from contracts.outgoing import OUTBOUND_TOPIC_OF, encode
+from ledger.book.anchors import (
+    Anchor,
+    AnyCursor,
+    Reason,
+    SignerOf,
+    anchor_document,
+    anchors_behind,
+    book_id,
+    is_time,
+    make_anchor,
+)
+from ledger.errors import MachineryFault
+from ledger.gateway import Gateway
+
+_log = logging.getLogger(__name__)
+
+MADE = "settlement.anchor.made"
+# So often it is asked whether it is time for an anchor.
+_LOOK_S = 15.0
+_SENT_AT_ONCE = 1_000
+
+
+class AnchorKeeper:
+    """Makes anchors when payouts left and when it is time, one at a time; sends them, and keeps them in the file."""
+
+    def __init__(self, dsn: str, signer_of: SignerOf, file: Path, every: timedelta) -> None:
+        self._dsn, self._signer_of, self._every = dsn, signer_of, every
+        self._file = HeadFile(file, "number")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="anchors")
+        self._making: Future[None] | None = None
+        self._pays = False
+        self._looked_s = float("-inf")
+        self._sent: int | None = None
+
+    def look(self, *, pays: bool) -> None:
+        """Begin with an anchor if one is due, unless one is under way; `pays` whether payouts just left."""
+        self._pays |= pays
+        if self._making is not None and not self._making.done():
+            return
+        now_s = time.monotonic()
+        if self._pays or now_s - self._looked_s >= _LOOK_S:
+            reason, self._pays, self._looked_s = Reason.BATCH if self._pays else Reason.TIME, False, now_s
+            self._making = self._thread.submit(self._make, reason)
+
+    async def made(self) -> None:
+        """Wait until no anchor is under way, nor one that was asked for meanwhile."""
+        while self._making is not None:
+            await asyncio.wrap_future(self._making)
+            self._making = None
+            if self._pays:
+                self.look(pays=True)
+
+    async def send(self, publisher: Publisher, cursor: AnyCursor) -> None:
+        """Send the anchors that were not, and note them in the file; raises MachineryFault."""
+        while anchors := list(anchors_behind(cursor, self._last_sent(cursor), _SENT_AT_ONCE)):
+            await publisher.send_all(map(record_of, anchors))
+            await publisher.flush()
+            for anchor in anchors:
+                self._keep(anchor)
+
+    async def close(self) -> None:
+        """Wait for what is under way, and end."""
+        await asyncio.to_thread(self._thread.shutdown)
+
+    def _make(self, reason: Reason) -> None:
+        """An anchor, if there is something new; where none can be made now a log line says why."""
+        gateway = Gateway(self._dsn)
+        try:
+            with gateway.transaction() as cursor:
+                if reason is Reason.TIME and not is_time(cursor, self._every):
+                    return
+                make_anchor(cursor, reason, self._signer_of)
+        except MachineryFault as fault:
+            _log.warning("no anchor of the book could be made; it is tried again", extra={"reason": str(fault)})
+        except RuntimeError as refused:
+            # Payouts go on: the entries are in the next anchor that somebody can sign.
+            _log.error("no anchor of the book can be signed", extra={"reason": str(refused)})
+        finally:
+            gateway.close()
+
+    def _last_sent(self, cursor: AnyCursor) -> int:
+        if self._sent is None:
+            told = self._file.last()
+            self._sent = int(told["number"]) if told and told.get("book") == str(book_id(cursor)) else 0
+        return self._sent
+
+    def _keep(self, anchor: Anchor) -> None:
+        self._sent = anchor.number
+        try:
+            self._file.append(orjson.dumps(anchor_document(anchor)))
+        except OSError as error:
+            _log.error(
+                "an anchor of the book cannot be written and is on the topic alone: make room or let us write there",
+                extra={"file": str(self._file.path), "reason": error.strerror or str(error), "number": anchor.number},
+            )
+
+
+def record_of(anchor: Anchor) -> Outgoing:
+    """The record of an anchor."""
+    book = str(anchor.book)
+    value = encode(MADE, f"{book}/{anchor.number}", book, anchor.anchored_at, anchor_document(anchor))
+    return Outgoing(OUTBOUND_TOPIC_OF[MADE], book.encode(), value)
