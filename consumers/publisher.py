@@ -32,6 +32,8 @@ _REQUEST_TIMEOUT_MS = 120_000
 _PATIENCE_SECONDS = _REQUEST_TIMEOUT_MS / 1000
 _RETRY_SECONDS, _LOOK_SECONDS = 0.3, 0.5
 _NEW_TOPIC_SECONDS = 3.0
+# Who is cancelled, as at the end of a process, waits so long for what no broker has taken.
+_END_SECONDS = 1.0
 # The loop gets a turn at least this often, or nothing would be sent while records are read.
 _TURN_RECORDS = 500
 
@@ -112,7 +114,7 @@ class Publisher:
                 await self.flush()
         finally:
             if self._producer is not None:
-                await self._producer.stop()
+                await _end(self._producer, _END_SECONDS if isinstance(error, asyncio.CancelledError) else None)
             for future in self._sending:
                 future.cancel()
 
@@ -199,6 +201,19 @@ class Publisher:
         if self._failure is not None:
             with _taking_all():
                 raise self._failure
+
+
+async def _end(producer: AIOKafkaProducer, within_s: float | None) -> None:
+    """End a producer once it has given up what it holds, or after so long: an idempotent one may never give up."""
+    ending = asyncio.create_task(producer.stop())
+    done, _ = await asyncio.wait({ending}, timeout=within_s)
+    if done:
+        ending.result()
+    else:
+        ending.cancel()
+        # The library offers no way to give up: its sender would go on making connections behind our back.
+        await asyncio.wait({asyncio.create_task(producer._sender.close())}, timeout=within_s)
+        await producer.client.close()
 
 
 async def publish(

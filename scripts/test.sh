@@ -20,6 +20,13 @@ all)
     # Looking for the mark by grep saves collecting seven thousand others.
     $pytest -m alone $(grep -rl --include='*.py' 'pytest\.mark\.alone$' tests) || status=$?
     $pytest -m 'not alone' -n "$workers" --dist worksteal || status=$?
+    # A few that failed beside others are asked once more, by themselves: what is wrong with the product fails again, as
+    # does a property, whose example is kept. That they failed stays in what was printed (decision 97).
+    failed=.pytest_cache/v/cache/lastfailed
+    if [ "$status" = 1 ] && [ "$(.venv/bin/python -c "import json; print(len(json.load(open('$failed'))))")" -le 3 ]; then
+        echo "FAILED BESIDE OTHERS, see above; once more by themselves:"
+        $pytest --last-failed --last-failed-no-failures none -v && status=0
+    fi
     exit "$status"
     ;;
 quick)

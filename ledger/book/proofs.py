@@ -21,11 +21,12 @@ _CURSOR_NUMBERS = count(1)
 
 # Each entry of the tree with what its leaf is made of, and its postings in the order of their lines.
 _LEAVES = """
-SELECT leaf.index, (extract(epoch FROM entry.recorded_at) * 1000000)::bigint, entry.period,
+SELECT leaf.index, (extract(epoch FROM entry.recorded_at) * 1000000)::bigint, booked.booked_in,
        entry.entry_id, entry.kind, entry.effective_at, entry.currency, entry.session_id, entry.payout_id,
        entry.reverses, entry.cause, lines.accounts, lines.amounts, entry.hash_version, entry.hash
 FROM book.leaf
 JOIN book.entry USING (entry_id)
+JOIN book.booked USING (entry_id)
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(account ORDER BY line), '{}') AS accounts,
            coalesce(array_agg(amount_minor ORDER BY line), '{}') AS amounts

@@ -82,6 +82,7 @@ SET jit = off
 AS $$
 DECLARE
     before book.tree;
+    of_zone text NOT NULL := (SELECT coalesce(zone, 'UTC') FROM book.calendar);
     here bigint NOT NULL := (SELECT system_identifier FROM pg_control_system());
     -- Taken before the entries are: whoever was under way now and commits meanwhile is found, or next time.
     seen pg_snapshot;
@@ -106,11 +107,13 @@ BEGIN
            sha256('\x00'::bytea || convert_to(
                E'wattledger-leaf-1\n' || encode(uuid_send(new.entry_id), 'hex') || E'\n' || new.hash_version || E'\n'
                || encode(new.hash, 'hex') || E'\n' || (extract(epoch FROM new.recorded_at) * 1000000)::bigint || E'\n'
-               || new.period || E'\n', 'UTF8')),
+               || new.booked_in || E'\n', 'UTF8')),
            new.entry_id
     FROM (
-        SELECT tree_size AS before_size, entry.*
-        FROM book.entry
+        SELECT tree_size AS before_size, entry.entry_id, entry.hash_version, entry.hash, entry.recorded_at,
+               coalesce(late.booked_in, CASE WHEN of_zone = 'UTC' THEN entry.period
+                                        ELSE book.month_of(entry.effective_at, of_zone) END) AS booked_in
+        FROM book.entry LEFT JOIN book.late_entry AS late USING (entry_id)
         WHERE entry.tx >= since AND (up_to IS NULL OR entry.tx < up_to)
               AND NOT EXISTS (SELECT FROM book.leaf WHERE leaf.entry_id = entry.entry_id)
         ORDER BY entry.tx, entry.entry_id

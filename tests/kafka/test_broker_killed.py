@@ -67,6 +67,27 @@ async def test_publishing_goes_on_after_the_broker_was_killed_and_repeats_nothin
     assert_complete(store)
 
 
+async def test_who_is_told_to_end_waits_no_longer_for_a_broker_that_is_gone(mortal_kafka: EmbeddedKafka) -> None:
+    options = mortal_kafka.client_options
+    await ensure_topics(options)
+    is_on_its_way = asyncio.Event()
+
+    async def send() -> None:
+        async with Publisher(options) as publisher:
+            await publisher.send_all(records(0, 10))
+            await publisher.flush()
+            mortal_kafka.kill()
+            await publisher.send_all(records(10, 10))
+            is_on_its_way.set()
+            await publisher.flush()
+
+    sending = asyncio.create_task(send())
+    await is_on_its_way.wait()
+    sending.cancel()
+    done, _ = await asyncio.wait({sending}, timeout=5)
+    assert done
+
+
 @pytest.mark.parametrize("alone", [True, False], ids=["alone", "in a group"])
 async def test_consuming_goes_on_after_the_broker_was_killed(mortal_kafka: EmbeddedKafka, alone: bool) -> None:
     options = mortal_kafka.client_options
