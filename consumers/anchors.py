@@ -21,11 +21,12 @@ from ledger.book.anchors import (
     AnyCursor,
     Reason,
     SignerOf,
+    anchor,
     anchor_document,
+    anchor_of,
     anchors_behind,
     book_id,
     is_time,
-    make_anchor,
 )
 from ledger.errors import MachineryFault
 from ledger.gateway import Gateway
@@ -36,13 +37,15 @@ MADE = "settlement.anchor.made"
 # So often it is asked whether it is time for an anchor.
 _LOOK_S = 15.0
 _SENT_AT_ONCE = 1_000
+# So often an anchor is tried by who ends with it.
+_TRIES = 3
 
 
 class AnchorKeeper:
     """Makes anchors when payouts left and when it is time, one at a time; sends them, and keeps them in the file."""
 
-    def __init__(self, dsn: str, signer_of: SignerOf, file: Path, every: timedelta) -> None:
-        self._dsn, self._signer_of, self._every = dsn, signer_of, every
+    def __init__(self, dsn: str, signer_of: SignerOf, file: Path, every: timedelta, zone: str) -> None:
+        self._dsn, self._signer_of, self._every, self._zone = dsn, signer_of, every, zone
         self._file = HeadFile(file, "number")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="anchors")
         self._making: Future[None] | None = None
@@ -61,20 +64,21 @@ class AnchorKeeper:
             self._making = self._thread.submit(self._make, reason)
 
     async def made(self) -> None:
-        """Wait until no anchor is under way, nor one that was asked for meanwhile."""
-        while self._making is not None:
-            await asyncio.wrap_future(self._making)
-            self._making = None
-            if self._pays:
-                self.look(pays=True)
+        """Wait until no anchor is under way, nor one that was asked for meanwhile or has to be tried again."""
+        for _ in range(_TRIES):
+            if self._making is not None:
+                await asyncio.wrap_future(self._making)
+            if not self._pays:
+                return
+            self.look(pays=True)
 
     async def send(self, publisher: Publisher, cursor: AnyCursor) -> None:
         """Send the anchors that were not, and note them in the file; raises MachineryFault."""
         while anchors := list(anchors_behind(cursor, self._last_sent(cursor), _SENT_AT_ONCE)):
             await publisher.send_all(map(record_of, anchors))
             await publisher.flush()
-            for anchor in anchors:
-                self._keep(anchor)
+            for each in anchors:
+                self._keep(each)
 
     async def close(self) -> None:
         """Wait for what is under way, and end."""
@@ -84,37 +88,41 @@ class AnchorKeeper:
         """An anchor, if there is something new; where none can be made now a log line says why."""
         gateway = Gateway(self._dsn)
         try:
-            with gateway.transaction() as cursor:
-                if reason is Reason.TIME and not is_time(cursor, self._every):
-                    return
-                make_anchor(cursor, reason, self._signer_of)
+            if reason is Reason.TIME:
+                with gateway.transaction() as cursor:
+                    if not is_time(cursor, self._every):
+                        return
+            anchor(gateway, reason, self._signer_of, self._zone)
         except MachineryFault as fault:
+            self._pays |= reason is Reason.BATCH
             _log.warning("no anchor of the book could be made; it is tried again", extra={"reason": str(fault)})
-        except RuntimeError as refused:
-            # Payouts go on: the entries are in the next anchor that somebody can sign.
-            _log.error("no anchor of the book can be signed", extra={"reason": str(refused)})
+        except Exception as refused:
+            # Payouts go on: the entries are in the next anchor that somebody can make.
+            _log.error("no anchor of the book can be made, and it goes on without", extra={"reason": str(refused)})
         finally:
             gateway.close()
 
     def _last_sent(self, cursor: AnyCursor) -> int:
         if self._sent is None:
-            told = self._file.last()
-            self._sent = int(told["number"]) if told and told.get("book") == str(book_id(cursor)) else 0
+            told, last = self._file.last(), anchor_of(cursor)
+            is_ours = told.get("book") == str(book_id(cursor))
+            # Fewer are there where a backup was taken back: its anchors are told from there on.
+            self._sent = min(int(told["number"]), last.number if last else 0) if is_ours else 0
         return self._sent
 
-    def _keep(self, anchor: Anchor) -> None:
-        self._sent = anchor.number
+    def _keep(self, made: Anchor) -> None:
+        self._sent = made.number
         try:
-            self._file.append(orjson.dumps(anchor_document(anchor)))
+            self._file.append(orjson.dumps(anchor_document(made)))
         except OSError as error:
             _log.error(
                 "an anchor of the book cannot be written and is on the topic alone: make room or let us write there",
-                extra={"file": str(self._file.path), "reason": error.strerror or str(error), "number": anchor.number},
+                extra={"file": str(self._file.path), "reason": error.strerror or str(error), "number": made.number},
             )
 
 
-def record_of(anchor: Anchor) -> Outgoing:
+def record_of(made: Anchor) -> Outgoing:
     """The record of an anchor."""
-    book = str(anchor.book)
-    value = encode(MADE, f"{book}/{anchor.number}", book, anchor.anchored_at, anchor_document(anchor))
+    book = str(made.book)
+    value = encode(MADE, f"{book}/{made.number}", book, made.anchored_at, anchor_document(made))
     return Outgoing(OUTBOUND_TOPIC_OF[MADE], book.encode(), value)

@@ -1,8 +1,11 @@
-"""Anchors that a command makes: of what is new at that moment, in its own transaction."""
+"""Anchors that a command makes, of what is new at that moment; and those that this machine keeps."""
 
 from functools import partial
 
-from ledger.book.anchors import Anchor, Reason, make_anchor
+from ledger.audit import AnchorsUnreadable, KeptAnchor, read_anchors
+from ledger.book.anchors import Anchor, Reason, anchor, book_id
+from ledger.book.periods import DEFAULT_ZONE
+from ledger.database import Role, connect
 from ledger.gateway import Gateway
 from wattledger.anchor_keys import anchor_signer
 from wattledger.patience import patiently
@@ -16,12 +19,24 @@ def anchor_now(store: Store) -> Anchor | None:
     """
     gateway = Gateway(store.dsn)
 
-    def make() -> Anchor | None:
-        with gateway.transaction() as cursor:
-            return make_anchor(cursor, Reason.TIME, partial(anchor_signer, store.settings))
-
+    signer = partial(anchor_signer, store.settings)
     try:
-        made: Anchor | None = patiently(make)
+        made: Anchor | None = patiently(lambda: anchor(gateway, Reason.TIME, signer, DEFAULT_ZONE))
         return made
     finally:
         gateway.close()
+
+
+def kept_anchors(store: Store) -> list[KeptAnchor]:
+    """The anchors of this book in the file of this machine; none where there is no such file, or none of them.
+
+    Others may be there: of a store that was in the same place before.
+    """
+    try:
+        with store.settings.anchor_file_path.open("rb") as file:
+            found = read_anchors(file)
+    except (OSError, AnchorsUnreadable):
+        return []
+    with connect(store.dsn, Role.READER) as connection, connection.cursor() as cursor:
+        book = str(book_id(cursor))
+    return [anchor for anchor in found if anchor.book == book]

@@ -64,12 +64,13 @@ class Store:
     def anchors(self) -> "AnchorKeeper":
         """Who makes anchors of the book, and the file that they are kept in."""
         from consumers.anchors import AnchorKeeper  # Here: commands that send nothing need no Kafka.
+        from ledger.book.periods import DEFAULT_ZONE
         from wattledger.anchor_keys import anchor_signer
 
         settings = self.settings
         every = timedelta(seconds=settings.anchors_every_s)
         signer = partial(anchor_signer, settings)
-        return AnchorKeeper(self.dsn, signer, settings.anchor_file_path, every)
+        return AnchorKeeper(self.dsn, signer, settings.anchor_file_path, every, DEFAULT_ZONE)
 
     @property
     def platform(self) -> "Platform":

@@ -12,6 +12,8 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from ledger.book.periods import book_calendar, fix_zone
+from ledger.gateway import Gateway
 from ledger.locks import Lock, hold
 
 AnyCursor: TypeAlias = Cursor[TupleRow]
@@ -124,6 +126,20 @@ def make_anchor(cursor: AnyCursor, reason: Reason, signer_of: SignerOf) -> Ancho
     anchor = replace(anchor, signature=signer.sign(anchor.text))
     cursor.execute(_ADD, _values(anchor))
     return anchor
+
+
+def anchor(gateway: Gateway, reason: Reason, signer_of: SignerOf, zone: str) -> Anchor | None:
+    """`make_anchor` in a transaction of its own; the first of a book fixes in which zone its months end.
+
+    Raises MachineryFault, also where that zone cannot be fixed at once, since others write: it is tried again then.
+    """
+    with gateway.transaction() as cursor:
+        if not book_calendar(cursor).is_fixed:
+            # Once in the life of a book: who fixes it waits for who writes, and others would wait behind it.
+            cursor.execute("SET LOCAL lock_timeout = '2s'")
+            fix_zone(cursor, zone)
+    with gateway.transaction() as cursor:
+        return make_anchor(cursor, reason, signer_of)
 
 
 def is_time(cursor: AnyCursor, every: timedelta) -> bool:
