@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from ledger.book.anchor_keys import AnchorKey, keep_key, key_id_of, known_keys
 from ledger.book.anchors import AnyCursor, book_id
@@ -102,9 +103,15 @@ def anchor_signer(settings: Settings, cursor: AnyCursor) -> PrivateKey:
         key = PrivateKey.new()
         _write(path, key.pem(), 0o600)
     if not known:
-        keep_key(cursor, AnchorKey(key.public_key, datetime.now(UTC)))
+        keep_key(cursor, introduced(key, None, book_id(cursor)))
         _publish(settings, known_keys(cursor))
     return key
+
+
+def introduced(key: PrivateKey, by: PrivateKey | None, book: UUID) -> AnchorKey:
+    """The public part of a key as another one introduces it to a book, or where there is none it does itself."""
+    told = AnchorKey(key.public_key, datetime.now(UTC), by.key_id if by else None)
+    return replace(told, signature=(by or key).sign(told.text(book)))
 
 
 def rotate(settings: Settings, gateway: "Gateway", *, lost: bool) -> tuple[AnchorKey, str | None]:
@@ -123,9 +130,7 @@ def rotate(settings: Settings, gateway: "Gateway", *, lost: bool) -> tuple[Ancho
         if lost and (old is not None or not known):
             there = f"the key {old.key_id} is not lost, it is in {path}" if old else "no key has signed anything yet"
             raise ApplicationError(f"{there}: leave --lost out")
-        new = AnchorKey(made.public_key, datetime.now(UTC), old.key_id if old else None)
-        if old is not None:
-            new = replace(new, signature=old.sign(new.text(book_id(cursor))))
+        new = introduced(made, old, book_id(cursor))
         _write(_next(path), made.pem(), 0o600)
         keep_key(cursor, new)
     # The book knows it now: until the file is replaced the one before goes on to sign, and may introduce another.

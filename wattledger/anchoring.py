@@ -37,6 +37,6 @@ def kept_anchors(store: Store) -> list[KeptAnchor]:
             found = read_anchors(file)
     except (OSError, AnchorsUnreadable):
         return []
-    with connect(store.dsn, Role.READER) as connection, connection.cursor() as cursor:
+    with connect(store.dsn, Role.AUDITOR) as connection, connection.cursor() as cursor:
         book = str(book_id(cursor))
     return [anchor for anchor in found if anchor.book == book]

@@ -193,8 +193,10 @@ def _known_keys(snapshot: Snapshot, outside: Mapping[str, str], tally: Tally) ->
         tally.compare(where, hashlib.sha256(public_key).hexdigest()[:32], key_id, "its id")
         lines = ("wattledger-anchor-key-1", book, key_id, public_key.hex(), by or "", str(at_us))
         text = "".join(f"{line}\n" for line in lines).encode()
-        if by is not None and not (by in known and _is_signed(known[by], text, signature)):
-            tally.note(where, f"a signature by {by}", "none that counts", f"{where} was not introduced by key {by}")
+        introducer = public_key if by is None else known.get(by, b"")
+        if not _is_signed(introducer, text, signature):
+            sentence = f"{where} was not introduced as it stands by {f'key {by}' if by else 'itself'}"
+            tally.note(where, "a signature that counts", "none", sentence)
         if outside and outside.get(key_id) is None:
             sentence = f"{where} is not among the public keys that are kept outside of the book"
             tally.note(where, "one of them", "another", sentence)

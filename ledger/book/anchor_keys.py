@@ -22,15 +22,15 @@ INSERT INTO book.anchor_key (key_id, public_key, introduced_at, introduced_by, s
 
 @dataclass(frozen=True, slots=True)
 class AnchorKey:
-    """A public key of 32 bytes, since when it signs, and who vouches for it: a key, by the signature of `text`.
+    """A public key of 32 bytes, since when it signs, and which key introduced it, by the signature of `text`.
 
-    Nobody does for the first key, and for one that was made because the one before was lost.
+    None did the first key, nor one that was made because the one before was lost: those signed it themselves.
     """
 
     public_key: bytes
     introduced_at: datetime
     introduced_by: str | None = None
-    signature: bytes | None = None
+    signature: bytes = b""
 
     @property
     def key_id(self) -> str:
@@ -43,7 +43,7 @@ class AnchorKey:
         return (self.introduced_at - _EPOCH) // _MICROSECOND
 
     def text(self, book: UUID) -> bytes:
-        """What the key before signs: ASCII lines, each ended by a line feed."""
+        """What the introducing key signs: ASCII lines, each ended by a line feed."""
         return (
             f"wattledger-anchor-key-1\n{book}\n{self.key_id}\n{self.public_key.hex()}\n{self.introduced_by or ''}\n"
             f"{self.at_us}\n"

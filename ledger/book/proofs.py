@@ -140,7 +140,7 @@ def key_documents(cursor: Cursor[TupleRow]) -> tuple[dict[str, str], list[dict[s
             "public_key": b64encode(key.public_key).decode(),
             "introduced_by": key.introduced_by,
             "at_us": key.at_us,
-            "signature": b64encode(key.signature).decode() if key.signature is not None else None,
+            "signature": b64encode(key.signature).decode(),
         }
         for key in keys
     ]

@@ -40,14 +40,13 @@ CREATE TABLE book.tree (
 );
 
 -- The public keys by which anchors are signed, and by which key each was introduced: `signature` is of that one. The first
--- was by nobody, and so is one whose predecessor was lost.
+-- was by nobody, and so is one whose predecessor was lost: those signed for themselves.
 CREATE TABLE book.anchor_key (
     key_id text COLLATE "C" PRIMARY KEY CHECK (key_id ~ '^[0-9a-f]{32}$'),
     public_key bytea NOT NULL CHECK (octet_length(public_key) = 32),
     introduced_at timestamptz NOT NULL,
     introduced_by text COLLATE "C" REFERENCES book.anchor_key,
-    signature bytea CHECK (octet_length(signature) = 64),
-    CHECK ((introduced_by IS NULL) = (signature IS NULL))
+    signature bytea NOT NULL CHECK (octet_length(signature) = 64)
 );
 
 -- What was signed of the tree: each anchor names the one before it by the hash of its text.

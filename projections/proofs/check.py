@@ -15,8 +15,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 import sys
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from binascii import Error as NoBase64
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -28,6 +29,8 @@ Point = tuple[int, int, int, int]
 Found = dict[str, Any]
 
 MAX_TOLD = 100
+MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?Z")
+AMOUNT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 
 class Wrong(Exception):
@@ -261,10 +264,15 @@ def hashed_text(text: Any, what: str) -> bytes:
 
 def base64_of(found: Found, name: str, where: str) -> bytes:
     """The bytes of a base64 text."""
+    text = word(found, name, where)
     try:
-        return b64decode(word(found, name, where), validate=True)
+        value = b64decode(text, validate=True)
     except NoBase64:
-        raise Wrong(f"{where}: {name} is no base64") from None
+        value = b""
+    # Written in one way: bits that stand for nothing are none.
+    if b64encode(value).decode() != text:
+        raise Wrong(f"{where}: {name} is no base64")
+    return value
 
 
 def path_of(found: Found, where: str) -> list[bytes]:
@@ -292,16 +300,16 @@ class Keys:
         key_id, public_key = word(found, "key_id", where), base64_of(found, "public_key", where)
         check_key(key_id, public_key, where)
         by = found.get("introduced_by")
-        if by is None:
-            if key_id not in self._keys:
-                raise Wrong(f"{where}: nobody introduced key {key_id}, and it is not trusted: ask for it elsewhere")
-            return
+        if by is None and key_id not in self._keys:
+            raise Wrong(f"{where}: nobody introduced key {key_id}, and it is not trusted: ask for it elsewhere")
         text = (
             f"wattledger-anchor-key-1\n{word(found, 'book', where)}\n{key_id}\n{public_key.hex()}\n"
-            f"{word(found, 'introduced_by', where)}\n{whole(found, 'at_us', where)}\n"
+            f"{'' if by is None else word(found, 'introduced_by', where)}\n{whole(found, 'at_us', where)}\n"
         )
-        if not is_signed(self.get(by, where), text.encode(), base64_of(found, "signature", where)):
-            raise Wrong(f"{where}: key {by} did not sign the introduction of key {key_id}")
+        if not is_signed(
+            self.get(key_id if by is None else by, where), text.encode(), base64_of(found, "signature", where)
+        ):
+            raise Wrong(f"{where}: key {by or key_id} did not sign the introduction of key {key_id}")
         self._keys[key_id] = public_key
 
 
@@ -389,12 +397,21 @@ class Entry:
         return hashlib.sha256(repr((*head, self.reverses, self.postings)).encode()).digest()[:16]
 
 
+def minor_units(amount: str) -> str:
+    """An amount without its point, as canonical texts have it."""
+    if not AMOUNT.fullmatch(amount):
+        raise ValueError
+    return str(int(amount.replace(".", "")))
+
+
 def told_by_journal(found: Found, where: str) -> tuple[str, bytes]:
     """An entry of journal.jsonl by its id, in the same form."""
     try:
+        if not MOMENT.fullmatch(found["effective_at"]):
+            raise ValueError
         moment = datetime.fromisoformat(found["effective_at"].replace("Z", "+00:00"))
         us = (moment - datetime.fromisoformat("1970-01-01T00:00:00+00:00")) // timedelta(microseconds=1)
-        postings = [(str(int(each["amount"].replace(".", "", 1))), each["account"]) for each in found["postings"]]
+        postings = [(minor_units(each["amount"]), each["account"]) for each in found["postings"]]
         entry_id, reverses = found["entry_id"].replace("-", ""), (found.get("reverses") or "").replace("-", "")
         names = found["session_id"] or "", found["payout_id"] or ""
         told = (entry_id, found["kind"], str(us), found["currency"], *names, reverses, postings)

@@ -23,6 +23,8 @@ WALKS = {
             "book.entry": _BOOK,
             "book.posting": _BOOK,
             "book.balance": _BOOK,
+            "book.anchor": ("anchors",),
+            "book.anchor_key": ("anchors",),
             "book.balance_history": _BOOK,
             "event_store.stored_events": ("streams", "decisions", "journal"),
             "intake.line": ("payable_lines",),

@@ -9,8 +9,9 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.book.journal import Entry, Posting
-from ledger.book.anchor_keys import AnchorKey, keep_key, known_keys
-from wattledger.anchor_keys import PrivateKey
+from ledger.book.anchor_keys import keep_key, known_keys
+from ledger.book.anchors import book_id
+from wattledger.anchor_keys import PrivateKey, introduced
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def signer_of() -> Callable[[Cursor[TupleRow]], PrivateKey]:
 
     def find(cursor: Cursor[TupleRow]) -> PrivateKey:
         if not known_keys(cursor):
-            keep_key(cursor, AnchorKey(key.public_key, datetime.now(UTC)))
+            keep_key(cursor, introduced(key, None, book_id(cursor)))
         return key
 
     return find

@@ -73,7 +73,7 @@ def anchors(data_dir: DataDir = None, json: Json = False, csv: Csv = False, debu
     from wattledger.anchor_keys import signing_key_id
 
     with the_store(data_dir, debug=debug, needs_kafka=False) as store, database_faults():
-        with connect(store.dsn, Role.READER) as connection, connection.cursor() as cursor:
+        with connect(store.dsn, Role.AUDITOR) as connection, connection.cursor() as cursor:
             known = known_keys(cursor)
         signs = signing_key_id(store.settings)
     rows = [

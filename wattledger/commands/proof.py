@@ -34,7 +34,7 @@ def proof(entry: Entry = None, between: Between = None, data_dir: DataDir = None
     with (
         the_store(data_dir, debug=debug, needs_kafka=False) as store,
         database_faults(),
-        connect(store.dsn, Role.READER) as connection,
+        connect(store.dsn, Role.AUDITOR) as connection,
         connection.cursor() as cursor,
     ):
         try:
