@@ -32,11 +32,12 @@ def entries() -> Callable[[int], list[Entry]]:
     """Makes so many new entries."""
 
     def make(count: int) -> list[Entry]:
-        return [_entry(uuid4()) for _ in range(count)]
+        return [an_entry(uuid4()) for _ in range(count)]
 
     return make
 
 
-def _entry(entry_id: UUID) -> Entry:
+def an_entry(entry_id: UUID) -> Entry:
+    """An entry of that id."""
     postings = (Posting("1110/P", 1190), Posting("1105/S-1", -1190))
     return Entry(entry_id, "J01c", datetime(2026, 3, 31, 23, 30, tzinfo=UTC), "EUR", postings, uuid4(), "S-1")
