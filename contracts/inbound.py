@@ -16,6 +16,8 @@ from contracts import (
     payout_decisions,
     sessions,
     sites,
+    treasury,
+    wallets,
 )
 from contracts.envelope import Event, models_by_type
 
@@ -40,6 +42,8 @@ _MODULES = (
     matters,
     bank_entries,
     payee_checks,
+    wallets,
+    treasury,
 )
 
 INBOUND_MODEL_OF = models_by_type(event for module in _MODULES for event in _events_of(module))

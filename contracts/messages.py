@@ -26,8 +26,11 @@ class Kind(Enum):
     RUN_DECISION = "what a person decides of the runs of an operator, or of all"
     BANK = "what a bank has booked on an account of ours or says of it, and what a person makes of that"
     OPERATOR_MATTER = (
-        "a fact of an adjustment, a write-off, a hold or an invoice: of what is between an operator and the platform"
+        "a fact of an adjustment, a write-off, a hold or an invoice: of what is between an operator and the "
+        "platform; or of the treasury"
     )
+    WALLET = "a fact of the wallet that its `wallet_id` names; of what acts there its session is told"
+    RATE = "a rate of exchange: kept, and conversions are looked at by it"
     STATUS = "the state of a charger or site, a declared cost, or the like: kept, and nothing of the book follows"
 
     # A member is one object for ever; hashed as such it is found in a third of the time.
@@ -179,7 +182,9 @@ PAYMENT, CDR = Ref("payment", "payment_id", within="provider"), Ref("cdr", "cdr_
 # Facts that no message states by itself: what was captured for other sessions of one payment, and whether lines of a
 # settlement still stand once it was told again.
 CAPTURED_ELSEWHERE, LINE_STANDING = "payment.captured.elsewhere", "payment.settled.standing"
-DERIVED_FACTS = frozenset({CAPTURED_ELSEWHERE, LINE_STANDING})
+# What a wallet tells the session that it pays for: whether a charge or a refund acts, and since when.
+WALLET_CHARGE, WALLET_REFUND = "wallet.charged.standing", "wallet.refunded.standing"
+DERIVED_FACTS = frozenset({CAPTURED_ELSEWHERE, LINE_STANDING, WALLET_CHARGE, WALLET_REFUND})
 
 _SESSIONS = Topic("charging.sessions", _field("session_id"), "the session id")
 _CHARGERS = Topic("charging.chargers", _field("evse_uid"), "the EVSE uid")
@@ -189,7 +194,11 @@ _CATALOGUE = Topic(
     _field("operator_id"),
     "the operator id, or the partner as COUNTRY-PARTY; kept for ever, since every version counts",
 )
-_PAYMENTS = Topic("payments", _field("session_id"), "the session id; the provider for payment.settled")
+_PAYMENTS = Topic(
+    "payments",
+    _field("session_id"),
+    "the session id; the provider for payment.settled; the wallet id for what is said of a wallet",
+)
 _ROAMING = Topic("roaming", _field("partner"), "the partner, as COUNTRY-PARTY")
 _PAYOUT_RESULTS = Topic("payout.results", _field("payout_id"), "the payout id; the operator id for payee.verified")
 _BANK = Topic("bank", _field("account"), "our account at the bank, or the bank that speaks")
@@ -200,9 +209,17 @@ _DECISIONS = Topic(
 )
 
 _BILLING = Topic("billing", _field("operator_id"), "the operator id")
+_TREASURY = Topic(
+    "treasury",
+    _field("conversion_id"),
+    "the subject: the conversion, the deal, the supplier's account or the hub; BASE-QUOTE for rates",
+)
 
 _SESSION_FACT = MessageType(Kind.SESSION_FACT, _SESSIONS)
 _PAYMENT_FACT = MessageType(Kind.SESSION_FACT, _PAYMENTS)
+_WALLET = MessageType(
+    Kind.WALLET, _PAYMENTS, key=_field("wallet_id"), stream=lambda data: f"wallet:{_text(data, 'wallet_id')}"
+)
 _OPERATOR = MessageType(Kind.CATALOGUE, _CATALOGUE, stream=_operator_stream)
 _CDR_ANSWER = MessageType(Kind.CDR_ANSWER, _ROAMING)
 _PAYOUT_ANSWER = MessageType(Kind.PAYOUT_FACT, _PAYOUT_RESULTS)
@@ -227,6 +244,15 @@ def _of_balance(kind: str) -> MessageType:
 
 _ADJUSTMENT, _WRITE_OFF = _matter("adjustment", "adjustment_id"), _matter("write_off", "write_off_id")
 _HOLD = _matter("hold", "hold_id")
+
+
+def _of_treasury(kind: str, key: str, *fields: str) -> MessageType:
+    return MessageType(Kind.OPERATOR_MATTER, _TREASURY, key=_field(key), stream=_matter_stream(kind, key, *fields))
+
+
+def _rate_stream(data: Data) -> str:
+    return f"fx_rate:{data['base']}:{data['quote']}"
+
 
 # The names of streams are part of what is stored: they never change.
 MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
@@ -281,6 +307,10 @@ MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
                 own_if_any=("kind", "refund_id", "dispute_id"),
             ),
         ),
+        "wallet.topped_up": _WALLET,
+        "wallet.charged": _WALLET,
+        "wallet.refunded": _WALLET,
+        "wallet.closed": _WALLET,
         "roaming.cdr_accepted": _CDR_ANSWER,
         "roaming.cdr_rejected": _CDR_ANSWER,
         "roaming.invoice_paid": MessageType(
@@ -338,6 +368,16 @@ MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
         "saas.invoiced": MessageType(
             Kind.OPERATOR_MATTER, _BILLING, stream=_matter_stream("saas_invoice", "operator_id", "invoice_id")
         ),
+        "fx.rate_published": MessageType(
+            Kind.RATE,
+            _TREASURY,
+            key=lambda data: f"{_text(data, 'base')}-{_text(data, 'quote')}",
+            stream=_by_day(_rate_stream, "at"),
+        ),
+        "fx.converted": _of_treasury("fx_conversion", "conversion_id"),
+        "fx.executed": _of_treasury("fx_deal", "deal_id"),
+        "supplier.paid": _of_treasury("supplier_payment", "account", "invoice_id"),
+        "hub.invoiced": _of_treasury("hub_invoice", "hub_id", "invoice_id"),
     }
 )
 

@@ -1,6 +1,6 @@
 """One transaction's worth of decisions: collected while deciding, written as sets, the events last."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -9,13 +9,14 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.book.bookings import Booking, ReserveReleased
+from domain.book.bookings import Booking, ReserveReleased, ShareSplit
 from domain.book.findings import FindingChange
 from domain.book.journal import Entry
 from domain.book.matter_bookings import HoldPlaced, HoldReleased
 from domain.book.posting import entries_of, mirrors_of, payable_effects
 from domain.book.release import Release
 from domain.book.standing import BookChange, Booked
+from domain.book.treasury_bookings import HubFeeAccrued
 from domain.session.decisions import ShareReleased
 from domain.session.plug import Overlap
 from ledger.arrays import columns
@@ -29,6 +30,7 @@ from ledger.intake.looks import look
 from ledger.intake.plugs import Arrival, arrive, note_told
 from ledger.intake.receipts import look_at
 from ledger.intake.shared_payments import forget_shared, note_shared
+from ledger.intake.treasury import keep_hub_fees
 
 _ADD_TO_OUTBOX = """
 INSERT INTO intake.outbox (topic, record_key, stream_id, version, deadletter_id)
@@ -62,15 +64,16 @@ class Work:
     now, with the number of them. `judged_again` are the streams of sessions that decided twice. `put_off` are the
     sessions, with their versions, that are to be judged later. `freed` are lines of payouts that were rejected, with
     the payout and the moment; a later payout of this transaction may pay them. `payouts` are those of which something
-    was decided, as they stand by now; `to_look_at` are those that the clock has to look at.
+    was decided, as they stand by now; `to_look_at` are those that the clock has to look at. `hub_fees` are those of
+    hubs as they stand now, by stream and key; None of those that stand no more.
     """
 
     shard: int
     events: list[StoredEvent] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     lines: list[NewLine] = field(default_factory=list)
-    paid: list[tuple[UUID, str]] = field(default_factory=list)
-    freed: list[tuple[UUID, str, datetime]] = field(default_factory=list)
+    paid: list[tuple[UUID, str, str]] = field(default_factory=list)
+    freed: list[tuple[UUID, str, str, datetime]] = field(default_factory=list)
     moved: list[MovedRelease] = field(default_factory=list)
     heads: dict[str, SessionHead] = field(default_factory=dict)
     streams: dict[UUID, Versioned] = field(default_factory=dict)
@@ -85,6 +88,7 @@ class Work:
     put_off: dict[str, int] = field(default_factory=dict)
     payouts: dict[str, KeptPayout] = field(default_factory=dict)
     to_look_at: list[str] = field(default_factory=list)
+    hub_fees: dict[tuple[UUID, str], HubFeeAccrued | None] = field(default_factory=dict)
 
     def stream(self, stream_id: UUID, aggregate: Versioned) -> "Stream":
         """Where to append to a stream whose head this transaction has locked; the head is saved with the rest."""
@@ -120,6 +124,7 @@ class Work:
         save_streams(cursor, {stream_id: aggregate.version for stream_id, aggregate in self.streams.items()})
         _write_outbox(cursor, self.outbox)
         look_at(cursor, self.receipts)
+        keep_hub_fees(cursor, self.hub_fees)
         write_entries(cursor, self.entries, self.shard)
         append(cursor, self.events)
         # Behind the lock of the events: of two writers that claim one payment the second sees what the first did.
@@ -171,27 +176,48 @@ class Stream:
         )
 
     def book(
-        self, change: BookChange, release: ShareReleased | Release | None = None, payout_id: str | None = None
+        self,
+        change: BookChange,
+        release: ShareReleased | Release | None = None,
+        payout_id: str | None = None,
+        others: Mapping[str, ShareReleased] | None = None,
     ) -> None:
-        """Post the entries of the change appended last, or mirror them, and keep the operator's lines.
+        """Post the entries of the change appended last, or mirror them, and keep the lines of whoever has them.
 
-        The entries name that event as their cause. `release` is the release of the booking's share; lines with a
-        `payout_id` are paid by it at once.
+        The entries name that event as their cause. `release` is the release of the booking's share, `others` those of
+        the shares of payees; lines with a `payout_id` are paid by it at once.
         """
         booking = change.booking
         make = entries_of if isinstance(change, Booked) else mirrors_of
         cause = event_id(self.stream_id, self.aggregate.version)
         entries = make(booking, self.stream_id, change.revision, cause)
         self.work.entries += entries
+        if type(booking) is HubFeeAccrued:
+            self.work.hub_fees[self.stream_id, booking.key] = booking if isinstance(change, Booked) else None
         if not booking.operator_id or not booking.share:
             return
-        for entry, amount in payable_effects(entries, booking.operator_id):
+        self._keep_lines(booking, booking.operator_id, booking.share, entries, release, payout_id)
+        if type(booking) is ShareSplit:
+            for payee_id, _, _, share in booking.parts:
+                found = others.get(share) if others else None
+                self._keep_lines(booking, payee_id, share, entries, found, None)
+
+    def _keep_lines(
+        self,
+        booking: Booking,
+        operator_id: str,
+        share: str,
+        entries: Iterable[Entry],
+        release: ShareReleased | Release | None,
+        payout_id: str | None,
+    ) -> None:
+        for entry, amount in payable_effects(entries, operator_id):
             self.work.lines.append(
                 NewLine(
                     entry.entry_id,
                     self.stream_id,
-                    booking.share,
-                    booking.operator_id,
+                    share,
+                    operator_id,
                     booking.currency,
                     amount,
                     release.released_at if release else None,

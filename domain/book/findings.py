@@ -38,7 +38,10 @@ class FindingKind(StrEnum):
     DISPUTE_ABOVE_CAPTURE = "DISPUTE_ABOVE_CAPTURE"
     DISPUTE_WITHOUT_CAPTURE = "DISPUTE_WITHOUT_CAPTURE"
     FAILURE_AFTER_CAPTURE = "FAILURE_AFTER_CAPTURE"
+    FX_RATE_OFF = "FX_RATE_OFF"
+    FX_WITHOUT_EFFECT = "FX_WITHOUT_EFFECT"
     HOLD_TOO_OLD = "HOLD_TOO_OLD"
+    HUB_INVOICE_DIFFERS = "HUB_INVOICE_DIFFERS"
     INVOICE_DIFFERS = "INVOICE_DIFFERS"
     LEAKAGE = "LEAKAGE"
     MATTER_UNKNOWN = "MATTER_UNKNOWN"
@@ -47,6 +50,9 @@ class FindingKind(StrEnum):
     OPERATOR_NOT_KNOWN = "OPERATOR_NOT_KNOWN"
     OVERLAP = "OVERLAP"
     OVERSETTLED = "OVERSETTLED"
+    PAYEE_CURRENCY = "PAYEE_CURRENCY"
+    PAYEE_IN_CIRCLE = "PAYEE_IN_CIRCLE"
+    PAYEE_UNKNOWN = "PAYEE_UNKNOWN"
     PAYMENT_TOLD_OTHERWISE = "PAYMENT_TOLD_OTHERWISE"
     PAYOUT_AMOUNT_DIFFERS = "PAYOUT_AMOUNT_DIFFERS"
     PAYOUT_ANSWER_WITHOUT_EFFECT = "PAYOUT_ANSWER_WITHOUT_EFFECT"
@@ -80,9 +86,14 @@ class FindingKind(StrEnum):
     SETTLEMENT_TOLD_OTHERWISE = "SETTLEMENT_TOLD_OTHERWISE"
     SHARED_ACCOUNT = "SHARED_ACCOUNT"
     SHORTFALL = "SHORTFALL"
+    TREASURY_TOLD_OTHERWISE = "TREASURY_TOLD_OTHERWISE"
     UNCAPTURED = "UNCAPTURED"
     UNREAD_BATCH = "UNREAD_BATCH"
     UNSETTLED = "UNSETTLED"
+    WALLET_DIFFERS = "WALLET_DIFFERS"
+    WALLET_NOT_COVERED = "WALLET_NOT_COVERED"
+    WALLET_NOT_EMPTY = "WALLET_NOT_EMPTY"
+    WALLET_REFUND_WITHOUT_CHARGE = "WALLET_REFUND_WITHOUT_CHARGE"
     WRITE_OFF_DUE = "WRITE_OFF_DUE"
 
 
@@ -145,7 +156,16 @@ CURES: Mapping[FindingKind, str] = {
         "Ask the provider whether the money was taken back, and send the payment.refunded or payment.disputed if so; "
         "it ends once all of the payment has gone back."
     ),
+    FindingKind.FX_RATE_OFF: (
+        "Ask who converted whether the rate is right; a wrong one is made good by an adjustment. It ends where an "
+        "fx.rate_published that was missing comes."
+    ),
+    FindingKind.FX_WITHOUT_EFFECT: "Publish the operator with operator.registered; the conversion counts then.",
     FindingKind.HOLD_TOO_OLD: "Release it with reserve.released, in part or whole; it ends when nothing is left.",
+    FindingKind.HUB_INVOICE_DIFFERS: (
+        "Compare the hub's list with the CDRs that were accepted; where its terms are others, publish them with "
+        "partner.registered, and where the invoice is wrong have another sent."
+    ),
     FindingKind.INVOICE_DIFFERS: "Agree with the partner on what is missing or too much, and have it paid.",
     FindingKind.LEAKAGE: (
         "Have the partner answer, or correct what it rejects: the corrected CDR earns once it is accepted."
@@ -167,6 +187,15 @@ CURES: Mapping[FindingKind, str] = {
         "Correct the times of one of the two sessions, or review this one (BILL), or the one that was none (VOID)."
     ),
     FindingKind.OVERSETTLED: "Send the payment.captured that are missing, or ask the provider what it has settled.",
+    FindingKind.PAYEE_CURRENCY: (
+        "Publish terms of the payee in the operator's currency, or name another payee; its parts wait."
+    ),
+    FindingKind.PAYEE_IN_CIRCLE: (
+        "Take the operator out of the splits of whoever leads back to it; its parts are paid from then on."
+    ),
+    FindingKind.PAYEE_UNKNOWN: (
+        "Register the payee with operator.registered; its parts are paid as its terms say from then on."
+    ),
     FindingKind.PAYMENT_TOLD_OTHERWISE: (
         "Ask the provider which is right; what happened besides the first needs an id of its own."
     ),
@@ -251,12 +280,26 @@ CURES: Mapping[FindingKind, str] = {
         "Ask both operators; publish another account with operator.changed where one is wrong, else leave it."
     ),
     FindingKind.SHORTFALL: "Ask the driver for the difference; the raised price stands once it is captured.",
+    FindingKind.TREASURY_TOLD_OTHERWISE: (
+        "Ask who sent it which of both is true; what is another conversion, deal or invoice needs an id of its own."
+    ),
     FindingKind.UNCAPTURED: "Send the payment.captured of the session, or its payment.failed if it never will be.",
     FindingKind.UNREAD_BATCH: (
         "Install what the client lacks to read it; where it will never be readable, pass it and have its messages "
         "sent again."
     ),
     FindingKind.UNSETTLED: "Wait for the provider's settlement, and send it as payment.settled.",
+    FindingKind.WALLET_DIFFERS: (
+        "Ask who runs the wallet whose session it is; send the wallet.refunded of a charge that was for another."
+    ),
+    FindingKind.WALLET_NOT_COVERED: (
+        "Send the wallet.topped_up that is missing, or have the driver top the wallet up: it acts as soon as the "
+        "wallet covers it."
+    ),
+    FindingKind.WALLET_NOT_EMPTY: "Pay the driver what is left, and send it as wallet.closed under an id of its own.",
+    FindingKind.WALLET_REFUND_WITHOUT_CHARGE: (
+        "Send the wallet.charged of this session; the refund acts as soon as the charge does."
+    ),
     FindingKind.WRITE_OFF_DUE: (
         "Propose to write off the operator's account 2010 (write_off.proposed) and have another person approve it, "
         "or collect it after all."

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from domain.catalogue.catalogue import Catalogue, PartnerTariffs
 from domain.catalogue.parties import Location, Operator, Partner
+from domain.catalogue.run_terms import FundingSource
 from domain.errors import UnsupportedTariff
 from domain.session.facts import Ended, Started
 from domain.tariff.published import PublishedTariff
@@ -37,6 +38,11 @@ class Contract:
     partner: Partner | None
     orders: tuple[OrderedTariff, ...] = ()
     lacks: str = ""
+
+    @property
+    def channel(self) -> FundingSource:
+        """What pays for the session."""
+        return FundingSource.ROAMING if self.partner is not None else FundingSource.CARD
 
     @property
     def time_zone(self) -> ZoneInfo:

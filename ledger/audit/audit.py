@@ -39,6 +39,8 @@ from ledger.audit.snapshot import Snapshot, open_snapshot
 from ledger.audit.spool import Spool
 from ledger.audit.statements import check_statements
 from ledger.audit.taken import check_passed, check_taken
+from ledger.audit.treasury import check_positions
+from ledger.audit.wallets import WalletMoves, check_never_below
 
 SENTENCES: dict[str, str] = {
     "ground": "Tables, guards and rights are those that this version makes, and nothing beside.",
@@ -60,6 +62,7 @@ SENTENCES: dict[str, str] = {
     "prices": "Energy is the difference of the corrected registers, and flat tariffs give the same price again.",
     "earnings": "What stands on the book for a session is what it was rated at.",
     "captures": "Every accepted capture, failure and fee is on the book as it was reported.",
+    "splits": "Each payee has its part of what the operator had of a session, and bears its part of losses (J07).",
     "raised": "A price that rose after it was paid stands once it is captured, and not before.",
     "refunds": "Every accepted refund is on the book, out of the driver's own money or at the cost of whom it names.",
     "disputes": "Every accepted dispute is on the book but for the driver's own money, and closed as it was decided.",
@@ -73,6 +76,9 @@ SENTENCES: dict[str, str] = {
     "cdrs": "CDRs are numbered from 1, one stands at a time, and the last says what the session cost.",
     "cdr_delivery": "Every CDR is delivered to its partner, refused, waiting or withheld, and the book knows which.",
     "matters": "Adjustments, write-offs, holds and invoices are booked as it was decided, and paid by the next run.",
+    "wallets": "What wallets cover acts and no more, sessions have it as it acts, and no wallet was below zero.",
+    "positions": "What stands before each exchange of currencies is what those before it leave.",
+    "hub_fees": "A partner's hub gets its fee of each CDR that was accepted, and of no other.",
     "payouts": "Every payout has the ids of its key and the book that the bank's answers ask for.",
     "runs": "Runs paid open dates once they were over, and what is closed far ahead was told and not reopened.",
     "run_amounts": "Every payout keeps, withholds and waits for approval as its operator's terms say.",
@@ -126,6 +132,8 @@ SNAPSHOT_CHECKS: dict[str, Callable[[Snapshot, Tally], None]] = {
     "in_transit": payouts.check_transit,
     "payable_lines": payouts.check_lines,
     "matters": check_matter_lines,
+    "wallets": check_never_below,
+    "positions": check_positions,
     "bank_files": check_bank_files,
     "published": check_catalogue,
     "taken": check_taken,
@@ -182,6 +190,7 @@ def verify(
         Spool() as told_of,
         Spool() as heads,
         Spool() as rows,
+        Spool() as of_wallets,
     ):
         run, lines = (
             Run(
@@ -194,9 +203,10 @@ def verify(
             ),
             Lines(told, found),
         )
-        run.bank_lines = BankLines(of_banks, told_of)
+        run.bank_lines, run.wallets = BankLines(of_banks, told_of), WalletMoves(of_wallets)
         run.guard("streams", lambda: examine_streams(run, power_max_kw, expected, event_ids, lines))
         run.guard("bank_told", partial(run.bank_lines.compare, run.tallies["bank_told"]))
+        run.guard("wallets", partial(run.wallets.compare, run.tallies["wallets"]))
         run.guard("plugs", lambda: check_plugs(snapshot, visits, run.tallies["plugs"]))
         if run.kept is not None:
             run.guard("kept", partial(run.kept.compare, snapshot, run.tallies["kept"]))

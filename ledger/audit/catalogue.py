@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import orjson
 
 from ledger.audit.amounts import Money, exact, half_up, instant, minor
+from ledger.audit.commissions import Charge, scheduled
 from ledger.audit.flat_prices import FlatPrices, flat_prices
 from ledger.audit.pins import pin_of
 from ledger.audit.report import Tally
@@ -38,10 +39,18 @@ class Terms:
     orphan_hours: int | None = None
     holds_overlaps: bool = False
     fund_release: str = ""
+    # As it was published, like the splits.
+    schedule: tuple[Mapping[str, Any], ...] = ()
+    splits: tuple[Mapping[str, Any], ...] = ()
+    splits_losses: bool = True
 
-    def commission(self, net: int) -> tuple[int, int]:
-        """Commission and its VAT on a session's net: a rounded percentage and a fixed part, at most the net."""
-        commission = min(net, half_up(self.percent * net / 100) + self.per_session)
+    def commission(self, charge: Charge) -> tuple[int, int]:
+        """Commission and its VAT on a session: a rounded percentage and a fixed part, at most the net."""
+        net = charge.net
+        if self.schedule:
+            commission = scheduled(self.schedule, self.currency, charge)
+        else:
+            commission = min(net, half_up(self.percent * net / 100) + self.per_session)
         return commission, half_up(self.vat_percent * commission / 100)
 
 
@@ -119,6 +128,23 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class HubTerms:
+    """The hub of a partner, and what it asks of each CDR; `per_session` in minor units."""
+
+    hub_id: str
+    percent: Fraction
+    per_session: int
+    vat_percent: Fraction
+    jurisdiction: str
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any], currency: str) -> "HubTerms":
+        """From the term `hub` of a partner that pays in a currency."""
+        numbers = exact(data["percent"]), minor(data["per_session"], currency), exact(data["vat_percent"])
+        return cls(data["hub_id"], *numbers, data["jurisdiction"])
+
+
+@dataclass(frozen=True, slots=True)
 class Ruled:
     """A session as far as its tariff depends on it; `partner` is the registered one that pays, None for a driver."""
 
@@ -147,6 +173,7 @@ class Catalogue:
     operators: defaultdict[str, Timeline[Terms]] = field(default_factory=lambda: defaultdict(Timeline))
     tariffs: defaultdict[tuple[str, str], _Tariffs] = field(default_factory=lambda: defaultdict(_tariffs))
     partners: defaultdict[str, Timeline[str]] = field(default_factory=lambda: defaultdict(Timeline))
+    hubs: defaultdict[str, Timeline[HubTerms | None]] = field(default_factory=lambda: defaultdict(Timeline))
     orders: defaultdict[str, list[Order]] = field(default_factory=lambda: defaultdict(list))
     powers: defaultdict[tuple[str, str], Timeline[Powers]] = field(default_factory=lambda: defaultdict(Timeline))
     pins: set[str] = field(default_factory=set)
@@ -270,13 +297,16 @@ def _read_operator(catalogue: Catalogue, head: tuple[datetime, str, str], data: 
     commission = data["commission"]
     terms = Terms(
         currency=data["currency"],
-        percent=exact(commission["percent"]),
-        per_session=minor(commission["per_session"], data["currency"]),
+        percent=exact(commission.get("percent") or 0),
+        per_session=minor(commission.get("per_session") or 0, data["currency"]),
         vat_percent=exact(commission["vat_percent"]),
         bears_psp_fees=data["psp_fee_bearer"] == "OPERATOR",
         orphan_hours=data.get("orphan_hours"),
         holds_overlaps=bool(data.get("hold_overlaps")),
         fund_release=data["fund_release"],
+        schedule=tuple(commission.get("schedule") or ()),
+        splits=tuple(data.get("splits") or ()),
+        splits_losses=data.get("split_losses") is not False,
     )
     catalogue.operators[data["operator_id"]].versions.append((*head, instant(data["effective_from"]), terms))
 
@@ -305,6 +335,8 @@ def _read_order(catalogue: Catalogue, head: tuple[datetime, str, str], data: Map
 def _read_partner(catalogue: Catalogue, head: tuple[datetime, str, str], data: Mapping[str, Any]) -> None:
     partner = f"{data['country_code']}-{data['party_id']}".upper()
     catalogue.partners[partner].versions.append((*head, head[0], partner))
+    hub = HubTerms.read(data["hub"], data["currency"]) if data.get("hub") else None
+    catalogue.hubs[partner].versions.append((*head, head[0], hub))
 
 
 def _read_location(catalogue: Catalogue, head: tuple[datetime, str, str], data: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ from ledger.audit.delays import Delays, check_releases, read_delays
 from ledger.audit.derivation import derive
 from ledger.audit.findings import check_refund_findings, check_told
 from ledger.audit.heads import keep_head
+from ledger.audit.hub_fees import check_hub_fees
 from ledger.audit.kept_lines import KeptLines
 from ledger.audit.kept_rows import KeptRows
 from ledger.audit.matters import MATTERS, MatterSurroundings, check_matter, read_surroundings
@@ -27,6 +28,7 @@ from ledger.audit.sessions import SESSION_CHECKS, Session, Surroundings
 from ledger.audit.settled_lines import Lines
 from ledger.audit.settlements import check_settlements
 from ledger.audit.snapshot import Snapshot
+from ledger.audit.splits import check_splits
 from ledger.audit.spool import Spool
 from ledger.audit.streams import (
     BANK_ENTRY,
@@ -35,11 +37,13 @@ from ledger.audit.streams import (
     PAYOUT,
     SESSION,
     SETTLEMENT,
+    WALLET,
     Stream,
     event_id,
     read_streams,
     stream_id_of,
 )
+from ledger.audit.wallets import WalletMoves, check_wallet
 
 Progress: TypeAlias = Callable[[str, int], None]
 _REPORT_EVERY = 1_000
@@ -53,10 +57,12 @@ OF_SESSIONS: dict[str, Callable[[Session, Tally], None]] = {
     **SESSION_CHECKS,
     "captures": check_captures,
     "raised": check_raised,
+    "splits": check_splits,
     "refunds": check_refunds,
     "disputes": check_disputes,
     "settlements": check_settlements,
     "cdrs": check_chain,
+    "hub_fees": check_hub_fees,
     "findings": check_refund_findings,
 }
 OF_STREAMS: dict[str, tuple[str, Callable[[Stream, Tally], None]]] = {
@@ -82,6 +88,7 @@ class Run:
     delays: Mapping[str, Timeline[Delays]] = field(default_factory=dict)
     to_be_told: frozenset[str] = frozenset()
     bank_lines: BankLines | None = None
+    wallets: WalletMoves | None = None
 
     def guard(self, name: str, act: Callable[[], None]) -> None:
         """Do a part of the audit; what the database cannot make sense of is a finding of its check."""
@@ -163,6 +170,9 @@ def _examine_kind(run: Run, stream: Stream, around: Surroundings) -> None:
         run.tallies["bank_entries"].examined += 1
     elif stream.kind in MATTERS and run.matters is not None:
         _attempt(stream, "matters", partial(check_matter, stream, run.matters, run.tallies["matters"]))
+    elif stream.kind == WALLET and run.wallets is not None:
+        run.tallies["wallets"].examined += 1
+        _attempt(stream, "wallets", partial(check_wallet, stream, run.wallets, run.tallies["wallets"]))
 
 
 def _examine_session(run: Run, stream: Stream, around: Surroundings) -> None:
@@ -181,6 +191,8 @@ def _examine_session(run: Run, stream: Stream, around: Surroundings) -> None:
             run.tallies["judged"].note(session.where, "judged", "waits", sentence)
         _attempt(stream, "plugs", partial(keep_visit, session, run.to_be_told, run.visits))
         _attempt(stream, "heads", partial(keep_head, session, run.heads))
+    if run.wallets is not None:
+        _attempt(stream, "wallets", partial(run.wallets.find, stream))
 
 
 def _attempt(stream: Stream, name: str, act: Callable[[], None]) -> None:

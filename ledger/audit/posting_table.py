@@ -8,8 +8,9 @@ entries.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeAlias
 
 _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -124,6 +125,7 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
         ),
     ),
     "ShareMatured": (("J08", "2011/operator_id +amount", "2010/operator_id -amount"),),
+    "ShareSplit": (("J07", "201x/operator_id +amount", "*parts"),),
     "SettlementReceived": (("J09", "1010 +amount", "1110/provider -amount"),),
     "InvoicePaid": (("J17", "1010 +amount", "1210/partner -amount"),),
     "ReserveHeld": (("J31", "2010/operator_id +amount", "2020/operator_id -amount"),),
@@ -151,8 +153,27 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "ProviderDifferenceWrittenOff": (("J54", "5070 +amount", "1110/provider -amount"),),
     "ReceivableWrittenOff": (("J45", "5060 +amount", "=account -amount"),),
     "CreditWrittenOff": (("J46", "=account +amount", "5060 -amount"),),
+    "WalletToppedUp": (
+        ("J11", "1110/provider +amount", "2070/wallet_id -amount"),
+        ("J03", "5010 +fee", "1110/provider -fee"),
+    ),
+    "WalletCharged": (("J12", "2070/wallet_id +amount", "1105/session_id -amount"),),
+    "WalletRefunded": (
+        ("J25x", "1105/session_id +from_overpaid", "2070/wallet_id -from_overpaid"),
+        ("J59r", "2080/due_payment_id +from_refunds_due", "2070/wallet_id -from_refunds_due"),
+        ("J12r", "2010/operator_id +by_operator", "2070/wallet_id -by_operator"),
+    ),
+    "WalletClosed": (("J12c", "2070/wallet_id +amount", "1110/provider -amount"),),
     "SaasInvoiced": (("J42", "1230/operator_id +net+vat", "2310/operator_id -net", "2110 -vat"),),
     "SaasNetted": (("J43", "2010/operator_id +amount", "1230/operator_id -amount"),),
+    "HubFeeAccrued": (("J15", "5020 +fee", "1310/vat_code +fee_vat", "2210/hub_id -fee-fee_vat"),),
+    "HubInvoiced": (("J15", "5020 +fee", "1310/vat_code +fee_vat", "2210/hub_id -fee-fee_vat"),),
+    "SupplierPaid": (("J24p", "=account +amount", "1020 -amount"),),
+    "FundsSold": (("J51", "2010/operator_id +amount", "1510/pair -amount"),),
+    "FundsBought": (("J51", "1510/pair +amount", "2010/operator_id +spread-amount", "4070 -spread"),),
+    "CurrencySold": (("J52", "1510/pair +amount", "1010 -amount"),),
+    "CurrencyBought": (("J52", "1010 +amount", "1510/pair -amount"),),
+    "FxResultRealised": (("J53", "5080 +loss", "1510/pair -loss"),),
     "SaasRecognised": (("J44", "2310/operator_id +amount", "4030 -amount"),),
 }
 
@@ -183,6 +204,10 @@ class Leg:
             raise ValueError(f"{text!r} is not an account and a signed sum of fields")
         return cls(code, dimension, tuple((1 if sign == "+" else -1, name) for sign, name in terms))
 
+    def postings(self, booking: Mapping[str, Any], sign: int) -> Postings:
+        """What it gives: one posting."""
+        return [self.posting(booking, sign)]
+
     def posting(self, booking: Mapping[str, Any], sign: int) -> tuple[str, int]:
         """Account and minor units of this leg for a booking; TypeError when a field is no whole number."""
         amount = 0
@@ -199,12 +224,28 @@ class Leg:
         if code in _SWITCHES:
             flag, off, on = _SWITCHES[code]
             code = on if booking[flag] else off
-        return (f"{code}/{booking[self.dimension]}" if self.dimension else code), sign * amount
+        dimension = booking[self.dimension] if self.dimension else ""
+        return (f"{code}/{dimension}" if dimension else code), sign * amount
 
 
-_JOURNALS = {
-    name: tuple((kind, tuple(map(Leg.read, legs))) for kind, *legs in journals) for name, journals in _TABLE.items()
-}
+class PartLegs:
+    """Legs of a row that are as many as the parts of a booking: each [operator, minor units, matured, share]."""
+
+    def postings(self, booking: Mapping[str, Any], sign: int) -> Postings:
+        """What each part gives its operator; TypeError when one is no whole number."""
+        found: Postings = []
+        for operator_id, amount, matured, _ in booking["parts"]:
+            if type(amount) is not int:
+                raise TypeError(f"a part is {amount!r}, no whole number of minor units")
+            found.append((f"{'2010' if matured else '2011'}/{operator_id}", -sign * amount))
+        return found
+
+
+def _legs(texts: Iterable[str]) -> tuple[Leg | PartLegs, ...]:
+    return tuple(PartLegs() if text == "*parts" else Leg.read(text) for text in texts)
+
+
+_JOURNALS = {name: tuple((kind, _legs(legs)) for kind, *legs in journals) for name, journals in _TABLE.items()}
 
 
 def is_known(booking_type: str) -> bool:
@@ -220,7 +261,8 @@ def journals_of(booking_type: str, booking: Mapping[str, Any], sign: int) -> lis
     """
     made = []
     for place, (kind, legs) in enumerate(_JOURNALS[booking_type]):
-        postings = [posting for posting in [leg.posting(booking, sign) for leg in legs] if posting[1]]
+        given = chain.from_iterable(leg.postings(booking, sign) for leg in legs)
+        postings = [posting for posting in given if posting[1]]
         if postings:
             postings.sort()
             made.append((place, kind, postings))

@@ -14,10 +14,11 @@ from domain.bank.matching import ToldReceipt, folded, match, told_by
 from domain.book.bookings import Booking, PaidTwice, ReserveReleased
 from domain.book.journal import Entry
 from domain.book.matter_bookings import HoldPlaced, HoldReleased
-from domain.book.posting import entries_of, mirrors_of, payable_effects
+from domain.book.posting import entries_of, mirrors_of, payable_effects, shares_of
 from domain.book.standing import Booked, Retracted
 from domain.catalogue.catalogue import Catalogue
 from domain.fact import Fact, RecordedFact
+from domain.matter.judgement import OfTreasury
 from domain.matter.matter import Matter
 from domain.payout.amounts import Past
 from domain.payout.answers import parse_payout_fact
@@ -36,6 +37,9 @@ from domain.session.decisions import CdrIssued
 from domain.session.facts import parse_fact
 from domain.session.judging import decide
 from domain.session.session import Session, session_stream
+from domain.wallet.wallet import Wallet
+from engine.wallets import news
+from tests.docs.treasury import of_treasury
 
 
 @dataclass(slots=True)
@@ -47,16 +51,18 @@ class DryRun:
     payouts: dict[str, Payout] = field(default_factory=dict)
     matters: dict[UUID, Matter] = field(default_factory=dict)
     bank: dict[UUID, BankEntry] = field(default_factory=dict)
+    wallets: dict[UUID, Wallet] = field(default_factory=dict)
     receipts: list[ToldReceipt] = field(default_factory=list)
     journal: list[Entry] = field(default_factory=list)
     _session_of: dict[str, str] = field(default_factory=dict)
     _parked: dict[str, list[Fact]] = field(default_factory=lambda: defaultdict(list))
     _lines: list[tuple[UUID, Booking, Entry, int]] = field(default_factory=list)
-    _paid: set[UUID] = field(default_factory=set)
+    _paid: set[tuple[UUID, str]] = field(default_factory=set)
     _closed: dict[str, date] = field(default_factory=dict)
     _requests: list[InstantRequested] = field(default_factory=list)
     _past: dict[str, Past] = field(default_factory=lambda: defaultdict(Past))
     _of_days: dict[str, dict[tuple[str, date], OfDay]] = field(default_factory=lambda: defaultdict(dict))
+    _of_treasury: dict[UUID, OfTreasury] = field(default_factory=dict)
 
     def tell(self, event: Mapping[str, Any]) -> None:
         """Take a CloudEvent in and let every session decide."""
@@ -91,7 +97,7 @@ class DryRun:
                 self._note(payout_stream(payout.payout_id), decisions)
             answered = [each.request for each in runs.at_once]
             self._requests = [each for each in self._requests if each not in answered]
-            self._paid |= {entry for entries in runs.paid_lines.values() for entry in entries}
+            self._paid |= {(entry, operator_id) for entries in runs.paid_lines.values() for entry in entries}
             if runs.closed_through is not None:
                 self._closed[operator_id] = runs.closed_through
 
@@ -153,6 +159,15 @@ class DryRun:
         fact = RecordedFact(message.type, message.source, message.id, message.time, message.data)
         self.matters.setdefault(stream_id, Matter(stream_id)).learn(fact)
 
+    def _take_wallet(self, message: Message) -> None:
+        stream_id = stream_of(message.type, message.data)
+        wallet = self.wallets.setdefault(stream_id, Wallet(message.data["wallet_id"]))
+        before = wallet.acting()
+        wallet.learn(RecordedFact(message.type, message.source, message.id, message.time, message.data))
+        self._note(stream_id, wallet.decide())
+        for session_id, told in news(wallet, before, {}):
+            self._session(session_id).learn(parse_fact(told.type, told.data, told.source, told.id))
+
     def _take_bank(self, message: Message) -> None:
         fact = RecordedFact(message.type, message.source, message.id, message.time, message.data)
         self.bank.setdefault(stream_of(message.type, message.data), BankEntry()).learn(fact)
@@ -184,8 +199,10 @@ class DryRun:
             decided |= bool(decisions)
             self._session_of |= {each.cdr_id: each.session_id for each in decisions if isinstance(each, CdrIssued)}
             self._note(session_stream(session.session_id), decisions)
+        booked = [booking for session in self.sessions.values() for booking in session.standing.bookings()]
+        self._of_treasury = of_treasury(self.matters, self.catalogue.operators, booked)
         for stream_id, matter in self.matters.items():
-            outcome = matter.decide(self.catalogue.operators, clock)
+            outcome = matter.decide(self.catalogue.operators, clock, treasury=self._of_treasury.get(stream_id))
             decided |= bool(outcome.decisions)
             self._note(stream_id, outcome.decisions)
         return decided
@@ -198,15 +215,16 @@ class DryRun:
             booking = decision.booking
             entries = make(booking, stream_id, decision.revision, uuid5(stream_id, booking.key))
             self.journal += entries
-            if booking.share:
-                lines = payable_effects(entries, booking.operator_id)
-                self._lines += [(stream_id, booking, entry, amount) for entry, amount in lines]
+            for operator_id, share in shares_of(booking) if booking.share else ():
+                lines = payable_effects(entries, operator_id)
+                own = replace(booking, operator_id=operator_id, share=share)
+                self._lines += [(stream_id, own, entry, amount) for entry, amount in lines]
 
     def _payable(self, operator_id: str) -> list[Line]:
         lines = []
         for stream_id, booking, entry, amount in self._lines:
             release = self._release_of(stream_id, booking)
-            if booking.operator_id == operator_id and release and entry.entry_id not in self._paid:
+            if booking.operator_id == operator_id and release and (entry.entry_id, operator_id) not in self._paid:
                 reserve_release = isinstance(booking, ReserveReleased | HoldPlaced | HoldReleased)
                 line = Line(entry.entry_id, entry.currency, amount, *release, reserve_release=reserve_release)
                 lines.append(replace(line, kind=entry.kind, retained=booking.key == RETAINED_RELEASE_KEY))
@@ -215,7 +233,9 @@ class DryRun:
     def _release_of(self, stream_id: UUID, booking: Booking) -> tuple[datetime, date] | None:
         """When the lines of a booking were released, and the business date from which they may be paid."""
         if stream_id in self.matters:
-            release = self.matters[stream_id].decide(self.catalogue.operators, None).around.release_of(booking)
+            around = self._of_treasury.get(stream_id)
+            outcome = self.matters[stream_id].decide(self.catalogue.operators, None, treasury=around)
+            release = outcome.around.release_of(booking)
             return (release.released_at, release.available_on) if release else None
         if booking.session_id is None:
             created = self.payouts[booking.payout_id or ""].created
@@ -246,5 +266,7 @@ _TAKE_IN: dict[Kind, Callable[[DryRun, Message], None]] = {
     Kind.RUN_DECISION: DryRun._take_request,
     Kind.OPERATOR_MATTER: DryRun._take_matter,
     Kind.BANK: DryRun._take_bank,
+    Kind.WALLET: DryRun._take_wallet,
+    Kind.RATE: DryRun._ignore,
     Kind.STATUS: DryRun._ignore,
 }

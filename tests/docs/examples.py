@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any, TypeAlias
 
 from domain.payout.events import PayoutKey
@@ -34,6 +35,10 @@ _TIME_FIELD = {
     "payment.disputed": "opened_at",
     "payment.dispute_closed": "closed_at",
     "payment.settled": "settled_at",
+    "wallet.topped_up": "captured_at",
+    "wallet.charged": "charged_at",
+    "wallet.refunded": "refunded_at",
+    "wallet.closed": "closed_at",
     "roaming.invoice_paid": "paid_at",
     "operator.registered": "effective_from",
     "operator.changed": "effective_from",
@@ -42,8 +47,10 @@ _TIME_FIELD = {
     "adjustment.proposed": "proposed_at",
     "saas.invoiced": "invoiced_at",
     "bank.entry_booked": "booked_at",
+    "fx.executed": "executed_at",
+    "supplier.paid": "paid_at",
 }
-_MONEY = frozenset({"amount", "fee", "net", "vat"})
+_MONEY = frozenset({"amount", "fee", "net", "vat", "sold", "bought"})
 # In these amounts are decimal texts in the party's own currency.
 _TERMS = frozenset({"operator.registered", "operator.changed", "partner.registered", "payout.instant_requested"})
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -152,6 +159,11 @@ def _value(name: str, value: str, type_: str) -> Any:
     if name == "withholding":
         regime, percent, base = value.split(":")
         return [{"regime": regime, "percent": percent, "base": base}]
+    if name == "splits":
+        parts = (each.split(":") for each in value.split(","))
+        return [{"operator_id": payee, "role": role, "percent": percent} for payee, role, percent in parts]
+    if name == "schedule":
+        return [_scheduled(*each.split(":")) for each in value.split(",")]
     if name in ("cdr_id", "payout_id"):
         return real_id(value)
     if value in ("true", "false"):
@@ -159,8 +171,15 @@ def _value(name: str, value: str, type_: str) -> Any:
     return int(value) if name.endswith(("_wh", "_days")) else value
 
 
+def _scheduled(channel: str, location_id: str, *rates: str) -> dict[str, Any]:
+    when = {"channel": channel} | ({} if location_id == "*" else {"locations": [location_id]})
+    return {"when": when, **dict(zip(rates[::2], rates[1::2], strict=True))}
+
+
 def _money(amount: str) -> dict[str, str]:
-    return {"amount": amount, "currency": CURRENCY}
+    """In another currency where one stands behind it: `200.00SEK`."""
+    number = amount.rstrip(ascii_uppercase)
+    return {"amount": number, "currency": amount[len(number) :] or CURRENCY}
 
 
 def _item(text: str) -> dict[str, Any]:

@@ -11,6 +11,8 @@ import pytest
 from domain.book import bank_bookings as bank
 from domain.book import bookings as b
 from domain.book import matter_bookings as m
+from domain.book import treasury_bookings as t
+from domain.book import wallet_bookings as w
 from domain.book.journal import Entry, Posting
 from domain.book.posting import POSTING_RULES, entries_of, mirrors_of, payable_effects
 from domain.errors import UnbalancedEntry
@@ -48,11 +50,44 @@ REFUND: dict[str, Any] = {
     "commission_vat_back": 0,
 }
 DISPUTE: dict[str, Any] = {"dispute_id": "D-1", "provider": "psp", "amount": 1200}
+OF_WALLET: dict[str, Any] = {"wallet_id": "W", "session_id": None, "operator_id": "", "provider": "psp"}
 CDR: dict[str, Any] = {"cdr_id": "C-1", "partner": "DE-ABC"}
 ALONE: dict[str, Any] = {"session_id": None, "amount": 700, "matured": True}
 PAYOUT: dict[str, Any] = {"session_id": None, "payout_id": "PO-1", "amount": 1080}
 
 EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
+    (
+        "J11 and J03: a wallet is topped up, and the provider keeps its fee",
+        of(w.WalletToppedUp, **OF_WALLET, payment_id="P-1", amount=5000, fee=60),
+        [("J11", {"1110/psp": 5000, "2070/W": -5000}), ("J03", {"5010": 60, "1110/psp": -60})],
+    ),
+    (
+        "J12: a session is paid out of a wallet",
+        of(w.WalletCharged, wallet_id="W", charge_id="C-1", amount=1190),
+        [("J12", {"2070/W": 1190, "1105/S-1": -1190})],
+    ),
+    (
+        "J25x, J59r and J12r: a refund to a wallet, of the driver's own money first",
+        of(
+            w.WalletRefunded,
+            wallet_id="W",
+            refund_id="R-1",
+            due_payment_id="P-1",
+            from_overpaid=100,
+            from_refunds_due=50,
+            by_operator=200,
+        ),
+        [
+            ("J25x", {"1105/S-1": 100, "2070/W": -100}),
+            ("J59r", {"2080/P-1": 50, "2070/W": -50}),
+            ("J12r", {"2010/OP": 200, "2070/W": -200}),
+        ],
+    ),
+    (
+        "J12c: what is left of a wallet goes back",
+        of(w.WalletClosed, **OF_WALLET, amount=3810),
+        [("J12c", {"2070/W": 3810, "1110/psp": -3810})],
+    ),
     (
         "J01 and J02: rated, the driver owes and the operator has earned, less commission",
         of(b.SessionRated, **BILL),
@@ -233,6 +268,11 @@ EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
         [("J29", {"1110/psp": 1200, "2030/OP": 1200, "1250/psp": -1200, "2010/OP": -1200})],
     ),
     (
+        "J07: of 9.00 a host has 12.5 % and an investor, who has it already, 33.3333 %",
+        of(b.ShareSplit, amount=412, parts=(["HOST", 112, False, "split:HOST:session"], ["INV", 300, True, "k:INV"])),
+        [("J07", {"2011/OP": 412, "2011/HOST": -112, "2010/INV": -300})],
+    ),
+    (
         "J30: a dispute lost costs the operator its share, the platform its commission",
         of(b.DisputeLost, **DISPUTE, commission_back=100, commission_vat_back=20),
         [("J30", {"2030/OP": 1200, "4010": 100, "2110": 20, "1250/psp": -1200, "2010/OP": -120})],
@@ -387,6 +427,46 @@ EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
         "J44: a month of it is over",
         of(m.SaasRecognised, **ALONE, invoice_id="SI-1"),
         [("J44", {"2310/OP": 700, "4030": -700})],
+    ),
+    (
+        "J15: a CDR came through a hub",
+        of(t.HubFeeAccrued, hub_id="HUB", vat_code="DE-19", fee=20, fee_vat=4),
+        [("J15", {"5020": 20, "1310/DE-19": 4, "2210/HUB": -24})],
+    ),
+    (
+        "J15: a hub invoiced less than was accrued, and nobody said of which VAT",
+        of(t.HubInvoiced, hub_id="HUB", invoice_id="H-1", vat_code="", fee=-3, fee_vat=-1),
+        [("J15", {"5020": -3, "1310": -1, "2210/HUB": 4})],
+    ),
+    (
+        "J24p: a foreign operator was paid",
+        of(t.SupplierPaid, account="2220/CPO", invoice_id="F-1", amount=1200),
+        [("J24p", {"2220/CPO": 1200, "1020": -1200})],
+    ),
+    (
+        "J51: converted, what the operator gave",
+        of(t.FundsSold, conversion_id="FX-1", pair="SEK-EUR", amount=20000),
+        [("J51", {"2010/OP": 20000, "1510/SEK-EUR": -20000})],
+    ),
+    (
+        "J51: converted, what that came to",
+        of(t.FundsBought, conversion_id="FX-1", pair="SEK-EUR", amount=1742, spread=9),
+        [("J51", {"1510/SEK-EUR": 1742, "2010/OP": -1733, "4070": -9})],
+    ),
+    (
+        "J52: what the bank took",
+        of(t.CurrencySold, deal_id="D-1", pair="SEK-EUR", amount=20000),
+        [("J52", {"1510/SEK-EUR": 20000, "1010": -20000})],
+    ),
+    (
+        "J52: what the bank gave",
+        of(t.CurrencyBought, deal_id="D-1", pair="SEK-EUR", amount=1740),
+        [("J52", {"1010": 1740, "1510/SEK-EUR": -1740})],
+    ),
+    (
+        "J53: two cents less than was owed",
+        of(t.FxResultRealised, pair="SEK-EUR", loss=2),
+        [("J53", {"5080": 2, "1510/SEK-EUR": -2})],
     ),
 ]
 
