@@ -49,18 +49,23 @@ class AnchorKeeper:
         self._file = HeadFile(file, "number")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="anchors")
         self._making: Future[None] | None = None
-        self._pays = False
+        self._wanted: Reason | None = None
         self._looked_s = float("-inf")
         self._sent: int | None = None
 
-    def look(self, *, pays: bool) -> None:
-        """Begin with an anchor if one is due, unless one is under way; `pays` whether payouts just left."""
-        self._pays |= pays
+    def look(self, *, pays: bool = False, closes: bool = False) -> None:
+        """Begin with an anchor if one is due, unless one is under way.
+
+        `pays` is whether payouts just left, `closes` whether a period was closed, which is anchored although nothing
+        is new.
+        """
+        if pays or closes:
+            self._want(Reason.CLOSE if closes else Reason.BATCH)
         if self._making is not None and not self._making.done():
             return
         now_s = time.monotonic()
-        if self._pays or now_s - self._looked_s >= _LOOK_S:
-            reason, self._pays, self._looked_s = Reason.BATCH if self._pays else Reason.TIME, False, now_s
+        if self._wanted or now_s - self._looked_s >= _LOOK_S:
+            reason, self._wanted, self._looked_s = self._wanted or Reason.TIME, None, now_s
             self._making = self._thread.submit(self._make, reason)
 
     async def made(self) -> None:
@@ -68,9 +73,9 @@ class AnchorKeeper:
         for _ in range(_TRIES):
             if self._making is not None:
                 await asyncio.wrap_future(self._making)
-            if not self._pays:
+            if self._wanted is None:
                 return
-            self.look(pays=True)
+            self.look()
 
     async def send(self, publisher: Publisher, cursor: AnyCursor) -> None:
         """Send the anchors that were not, and note them in the file; raises MachineryFault."""
@@ -84,6 +89,9 @@ class AnchorKeeper:
         """Wait for what is under way, and end."""
         await asyncio.to_thread(self._thread.shutdown)
 
+    def _want(self, reason: Reason) -> None:
+        self._wanted = Reason.CLOSE if Reason.CLOSE in (reason, self._wanted) else reason
+
     def _make(self, reason: Reason) -> None:
         """An anchor, if there is something new; where none can be made now a log line says why."""
         gateway = Gateway(self._dsn)
@@ -94,7 +102,8 @@ class AnchorKeeper:
                         return
             anchor(gateway, reason, self._signer_of, self._zone)
         except MachineryFault as fault:
-            self._pays |= reason is Reason.BATCH
+            if reason is not Reason.TIME:
+                self._want(reason)
             _log.warning("no anchor of the book could be made; it is tried again", extra={"reason": str(fault)})
         except Exception as refused:
             # Payouts go on: the entries are in the next anchor that somebody can make.

@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 
 BATCH_ROWS = 200
 _PAYOUTS = "settlement.batches"
+_CLOSED = "PeriodClosed"
 # Each batch is a transaction, and a wait for the broker; what is drained is much, and nobody waits for one of them.
 _DRAIN_ROWS = 1_000
 _LOOK_SECONDS = 0.2
@@ -73,7 +74,7 @@ class Relay:
                 await self._send_head(self._heads, current_head(cursor), pays)
             await self._publisher.flush()
             if self._anchors is not None:
-                self._anchors.look(pays=pays)
+                self._anchors.look(pays=pays, closes=any(map(_closes, rows)))
                 await self._anchors.send(self._publisher, cursor)
             outbox.delete(cursor, list(records))
         return sum(map(len, records.values()))
@@ -118,6 +119,10 @@ class Relay:
             _log.error("an outbox row is larger than a broker takes and is left in the outbox", extra=_about(row))
         self._set_aside.add(row.outbox_id)
         return []
+
+
+def _closes(row: PendingEvent | PendingLetter) -> bool:
+    return isinstance(row, PendingEvent) and row.event_topic == _CLOSED
 
 
 def _about(row: PendingEvent | PendingLetter) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from functools import partial
 
 from ledger.audit import AnchorsUnreadable, KeptAnchor, read_anchors
 from ledger.book.anchors import Anchor, Reason, anchor, book_id
-from ledger.book.periods import DEFAULT_ZONE
 from ledger.database import Role, connect
 from ledger.gateway import Gateway
 from wattledger.anchor_keys import anchor_signer
@@ -21,7 +20,7 @@ def anchor_now(store: Store) -> Anchor | None:
 
     signer = partial(anchor_signer, store.settings)
     try:
-        made: Anchor | None = patiently(lambda: anchor(gateway, Reason.TIME, signer, DEFAULT_ZONE))
+        made: Anchor | None = patiently(lambda: anchor(gateway, Reason.TIME, signer, store.settings.book_zone))
         return made
     finally:
         gateway.close()

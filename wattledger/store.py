@@ -50,6 +50,7 @@ class Store:
             timedelta(hours=settings.account_cooling_off_hours),
             timedelta(days=settings.hold_max_age_days),
             settings.bank_profiles,
+            settings.book_zone,
         )
         keys, cover = keyring(settings), CoverRule(settings.cover)
         return WorkingSet.of(self.dsn, settings.power_max_kw, cover, decision_keys=keys, rules=rules)
@@ -64,13 +65,12 @@ class Store:
     def anchors(self) -> "AnchorKeeper":
         """Who makes anchors of the book, and the file that they are kept in."""
         from consumers.anchors import AnchorKeeper  # Here: commands that send nothing need no Kafka.
-        from ledger.book.periods import DEFAULT_ZONE
         from wattledger.anchor_keys import anchor_signer
 
         settings = self.settings
         every = timedelta(seconds=settings.anchors_every_s)
         signer = partial(anchor_signer, settings)
-        return AnchorKeeper(self.dsn, signer, settings.anchor_file_path, every, DEFAULT_ZONE)
+        return AnchorKeeper(self.dsn, signer, settings.anchor_file_path, every, settings.book_zone)
 
     @property
     def platform(self) -> "Platform":
