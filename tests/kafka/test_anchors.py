@@ -3,11 +3,11 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -15,6 +15,7 @@ from consumers.anchors import AnchorKeeper
 from consumers.publisher import Publisher
 from consumers.relay import Relay, drain
 from contracts.outgoing import ANCHORS_TOPIC, OUTBOUND_MODEL_OF
+from domain.closing.events import PeriodClosed
 from ledger.audit import read_anchors
 from ledger.book.journal import write_entries
 from ledger.gateway import Gateway
@@ -77,6 +78,34 @@ async def test_an_anchor_leaves_behind_payouts_and_when_it_is_time(
         OUTBOUND_MODEL_OF[record.event["type"]].model_validate_json(json.dumps(record.event))
         assert record.key == anchors[0].book.encode()
     assert (tmp_path / "anchors.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_period_that_was_closed_is_anchored_though_nothing_is_new(
+    gateway: Gateway, client_options: dict[str, Any], tmp_path: Path
+) -> None:
+    _write(gateway, 2)
+    closed = PeriodClosed(
+        "urn:people",
+        "1",
+        "2026-03",
+        1,
+        "UTC",
+        *3 * (datetime(2026, 4, 1, tzinfo=UTC),),
+        "0" * 64,
+        (),
+        "{}",
+        "{}",
+        "{}",
+    )
+    async with Publisher(client_options) as publisher:
+        keeper = _keeper(gateway, tmp_path)
+        relay = Relay(gateway, publisher, anchors=keeper)
+        for number in range(2):
+            decide(gateway, [closed], "settlement.notifications", "2026-03", UUID(int=number))
+            assert await relay.send_batch() == 1
+            await relay.send_last()
+        await keeper.close()
+    assert [(each.tree_size, each.reason) for each in read_anchors(_lines(tmp_path))] == [(2, "CLOSE")] * 2
 
 
 async def test_what_a_crash_kept_from_leaving_leaves_with_the_next_relay(

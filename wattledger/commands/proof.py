@@ -26,8 +26,6 @@ def proof(entry: Entry = None, between: Between = None, data_dir: DataDir = None
     The file check.py of an export made with --proofs checks it on any machine. Ends with 1 for an entry that is
     in no anchor yet.
     """
-    if (entry is None) == (between is None):
-        raise typer.BadParameter("name one entry, or two anchors by --between", param_hint="ENTRY")
     from ledger.book.proofs import NotProved, consistency, inclusion
     from ledger.database import Role, connect, database_faults
 
@@ -37,6 +35,8 @@ def proof(entry: Entry = None, between: Between = None, data_dir: DataDir = None
         connect(store.dsn, Role.AUDITOR) as connection,
         connection.cursor() as cursor,
     ):
+        if (entry is None) == (between is None):
+            raise typer.BadParameter("name one entry, or two anchors by --between", param_hint="ENTRY")
         try:
             found = inclusion(cursor, _id(entry)) if entry is not None else consistency(cursor, *(between or (0, 0)))
         except NotProved as refused:
