@@ -24,6 +24,11 @@ FROM event_store.stored_events WHERE topic IN ('FindingOpened', 'FindingEnded')
 """
 _UNANSWERED = "SELECT count(*) FROM intake.open_payout WHERE sent_at < %s AND left_at = 'infinity'"
 
+# The last anchor, where it is behind the end of a period.
+_ANCHORED = """
+SELECT anchored_at, tree_size FROM book.anchor WHERE anchored_at >= %s ORDER BY number DESC LIMIT 1
+"""
+
 Balances: TypeAlias = Mapping[tuple[str, str], int]
 
 
@@ -40,6 +45,7 @@ def checklist(cursor: Cursor[TupleRow], ends_at: datetime) -> Sequence[Item]:
         _count("payouts_unanswered", cursor.execute(_UNANSWERED, (ends_at - UNANSWERED_MAX,)).fetchone()),
         _count("findings", cursor.execute(_FINDINGS).fetchone()),
         _verified(cursor, ends_at),
+        _anchored(cursor, ends_at),
     ]
 
 
@@ -75,6 +81,14 @@ def _verified(cursor: Cursor[TupleRow], ends_at: datetime) -> Item:
         return Item("verify", ItemState.OPEN, "not since the end of the period")
     said = f"{utc_text(last.verified_at)}, {last.findings} findings"
     return Item("verify", ItemState.OK if last.passed else ItemState.OPEN, said)
+
+
+def _anchored(cursor: Cursor[TupleRow], ends_at: datetime) -> Item:
+    """Whether the book was anchored after the period's end, so that what was in it by then can be proved."""
+    row = cursor.execute(_ANCHORED, (ends_at,)).fetchone()
+    if row is None:
+        return Item("anchor", ItemState.OPEN, "not since the end of the period")
+    return Item("anchor", ItemState.OK, f"{utc_text(row[0])}, {row[1]} entries")
 
 
 def _count(name: str, row: TupleRow | None) -> Item:
