@@ -13,7 +13,7 @@ from domain.book.bookings import Booking, ShareMatured
 from domain.book.posting import entries_of, mirrors_of, payable_effects
 from domain.book.standing import Booked
 from domain.session.decisions import ShareReleased
-from domain.session.driver.share import SESSION_SHARE
+from domain.session.driver.share import OF_FUNDER, SESSION_SHARE
 from ledger.events.codec import decode
 
 _EVENTS = """
@@ -66,4 +66,6 @@ def _share_of(booking: Booking) -> str:
     if not isinstance(booking, ShareMatured):
         return booking.share
     _, _, cdr = booking.key.partition(":")
+    if cdr.startswith(OF_FUNDER):
+        return cdr
     return f"cdr:{cdr}" if cdr else SESSION_SHARE

@@ -41,6 +41,7 @@ from domain.book.bookings import (
     ShareMatured,
     TaxWithheld,
 )
+from domain.book.discount_posting import RULES_OF_DISCOUNTS
 from domain.book.drafts import ADJUSTMENTS, BANK, OUTPUT_VAT, Draft, available
 from domain.book.journal import Entry, Posting
 from domain.book.matter_posting import RULES_OF_MATTERS
@@ -305,6 +306,7 @@ POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
     **RULES_OF_MATTERS,
     **RULES_OF_BANKS,
     **RULES_OF_WALLETS,
+    **RULES_OF_DISCOUNTS,
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 MEANING_OF_KIND: Mapping[str, str] = {
     "J01": "session earned",
     "J01c": "card captured",
+    "J01d": "discount funded",
     "J01f": "payment written off",
     "J02": "commission",
     "J03": "provider's fee",
@@ -85,6 +86,7 @@ HELD_BY_CODE: Mapping[str, str] = {
     "5050": "what operators owed and was given up",
     "5055": "what partners owed and was given up",
     "5060": "adjustments, and refunds that the platform bears",
+    "5065": "discounts that the platform funds",
     "5070": "differences too small to be looked into",
     "5090": "bank charges",
     "9100": "what meters counted",

@@ -27,9 +27,10 @@ from domain.book.bookings import (
     ShareMatured,
     TaxWithheld,
 )
+from domain.book.discount_bookings import DiscountFunded, DiscountGranted
 from domain.book.drafts import Draft
 from domain.book.wallet_bookings import WalletCharged
-from domain.session.driver.share import SESSION_SHARE
+from domain.session.driver.share import OF_FUNDER, SESSION_SHARE
 
 
 class Cause(StrEnum):
@@ -107,6 +108,8 @@ _PRICES: Mapping[type, Callable[[Any], _Price]] = {
     CapturedSessionReRated: lambda b: _Price(b.gross - b.old_gross),
     PaymentCaptured: lambda b: _Price(0, b.amount),
     WalletCharged: lambda b: _Price(0, b.amount),
+    DiscountGranted: lambda b: _Price(0, b.amount),
+    DiscountFunded: lambda b: _Price(0, b.amount),
     PaymentWrittenOff: lambda b: _Price(0, 0, b.gross),
 }
 
@@ -232,4 +235,6 @@ def _share_of(booking: Booking) -> str:
     if type(booking) is not ShareMatured:
         return booking.share
     _, _, number = booking.key.partition(":")
+    if number.startswith(OF_FUNDER):
+        return number
     return f"cdr:{number}" if number else SESSION_SHARE

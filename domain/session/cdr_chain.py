@@ -17,6 +17,7 @@ from domain.named_ids import named_id
 from domain.session.assessment import Assessment, Bill, BillChange, BillKey
 from domain.session.contracting import Contract
 from domain.session.decisions import CdrCredited, CdrIssued, IssuedCdr
+from domain.session.discounts import remark
 from domain.session.facts import CdrAnswered
 from domain.session.meter_facts import MeterFacts
 from domain.session.orphans import ESTIMATED
@@ -240,6 +241,7 @@ def _document(
             estimated=assessment.reason == ESTIMATED,
             no_show=start.no_show,
             authorization_reference=session.meter.authorization_reference(),
+            discounts=remark(bill.discounted, operator.currency) if bill.discounted is not None else "",
         )
     )
 

@@ -24,6 +24,7 @@ from domain.session.assessment import (
     single_operator,
 )
 from domain.session.cdr_chain import ISSUE, cdr_decision, next_steps, wanted_chain
+from domain.session.contracting import Contract
 from domain.session.decisions import (
     Decision,
     FactReadmitted,
@@ -32,7 +33,9 @@ from domain.session.decisions import (
     SessionAssessed,
     ShareReleased,
 )
+from domain.session.discounts import NONE, discount_findings
 from domain.session.driver.book import driver_book
+from domain.session.driver.share import owner_of
 from domain.session.orphans import orphan_deadline
 from domain.session.payment_facts import PaymentFacts
 from domain.session.plug import Overlap, overlap_finding
@@ -88,6 +91,8 @@ class _Verdict:
             cdrs = RoamingCdrs(contract.partner, session.issued, session.answers, session.paid)
             roaming, of_cdrs = roaming_book(self.scope, cdrs)
             bookings, releases = [*bookings, *roaming], releases | of_cdrs
+        if contract is not None and contract.discounts is not NONE:
+            self._find_discounts(contract, billed)
         self._report(assessment, billed, shortfall)
         self._release(releases)
         self._book(bookings)
@@ -247,7 +252,7 @@ class _Verdict:
         for share in sorted({*wanted, *self.session.releases}):
             found = wanted.get(share)
             times = (found.released_at, found.available_on, found.matures_at) if found else (None, None, None)
-            released = ShareReleased(share, self.scope.operator_id, *times)
+            released = ShareReleased(share, owner_of(share) or self.scope.operator_id, *times)
             known = self.session.releases.get(share)
             if (known is None and found is not None) or (known is not None and known != released):
                 self._decide(released)
@@ -260,6 +265,12 @@ class _Verdict:
     def _find_overlap(self, overlap: Overlap) -> None:
         found = overlap_finding(self.session.session_id, self.session.meter, overlap)
         self.findings += [found] if found is not None else []
+
+    def _find_discounts(self, contract: Contract, billed: tuple[BillChange, ...]) -> None:
+        bill = billed[-1].bill if billed else None
+        taken = bill.discounted.taken if bill is not None and bill.discounted is not None else ()
+        currency, session_id = contract.operator.currency, self.session.session_id
+        self.findings += discount_findings(session_id, contract.start, contract.discounts, taken, currency)
 
     def _find(self) -> None:
         """Have just those findings open that were made; nothing to compare for a session without any."""

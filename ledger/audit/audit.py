@@ -58,6 +58,7 @@ SENTENCES: dict[str, str] = {
     "plugs": "What overlaps at a plug, or starts below a register billed there, is found, and held if so agreed.",
     "prices": "Energy is the difference of the corrected registers, and flat tariffs give the same price again.",
     "earnings": "What stands on the book for a session is what it was rated at.",
+    "discounts": "What somebody else than its driver owes of a session is what its discounts take off.",
     "captures": "Every accepted capture, failure and fee is on the book as it was reported.",
     "raised": "A price that rose after it was paid stands once it is captured, and not before.",
     "refunds": "Every accepted refund is on the book, out of the driver's own money or at the cost of whom it names.",

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import orjson
 
 from ledger.audit.amounts import Money, exact, half_up, instant, minor
+from ledger.audit.discount_terms import DiscountTerms
 from ledger.audit.flat_prices import FlatPrices, flat_prices
 from ledger.audit.pins import pin_of
 from ledger.audit.report import Tally
@@ -150,6 +151,9 @@ class Catalogue:
     orders: defaultdict[str, list[Order]] = field(default_factory=lambda: defaultdict(list))
     powers: defaultdict[tuple[str, str], Timeline[Powers]] = field(default_factory=lambda: defaultdict(Timeline))
     pins: set[str] = field(default_factory=set)
+    discounts: defaultdict[tuple[str, str], Timeline[DiscountTerms]] = field(
+        default_factory=lambda: defaultdict(Timeline)
+    )
 
     def terms_at(self, operator_id: str, moment: datetime) -> Terms | None:
         """The operator's terms in effect."""
@@ -307,6 +311,11 @@ def _read_partner(catalogue: Catalogue, head: tuple[datetime, str, str], data: M
     catalogue.partners[partner].versions.append((*head, head[0], partner))
 
 
+def _read_discount(catalogue: Catalogue, head: tuple[datetime, str, str], data: Mapping[str, Any]) -> None:
+    timeline = catalogue.discounts[data["operator_id"], data["discount_id"]]
+    timeline.versions.append((*head, instant(data["effective_from"]), DiscountTerms.of(data)))
+
+
 def _read_location(catalogue: Catalogue, head: tuple[datetime, str, str], data: Mapping[str, Any]) -> None:
     location = data["location"]
     powers: dict[tuple[str, str], Fraction] = {}
@@ -342,5 +351,6 @@ READERS = {
     "tariff.published": _read_tariff,
     "tariff.rerating_ordered": _read_order,
     "partner.registered": _read_partner,
+    "discount.published": _read_discount,
     "location.published": _read_location,
 }

@@ -67,6 +67,7 @@ class Told:
     owed: int = 0
     due: int = 0
     captured: int = 0
+    is_funded: bool = False
     _aside: int = 0
     _refunded: dict[str, tuple[Fact, _Own]] = field(default_factory=dict)
     _disputed: dict[str, _Dispute] = field(default_factory=dict)
@@ -81,12 +82,20 @@ class Told:
         if kind == "PaymentWrittenOff":
             self.owed -= booking["gross"]
             return
+        if kind in _FUNDED:
+            due = booking["from_refunds_due"]
+            self.owed -= booking["amount"] + due
+            self.due -= due
+            self.captured += booking["amount"]
+            self.is_funded = True
+            return
         rise = booking["gross"] - booking.get("old_gross", 0)
         if kind == "CapturedSessionReRated":
             self.due -= rise
             return
         self.to_bill = 0
-        if kind == "SessionReRated" and 0 < booking["old_gross"] <= self.captured and rise > self.overpaid:
+        was_paid = kind == "SessionReRated" and 0 < booking["old_gross"] <= self.captured
+        if was_paid and rise > self.overpaid and not self.is_funded:
             self.early.append((booking["old_gross"], booking["gross"]))
         self.owed += rise
 
@@ -200,7 +209,9 @@ def dispute_row(kind: str, dispute_id: str, at: datetime, currency: str, amount:
     return (kind, dispute_id, microseconds(at), *(Money(part, currency) for part in (amount, *parts)))
 
 
-_PRICES = ("SessionRated", "SessionReRated", "CapturedSessionReRated", "PaymentWrittenOff")
+# What somebody else than the driver owes of a price.
+_FUNDED = ("DiscountGranted", "DiscountFunded")
+_PRICES = ("SessionRated", "SessionReRated", "CapturedSessionReRated", "PaymentWrittenOff", *_FUNDED)
 
 
 # Where prices may stand among the facts of their moment: before all, after what is captured, after all.
@@ -239,7 +250,9 @@ def _to_bill(session: Session, prices: Iterable[tuple[str, Body]]) -> int | None
     for kind, booking in prices:
         if kind == "SessionRated":
             gross: int = booking["gross"]
-            return gross
+            at = booking["effective_at"]
+            funded: int = sum(each["amount"] for of, each in prices if of in _FUNDED and each["effective_at"] == at)
+            return gross - funded
     was_rated = session.is_rated or (session.outcome is not None and session.outcome.get("ratings"))
     return 0 if was_rated or was_none else None
 

@@ -11,6 +11,7 @@ from projections.export import export
 from projections.schema import migrate
 from tests.audit.banks import told_by_banks
 from tests.audit.between import matters
+from tests.audit.discounts import told_of_discounts
 from tests.audit.forgery import unguarded
 from tests.audit.network import history, settle, settle_last_words
 from tests.audit.networked import told_of_networks
@@ -38,7 +39,7 @@ def settled_network(postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory)
         settle(dsn, matters(Random(SEED)), stages=1, partition=3)
         settle(dsn, told_by_banks(), stages=1, partition=4)
         settle(dsn, [*told_of_networks()], stages=1, partition=5)
-        settle(dsn, told_of_wallets(Random(SEED)), stages=1, partition=6)
+        settle(dsn, [*told_of_wallets(Random(SEED)), *told_of_discounts()], stages=1, partition=6)
         settle_last_words(dsn)
         export(dsn, tmp_path_factory.mktemp("settled"), PLATFORM)
         yield dsn

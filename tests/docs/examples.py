@@ -42,6 +42,7 @@ _TIME_FIELD = {
     "operator.registered": "effective_from",
     "operator.changed": "effective_from",
     "tariff.published": "effective_from",
+    "discount.published": "effective_from",
     "partner.registered": "",
     "adjustment.proposed": "proposed_at",
     "saas.invoiced": "invoiced_at",
@@ -151,6 +152,8 @@ def _value(name: str, value: str, type_: str) -> Any:
         return defaults()["token"]
     if name == "items":
         return [_item(each) for each in value.split(",")]
+    if name == "discount_ids":
+        return value.split(",")
     if name == "cdr_ids":
         return [real_id(each) for each in value.split(",")]
     if name == "withholding":

@@ -60,6 +60,7 @@ STREAMS = {
     "payouts.reopened/v1-all-operators": "payouts",
     "roaming.invoice_paid/v1-one-cdr": "invoice:DE-ABC:I-2026-03",
     "tariff.published/v1-energy": "tariff:OP-1:t-day",
+    "discount.published/v1-fixed": "discount:OP-1:D-WELCOME",
     "wallet.topped_up/v1-card": "wallet:W-1",
     "wallet.charged/v1-session": "wallet:W-1",
     "wallet.refunded/v1-part": "wallet:W-1",
