@@ -17,12 +17,14 @@ from pydantic import (
 )
 
 from contracts.amounts import Currency, Percent, PositiveMoney, UnsignedText, check_decimals
+from contracts.commission import Commission
 from contracts.envelope import Event
 from contracts.holiday_calendars import holiday_calendar
 from contracts.ocpi.location import Location
 from contracts.ocpi.tariff_2_3_0 import AnyTariff, LenientTariff
 from contracts.routing_numbers import US_SCHEMES, is_routing_number
 from contracts.run_terms import RunTerms
+from contracts.splits import Split, check_splits
 from contracts.values import (
     IBAN_PATTERN,
     AtLeastOne,
@@ -100,14 +102,6 @@ KnownCalendar = Annotated[Identifier, AfterValidator(_known_calendar)]
 
 # Up to a year: a session without an end is closed by then, or its operator never wants that.
 OrphanHours = Annotated[int, Field(ge=1, le=8760)]
-
-
-class Commission(Wire):
-    """What the platform keeps of a session: percent of the net plus a sum per session, and the VAT on it."""
-
-    percent: Percent
-    per_session: UnsignedText
-    vat_percent: Percent
 
 
 class ApprovalTier(Wire):
@@ -195,13 +189,17 @@ class OperatorData(RunTerms):
     hold_overlaps: bool | None = None
     approvals: ApprovalTiers | None = None
     account_change: AccountChange | None = None
+    splits: Many[Split] | None = None
+    # Whether payees bear their part of what is taken back from the operator; left out: they do.
+    split_losses: bool | None = None
     # Who publishes it, where that is told: no approval of hers counts for a while.
     by: Reason | None = None
     bank_account: BankAccount
 
     @model_validator(mode="after")
     def _sums_are_in_its_currency(self) -> "OperatorData":
-        check_decimals(self.commission.per_session, self.currency, "commission.per_session")
+        self.commission.check_amounts(self.currency)
+        check_splits(self.splits or (), self.operator_id, self.currency)
         check_decimals(self.payout.minimum, self.currency, "payout.minimum")
         if self.advance_limit is not None:
             check_decimals(self.advance_limit, self.currency, "advance_limit")

@@ -84,7 +84,8 @@ def _read(cursor: Cursor[TupleRow], session_ids: Sequence[str]) -> dict[UUID, tu
         return {}
     streams = read_streams(cursor, [session_stream(session_id) for session_id in session_ids])
     told = {stream_id: _told(events) for stream_id, events in streams.items()}
-    lines = lines_of_entries(cursor, [entry for each in told.values() for entry in each.entries])
+    entries = [(entry, each.operator_id) for each in told.values() for entry in each.entries]
+    lines = lines_of_entries(cursor, entries)
     found = {}
     for stream_id, each in told.items():
         if each.operator_id:

@@ -244,7 +244,7 @@ def _late(catalogue: Catalogue, rows: Iterable[_Row], given: Given, until: datet
 
 def _why_not(row: _Row, given: Given, catalogue: Catalogue) -> str:
     """Why stored events do not give a line as it stands; "" where they do."""
-    found = given.lines.get(row.entry_id)
+    found = given.lines.get((row.entry_id, row.operator_id))
     if found is None:
         return "no stored event booked it"
     told, booking = found

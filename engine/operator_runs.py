@@ -227,7 +227,8 @@ def write_runs(cursor: Cursor[TupleRow], work: Work, decided: RunsDecided) -> No
     for payout, decisions in (*decided.repaired, *made.decisions, *in_attempts):
         write_decisions(work.stream(payout_stream(payout.payout_id), payout), payout, decisions, versions)
     work.to_look_at += decided.left_open
-    work.paid += [(entry, payout_id) for payout_id, entries in made.paid_lines.items() for entry in entries]
+    paid = made.paid_lines.items()
+    work.paid += [(entry, operator_id, payout_id) for payout_id, entries in paid for entry in entries]
     answer_requests(cursor, work, operator_id, (*decided.repeated, *made.at_once))
     if made.closed_through is not None and made.closed_through != decided.found.closed:
         ahead = closed_ahead(operator_id, versions, made.closed_through, wall_clock())

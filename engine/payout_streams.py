@@ -111,9 +111,9 @@ def _move_lines(work: Work, payout: Payout, decisions: Sequence[PayoutDecision])
     entries = [UUID(each) for each in made.entry_ids]
     for decision in decisions:
         if isinstance(decision, PayoutHandedOff):
-            work.paid += [(entry, payout.payout_id) for entry in entries]
+            work.paid += [(entry, made.operator_id, payout.payout_id) for entry in entries]
         elif isinstance(decision, PayoutStatusChanged) and decision.status is PayoutStatus.REJECTED:
-            work.freed += [(entry, payout.payout_id, decision.at) for entry in entries]
+            work.freed += [(entry, made.operator_id, payout.payout_id, decision.at) for entry in entries]
 
 
 def _kept(payout: Payout, created: PayoutCreated, versions: Versions[Operator] | None) -> KeptPayout:

@@ -74,7 +74,7 @@ def take_decisions(
         return []
     entries = [UUID(each) for each in made.entry_ids]
     around = office.around(made.operator_id)
-    return take_votes(payout, around, until, lambda: are_free(cursor, entries), covered_at)
+    return take_votes(payout, around, until, lambda: are_free(cursor, entries, made.operator_id), covered_at)
 
 
 def look_for_answers(cursor: Cursor[TupleRow], work: Work, office: Office, until: datetime, at_most: int) -> int:

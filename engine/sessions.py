@@ -172,7 +172,7 @@ def tell(work: Work, session: Session, overlap: Overlap | None) -> None:
 
 
 def _write_booking(stream: Stream, session: Session, decision: BookChange) -> None:
-    stream.book(decision, session.releases.get(decision.booking.share))
+    stream.book(decision, session.releases.get(decision.booking.share), others=session.releases)
 
 
 def _write_release(stream: Stream, session: Session, decision: ShareReleased) -> None:

@@ -1,7 +1,7 @@
 """Payable lines as stored events give them: by the bookings and releases of their streams, folded anew."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
@@ -10,10 +10,12 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.book.bookings import Booking, ShareMatured
-from domain.book.posting import entries_of, mirrors_of, payable_effects
+from domain.book.journal import Entry
+from domain.book.posting import entries_of, mirrors_of, payable_effects, shares_of
 from domain.book.standing import Booked
 from domain.session.decisions import ShareReleased
 from domain.session.driver.share import OF_FUNDER, SESSION_SHARE
+from domain.session.splitting import OF_PAYEE
 from ledger.events.codec import decode
 
 _EVENTS = """
@@ -30,7 +32,7 @@ class Given:
     `pending` is what shares have on 2011, in minor units: nothing once all of it has matured.
     """
 
-    lines: dict[UUID, tuple[tuple[object, ...], Booking]] = field(default_factory=dict)
+    lines: dict[tuple[UUID, str], tuple[tuple[object, ...], Booking]] = field(default_factory=dict)
     pending: dict[tuple[UUID, str], int] = field(default_factory=lambda: defaultdict(int))
     releases: dict[tuple[UUID, str], list[tuple[datetime | None, date | None]]] = field(
         default_factory=lambda: defaultdict(list)
@@ -46,26 +48,31 @@ def given_lines(cursor: Cursor[TupleRow], stream_ids: Iterable[UUID]) -> Given:
             given.releases[stream_id, event.share].append((event.released_at, event.available_on))
             continue
         booking: Booking = event.booking
-        share = _share_of(booking)
-        if not booking.operator_id or not share:
-            continue
         make = entries_of if isinstance(event, Booked) else mirrors_of
-        entries = make(booking, stream_id, event.revision, stream_id)
-        postings = [posting for entry in entries for posting in entry.postings]
-        given.pending[stream_id, share] -= sum(
-            each.amount_minor for each in postings if each.account == f"2011/{booking.operator_id}"
-        )
-        for entry, amount in payable_effects(entries, booking.operator_id):
-            told = (stream_id, booking.share, booking.operator_id, booking.currency, amount, entry.reverses)
-            given.lines[entry.entry_id] = ((*told, entry.effective_at, entry.kind), booking)
+        entries = make(booking, stream_id, event.revision, stream_id) if booking.operator_id else []
+        for operator_id, share in shares_of(booking):
+            if _share_of(booking, share):
+                _give(given, stream_id, booking, (operator_id, share), entries)
     return given
 
 
-def _share_of(booking: Booking) -> str:
+def _give(given: Given, stream_id: UUID, booking: Booking, whose: tuple[str, str], entries: Sequence[Entry]) -> None:
+    """What a booking's entries are to one whose payable they move, by the share that its lines follow."""
+    operator_id, share = whose
+    postings = [posting for entry in entries for posting in entry.postings]
+    given.pending[stream_id, _share_of(booking, share)] -= sum(
+        each.amount_minor for each in postings if each.account == f"2011/{operator_id}"
+    )
+    for entry, amount in payable_effects(entries, operator_id):
+        told = (stream_id, share, operator_id, booking.currency, amount, entry.reverses)
+        given.lines[entry.entry_id, operator_id] = ((*told, entry.effective_at, entry.kind), booking)
+
+
+def _share_of(booking: Booking, share: str) -> str:
     """The share that a booking belongs to; one that has a share mature names it by its key alone."""
     if not isinstance(booking, ShareMatured):
-        return booking.share
+        return share
     _, _, cdr = booking.key.partition(":")
-    if cdr.startswith(OF_FUNDER):
+    if cdr.startswith((OF_FUNDER, OF_PAYEE)):
         return cdr
     return f"cdr:{cdr}" if cdr else SESSION_SHARE

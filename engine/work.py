@@ -1,6 +1,6 @@
 """One transaction's worth of decisions: collected while deciding, written as sets, the events last."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.book.bookings import Booking, ReserveReleased
+from domain.book.bookings import Booking, ReserveReleased, ShareSplit
 from domain.book.findings import FindingChange
 from domain.book.journal import Entry
 from domain.book.matter_bookings import HoldPlaced, HoldReleased
@@ -69,8 +69,8 @@ class Work:
     events: list[StoredEvent] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     lines: list[NewLine] = field(default_factory=list)
-    paid: list[tuple[UUID, str]] = field(default_factory=list)
-    freed: list[tuple[UUID, str, datetime]] = field(default_factory=list)
+    paid: list[tuple[UUID, str, str]] = field(default_factory=list)
+    freed: list[tuple[UUID, str, str, datetime]] = field(default_factory=list)
     moved: list[MovedRelease] = field(default_factory=list)
     heads: dict[str, SessionHead] = field(default_factory=dict)
     streams: dict[UUID, Versioned] = field(default_factory=dict)
@@ -171,12 +171,16 @@ class Stream:
         )
 
     def book(
-        self, change: BookChange, release: ShareReleased | Release | None = None, payout_id: str | None = None
+        self,
+        change: BookChange,
+        release: ShareReleased | Release | None = None,
+        payout_id: str | None = None,
+        others: Mapping[str, ShareReleased] | None = None,
     ) -> None:
-        """Post the entries of the change appended last, or mirror them, and keep the operator's lines.
+        """Post the entries of the change appended last, or mirror them, and keep the lines of whoever has them.
 
-        The entries name that event as their cause. `release` is the release of the booking's share; lines with a
-        `payout_id` are paid by it at once.
+        The entries name that event as their cause. `release` is the release of the booking's share, `others` those of
+        the shares of payees; lines with a `payout_id` are paid by it at once.
         """
         booking = change.booking
         make = entries_of if isinstance(change, Booked) else mirrors_of
@@ -185,13 +189,28 @@ class Stream:
         self.work.entries += entries
         if not booking.operator_id or not booking.share:
             return
-        for entry, amount in payable_effects(entries, booking.operator_id):
+        self._keep_lines(booking, booking.operator_id, booking.share, entries, release, payout_id)
+        if type(booking) is ShareSplit:
+            for payee_id, _, _, share in booking.parts:
+                found = others.get(share) if others else None
+                self._keep_lines(booking, payee_id, share, entries, found, None)
+
+    def _keep_lines(
+        self,
+        booking: Booking,
+        operator_id: str,
+        share: str,
+        entries: Iterable[Entry],
+        release: ShareReleased | Release | None,
+        payout_id: str | None,
+    ) -> None:
+        for entry, amount in payable_effects(entries, operator_id):
             self.work.lines.append(
                 NewLine(
                     entry.entry_id,
                     self.stream_id,
-                    booking.share,
-                    booking.operator_id,
+                    share,
+                    operator_id,
                     booking.currency,
                     amount,
                     release.released_at if release else None,

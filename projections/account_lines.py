@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from domain.book.bookings import ShareSplit
 from domain.book.drafts import Draft
 from domain.book.posting import entry_id
 from domain.book.standing import BookChange, Retracted
@@ -103,7 +104,7 @@ class _Posted:
         booking, mirror, position = decision.booking, type(decision) is Retracted, place.position
         moment, currency, operator_id = booking.effective_at, booking.currency, booking.operator_id
         at = (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat()
-        lines = self.lines
+        lines, is_split = self.lines, type(booking) is ShareSplit
         for index, (kind, legs) in enumerate(drafts):
             line, number = 0, len(self.heads) + 1
             for account, amount in legs:
@@ -115,8 +116,15 @@ class _Posted:
                 lines.append((account, number, line, moved, owned))
                 if account[:5] not in FEW_LINES:
                     start = at[:_DAY] if account[0] == "2" else at[:_HOUR]
-                    self._add_to_day((account, currency, start), position, moved, operator_id if owned else None)
-            if line:
+                    whose = account[5:] if is_split else operator_id
+                    self._add_to_day((account, currency, start), position, moved, whose if owned else None)
+            if is_split and line:
+                # Each account is of a payee or of the operator: a head for each of its lines.
+                id_ = entry_id(place.stream_id, booking.key, decision.revision, index, mirror).hex
+                for offset, (account, _, own, moved, owned) in enumerate(lines[-line:]):
+                    lines[offset - line] = (account, number + offset, own, moved, owned)
+                    self.heads.append((id_, at, currency, kind, mirror, position, account[5:]))
+            elif line:
                 id_ = entry_id(place.stream_id, booking.key, decision.revision, index, mirror).hex
                 self.heads.append((id_, at, currency, kind, mirror, position, operator_id))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
-from domain.book.bookings import Booking
+from domain.book.bookings import Booking, ShareSplit
 from domain.book.drafts import BANK, Draft
 from domain.book.posting import POSTING_RULES
 from domain.book.standing import BookChange, Booked, Retracted
@@ -69,6 +69,9 @@ class Movements:
     def add(self, decision: BookChange, drafts: Iterable[Draft]) -> None:
         """Add what a booking moves, drafted by the posting rules; take it away where it is retracted."""
         booking, sign = decision.booking, 1 if type(decision) is Booked else -1
+        if type(booking) is ShareSplit:
+            self._split(booking, drafts, sign)
+            return
         sums: list[int] | None = None
         for kind, legs in drafts:
             for account, amount in legs:
@@ -84,6 +87,16 @@ class Movements:
                     sums = self.operators.setdefault((booking.operator_id, booking.currency), [0] * (_STANDING + 1))
                     sums[_STANDING] += sign
                 sums[column] -= sign * amount
+
+    def _split(self, booking: ShareSplit, drafts: Iterable[Draft], sign: int) -> None:
+        """Add what payees and the operator have of a share: each account names whose it is."""
+        grown: set[str] = set()
+        for account, amount in [leg for _, legs in drafts for leg in legs if leg[1]]:
+            whose = account[5:]
+            sums = self.operators.setdefault((whose, booking.currency), [0] * (_STANDING + 1))
+            sums[_STANDING] += 0 if whose in grown else sign
+            sums[_COLUMN_OF_CODE[account[:4]]] -= sign * amount
+            grown.add(whose)
 
     def _add_to_item(self, booking: Booking, account: str, amount: int) -> None:
         code = account[:4]

@@ -56,7 +56,7 @@ FROM (
     UNION ALL
     SELECT line.currency, line.stream_id, line.amount, 'SET_ASIDE', NULL
     FROM surface.payouts AS waiting CROSS JOIN unnest(waiting.entry_ids) AS set_aside (entry_id)
-    JOIN surface.payable_lines AS line USING (entry_id)
+    JOIN surface.payable_lines AS line USING (entry_id, operator_id)
     WHERE waiting.operator_id = %(operator_id)s AND waiting.status = 'AWAITING_APPROVAL'
 ) AS line
 GROUP BY currency, state

@@ -75,7 +75,7 @@ SELECT {_COLUMNS}
 FROM (
     SELECT line.*
     FROM surface.payouts AS waiting CROSS JOIN unnest(waiting.entry_ids) AS paid (entry_id)
-    JOIN surface.payable_lines AS line USING (entry_id)
+    JOIN surface.payable_lines AS line USING (entry_id, operator_id)
     WHERE waiting.operator_id = %(operator_id)s AND waiting.status = 'AWAITING_APPROVAL' AND {_BEHIND}
     ORDER BY line.effective_at DESC, line.entry_id DESC LIMIT %(limit)s
 ) AS line
@@ -96,12 +96,13 @@ FROM (
                OR (posted.effective_at, posted.entry_id) < (%(after)s, %(after_id)s::uuid))
           AND EXISTS (
               SELECT FROM surface.payable_lines AS kept
-              WHERE kept.entry_id = posted.entry_id
+              WHERE kept.entry_id = posted.entry_id AND kept.operator_id = substr(place.account, 6)
                 AND (%(state)s::text IS NULL OR kept.payout_id IS NOT NULL AND kept.payout_id <> ALL (%(waiting)s))
           )
         ORDER BY posted.effective_at DESC, posted.entry_id DESC LIMIT %(limit)s
     ) AS found
-    JOIN surface.payable_lines AS line USING (entry_id)
+    JOIN surface.payable_lines AS line
+        ON line.entry_id = found.entry_id AND line.operator_id = substr(place.account, 6)
     ORDER BY line.effective_at DESC, line.entry_id DESC LIMIT %(limit)s
 ) AS line
 {_BESIDE}

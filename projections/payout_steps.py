@@ -25,7 +25,7 @@ SELECT line.entry_id, line.kind, entry.session_id, line.effective_at, line.relea
 FROM (
     SELECT line.*
     FROM surface.payouts CROSS JOIN unnest(payouts.entry_ids) AS paid (entry_id)
-    JOIN surface.payable_lines AS line USING (entry_id)
+    JOIN surface.payable_lines AS line USING (entry_id, operator_id)
     WHERE payouts.payout_id = %(payout_id)s
       AND (%(after)s::timestamptz IS NULL
            OR (line.effective_at, line.entry_id) > (%(after)s, %(after_id)s::uuid))
@@ -40,7 +40,7 @@ ORDER BY line.effective_at, line.entry_id
 _BY_KIND = """
 SELECT line.kind, count(*), sum(line.amount)::bigint
 FROM surface.payouts CROSS JOIN unnest(payouts.entry_ids) AS paid (entry_id)
-JOIN surface.payable_lines AS line USING (entry_id)
+JOIN surface.payable_lines AS line USING (entry_id, operator_id)
 WHERE payouts.payout_id = %s
 GROUP BY line.kind
 ORDER BY line.kind
@@ -48,7 +48,7 @@ ORDER BY line.kind
 _SESSIONS_PAID = """
 SELECT count(DISTINCT stream_id) FILTER (WHERE kind <> ALL (%(of_payouts)s))
 FROM surface.payouts CROSS JOIN unnest(payouts.entry_ids) AS paid (entry_id)
-JOIN surface.payable_lines AS line USING (entry_id)
+JOIN surface.payable_lines AS line USING (entry_id, operator_id)
 WHERE payouts.payout_id = %(payout_id)s
 """
 
@@ -59,6 +59,7 @@ class Step(StrEnum):
     GROSS_CARD = "GROSS_CARD"
     GROSS_ROAMING = "GROSS_ROAMING"
     COMMISSION = "COMMISSION"
+    SPLITS = "SPLITS"
     PSP_FEES = "PSP_FEES"
     PAYMENT_FAILED = "PAYMENT_FAILED"
     REFUNDS = "REFUNDS"
@@ -77,6 +78,7 @@ STEP_OF_KIND: Mapping[str, Step] = {
     "J13": Step.GROSS_ROAMING,
     "J02": Step.COMMISSION,
     "J14": Step.COMMISSION,
+    "J07": Step.SPLITS,
     "J04": Step.PSP_FEES,
     "J01f": Step.PAYMENT_FAILED,
     "J25": Step.REFUNDS,

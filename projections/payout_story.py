@@ -29,7 +29,7 @@ _REPEATED_BY = "SELECT payout_id FROM projection.payouts WHERE reissue_of = %s"
 _BY_KIND = """
 SELECT entry.kind, count(*) AS entries, sum(line.amount)::bigint AS amount
 FROM projection.payouts CROSS JOIN unnest(payouts.entry_ids) AS paid (entry_id)
-JOIN intake.line USING (entry_id) JOIN book.entry USING (entry_id)
+JOIN intake.line USING (entry_id, operator_id) JOIN book.entry USING (entry_id)
 WHERE payouts.payout_id = %s
 GROUP BY entry.kind
 ORDER BY entry.kind
@@ -38,7 +38,7 @@ _LINES = """
 SELECT entry.entry_id, entry.kind, entry.session_id, entry.effective_at, line.released_at, line.available_on,
        line.amount
 FROM projection.payouts CROSS JOIN unnest(payouts.entry_ids) AS paid (entry_id)
-JOIN intake.line USING (entry_id) JOIN book.entry USING (entry_id)
+JOIN intake.line USING (entry_id, operator_id) JOIN book.entry USING (entry_id)
 WHERE payouts.payout_id = %s
 ORDER BY entry.effective_at, entry.kind, entry.entry_id
 LIMIT %s

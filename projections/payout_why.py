@@ -30,7 +30,7 @@ SELECT kind, count(*), sum(amount)::bigint,
 FROM (
     SELECT line.kind, entry.session_id, sum(line.amount) AS amount
     FROM surface.payouts CROSS JOIN unnest(payouts.entry_ids) AS paid (entry_id)
-    JOIN surface.payable_lines AS line USING (entry_id)
+    JOIN surface.payable_lines AS line USING (entry_id, operator_id)
     JOIN surface.entries AS entry USING (entry_id)
     WHERE payouts.payout_id = %s AND line.kind IN ('J01', 'J13')
     GROUP BY line.kind, entry.session_id

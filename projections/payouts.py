@@ -26,7 +26,8 @@ SELECT %s, made.operator_id, made.currency, made.business_date, made.attempt, ma
        made.calendars::text[], made.calendar_versions::text[], made.position,
        made.content_hash, made.retained, made.withheld, made.fee, made.doubts::text[], made.approvals,
        made.bank_profile,
-       (SELECT min(line.effective_at) FROM intake.line AS line WHERE line.entry_id = ANY (made.entry_ids::uuid[]))
+       (SELECT min(line.effective_at) FROM intake.line AS line WHERE line.entry_id = ANY (made.entry_ids::uuid[])
+        AND line.operator_id = made.operator_id)
 FROM unnest(%s::text[], %s::text[], %s::date[], %s::int[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],
             %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::jsonb[], %s::text[], %s::date[],
             %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],

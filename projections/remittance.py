@@ -27,7 +27,7 @@ FROM surface.payouts WHERE payout_id = %s
 _CARRIED = """
 SELECT count(*), coalesce(sum(line.amount), 0)::bigint
 FROM surface.payouts CROSS JOIN unnest(payouts.entry_ids) AS paid (entry_id)
-JOIN surface.payable_lines AS line USING (entry_id)
+JOIN surface.payable_lines AS line USING (entry_id, operator_id)
 WHERE payouts.payout_id = %s AND line.effective_at <= %s
 """
 # The taxes in what its sessions were rated at, as they stand now.

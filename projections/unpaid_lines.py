@@ -55,7 +55,7 @@ WITH unpaid AS MATERIALIZED (
            line.available_on, line.share, line.reserve_release,
            CASE WHEN other.position < %(position)s THEN other.payout_id END
     FROM surface.payouts AS other CROSS JOIN unnest(other.entry_ids) AS paid (entry_id)
-    JOIN surface.payable_lines AS line USING (entry_id)
+    JOIN surface.payable_lines AS line USING (entry_id, operator_id)
     WHERE other.operator_id = %(operator_id)s AND other.currency = %(currency)s AND other.reissue_of IS NULL
       AND other.payout_id <> %(payout_id)s
       AND (other.position > %(position)s OR CASE

@@ -33,6 +33,10 @@ def terms_of(view: View, document: Mapping[str, Any], opted_out: OptOut | None) 
 
 def _commission(view: View, commission: Mapping[str, Any], currency: str) -> Markup:
     number = view.reader.number_text
+    if commission.get("schedule"):
+        rows = len(commission["schedule"])
+        told = Markup("by a schedule of {} commission{}, and {} % VAT")
+        return told.format(number(rows), "s" * (rows != 1), number(commission["vat_percent"]))
     each = view.reader.amount(commission["per_session"], currency, "per_session", with_currency=True)
     return Markup("{} % and {} a session, and {} % VAT").format(
         number(commission["percent"]), each, number(commission["vat_percent"])

@@ -6,6 +6,7 @@ operator's share had matured, so that the payable is 2010 and not 2011.
 """
 
 from datetime import datetime
+from typing import Any
 
 from domain.values import named_value
 
@@ -220,6 +221,18 @@ class ShareMatured(Booking):
     """A share became available: J08 for all that was pending of it."""
 
     amount: int
+
+
+@named_value
+class ShareSplit(Booking):
+    """Payees have a part of the operator's share: J07 for `amount`, which it passes on (negative: has back).
+
+    Each of `parts` is [payee's operator id, minor units, whether its own part had matured, the share that its line
+    follows]; they add up to `amount`.
+    """
+
+    amount: int
+    parts: tuple[list[Any], ...]
 
 
 @named_value

@@ -49,6 +49,9 @@ class FindingKind(StrEnum):
     OPERATOR_NOT_KNOWN = "OPERATOR_NOT_KNOWN"
     OVERLAP = "OVERLAP"
     OVERSETTLED = "OVERSETTLED"
+    PAYEE_CURRENCY = "PAYEE_CURRENCY"
+    PAYEE_IN_CIRCLE = "PAYEE_IN_CIRCLE"
+    PAYEE_UNKNOWN = "PAYEE_UNKNOWN"
     PAYMENT_TOLD_OTHERWISE = "PAYMENT_TOLD_OTHERWISE"
     PAYOUT_AMOUNT_DIFFERS = "PAYOUT_AMOUNT_DIFFERS"
     PAYOUT_ANSWER_WITHOUT_EFFECT = "PAYOUT_ANSWER_WITHOUT_EFFECT"
@@ -179,6 +182,15 @@ CURES: Mapping[FindingKind, str] = {
         "Correct the times of one of the two sessions, or review this one (BILL), or the one that was none (VOID)."
     ),
     FindingKind.OVERSETTLED: "Send the payment.captured that are missing, or ask the provider what it has settled.",
+    FindingKind.PAYEE_CURRENCY: (
+        "Publish terms of the payee in the operator's currency, or name another payee; its parts wait."
+    ),
+    FindingKind.PAYEE_IN_CIRCLE: (
+        "Take the operator out of the splits of whoever leads back to it; its parts are paid from then on."
+    ),
+    FindingKind.PAYEE_UNKNOWN: (
+        "Register the payee with operator.registered; its parts are paid as its terms say from then on."
+    ),
     FindingKind.PAYMENT_TOLD_OTHERWISE: (
         "Ask the provider which is right; what happened besides the first needs an id of its own."
     ),

@@ -39,6 +39,7 @@ from domain.book.bookings import (
     SessionReRated,
     SettlementReceived,
     ShareMatured,
+    ShareSplit,
     TaxWithheld,
 )
 from domain.book.discount_posting import RULES_OF_DISCOUNTS
@@ -212,6 +213,11 @@ def _matured(b: ShareMatured) -> list[Draft]:
     return [("J08", [(f"2011/{b.operator_id}", b.amount), (available(b), -b.amount)])]
 
 
+def _share_split(b: ShareSplit) -> list[Draft]:
+    parts = [(f"{'2010' if matured else '2011'}/{payee}", -amount) for payee, amount, matured, _ in b.parts]
+    return [("J07", [(payable(b), b.amount), *parts])]
+
+
 def _settlement_received(b: SettlementReceived) -> list[Draft]:
     return [("J09", [(BANK, b.amount), (f"1110/{b.provider}", -b.amount)])]
 
@@ -290,6 +296,7 @@ POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
     CdrInvoicePaid: _cdr_invoice_paid,
     AcceptedCdrCredited: _cdr_credited,
     ShareMatured: _matured,
+    ShareSplit: _share_split,
     SettlementReceived: _settlement_received,
     InvoicePaid: _invoice_paid,
     ReserveHeld: _reserve_held,
@@ -355,10 +362,24 @@ def _entry(
     )
 
 
+def payable_gain(booking: Booking, operator_id: str) -> int:
+    """What a booking adds to an operator's payable (2010 and 2011), in minor units."""
+    accounts = (f"2010/{operator_id}", f"2011/{operator_id}")
+    legs = [leg for _, legs in POSTING_RULES[type(booking)](booking) for leg in legs]
+    return -sum([amount for account, amount in legs if account in accounts])
+
+
 def payable_effect(entry: Entry, operator_id: str) -> int:
     """What an entry adds to the operator's payable (2010 and 2011), in minor units; maturing adds nothing."""
     accounts = (f"2010/{operator_id}", f"2011/{operator_id}")
     return -sum([posting.amount_minor for posting in entry.postings if posting.account in accounts])
+
+
+def shares_of(booking: Booking) -> list[tuple[str, str]]:
+    """Whose payable a booking moves, each with the share that its lines follow ("" for none)."""
+    if isinstance(booking, ShareSplit):
+        return [(booking.operator_id, booking.share), *((payee, share) for payee, _, _, share in booking.parts)]
+    return [(booking.operator_id, booking.share)] if booking.operator_id else []
 
 
 def payable_effects(entries: Iterable[Entry], operator_id: str) -> list[tuple[Entry, int]]:

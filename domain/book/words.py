@@ -11,6 +11,7 @@ MEANING_OF_KIND: Mapping[str, str] = {
     "J02": "commission",
     "J03": "provider's fee",
     "J04": "provider's fee recharged",
+    "J07": "part of a share",
     "J08": "share matures",
     "J09": "provider settled",
     "J11": "wallet topped up",

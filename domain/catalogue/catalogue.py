@@ -1,7 +1,7 @@
 """The catalogue: versions of operators, tariffs, locations and partners, and orders to rate by another tariff."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
@@ -55,6 +55,8 @@ class Catalogue:
     histories: dict[str, OperatorHistory] = field(default_factory=dict)
     holds: dict[str, Switches] = field(default_factory=dict)
     stops: Switches = field(default_factory=Switches)
+    # By payee, the operators of which any terms split shares with it.
+    payers: dict[str, set[str]] = field(default_factory=dict)
     # What banks answered of the accounts of each operator.
     payees: dict[str, PayeeChecks] = field(default_factory=dict)
     # By operator and id.
@@ -127,6 +129,9 @@ class Publication:
     # Operators of whose account something else may be found now.
     accounts_of: frozenset[str] = frozenset()
     payouts_of: frozenset[str] | None = frozenset()
+    # Operators of whose splits it is a payee, over however many: their sessions with anything from `payers_from` on.
+    payers: frozenset[str] = frozenset()
+    payers_from: datetime = BEGINNING
 
 
 def _publish_operator(
@@ -137,7 +142,23 @@ def _publish_operator(
     before, is_first = _last_account(history.versions), not history.published
     changed = history.publish(Version(time_, source, id_, instant(data["effective_from"]), value), data.get("by"))
     scope = Scope.WAITING if is_first else Scope.ON_BOOK
-    return _with_account(catalogue, scope, changed, value.operator_id, before)
+    publication = _with_account(catalogue, scope, changed, value.operator_id, before)
+    for payee_id in value.splits.payees if value.splits is not None else ():
+        catalogue.payers.setdefault(payee_id, set()).add(value.operator_id)
+    return _with_payers(catalogue, publication, is_first=is_first) if catalogue.payers else publication
+
+
+def _with_payers(catalogue: Catalogue, publication: Publication, *, is_first: bool) -> Publication:
+    """The same with all of whose sessions the operator may have a part: what it is paid goes by its terms."""
+    operator_id = publication.operator_id or ""
+    found, ahead = set[str](), [operator_id]
+    while ahead:
+        more = catalogue.payers.get(ahead.pop(), set()) - found
+        found |= more
+        ahead += sorted(more)
+    currencies = {version.value.currency for _, version in catalogue.operators[operator_id].timeline}
+    since = BEGINNING if is_first or len(currencies) > 1 else publication.changed_from
+    return replace(publication, payers=frozenset(found), payers_from=since)
 
 
 def _decide_account(

@@ -10,7 +10,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from domain.calendar import MONDAY_TO_FRIDAY, BankCalendar, Calendars, no_calendars, zone
+from domain.catalogue.commission import Schedule
 from domain.catalogue.run_terms import RunTerms
+from domain.catalogue.splits import SplitTerms
 from domain.catalogue.tiers import Tiers, tiers_of
 from domain.exact import Exact, exact
 from domain.money import parse_minor
@@ -89,6 +91,10 @@ class Operator:
     calendars: Calendars = no_calendars
     # What is left out of most contracts: what runs keep back, and what they have somebody look at.
     runs: RunTerms = field(default_factory=RunTerms)
+    # Commissions by channel and place, in place of the percent and sum above; None: those count for all.
+    schedule: Schedule | None = None
+    # Who else has a part of each share; None: nobody.
+    splits: SplitTerms | None = None
     # Terms of before that asked for more (`domain.catalogue.controls`): for a time what they ask for counts as well.
     guards: tuple["Operator", ...] = ()
 
@@ -110,8 +116,8 @@ class Operator:
             party_id=data["party_id"],
             time_zone=zone(data["time_zone"]),
             currency=currency,
-            commission_percent=Fraction(str(commission["percent"])),
-            commission_per_session_minor=parse_minor(str(commission["per_session"]), currency),
+            commission_percent=Fraction(str(commission.get("percent") or 0)),
+            commission_per_session_minor=parse_minor(str(commission.get("per_session") or 0), currency),
             commission_vat_percent=Fraction(str(commission["vat_percent"])),
             psp_fee_bearer=FeeBearer(data["psp_fee_bearer"]),
             fund_release=FundRelease(data["fund_release"]),
@@ -134,6 +140,8 @@ class Operator:
             confirms_account=_term(data, "account_change") == "CONFIRM",
             calendars=calendars,
             runs=RunTerms.from_data(data),
+            schedule=Schedule.from_data(commission.get("schedule"), currency),
+            splits=SplitTerms.from_data(data),
         )
 
     def bank_calendars(self, currency: str) -> tuple[BankCalendar, ...]:

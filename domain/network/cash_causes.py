@@ -25,6 +25,7 @@ from domain.book.bookings import (
     SessionRated,
     SessionReRated,
     ShareMatured,
+    ShareSplit,
     TaxWithheld,
 )
 from domain.book.discount_bookings import DiscountFunded, DiscountGranted
@@ -141,6 +142,9 @@ class CashCauses:
 
     def book(self, booking: Booking, drafts: list[Draft], sign: int) -> dict[Where, int]:
         """Take a booking in (`sign` 1) or back (-1), as the posting rules draft it; what that moves where."""
+        return self._split(booking, sign) if type(booking) is ShareSplit else self._book(booking, drafts, sign)
+
+    def _book(self, booking: Booking, drafts: list[Draft], sign: int) -> dict[Where, int]:
         moves: dict[Where, int] = defaultdict(int)
         operator_id, currency, at = booking.operator_id, booking.currency, booking.effective_at
         kind, pending = type(booking), 0
@@ -166,6 +170,21 @@ class CashCauses:
             share.roams = share.roams or kind is CdrAccepted
         if pending or (is_priced and self._shares):
             self._move(moves)
+        return {where: amount for where, amount in moves.items() if amount}
+
+    def _split(self, booking: ShareSplit, sign: int) -> dict[Where, int]:
+        """Take in what payees and the operator have of a share, or back; what that moves where."""
+        moves: dict[Where, int] = defaultdict(int)
+        at, currency = booking.effective_at, booking.currency
+        parts = [(booking.operator_id, -booking.amount, booking.matured, booking.share), *booking.parts]
+        for operator_id, amount, matured, name in parts:
+            if matured:
+                moves[Where(at, operator_id, currency, Place.DUE)] += sign * amount
+            else:
+                share = self._shares.setdefault((operator_id, currency, name), _Share())
+                share.amounts[at] += sign * amount
+                share.roams = share.roams or booking.share.startswith("cdr:")
+        self._move(moves)
         return {where: amount for where, amount in moves.items() if amount}
 
     def release(self, share: str, released_at: datetime | None) -> dict[Where, int]:
@@ -235,6 +254,6 @@ def _share_of(booking: Booking) -> str:
     if type(booking) is not ShareMatured:
         return booking.share
     _, _, number = booking.key.partition(":")
-    if number.startswith(OF_FUNDER):
+    if number.startswith((OF_FUNDER, "split:")):
         return number
     return f"cdr:{number}" if number else SESSION_SHARE

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from domain.book.findings import FindingKind
 from domain.catalogue.catalogue import Catalogue
-from domain.catalogue.parties import Operator
 from domain.charging import ChargingPeriod, Phase
 from domain.errors import ImplausibleSession
 from domain.exact import Exact
@@ -285,7 +284,7 @@ def _bill(story: _Story, truth: _Truth) -> Bill:
     if contract.discounts.counting:
         found = discounted(rating, contract.discounts, contract.operator.currency)
         rating = found.rating
-    bill = bill_of(rating, contract.operator, published, registers)
+    bill = bill_of(rating, contract, published, registers)
     if found is not None:
         funder = found.funder if found.funded else ""
         bill = replace(bill, funded=found.funded, funder=funder, discounted=found)
@@ -345,12 +344,20 @@ def _periods(
 
 
 def bill_of(
-    rating: Rating, operator: Operator, published: PublishedTariff, registers: tuple[Reading, ...] = ()
+    rating: Rating, contract: Contract, published: PublishedTariff, registers: tuple[Reading, ...] = ()
 ) -> Bill:
-    """Round an exact rating once, half-up, and take the commission: a percentage of net plus a sum, at most net."""
+    """Round an exact rating once, half-up, and take the commission: a percentage of net plus a sum, at most net.
+
+    Where the terms have a schedule, its first row that is of the session says what is taken.
+    """
+    operator = contract.operator
     net = to_minor_half_up(rating.total.excl_vat, operator.currency)
     gross = to_minor_half_up(rating.total.incl_vat, operator.currency)
-    commission = min(net, percent_of(net, operator.commission_percent) + operator.commission_per_session_minor)
+    if operator.schedule is None:
+        commission = min(net, percent_of(net, operator.commission_percent) + operator.commission_per_session_minor)
+    else:
+        place = contract.start.location_id
+        commission = operator.schedule.commission(net, rating.energy_wh, contract.channel, place)
     commission_vat = percent_of(commission, operator.commission_vat_percent)
     return Bill(rating.energy_wh, net, gross, commission, commission_vat, rating, published, registers)
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from domain.catalogue.catalogue import Catalogue, PartnerTariffs
 from domain.catalogue.parties import Location, Operator, Partner
+from domain.catalogue.run_terms import FundingSource
 from domain.errors import UnsupportedTariff
 from domain.session.discounts import NONE, Discounts, discounts_for
 from domain.session.facts import Ended, Started
@@ -39,6 +40,13 @@ class Contract:
     orders: tuple[OrderedTariff, ...] = ()
     lacks: str = ""
     discounts: Discounts = NONE
+
+    @property
+    def channel(self) -> FundingSource:
+        """What pays for the session."""
+        if self.partner is not None:
+            return FundingSource.ROAMING
+        return FundingSource.WALLET if self.start.wallet_id is not None else FundingSource.CARD
 
     @property
     def time_zone(self) -> ZoneInfo:

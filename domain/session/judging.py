@@ -43,6 +43,7 @@ from domain.session.ratings import ratings
 from domain.session.roaming_book import RoamingCdrs, roaming_book
 from domain.session.scope import BookScope
 from domain.session.session import Judgement, Session, stream_name
+from domain.session.splitting import OF_PAYEE, Billed, share_out
 
 CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
 NOT_CHARGEABLE = "NOT_CHARGEABLE_ANY_MORE"
@@ -84,6 +85,7 @@ class _Verdict:
         self._close_orphan()
         assessment = self.session.assess(self.catalogue)
         billed, shortfall, bookings, releases = self._wanted(assessment)
+        owners: dict[str, str] = {}
         self._move_chain(assessment, billed)
         contract = assessment.contract
         if contract is not None and contract.partner is not None:
@@ -93,8 +95,12 @@ class _Verdict:
             bookings, releases = [*bookings, *roaming], releases | of_cdrs
         if contract is not None and contract.discounts is not NONE:
             self._find_discounts(contract, billed)
+        if contract is not None and contract.operator.splits is not None:
+            shared = share_out(self.scope, contract, Billed(billed, self.session.issued), bookings, releases)
+            bookings, releases, owners, found = shared
+            self.findings += found
         self._report(assessment, billed, shortfall)
-        self._release(releases)
+        self._release(releases, owners)
         self._book(bookings)
         if self.session.overlap is not None:
             self._find_overlap(self.session.overlap)
@@ -248,12 +254,16 @@ class _Verdict:
             return False
         return all(map(is_, known[1], billed))
 
-    def _release(self, wanted: Mapping[str, Release | None]) -> None:
+    def _release(self, wanted: Mapping[str, Release | None], owners: Mapping[str, str]) -> None:
+        """Have just what is wanted released; `owners` are those of shares that are not the operator's."""
         for share in sorted({*wanted, *self.session.releases}):
             found = wanted.get(share)
             times = (found.released_at, found.available_on, found.matures_at) if found else (None, None, None)
-            released = ShareReleased(share, owner_of(share) or self.scope.operator_id, *times)
             known = self.session.releases.get(share)
+            owner = owners.get(share) or owner_of(share) or self.scope.operator_id
+            if found is None and known is not None and share.startswith(OF_PAYEE):
+                owner = known.operator_id
+            released = ShareReleased(share, owner, *times)
             if (known is None and found is not None) or (known is not None and known != released):
                 self._decide(released)
 

@@ -60,6 +60,7 @@ SENTENCES: dict[str, str] = {
     "earnings": "What stands on the book for a session is what it was rated at.",
     "discounts": "What somebody else than its driver owes of a session is what its discounts take off.",
     "captures": "Every accepted capture, failure and fee is on the book as it was reported.",
+    "splits": "Each payee has its part of what the operator had of a session, and bears its part of losses (J07).",
     "raised": "A price that rose after it was paid stands once it is captured, and not before.",
     "refunds": "Every accepted refund is on the book, out of the driver's own money or at the cost of whom it names.",
     "disputes": "Every accepted dispute is on the book but for the driver's own money, and closed as it was decided.",

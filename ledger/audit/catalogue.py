@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import orjson
 
 from ledger.audit.amounts import Money, exact, half_up, instant, minor
+from ledger.audit.commissions import Charge, scheduled
 from ledger.audit.discount_terms import DiscountTerms
 from ledger.audit.flat_prices import FlatPrices, flat_prices
 from ledger.audit.pins import pin_of
@@ -39,10 +40,18 @@ class Terms:
     orphan_hours: int | None = None
     holds_overlaps: bool = False
     fund_release: str = ""
+    # As it was published, like the splits.
+    schedule: tuple[Mapping[str, Any], ...] = ()
+    splits: tuple[Mapping[str, Any], ...] = ()
+    splits_losses: bool = True
 
-    def commission(self, net: int) -> tuple[int, int]:
-        """Commission and its VAT on a session's net: a rounded percentage and a fixed part, at most the net."""
-        commission = min(net, half_up(self.percent * net / 100) + self.per_session)
+    def commission(self, charge: Charge) -> tuple[int, int]:
+        """Commission and its VAT on a session: a rounded percentage and a fixed part, at most the net."""
+        net = charge.net
+        if self.schedule:
+            commission = scheduled(self.schedule, self.currency, charge)
+        else:
+            commission = min(net, half_up(self.percent * net / 100) + self.per_session)
         return commission, half_up(self.vat_percent * commission / 100)
 
 
@@ -274,13 +283,16 @@ def _read_operator(catalogue: Catalogue, head: tuple[datetime, str, str], data: 
     commission = data["commission"]
     terms = Terms(
         currency=data["currency"],
-        percent=exact(commission["percent"]),
-        per_session=minor(commission["per_session"], data["currency"]),
+        percent=exact(commission.get("percent") or 0),
+        per_session=minor(commission.get("per_session") or 0, data["currency"]),
         vat_percent=exact(commission["vat_percent"]),
         bears_psp_fees=data["psp_fee_bearer"] == "OPERATOR",
         orphan_hours=data.get("orphan_hours"),
         holds_overlaps=bool(data.get("hold_overlaps")),
         fund_release=data["fund_release"],
+        schedule=tuple(commission.get("schedule") or ()),
+        splits=tuple(data.get("splits") or ()),
+        splits_losses=data.get("split_losses") is not False,
     )
     catalogue.operators[data["operator_id"]].versions.append((*head, instant(data["effective_from"]), terms))
 

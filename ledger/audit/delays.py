@@ -14,7 +14,6 @@ from ledger.audit.report import Tally
 from ledger.audit.sessions import Session
 from ledger.audit.snapshot import Snapshot
 from ledger.audit.streams import Body, in_order
-from ledger.audit.wallets import CHARGE
 
 _PUBLISHED = """
 SELECT state FROM event_store.stored_events WHERE topic IN ('operator.registered', 'operator.changed')
@@ -45,7 +44,8 @@ def check_releases(session: Session, terms: Mapping[str, Timeline[Delays]], tall
         ruling = terms[body["operator_id"]].at(released_at)
         if ruling is None:
             continue
-        first, latest = _dates(ruling, released_at, _source(session, share))
+        share_of = share.removeprefix(f"split:{body['operator_id']}:")
+        first, latest = _dates(ruling, released_at, _source(session, share_of))
         if not first <= found <= latest:
             where = f"{session.where}, {share}"
             sentence = f"{where}: released at {released_at}, it may be paid from {found} on, and not from {first}"
@@ -63,10 +63,7 @@ def _source(session: Session, share: str) -> str | None:
     if share != "session":
         return "ROAMING" if share.startswith("cdr:") else None
     starts = in_order(starts_of(session.stream))
-    names_wallet = bool(starts) and bool(starts[0].data.get("wallet_id"))
-    if session.accepted("payment.captured") or not (names_wallet or session.stream.facts.get(CHARGE)):
-        return "CARD"
-    return "WALLET"
+    return "WALLET" if starts and starts[0].data.get("wallet_id") else "CARD"
 
 
 def _dates(terms: Delays, released_at: datetime, source: str | None) -> tuple[date, date]:

@@ -28,6 +28,7 @@ from ledger.audit.sessions import SESSION_CHECKS, Session, Surroundings
 from ledger.audit.settled_lines import Lines
 from ledger.audit.settlements import check_settlements
 from ledger.audit.snapshot import Snapshot
+from ledger.audit.splits import check_splits
 from ledger.audit.spool import Spool
 from ledger.audit.streams import (
     BANK_ENTRY,
@@ -57,6 +58,7 @@ OF_SESSIONS: dict[str, Callable[[Session, Tally], None]] = {
     "discounts": check_discounts,
     "captures": check_captures,
     "raised": check_raised,
+    "splits": check_splits,
     "refunds": check_refunds,
     "disputes": check_disputes,
     "settlements": check_settlements,

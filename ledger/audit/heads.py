@@ -17,7 +17,7 @@ from ledger.audit.discounts import funded_of
 from ledger.audit.meter import CORRECTED, ends_of, starts_of
 from ledger.audit.payments import charges_of
 from ledger.audit.report import Tally
-from ledger.audit.sessions import Session
+from ledger.audit.sessions import Session, pending_of
 from ledger.audit.snapshot import Snapshot
 from ledger.audit.spool import Spool
 from ledger.audit.streams import stream_id_of
@@ -89,7 +89,7 @@ def _maturing(session: Session, released: dict[str, Any]) -> datetime | None:
     stream = session.stream
     if body is None or not body.get("matures_at") or any(key.startswith("maturing") for key in stream.standing):
         return None
-    pending = sum(amount for (_, to), amount in stream.sums.items() if to.startswith("2011/"))
+    pending = pending_of(session)
     return instant(body["matures_at"]) if pending else None
 
 

@@ -24,12 +24,14 @@ _LINES = """
 SELECT line.stream_id, line.entry_id, line.share, line.reserve_release, line.takes_back, line.released_at,
        line.available_on, line.payout_id, line.free_from, paid.payout_id IS NOT NULL, paid.released_at,
        paid.available_on, line.operator_id
-FROM intake.line AS line LEFT JOIN intake.line AS paid ON paid.entry_id = line.takes_back
+FROM intake.line AS line
+LEFT JOIN intake.line AS paid ON paid.entry_id = line.takes_back AND paid.operator_id = line.operator_id
 ORDER BY line.stream_id
 """
 # When payouts were rejected last that were to pay an entry.
 _FREED = """
-SELECT DISTINCT ON (entry_id) entry_id::uuid, (changed.body ->> 'at')::timestamptz
+SELECT DISTINCT ON (entry_id, whose) entry_id::uuid,
+       convert_from(made.state, 'UTF8')::jsonb ->> 'operator_id' AS whose, (changed.body ->> 'at')::timestamptz
 FROM (
     SELECT originator_id, originator_version, convert_from(state, 'UTF8')::jsonb AS body, notification_id
     FROM event_store.stored_events WHERE topic = 'PayoutStatusChanged'
@@ -38,7 +40,7 @@ JOIN event_store.stored_events AS made USING (originator_id)
 CROSS JOIN jsonb_array_elements_text(convert_from(made.state, 'UTF8')::jsonb -> 'entry_ids') AS entry_id
 WHERE changed.body ->> 'status' = 'REJECTED' AND made.topic = 'PayoutCreated'
   AND convert_from(made.state, 'UTF8')::jsonb ->> 'reissue_of' IS NULL
-ORDER BY entry_id, changed.notification_id DESC
+ORDER BY entry_id, whose, changed.notification_id DESC
 """
 _OF_RESERVES = frozenset(("ReserveReleased", "HoldPlaced", "HoldReleased"))
 _ONE_DAY = timedelta(days=1)
@@ -84,7 +86,8 @@ class KeptLines:
 
     def __init__(self, snapshot: Snapshot, delays: Mapping[str, Timeline[Delays]], tally: Tally) -> None:
         self._tally, self._delays = tally, delays
-        self._freed: dict[UUID, datetime] = dict(snapshot.rows(_FREED))
+        freed = snapshot.rows(_FREED)
+        self._freed: dict[tuple[UUID, str], datetime] = {(entry, whose): at for entry, whose, at in freed}
         rows = map(_Line._make, snapshot.rows(_LINES))
         self._groups: Iterator[tuple[UUID, list[_Line]]] = (
             (stream_id, list(lines)) for stream_id, lines in groupby(rows, key=itemgetter(0))
@@ -99,12 +102,12 @@ class KeptLines:
         if self._next is not None and self._next[0] == stream.stream_id:
             _, lines = self._next
             self._next = next(self._groups, None)
-            made = dict(_made(stream))
+            made = {(entry_id, whose): each for entry_id, whose, each in _made(stream)}
             released: dict[str, list[_Release]] = {}
             for body in stream.decided("ShareReleased"):
                 released.setdefault(body["share"], []).append(_release(body))
             for line in lines:
-                self._compare(stream, line, made.get(line.entry_id), released)
+                self._compare(stream, line, made.get((line.entry_id, line.operator_id)), released)
 
     def finish(self) -> None:
         """What is left is of no stream."""
@@ -128,7 +131,8 @@ class KeptLines:
         tally.compare(where, made.share, line.share, "the share")
         tally.compare(where, made.type in _OF_RESERVES, line.reserve_release, "whether it gives a reserve back")
         tally.compare(where, made.takes_back, line.takes_back, "the entry that it takes back")
-        tally.compare(where, self._freed.get(line.entry_id), line.free_from, "the moment from which it is free again")
+        freed = self._freed.get((line.entry_id, line.operator_id))
+        tally.compare(where, freed, line.free_from, "the moment from which it is free again")
         allowed = list(self._allowed(stream, line, made, released))
         found = (line.released_at, line.available_on)
         if found not in allowed:
@@ -176,8 +180,8 @@ class KeptLines:
         return _NEVER
 
 
-def _made(stream: Stream) -> Iterator[tuple[UUID, _Made]]:
-    """The entries of a stream that may have lines, each with what makes its line."""
+def _made(stream: Stream) -> Iterator[tuple[UUID, str, _Made]]:
+    """The entries of a stream that may have lines, and of whom, each with what makes its line."""
     for _, topic, body in stream.decisions:
         wrapper, _, type_ = topic.partition(".")
         booking: Body = body.get("booking") or {}
@@ -186,11 +190,12 @@ def _made(stream: Stream) -> Iterator[tuple[UUID, _Made]]:
         for place, _, _ in journals_of(type_, booking, 1):
             name = f"{booking['key']}#{body['revision']}#{place}"
             entry_id: UUID = uuid5(stream.stream_id, name)
-            if wrapper == "Booked":
-                yield entry_id, _Made(type_, booking["share"], booking["effective_at"], None)
-            else:
-                mirror = uuid5(stream.stream_id, f"{name}-")
-                yield mirror, _Made(type_, booking["share"], booking["effective_at"], entry_id)
+            own_id, takes_back = entry_id, None
+            if wrapper == "Retracted":
+                own_id, takes_back = uuid5(stream.stream_id, f"{name}-"), entry_id
+            others = ((payee, share) for payee, _, _, share in booking.get("parts") or ())
+            for whose, share in ((booking["operator_id"], booking["share"]), *others):
+                yield own_id, whose, _Made(type_, share, booking["effective_at"], takes_back)
 
 
 def _release(body: Mapping[str, Any]) -> _Release:

@@ -72,10 +72,10 @@ LEFT JOIN book.entry ON entry.entry_id = effect.entry_id
 GROUP BY payout.payout_id, payout.currency, payout.amount, payout.status, payout.kept
 ORDER BY payout.payout_id
 """
-# Entries that are paid by two payouts, other than a payout and its repetition.
+# Entries that are paid to one operator by two payouts, other than a payout and its repetition.
 _PAID_TWICE = """
 SELECT entry_id, array_agg(payout_id ORDER BY payout_id) FROM paid WHERE reissue_of IS NULL
-GROUP BY entry_id HAVING count(*) > 1 ORDER BY entry_id
+GROUP BY entry_id, operator_id HAVING count(*) > 1 ORDER BY entry_id
 """
 # Two payouts of one operator, currency, business date and attempt.
 _SAME_KEY = """
@@ -111,7 +111,7 @@ SELECT entry_id, line.operator_id, line.currency, line.amount, changed.operator_
        changed.amount::bigint
 FROM intake.line AS line
 FULL JOIN (SELECT effect.* FROM effect JOIN book.entry USING (entry_id) WHERE kind NOT IN ('J08', 'J35')) AS changed
-    USING (entry_id)
+    USING (entry_id, operator_id)
 WHERE (line.operator_id, line.currency, line.amount::numeric)
     IS DISTINCT FROM (changed.operator_id, changed.currency, changed.amount)
 ORDER BY entry_id
@@ -119,8 +119,9 @@ ORDER BY entry_id
 # Lines that are marked as paid beside the entries that payouts say they pay.
 _PAID_LINES = """
 SELECT entry_id, line.payout_id, paid.payout_id
-FROM (SELECT entry_id, payout_id FROM intake.line WHERE payout_id IS NOT NULL) AS line
-FULL JOIN (SELECT entry_id, payout_id FROM paid WHERE reissue_of IS NULL) AS paid USING (entry_id)
+FROM (SELECT entry_id, operator_id, payout_id FROM intake.line WHERE payout_id IS NOT NULL) AS line
+FULL JOIN (SELECT entry_id, operator_id, payout_id FROM paid WHERE reissue_of IS NULL) AS paid
+    USING (entry_id, operator_id)
 WHERE line.payout_id IS DISTINCT FROM paid.payout_id
 ORDER BY entry_id
 """
@@ -133,7 +134,8 @@ ORDER BY entry_id
 """
 # What takes back a line that was paid, and that no payout will ever take.
 _STRANDED = """
-SELECT line.entry_id, paid.payout_id FROM intake.line JOIN intake.line AS paid ON paid.entry_id = line.takes_back
+SELECT line.entry_id, paid.payout_id
+FROM intake.line JOIN intake.line AS paid ON paid.entry_id = line.takes_back AND paid.operator_id = line.operator_id
 WHERE paid.payout_id IS NOT NULL AND line.payout_id IS NULL AND line.released_at IS NULL
 ORDER BY line.entry_id
 """

@@ -8,8 +8,9 @@ entries.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeAlias
 
 _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -124,6 +125,7 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
         ),
     ),
     "ShareMatured": (("J08", "2011/operator_id +amount", "2010/operator_id -amount"),),
+    "ShareSplit": (("J07", "201x/operator_id +amount", "*parts"),),
     "SettlementReceived": (("J09", "1010 +amount", "1110/provider -amount"),),
     "InvoicePaid": (("J17", "1010 +amount", "1210/partner -amount"),),
     "ReserveHeld": (("J31", "2010/operator_id +amount", "2020/operator_id -amount"),),
@@ -210,6 +212,10 @@ class Leg:
             raise ValueError(f"{text!r} is not an account and a signed sum of fields")
         return cls(code, dimension, tuple((1 if sign == "+" else -1, name) for sign, name in terms))
 
+    def postings(self, booking: Mapping[str, Any], sign: int) -> Postings:
+        """What it gives: one posting."""
+        return [self.posting(booking, sign)]
+
     def posting(self, booking: Mapping[str, Any], sign: int) -> tuple[str, int]:
         """Account and minor units of this leg for a booking; TypeError when a field is no whole number."""
         amount = 0
@@ -229,9 +235,24 @@ class Leg:
         return (f"{code}/{booking[self.dimension]}" if self.dimension else code), sign * amount
 
 
-_JOURNALS = {
-    name: tuple((kind, tuple(map(Leg.read, legs))) for kind, *legs in journals) for name, journals in _TABLE.items()
-}
+class PartLegs:
+    """Legs of a row that are as many as the parts of a booking: each [operator, minor units, matured, share]."""
+
+    def postings(self, booking: Mapping[str, Any], sign: int) -> Postings:
+        """What each part gives its operator; TypeError when one is no whole number."""
+        found: Postings = []
+        for operator_id, amount, matured, _ in booking["parts"]:
+            if type(amount) is not int:
+                raise TypeError(f"a part is {amount!r}, no whole number of minor units")
+            found.append((f"{'2010' if matured else '2011'}/{operator_id}", -sign * amount))
+        return found
+
+
+def _legs(texts: Iterable[str]) -> tuple[Leg | PartLegs, ...]:
+    return tuple(PartLegs() if text == "*parts" else Leg.read(text) for text in texts)
+
+
+_JOURNALS = {name: tuple((kind, _legs(legs)) for kind, *legs in journals) for name, journals in _TABLE.items()}
 
 
 def is_known(booking_type: str) -> bool:
@@ -247,7 +268,8 @@ def journals_of(booking_type: str, booking: Mapping[str, Any], sign: int) -> lis
     """
     made = []
     for place, (kind, legs) in enumerate(_JOURNALS[booking_type]):
-        postings = [posting for posting in [leg.posting(booking, sign) for leg in legs] if posting[1]]
+        given = chain.from_iterable(leg.postings(booking, sign) for leg in legs)
+        postings = [posting for posting in given if posting[1]]
         if postings:
             postings.sort()
             made.append((place, kind, postings))

@@ -25,7 +25,7 @@ WITH made AS MATERIALIZED (
     SELECT notification_id, topic, convert_from(state, 'UTF8')::jsonb AS body
     FROM event_store.stored_events WHERE topic = 'PayoutCreated'
 ), effect AS MATERIALIZED (
-    SELECT body ->> 'payout_id' AS payout_id, entry.entry_id, entry.kind,
+    SELECT body ->> 'payout_id' AS payout_id, body ->> 'operator_id' AS operator_id, entry.entry_id, entry.kind,
            entry.kind IN ('J31', 'J34', 'J41')
                AND entry.payout_id IS NOT DISTINCT FROM body ->> 'payout_id' AS is_own,
            -sum(posting.amount_minor)::bigint AS amount
@@ -34,17 +34,18 @@ WITH made AS MATERIALIZED (
     JOIN book.posting ON posting.entry_id = entry.entry_id
         AND account IN ('2010/' || (body ->> 'operator_id'), '2011/' || (body ->> 'operator_id'))
     WHERE body ->> 'reissue_of' IS NULL
-    GROUP BY body ->> 'payout_id', entry.entry_id, entry.kind, entry.payout_id
+    GROUP BY body ->> 'payout_id', body ->> 'operator_id', entry.entry_id, entry.kind, entry.payout_id
 ), sums AS (
     SELECT effect.payout_id, sum(effect.amount)::bigint AS total,
            coalesce(sum(effect.amount) FILTER (WHERE effect.kind NOT IN ('J31', 'J32')), 0)::bigint AS earned,
            coalesce(sum(effect.amount) FILTER (
                WHERE effect.kind IN ('J01', 'J01f', 'J13', 'J21', 'J25', 'J27', 'J29', 'J59')), 0)::bigint AS gross,
            coalesce(sum(effect.amount) FILTER (
-               WHERE effect.kind IN ('J01', 'J01f', 'J02', 'J04', 'J13', 'J14', 'J21', 'J25', 'J26', 'J27', 'J29',
-                                     'J30', 'J59')), 0)::bigint AS share,
+               WHERE effect.kind IN ('J01', 'J01f', 'J02', 'J04', 'J07', 'J13', 'J14', 'J21', 'J25', 'J26', 'J27',
+                                     'J29', 'J30', 'J59')), 0)::bigint AS share,
            min(line.available_on) FILTER (WHERE line.share <> 'retained-release') AS oldest
-    FROM effect LEFT JOIN intake.line AS line USING (entry_id)
+    FROM effect LEFT JOIN intake.line AS line
+        ON line.entry_id = effect.entry_id AND line.operator_id = effect.operator_id
     WHERE NOT is_own GROUP BY effect.payout_id
 )
 SELECT notification_id, topic, convert_to((body - 'entry_ids')::text, 'UTF8'), total, earned, gross, share, oldest

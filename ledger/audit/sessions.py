@@ -7,6 +7,7 @@ from typing import Any
 
 from ledger.audit.amounts import Money, exact
 from ledger.audit.catalogue import Catalogue, Ruled, Terms
+from ledger.audit.commissions import Charge
 from ledger.audit.discount_terms import OF_OPERATOR, DiscountTerms, off_in_all
 from ledger.audit.meter import (
     METERED,
@@ -197,9 +198,16 @@ def check_terms(session: Session, tally: Tally) -> None:
         tally.note(where, SUSPENSE, RATED, f"{where} is rated and its operator had no contract in effect")
         return
     tally.compare(where, session.terms.currency, outcome["currency"], "the currency")
-    commission, vat = session.terms.commission(outcome["net"])
+    commission, vat = session.terms.commission(charge_of(session, start, outcome))
     tally.compare(where, session.money(commission), session.money(outcome["commission"]), "the commission")
     tally.compare(where, session.money(vat), session.money(outcome["commission_vat"]), "the VAT of the commission")
+
+
+def charge_of(session: Session, start: Fact, outcome: Body) -> Charge:
+    """What its commission is reckoned by."""
+    of_driver = "WALLET" if start.data.get("wallet_id") else "CARD"
+    channel = "ROAMING" if session.partner is not None else of_driver
+    return Charge(outcome["net"], exact(outcome["energy_wh"]), channel, str(start.data["location_id"]))
 
 
 def _check_wait(session: Session, ruled: Ruled, reason: str, tally: Tally) -> None:
@@ -310,9 +318,16 @@ def check_book(session: Session, tally: Tally) -> None:
         _compare_book(session, accepted, receivable, ("J14", "J21"), "4020", tally)
     matured = stream.bookings("ShareMatured")
     if matured and session.partner is None:
-        pending = sum(amount for (_, to), amount in stream.sums.items() if to.startswith("2011/"))
+        pending = pending_of(session)
         nothing = session.money(0)
         tally.compare(session.where, nothing, session.money(pending), "what is pending after its share matured")
+
+
+def pending_of(session: Session) -> int:
+    """What is pending (2011) of its operator's share, without the parts of payees; minor units."""
+    payees = {f"2011/{part[0]}" for booking in session.stream.bookings("ShareSplit") for part in booking["parts"]}
+    sums = session.stream.sums.items()
+    return sum(amount for (_, to), amount in sums if to.startswith("2011/") and to not in payees)
 
 
 def _compare_book(

@@ -41,7 +41,7 @@ _RELEASE_TAKEN_BACK = """
 UPDATE intake.line AS line SET released_at = paid.released_at, available_on = paid.available_on
 FROM intake.line AS paid
 WHERE line.entry_id = ANY(%s) AND line.payout_id IS NULL AND paid.entry_id = line.takes_back
-  AND paid.payout_id IS NOT NULL
+  AND paid.operator_id = line.operator_id AND paid.payout_id IS NOT NULL
 """
 # The same for shares whose release was withdrawn. A statement of its own, so that it sees what a run has paid while
 # the one before it waited for that run.
@@ -49,7 +49,7 @@ _RELEASE_TAKEN_BACK_OF_SHARES = """
 UPDATE intake.line AS line SET released_at = paid.released_at, available_on = paid.available_on
 FROM unnest(%s::uuid[], %s::text[]) AS share (stream_id, name), intake.line AS paid
 WHERE line.stream_id = share.stream_id AND line.share = share.name AND line.payout_id IS NULL
-  AND paid.entry_id = line.takes_back AND paid.payout_id IS NOT NULL
+  AND paid.entry_id = line.takes_back AND paid.operator_id = line.operator_id AND paid.payout_id IS NOT NULL
 """
 # What the runs of an operator may pay.
 _PAYABLE = """
@@ -67,23 +67,26 @@ WHERE operator_id = ANY(%s) AND payout_id IS NULL AND released_at IS NOT NULL GR
 """
 # What became of lines.
 _OF_ENTRIES = """
-SELECT entry_id, amount, released_at IS NOT NULL, payout_id IS NOT NULL FROM intake.line WHERE entry_id = ANY(%s)
+SELECT entry_id, amount, released_at IS NOT NULL, payout_id IS NOT NULL
+FROM intake.line JOIN unnest(%s::uuid[], %s::text[]) AS asked (entry_id, operator_id) USING (entry_id, operator_id)
 """
 _PAY = """
 UPDATE intake.line AS line SET payout_id = new.payout_id
-FROM unnest(%s::uuid[], %s::text[]) AS new (entry_id, payout_id)
-WHERE line.entry_id = new.entry_id
+FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS new (entry_id, operator_id, payout_id)
+WHERE line.entry_id = new.entry_id AND line.operator_id = new.operator_id
 """
 
 # The lines of a payout that was rejected may be paid by runs after it.
 _FREE = """
 UPDATE intake.line AS line SET payout_id = NULL, free_from = new.free_from
-FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[]) AS new (entry_id, payout_id, free_from)
-WHERE line.entry_id = new.entry_id AND (line.payout_id IS NULL OR line.payout_id = new.payout_id)
+FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[])
+    AS new (entry_id, operator_id, payout_id, free_from)
+WHERE line.entry_id = new.entry_id AND line.operator_id = new.operator_id
+  AND (line.payout_id IS NULL OR line.payout_id = new.payout_id)
 """
 _ARE_FREE = """
 SELECT count(*) FROM (
-    SELECT FROM intake.line WHERE entry_id = ANY(%s) AND payout_id IS NULL FOR UPDATE
+    SELECT FROM intake.line WHERE entry_id = ANY(%s) AND operator_id = %s AND payout_id IS NULL FOR UPDATE
 ) AS free
 """
 
@@ -167,26 +170,26 @@ def count_payable(cursor: Cursor[TupleRow], operator_ids: Sequence[str]) -> dict
     return dict(cursor.execute(_COUNT_PAYABLE, (list(operator_ids),)).fetchall())
 
 
-def lines_of_entries(cursor: Cursor[TupleRow], entry_ids: Sequence[UUID]) -> dict[UUID, LineState]:
-    """What became of the lines of entries, by entry."""
-    rows = cursor.execute(_OF_ENTRIES, (list(entry_ids),)).fetchall() if entry_ids else []
+def lines_of_entries(cursor: Cursor[TupleRow], entries: Sequence[tuple[UUID, str]]) -> dict[UUID, LineState]:
+    """What became of the lines that operators have of entries, one of each, by entry."""
+    rows = cursor.execute(_OF_ENTRIES, columns(entries)).fetchall() if entries else []
     return {entry_id: LineState(*state) for entry_id, *state in rows}
 
 
-def free_lines(cursor: Cursor[TupleRow], freed: Sequence[tuple[UUID, str, datetime]]) -> None:
+def free_lines(cursor: Cursor[TupleRow], freed: Sequence[tuple[UUID, str, str, datetime]]) -> None:
     """Have lines paid by later runs that a payout was to pay, which was rejected at a moment."""
     if freed:
         cursor.execute(_FREE, columns(sorted(freed)))
 
 
-def are_free(cursor: Cursor[TupleRow], entry_ids: Sequence[UUID]) -> bool:
-    """Whether no payout pays any of these lines; they are locked."""
-    row = cursor.execute(_ARE_FREE, (list(entry_ids),)).fetchone()
+def are_free(cursor: Cursor[TupleRow], entry_ids: Sequence[UUID], operator_id: str) -> bool:
+    """Whether no payout pays any of these lines of an operator; they are locked."""
+    row = cursor.execute(_ARE_FREE, (list(entry_ids), operator_id)).fetchone()
     return row is not None and row[0] == len(entry_ids)
 
 
-def pay_lines(cursor: Cursor[TupleRow], paid: Iterable[tuple[UUID, str]]) -> None:
-    """Set lines aside for the payouts that pay them."""
-    pairs = sorted(paid)
-    if pairs:
-        cursor.execute(_PAY, ([entry for entry, _ in pairs], [payout for _, payout in pairs]))
+def pay_lines(cursor: Cursor[TupleRow], paid: Iterable[tuple[UUID, str, str]]) -> None:
+    """Set lines aside, each an entry and whose it is, for the payouts that pay them."""
+    rows = sorted(paid)
+    if rows:
+        cursor.execute(_PAY, columns(rows))

@@ -86,6 +86,12 @@ WHERE operator_id = %(operator_id)s AND (NOT settled OR (partner IS NOT NULL AND
 """,
 }
 
+# Sessions of which a payee may have a part, or something else of it than before.
+_MARK_SPLIT = """
+UPDATE intake.session_head SET stale = true
+WHERE operator_id = ANY(%s) AND latest_at >= %s AND NOT stale
+"""
+
 
 def bank_calendar(name: str) -> BankCalendar | None:
     """The calendar of bank holidays of that name; None when there is none."""
@@ -167,6 +173,9 @@ class KnownCatalogue:
 def _mark_stale(cursor: Cursor[TupleRow], publication: Publication) -> bool:
     if publication.scope is Scope.NONE:
         return False
+    found = 0
+    if publication.payers:
+        found = cursor.execute(_MARK_SPLIT, (sorted(publication.payers), publication.payers_from)).rowcount
     cursor.execute(
         _MARK[publication.scope],
         {
@@ -177,4 +186,4 @@ def _mark_stale(cursor: Cursor[TupleRow], publication: Publication) -> bool:
             "location_id": publication.location_id,
         },
     )
-    return cursor.rowcount > 0
+    return cursor.rowcount + found > 0

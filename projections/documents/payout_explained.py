@@ -14,6 +14,7 @@ LABELS: dict[Step, str] = {
     Step.GROSS_CARD: "Card sessions, gross",
     Step.GROSS_ROAMING: "Roaming sessions, gross",
     Step.COMMISSION: "Commission",
+    Step.SPLITS: "Parts of shares",
     Step.PSP_FEES: "Fees of payment providers",
     Step.PAYMENT_FAILED: "Payments that failed",
     Step.REFUNDS: "Refunds",

@@ -46,9 +46,9 @@ SELECT paid.generation, paid.payout_id, paid.session_id, paid.operator_id, paid.
 FROM (
     SELECT made.generation, made.payout_id, entry.session_id, line.operator_id, line.currency,
            sum(line.amount) AS amount, min(line.effective_at) AS priced_at
-    FROM unnest(%s::int[], %s::text[], %s::text[]) AS made (generation, payout_id, entry_ids)
+    FROM unnest(%s::int[], %s::text[], %s::text[], %s::text[]) AS made (generation, payout_id, operator_id, entry_ids)
     CROSS JOIN LATERAL unnest(made.entry_ids::uuid[]) AS pays (entry_id)
-    JOIN intake.line AS line USING (entry_id)
+    JOIN intake.line AS line USING (entry_id, operator_id)
     JOIN book.entry AS entry USING (entry_id)
     WHERE entry.session_id IS NOT NULL
     GROUP BY made.generation, made.payout_id, entry.session_id, line.operator_id, line.currency
@@ -126,7 +126,7 @@ def _make(cursor: Cursor[TupleRow], generation: int, made: Sequence[PayoutCreate
     if first:
         entries = [f"{{{','.join(str(UUID(entry_id)) for entry_id in each.entry_ids)}}}" for each in first]
         ids = [each.payout_id for each in first]
-        cursor.execute(_SESSIONS, ([generation] * len(first), ids, entries))
+        cursor.execute(_SESSIONS, ([generation] * len(first), ids, [each.operator_id for each in first], entries))
 
 
 def _moved(cursor: Cursor[TupleRow], generation: int, events: EventSet) -> list[str]:

@@ -44,10 +44,14 @@ def bookings(draw: st.DrawFn) -> Booking:
             values[field.name] = draw(st.booleans())
         elif field.type in (int, "int"):
             values[field.name] = draw(st.integers(-3, 3) | st.integers(-(10**9), 10**9))
+        elif field.name == "parts":
+            values["parts"] = tuple([f"P-{n}", draw(st.integers(-9, 9)), draw(st.booleans()), "s"] for n in (1, 2))
         elif field.name == "effective_at":
             values[field.name] = START
         else:
             values[field.name] = f"{field.name}-1"
+    if "parts" in values:
+        values["amount"] = sum(part[1] for part in values["parts"])
     made: Booking = kind(**values)
     return made
 

@@ -41,6 +41,8 @@ INVOICE = "roaming.invoice_paid/v1-one-cdr"
 FAILED = "payout.failed/v1-closed-account"
 EXPIRED = "charging.reservation.expired/v1-roaming"
 ORPHANS = "operator.changed/v1-orphans"
+SCHEDULE = "operator.changed/v1-schedule"
+SPLITS = "operator.changed/v1-splits"
 HEARTBEAT = "charging.charger.heartbeat/v1-counted"
 EXPLAINED = "charging.charger.outage_explained/v1-maintenance"
 ANSWERED = "charging.charger.profile_answered/v1-accepted"
@@ -103,6 +105,31 @@ BAD: list[tuple[str, str, Any, RefusalCode]] = [
     (STARTED, "data.started_at", "٢٠٢٦-03-01T10:00:00Z", C.BAD_VALUE),
     (STARTED, "data.started_at", 1772359200, C.WRONG_TYPE),
     (STARTED, "data.started_at", None, C.WRONG_TYPE),
+    # Commissions and splits.
+    (OPERATOR, "data.commission.percent", ABSENT, C.MISSING_FIELD),
+    (OPERATOR, "data.commission.per_session", ABSENT, C.MISSING_FIELD),
+    (SCHEDULE, "data.commission.schedule", [], C.BAD_VALUE),
+    (SCHEDULE, "data.commission.schedule.0.percent", "100.1", C.BAD_VALUE),
+    (SCHEDULE, "data.commission.schedule.0.percent", -1, C.BAD_VALUE),
+    (SCHEDULE, "data.commission.schedule.0.percent", f"1.{'0' * 39}1", C.BAD_VALUE),
+    (SCHEDULE, "data.commission.schedule.0.when.channel", "CASH", C.BAD_VALUE),
+    (SCHEDULE, "data.commission.schedule.0", {"when": {"channel": "CARD"}}, C.BAD_VALUE),
+    (SCHEDULE, "data.commission.schedule.1.per_kwh", "-0.01", C.BAD_VALUE),
+    (SCHEDULE, "data.commission.schedule.1.per_session", "0.001", C.BAD_VALUE),
+    (SCHEDULE, "data.commission.schedule.2.percent", "3", C.BAD_VALUE),
+    (SCHEDULE, "data.commission.schedule.2.tiers.measure", "CARS", C.BAD_VALUE),
+    (SCHEDULE, "data.commission.schedule.2.tiers.window", "YEAR", C.BAD_VALUE),
+    (SCHEDULE, "data.commission.schedule.2.tiers.steps", [], C.BAD_VALUE),
+    (SCHEDULE, "data.commission.schedule.2.tiers.steps.0.from", "1", C.BAD_VALUE),
+    (SCHEDULE, "data.commission.schedule.2.tiers.steps.1.from", "0.00", C.BAD_VALUE),
+    (SCHEDULE, "data.commission.schedule.2.tiers.steps.1.from", "5000.001", C.BAD_VALUE),
+    (SCHEDULE, "data.commission.schedule.2.tiers.steps.1", {"from": "9", "percent": 1, "per_kwh": "1"}, C.BAD_VALUE),
+    (SPLITS, "data.splits.0.operator_id", "OP-1", C.BAD_VALUE),
+    (SPLITS, "data.splits.0.percent", "101", C.BAD_VALUE),
+    (SPLITS, "data.splits.0.role", "", C.BAD_VALUE),
+    (SPLITS, "data.splits.1.per_kwh", "-0.02", C.BAD_VALUE),
+    (SPLITS, "data.splits.1.base", "NET", C.BAD_VALUE),
+    (SPLITS, "data.splits", [{"operator_id": f"P-{n}", "role": "host", "percent": 60} for n in (1, 2)], C.BAD_VALUE),
     # Energy and measurements.
     (METERED, "data.register_wh", -1, C.BAD_VALUE),
     (METERED, "data.register_wh", "-0.5", C.BAD_VALUE),

@@ -22,6 +22,16 @@ SCHEMAS = {(type_, version): schema for type_, version, schema in event_schemas(
 
 # The calendar, catalogues of codes, rules across fields and rules of sign inside money are beyond a schema.
 BEYOND_A_SCHEMA = {
+    ("data.commission.schedule.0", "{'when': {'channel': 'CARD'}}"),
+    ("data.commission.schedule.1.per_session", "0.001"),
+    ("data.commission.schedule.2.percent", "3"),
+    ("data.commission.schedule.2.tiers.steps.0.from", "1"),
+    ("data.commission.schedule.2.tiers.steps.1.from", "0.00"),
+    ("data.commission.schedule.2.tiers.steps.1.from", "5000.001"),
+    ("data.commission.schedule.2.tiers.steps.1", str({"from": "9", "percent": 1, "per_kwh": "1"})),
+    ("data.splits.0.operator_id", "OP-1"),
+    ("data.splits.1.base", "NET"),
+    ("data.splits", str([{"operator_id": f"P-{n}", "role": "host", "percent": 60} for n in (1, 2)])),
     ("data.part", "4"),
     ("data.items.1.gross.amount", "1.001"),
     ("data.started_at", "2026-02-30T10:00:00Z"),

@@ -14,7 +14,7 @@ from domain.bank.matching import ToldReceipt, folded, match, told_by
 from domain.book.bookings import Booking, PaidTwice, ReserveReleased
 from domain.book.journal import Entry
 from domain.book.matter_bookings import HoldPlaced, HoldReleased
-from domain.book.posting import entries_of, mirrors_of, payable_effects
+from domain.book.posting import entries_of, mirrors_of, payable_effects, shares_of
 from domain.book.standing import Booked, Retracted
 from domain.catalogue.catalogue import Catalogue
 from domain.fact import Fact, RecordedFact
@@ -55,7 +55,7 @@ class DryRun:
     _session_of: dict[str, str] = field(default_factory=dict)
     _parked: dict[str, list[Fact]] = field(default_factory=lambda: defaultdict(list))
     _lines: list[tuple[UUID, Booking, Entry, int]] = field(default_factory=list)
-    _paid: set[UUID] = field(default_factory=set)
+    _paid: set[tuple[UUID, str]] = field(default_factory=set)
     _closed: dict[str, date] = field(default_factory=dict)
     _requests: list[InstantRequested] = field(default_factory=list)
     _past: dict[str, Past] = field(default_factory=lambda: defaultdict(Past))
@@ -94,7 +94,7 @@ class DryRun:
                 self._note(payout_stream(payout.payout_id), decisions)
             answered = [each.request for each in runs.at_once]
             self._requests = [each for each in self._requests if each not in answered]
-            self._paid |= {entry for entries in runs.paid_lines.values() for entry in entries}
+            self._paid |= {(entry, operator_id) for entries in runs.paid_lines.values() for entry in entries}
             if runs.closed_through is not None:
                 self._closed[operator_id] = runs.closed_through
 
@@ -210,15 +210,16 @@ class DryRun:
             booking = decision.booking
             entries = make(booking, stream_id, decision.revision, uuid5(stream_id, booking.key))
             self.journal += entries
-            if booking.share:
-                lines = payable_effects(entries, booking.operator_id)
-                self._lines += [(stream_id, booking, entry, amount) for entry, amount in lines]
+            for operator_id, share in shares_of(booking) if booking.share else ():
+                lines = payable_effects(entries, operator_id)
+                own = replace(booking, operator_id=operator_id, share=share)
+                self._lines += [(stream_id, own, entry, amount) for entry, amount in lines]
 
     def _payable(self, operator_id: str) -> list[Line]:
         lines = []
         for stream_id, booking, entry, amount in self._lines:
             release = self._release_of(stream_id, booking)
-            if booking.operator_id == operator_id and release and entry.entry_id not in self._paid:
+            if booking.operator_id == operator_id and release and (entry.entry_id, operator_id) not in self._paid:
                 reserve_release = isinstance(booking, ReserveReleased | HoldPlaced | HoldReleased)
                 line = Line(entry.entry_id, entry.currency, amount, *release, reserve_release=reserve_release)
                 lines.append(replace(line, kind=entry.kind, retained=booking.key == RETAINED_RELEASE_KEY))

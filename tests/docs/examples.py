@@ -152,18 +152,26 @@ def _value(name: str, value: str, type_: str) -> Any:
         return defaults()["token"]
     if name == "items":
         return [_item(each) for each in value.split(",")]
-    if name == "discount_ids":
-        return value.split(",")
-    if name == "cdr_ids":
-        return [real_id(each) for each in value.split(",")]
+    if name in ("discount_ids", "cdr_ids"):
+        return [real_id(each) if name == "cdr_ids" else each for each in value.split(",")]
     if name == "withholding":
         regime, percent, base = value.split(":")
         return [{"regime": regime, "percent": percent, "base": base}]
+    if name == "splits":
+        parts = (each.split(":") for each in value.split(","))
+        return [{"operator_id": payee, "role": role, "percent": percent} for payee, role, percent in parts]
+    if name == "schedule":
+        return [_scheduled(*each.split(":")) for each in value.split(",")]
     if name in ("cdr_id", "payout_id"):
         return real_id(value)
     if value in ("true", "false"):
         return value == "true"
     return int(value) if name.endswith(("_wh", "_days")) else value
+
+
+def _scheduled(channel: str, location_id: str, *rates: str) -> dict[str, Any]:
+    when = {"channel": channel} | ({} if location_id == "*" else {"locations": [location_id]})
+    return {"when": when, **dict(zip(rates[::2], rates[1::2], strict=True))}
 
 
 def _money(amount: str) -> dict[str, str]:

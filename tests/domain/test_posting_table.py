@@ -278,6 +278,11 @@ EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
         [("J29", {"1110/psp": 1200, "2030/OP": 1200, "1250/psp": -1200, "2010/OP": -1200})],
     ),
     (
+        "J07: of 9.00 a host has 12.5 % and an investor, who has it already, 33.3333 %",
+        of(b.ShareSplit, amount=412, parts=(["HOST", 112, False, "split:HOST:session"], ["INV", 300, True, "k:INV"])),
+        [("J07", {"2011/OP": 412, "2011/HOST": -112, "2010/INV": -300})],
+    ),
+    (
         "J30: a dispute lost costs the operator its share, the platform its commission",
         of(b.DisputeLost, **DISPUTE, commission_back=100, commission_vat_back=20),
         [("J30", {"2030/OP": 1200, "4010": 100, "2110": 20, "1250/psp": -1200, "2010/OP": -120})],

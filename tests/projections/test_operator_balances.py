@@ -57,6 +57,10 @@ def any_booking(draw: st.DrawFn) -> Booking:
             continue
         if field.type in (int, "int"):
             body[field.name] = draw(st.integers(0, 10**9))
+        elif field.name == "parts":
+            host, investor = draw(st.integers(0, 10**8)), draw(st.integers(0, 10**8))
+            body["parts"] = (["HOST", host, False, "split:HOST:session"], ["INV", investor, True, "k:INV"])
+            body["amount"] = host + investor
         elif field.type in (bool, "bool"):
             body[field.name] = draw(st.booleans())
         else:

@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import uuid5
 
 from contracts.messages import CDR, MESSAGE_TYPES, Kind, items_of
-from domain.book.posting import entries_of, payable_effects
+from domain.book.posting import entries_of, payable_effects, shares_of
 from domain.calendar import instant
 from domain.catalogue.catalogue import Catalogue
 from domain.payout.answers import PayoutFact, parse_payout_fact
@@ -99,14 +99,15 @@ class Foresight:
                 due_at = decide(session, self.catalogue, until).due_at
             for booked in session.standing:
                 booking = booked.booking
-                released = session.releases.get(booking.share)
-                if released is None or released.released_at is None or released.available_on is None:
-                    continue
                 stream_id = session_stream(session_id)
-                entries = entries_of(booking, stream_id, booked.revision, uuid5(stream_id, booking.key))
-                for entry, amount in payable_effects(entries, booking.operator_id):
-                    line = Line(entry.entry_id, entry.currency, amount, released.released_at, released.available_on)
-                    lines[booking.operator_id].append(line)
+                for operator_id, share in shares_of(booking):
+                    released = session.releases.get(share)
+                    if released is None or released.released_at is None or released.available_on is None:
+                        continue
+                    entries = entries_of(booking, stream_id, booked.revision, uuid5(stream_id, booking.key))
+                    moment, day = released.released_at, released.available_on
+                    for entry, amount in payable_effects(entries, operator_id):
+                        lines[operator_id].append(Line(entry.entry_id, entry.currency, amount, moment, day))
         return lines
 
 

@@ -62,8 +62,8 @@ def _table(view: View, found: list[Mapping[str, Any]], cursor: str | None) -> Ta
     rows = [
         {
             **each,
-            "percent": each["commission"]["percent"],
-            "per_session": each["commission"]["per_session"],
+            "percent": each["commission"].get("percent"),
+            "per_session": each["commission"].get("per_session"),
             "delay": each["payout"]["delay_days"],
             "release": each["fund_release"].replace("_", " ").lower(),
             "state": "HELD" if each["held"]["held"] else None,

@@ -87,7 +87,7 @@ class _Walk:
         self._captures = without_fees_of_others(distinct_captures(payments.captures), payments)
         self._capture_of = {capture.payment_id: capture for capture in reversed(self._captures)}
         self._scope, self._share, self._charged = scope, Share(scope), Charged()
-        if (payments.wallets or scope.wallet_id) and not self._captures:
+        if scope.wallet_id is not None:
             self._share.source = FundingSource.WALLET
         self._money = DriversMoney(_to_bill(assessment))
         self._wallets = WalletMoves(payments.wallets, scope) if payments.wallets else None
