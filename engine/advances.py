@@ -44,6 +44,9 @@ class _Told:
         booking, made = change.booking, isinstance(change, Booked)
         if isinstance(booking, PaymentCaptured | WalletCharged | DiscountGranted | DiscountFunded):
             self.captures.append((booking.effective_at, booking.amount if made else -booking.amount))
+        if isinstance(booking, DiscountFunded):
+            # What another operator owes of it is no part of the session's share.
+            return
         make = entries_of if made else mirrors_of
         entries = make(booking, event.stream_id, change.revision, _NOBODY)
         effects = payable_effects(entries, booking.operator_id) if booking.operator_id else []

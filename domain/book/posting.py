@@ -30,6 +30,7 @@ from domain.book.bookings import (
     PayoutReissued,
     PayoutReturned,
     PayoutSettled,
+    ProviderReserveKept,
     PspFeeCorrected,
     PspFeeRecharged,
     ReserveHeld,
@@ -222,6 +223,10 @@ def _settlement_received(b: SettlementReceived) -> list[Draft]:
     return [("J09", [(BANK, b.amount), (f"1110/{b.provider}", -b.amount)])]
 
 
+def _provider_reserve(b: ProviderReserveKept) -> list[Draft]:
+    return [("J10", [(f"1120/{b.provider}", b.amount), (f"1110/{b.provider}", -b.amount)])]
+
+
 def _invoice_paid(b: InvoicePaid) -> list[Draft]:
     return [("J17", [(BANK, b.amount), (f"1210/{b.partner}", -b.amount)])]
 
@@ -298,6 +303,7 @@ POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
     ShareMatured: _matured,
     ShareSplit: _share_split,
     SettlementReceived: _settlement_received,
+    ProviderReserveKept: _provider_reserve,
     InvoicePaid: _invoice_paid,
     ReserveHeld: _reserve_held,
     ReserveReleased: _reserve_released,

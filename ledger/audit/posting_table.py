@@ -127,6 +127,7 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "ShareMatured": (("J08", "2011/operator_id +amount", "2010/operator_id -amount"),),
     "ShareSplit": (("J07", "201x/operator_id +amount", "*parts"),),
     "SettlementReceived": (("J09", "1010 +amount", "1110/provider -amount"),),
+    "ProviderReserveKept": (("J10", "1120/provider +amount", "1110/provider -amount"),),
     "InvoicePaid": (("J17", "1010 +amount", "1210/partner -amount"),),
     "ReserveHeld": (("J31", "2010/operator_id +amount", "2020/operator_id -amount"),),
     "ReserveReleased": (("J32", "2020/operator_id +amount", "2010/operator_id -amount"),),

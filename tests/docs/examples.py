@@ -181,7 +181,8 @@ def _money(amount: str) -> dict[str, str]:
 def _item(text: str) -> dict[str, Any]:
     payment_id, gross, fee, *kind = text.split(":")
     about = {"kind": kind[0]} if kind else {}
-    return {"payment_id": payment_id, "gross": _money(gross), "fee": _money(fee)} | about
+    named = {"payment_id": payment_id} if payment_id else {}
+    return {**named, "gross": _money(gross), "fee": _money(fee)} | about
 
 
 def real_id(alias: str) -> str:

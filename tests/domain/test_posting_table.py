@@ -72,6 +72,11 @@ EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
         [("J01d", {"2011/F": -100, "1105/S-1": 40, "2080/P-1": 60})],
     ),
     (
+        "J10: a provider keeps a reserve",
+        of(b.ProviderReserveKept, session_id=None, operator_id="", provider="psp", amount=500),
+        [("J10", {"1120/psp": 500, "1110/psp": -500})],
+    ),
+    (
         "J12: a session is paid out of a wallet",
         of(w.WalletCharged, wallet_id="W", charge_id="C-1", amount=1190),
         [("J12", {"2070/W": 1190, "1105/S-1": -1190})],
