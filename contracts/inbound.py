@@ -7,6 +7,7 @@ from contracts import (
     bank_entries,
     catalogue,
     chargers,
+    closing,
     decisions,
     declarations,
     finding_decisions,
@@ -14,8 +15,10 @@ from contracts import (
     payee_checks,
     payments,
     payout_decisions,
+    roaming,
     sessions,
     sites,
+    treasury,
     wallets,
 )
 from contracts.envelope import Event, models_by_type
@@ -35,13 +38,16 @@ _MODULES = (
     catalogue,
     declarations,
     payments,
+    roaming,
     decisions,
     payout_decisions,
     finding_decisions,
     matters,
     bank_entries,
     payee_checks,
+    closing,
     wallets,
+    treasury,
 )
 
 INBOUND_MODEL_OF = models_by_type(event for module in _MODULES for event in _events_of(module))

@@ -32,6 +32,10 @@ class FindingKind(StrEnum):
     BANK_STATEMENT_MISSING = "BANK_STATEMENT_MISSING"
     CAPTURE_DIFFERS = "CAPTURE_DIFFERS"
     CAPTURE_UNRATED = "CAPTURE_UNRATED"
+    CDR_DISPUTE_WITHOUT_EFFECT = "CDR_DISPUTE_WITHOUT_EFFECT"
+    CDR_DOCUMENT_TOLD_OTHERWISE = "CDR_DOCUMENT_TOLD_OTHERWISE"
+    CDR_INVOICE_WITHOUT_EFFECT = "CDR_INVOICE_WITHOUT_EFFECT"
+    CDR_NOT_KNOWN = "CDR_NOT_KNOWN"
     CLOSING_WITHOUT_DISPUTE = "CLOSING_WITHOUT_DISPUTE"
     CONTROLS_LOWERED = "CONTROLS_LOWERED"
     COVER_SHORT = "COVER_SHORT"
@@ -40,7 +44,10 @@ class FindingKind(StrEnum):
     DISPUTE_ABOVE_CAPTURE = "DISPUTE_ABOVE_CAPTURE"
     DISPUTE_WITHOUT_CAPTURE = "DISPUTE_WITHOUT_CAPTURE"
     FAILURE_AFTER_CAPTURE = "FAILURE_AFTER_CAPTURE"
+    FX_RATE_OFF = "FX_RATE_OFF"
+    FX_WITHOUT_EFFECT = "FX_WITHOUT_EFFECT"
     HOLD_TOO_OLD = "HOLD_TOO_OLD"
+    HUB_INVOICE_DIFFERS = "HUB_INVOICE_DIFFERS"
     INVOICE_DIFFERS = "INVOICE_DIFFERS"
     LEAKAGE = "LEAKAGE"
     MATTER_UNKNOWN = "MATTER_UNKNOWN"
@@ -85,6 +92,7 @@ class FindingKind(StrEnum):
     SETTLEMENT_TOLD_OTHERWISE = "SETTLEMENT_TOLD_OTHERWISE"
     SHARED_ACCOUNT = "SHARED_ACCOUNT"
     SHORTFALL = "SHORTFALL"
+    TREASURY_TOLD_OTHERWISE = "TREASURY_TOLD_OTHERWISE"
     UNCAPTURED = "UNCAPTURED"
     UNREAD_BATCH = "UNREAD_BATCH"
     UNSETTLED = "UNSETTLED"
@@ -134,6 +142,18 @@ CURES: Mapping[FindingKind, str] = {
         "Send what the session lacks, so that it is rated; if it was none, say so by charging.session.reviewed "
         "(VOID) and refund what was captured."
     ),
+    FindingKind.CDR_DISPUTE_WITHOUT_EFFECT: (
+        "Ask the partner what it means; it acts once the CDR is accepted, or the dispute that it is about is told."
+    ),
+    FindingKind.CDR_DOCUMENT_TOLD_OTHERWISE: (
+        "Ask who sent both which is true; what differs from the first needs an id of its own."
+    ),
+    FindingKind.CDR_INVOICE_WITHOUT_EFFECT: (
+        "Issue the invoice to the CDR's own partner, and bill each CDR once; else it ends when the CDR is accepted."
+    ),
+    FindingKind.CDR_NOT_KNOWN: (
+        "It acts once the CDR is issued; else ask who told of it which CDR is meant, and send that under a new id."
+    ),
     FindingKind.CLOSING_WITHOUT_DISPUTE: (
         "Send the payment.disputed of this dispute; its outcome acts as soon as it is there."
     ),
@@ -160,7 +180,16 @@ CURES: Mapping[FindingKind, str] = {
         "Ask the provider whether the money was taken back, and send the payment.refunded or payment.disputed if so; "
         "it ends once all of the payment has gone back."
     ),
+    FindingKind.FX_RATE_OFF: (
+        "Ask who converted whether the rate is right; a wrong one is made good by an adjustment. It ends where an "
+        "fx.rate_published that was missing comes."
+    ),
+    FindingKind.FX_WITHOUT_EFFECT: "Publish the operator with operator.registered; the conversion counts then.",
     FindingKind.HOLD_TOO_OLD: "Release it with reserve.released, in part or whole; it ends when nothing is left.",
+    FindingKind.HUB_INVOICE_DIFFERS: (
+        "Compare the hub's list with the CDRs that were accepted; where its terms are others, publish them with "
+        "partner.registered, and where the invoice is wrong have another sent."
+    ),
     FindingKind.INVOICE_DIFFERS: "Agree with the partner on what is missing or too much, and have it paid.",
     FindingKind.LEAKAGE: (
         "Have the partner answer, or correct what it rejects: the corrected CDR earns once it is accepted."
@@ -275,6 +304,9 @@ CURES: Mapping[FindingKind, str] = {
         "Ask both operators; publish another account with operator.changed where one is wrong, else leave it."
     ),
     FindingKind.SHORTFALL: "Ask the driver for the difference; the raised price stands once it is captured.",
+    FindingKind.TREASURY_TOLD_OTHERWISE: (
+        "Ask who sent it which of both is true; what is another conversion, deal or invoice needs an id of its own."
+    ),
     FindingKind.UNCAPTURED: "Send the payment.captured of the session, or its payment.failed if it never will be.",
     FindingKind.UNREAD_BATCH: (
         "Install what the client lacks to read it; where it will never be readable, pass it and have its messages "

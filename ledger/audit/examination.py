@@ -16,10 +16,12 @@ from ledger.audit.derivation import derive
 from ledger.audit.discounts import check_discounts
 from ledger.audit.findings import check_refund_findings, check_told
 from ledger.audit.heads import keep_head
+from ledger.audit.hub_fees import check_hub_fees
 from ledger.audit.kept_lines import KeptLines
 from ledger.audit.kept_rows import KeptRows
 from ledger.audit.matters import MATTERS, MatterSurroundings, check_matter, read_surroundings
 from ledger.audit.named_rows import NamedRows
+from ledger.audit.partner_cdrs import check_partner_cdrs
 from ledger.audit.payments import check_captures, check_disputes, check_raised, check_refunds
 from ledger.audit.plugs import keep_visit, sessions_to_be_told
 from ledger.audit.receipts import check_receipt
@@ -63,6 +65,8 @@ OF_SESSIONS: dict[str, Callable[[Session, Tally], None]] = {
     "disputes": check_disputes,
     "settlements": check_settlements,
     "cdrs": check_chain,
+    "partner_cdrs": check_partner_cdrs,
+    "hub_fees": check_hub_fees,
     "findings": check_refund_findings,
 }
 OF_STREAMS: dict[str, tuple[str, Callable[[Stream, Tally], None]]] = {

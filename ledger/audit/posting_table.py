@@ -128,6 +128,36 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "ShareSplit": (("J07", "201x/operator_id +amount", "*parts"),),
     "SettlementReceived": (("J09", "1010 +amount", "1110/provider -amount"),),
     "ProviderReserveKept": (("J10", "1120/provider +amount", "1110/provider -amount"),),
+    "CdrInvoiced": (("J16", "1210/partner +gross", "1200/partner -gross"),),
+    "InvoicedCdrPaid": (),
+    "CdrDisputed": (
+        (
+            "J18",
+            "1220/partner +amount",
+            "201x/operator_id +amount",
+            "12xx/partner -amount",
+            "2030/operator_id -amount",
+        ),
+    ),
+    "CdrDisputeWon": (
+        (
+            "J19",
+            "12xx/partner +amount",
+            "2030/operator_id +amount",
+            "1220/partner -amount",
+            "201x/operator_id -amount",
+        ),
+    ),
+    "CdrDisputeLost": (
+        (
+            "J20",
+            "2030/operator_id +amount",
+            "4020 +commission_back",
+            "2110 +commission_vat_back",
+            "1220/partner -amount",
+            "201x/operator_id -commission_back-commission_vat_back",
+        ),
+    ),
     "InvoicePaid": (("J17", "1010 +amount", "1210/partner -amount"),),
     "ReserveHeld": (("J31", "2010/operator_id +amount", "2020/operator_id -amount"),),
     "ReserveReleased": (("J32", "2020/operator_id +amount", "2010/operator_id -amount"),),
@@ -183,6 +213,17 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "WalletClosed": (("J12c", "2070/wallet_id +amount", "1110/provider -amount"),),
     "SaasInvoiced": (("J42", "1230/operator_id +net+vat", "2310/operator_id -net", "2110 -vat"),),
     "SaasNetted": (("J43", "2010/operator_id +amount", "1230/operator_id -amount"),),
+    "HubFeeAccrued": (("J15", "5020 +fee", "1310/vat_code +fee_vat", "2210/hub_id -fee-fee_vat"),),
+    "HubInvoiced": (("J15", "5020 +fee", "1310/vat_code +fee_vat", "2210/hub_id -fee-fee_vat"),),
+    "SupplierPaid": (("J24p", "=account +amount", "1020 -amount"),),
+    "FundsSold": (("J51", "2010/operator_id +amount", "1510/pair -amount"),),
+    "FundsBought": (("J51", "1510/pair +amount", "2010/operator_id +spread-amount", "4070 -spread"),),
+    "CurrencySold": (("J52", "1510/pair +amount", "1010 -amount"),),
+    "CurrencyBought": (("J52", "1010 +amount", "1510/pair -amount"),),
+    "FxResultRealised": (("J53", "5080 +loss", "1510/pair -loss"),),
+    "OwnFundsSwept": (("J57", "1020 +amount", "1010 -amount"),),
+    # What stood on each of its accounts goes.
+    "VatPaid": (("J58", "*accounts", "1020 -amount"),),
     "SaasRecognised": (("J44", "2310/operator_id +amount", "4030 -amount"),),
 }
 
@@ -206,6 +247,8 @@ class Leg:
     @classmethod
     def read(cls, text: str) -> "Leg":
         """A leg from `CODE/DIMENSION +field-field`."""
+        if text.startswith("*"):
+            return cls("*", text[1:], ())
         account, amount = text.split(" ")
         code, _, dimension = account.partition("/")
         terms = re.findall(r"([+-])([a-z_]+)", amount)
@@ -214,7 +257,9 @@ class Leg:
         return cls(code, dimension, tuple((1 if sign == "+" else -1, name) for sign, name in terms))
 
     def postings(self, booking: Mapping[str, Any], sign: int) -> Postings:
-        """What it gives: one posting."""
+        """What this leg posts: one line, or one for each account that the booking lists, against how it stands."""
+        if self.code == "*":
+            return [(str(account), -sign * amount) for account, amount in booking[self.dimension]]
         return [self.posting(booking, sign)]
 
     def posting(self, booking: Mapping[str, Any], sign: int) -> tuple[str, int]:
@@ -233,7 +278,8 @@ class Leg:
         if code in _SWITCHES:
             flag, off, on = _SWITCHES[code]
             code = on if booking[flag] else off
-        return (f"{code}/{booking[self.dimension]}" if self.dimension else code), sign * amount
+        dimension = booking[self.dimension] if self.dimension else ""
+        return (f"{code}/{dimension}" if dimension else code), sign * amount
 
 
 class PartLegs:

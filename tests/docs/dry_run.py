@@ -18,6 +18,7 @@ from domain.book.posting import entries_of, mirrors_of, payable_effects, shares_
 from domain.book.standing import Booked, Retracted
 from domain.catalogue.catalogue import Catalogue
 from domain.fact import Fact, RecordedFact
+from domain.matter.judgement import OfTreasury
 from domain.matter.matter import Matter
 from domain.payout.amounts import Past
 from domain.payout.answers import parse_payout_fact
@@ -38,6 +39,8 @@ from domain.session.judging import decide
 from domain.session.session import Session, session_stream
 from domain.wallet.wallet import Wallet
 from engine.wallets import news
+from tests.docs.dry_affairs import DryAffairs
+from tests.docs.treasury import of_treasury
 
 
 @dataclass(slots=True)
@@ -49,6 +52,7 @@ class DryRun:
     payouts: dict[str, Payout] = field(default_factory=dict)
     matters: dict[UUID, Matter] = field(default_factory=dict)
     bank: dict[UUID, BankEntry] = field(default_factory=dict)
+    affairs: DryAffairs = field(default_factory=DryAffairs)
     wallets: dict[UUID, Wallet] = field(default_factory=dict)
     receipts: list[ToldReceipt] = field(default_factory=list)
     journal: list[Entry] = field(default_factory=list)
@@ -60,6 +64,7 @@ class DryRun:
     _requests: list[InstantRequested] = field(default_factory=list)
     _past: dict[str, Past] = field(default_factory=lambda: defaultdict(Past))
     _of_days: dict[str, dict[tuple[str, date], OfDay]] = field(default_factory=lambda: defaultdict(dict))
+    _of_treasury: dict[UUID, OfTreasury] = field(default_factory=dict)
 
     def tell(self, event: Mapping[str, Any]) -> None:
         """Take a CloudEvent in and let every session decide."""
@@ -97,6 +102,8 @@ class DryRun:
             self._paid |= {(entry, operator_id) for entries in runs.paid_lines.values() for entry in entries}
             if runs.closed_through is not None:
                 self._closed[operator_id] = runs.closed_through
+        for stream_id, decided in self.affairs.decide(self.journal, moment):
+            self._note(stream_id, decided)
 
     def _session(self, session_id: str) -> Session:
         return self.sessions.setdefault(session_id, Session(session_id))
@@ -153,10 +160,17 @@ class DryRun:
         for item in items_of(message.type, message.id, message.data):
             self._park(item.ref, parse_fact(item.type, item.data, message.source, item.id))
 
+    def _take_cdr_document(self, message: Message) -> None:
+        for item in items_of(message.type, message.id, message.data):
+            self._park(item.ref, parse_fact(item.type, item.data, message.source, item.id))
+
     def _take_matter(self, message: Message) -> None:
         stream_id = stream_of(message.type, message.data)
         fact = RecordedFact(message.type, message.source, message.id, message.time, message.data)
         self.matters.setdefault(stream_id, Matter(stream_id)).learn(fact)
+
+    def _take_affair(self, message: Message) -> None:
+        self.affairs.learn(message)
 
     def _take_wallet(self, message: Message) -> None:
         stream_id = stream_of(message.type, message.data)
@@ -198,8 +212,10 @@ class DryRun:
             decided |= bool(decisions)
             self._session_of |= {each.cdr_id: each.session_id for each in decisions if isinstance(each, CdrIssued)}
             self._note(session_stream(session.session_id), decisions)
+        booked = [booking for session in self.sessions.values() for booking in session.standing.bookings()]
+        self._of_treasury = of_treasury(self.matters, self.catalogue.operators, booked)
         for stream_id, matter in self.matters.items():
-            outcome = matter.decide(self.catalogue.operators, clock)
+            outcome = matter.decide(self.catalogue.operators, clock, treasury=self._of_treasury.get(stream_id))
             decided |= bool(outcome.decisions)
             self._note(stream_id, outcome.decisions)
         return decided
@@ -230,7 +246,9 @@ class DryRun:
     def _release_of(self, stream_id: UUID, booking: Booking) -> tuple[datetime, date] | None:
         """When the lines of a booking were released, and the business date from which they may be paid."""
         if stream_id in self.matters:
-            release = self.matters[stream_id].decide(self.catalogue.operators, None).around.release_of(booking)
+            around = self._of_treasury.get(stream_id)
+            outcome = self.matters[stream_id].decide(self.catalogue.operators, None, treasury=around)
+            release = outcome.around.release_of(booking)
             return (release.released_at, release.available_on) if release else None
         if booking.session_id is None:
             created = self.payouts[booking.payout_id or ""].created
@@ -257,10 +275,13 @@ _TAKE_IN: dict[Kind, Callable[[DryRun, Message], None]] = {
     Kind.CATALOGUE: DryRun._publish,
     Kind.RECEIPT: DryRun._take_receipt,
     Kind.CDR_ANSWER: DryRun._take_cdr_answer,
+    Kind.CDR_DOCUMENT: DryRun._take_cdr_document,
     Kind.PAYOUT_FACT: DryRun._take_payout_fact,
     Kind.RUN_DECISION: DryRun._take_request,
     Kind.OPERATOR_MATTER: DryRun._take_matter,
+    Kind.BOOK_DECISION: DryRun._take_affair,
     Kind.BANK: DryRun._take_bank,
     Kind.WALLET: DryRun._take_wallet,
+    Kind.RATE: DryRun._ignore,
     Kind.STATUS: DryRun._ignore,
 }

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any, TypeAlias
 
 from domain.payout.events import PayoutKey
@@ -39,6 +40,7 @@ _TIME_FIELD = {
     "wallet.refunded": "refunded_at",
     "wallet.closed": "closed_at",
     "roaming.invoice_paid": "paid_at",
+    "roaming.invoice_issued": "issued_at",
     "operator.registered": "effective_from",
     "operator.changed": "effective_from",
     "tariff.published": "effective_from",
@@ -47,10 +49,19 @@ _TIME_FIELD = {
     "adjustment.proposed": "proposed_at",
     "saas.invoiced": "invoiced_at",
     "bank.entry_booked": "booked_at",
+    "fx.executed": "executed_at",
+    "supplier.paid": "paid_at",
+    "vat.filed": "filed_at",
+    "vat.paid": "paid_at",
 }
-_MONEY = frozenset({"amount", "fee", "net", "vat"})
-# In these amounts are decimal texts in the party's own currency.
-_TERMS = frozenset({"operator.registered", "operator.changed", "partner.registered", "payout.instant_requested"})
+_MONEY = frozenset({"amount", "fee", "net", "vat", "sold", "bought", "output", "input"})
+# In these amounts are decimal texts in a currency that stands beside them.
+_TERMS = frozenset(
+    {
+        *("operator.registered", "operator.changed", "partner.registered", "payout.instant_requested"),
+        *("sweep.proposed", "sweep.approved", "sweep.executed"),
+    }
+)
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SECTION = re.compile(r"^#{2,3} (.+)$", re.MULTILINE)
 _HEADER = "| effective at | entry | account | debit | credit |"
@@ -175,7 +186,9 @@ def _scheduled(channel: str, location_id: str, *rates: str) -> dict[str, Any]:
 
 
 def _money(amount: str) -> dict[str, str]:
-    return {"amount": amount, "currency": CURRENCY}
+    """In another currency where one stands behind it: `200.00SEK`."""
+    number = amount.rstrip(ascii_uppercase)
+    return {"amount": number, "currency": amount[len(number) :] or CURRENCY}
 
 
 def _item(text: str) -> dict[str, Any]:

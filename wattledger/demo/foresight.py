@@ -117,10 +117,13 @@ LEARN: dict[Kind, Callable[[Foresight, Event], None]] = {
     Kind.CATALOGUE: Foresight._publish,
     Kind.RECEIPT: Foresight._learn_items,
     Kind.CDR_ANSWER: Foresight._learn_cdr_answer,
+    Kind.CDR_DOCUMENT: Foresight._learn_items,
     Kind.PAYOUT_FACT: Foresight._learn_of_payout,
     Kind.RUN_DECISION: Foresight._ignore,
     Kind.BANK: Foresight._ignore,
     Kind.OPERATOR_MATTER: Foresight._ignore,
+    Kind.BOOK_DECISION: Foresight._ignore,
     Kind.WALLET: Foresight._ignore,
+    Kind.RATE: Foresight._ignore,
     Kind.STATUS: Foresight._ignore,
 }
