@@ -201,3 +201,15 @@ def test_any_order_gives_the_same_book_and_funder_and_driver_owe_the_price(
     if outcome.gross is not None and funder != "OPERATOR":
         borne = balance(session, "5065") + balance(session, f"2010/{FUNDER}") + balance(session, f"2011/{FUNDER}")
         assert 0 < borne <= outcome.gross
+
+
+@pytest.mark.parametrize("funder", ["PLATFORM", FUNDER])
+def test_a_share_is_split_whole_whoever_funds_a_discount_of_the_price(funder: str) -> None:
+    splits = [{"operator_id": "HOST", "role": "host", "percent": "25"}]
+    known = with_discounts(funder, {"splits": splits})
+    known.publish("operator.registered", "b", "h", at("2026-01-01T00:00:00"), operator(operator_id="HOST"))
+    session = decided([starting("D"), ended(), captured("02 11:02", 1100)], known)
+    assert balance(session, "2010/OP") == -810
+    assert balance(session, "2010/HOST") == -270
+    assert balance(session, f"2010/{FUNDER}" if funder == FUNDER else "5065") == 100
+    assert balance(session, f"2011/{FUNDER}") == 0
