@@ -32,6 +32,7 @@ from domain.session.meter_facts import (
 from domain.session.orphans import ESTIMATED, estimated_end, orphan_deadline
 from domain.session.power import check_power, check_units
 from domain.session.registers import in_reading_order, registers_as_known
+from domain.session.supplies import Dealt, supplies_of
 from domain.tariff.published import PublishedTariff
 from domain.tariff.tariff import Tariff
 from domain.values import value
@@ -78,6 +79,8 @@ class Bill:
     funded: int = 0
     funder: str = ""
     discounted: Discounted | None = field(default=None, compare=False, repr=False)
+    # Its taxes, where the operator's terms tell them.
+    dealt: Dealt | None = None
 
     @property
     def vat(self) -> int:
@@ -86,7 +89,9 @@ class Bill:
 
     @property
     def share(self) -> int:
-        """What is the operator's: gross less commission and its VAT."""
+        """What is the operator's: gross less commission and its VAT, or what the platform buys the charge for."""
+        if self.dealt is not None and self.dealt.purchase is not None:
+            return self.dealt.purchase.share
         return self.gross - self.commission - self.commission_vat
 
     @property
@@ -155,6 +160,7 @@ def _assess(
     found = story.contract_by(known)
     if isinstance(found, str):
         return Assessment(SessionState.SUSPENSE, found, metered=counted)
+    story.ruling = found
     if found.operator.hold_overlaps:
         story.held_for = overlap
     return _rate_over_time(story, found, counted, estimated_from)
@@ -176,6 +182,8 @@ class _Story:
         self.is_estimated = is_estimated
         # What is wrong with it beside others at its plug, where its contract holds it until somebody has looked.
         self.held_for: FindingKind | None = None
+        # What rules it by all that is known.
+        self.ruling: Contract | None = None
         self._contracts: dict[tuple[datetime | None, datetime | None], Contract | str] = {}
 
     def contract_by(self, known: Corrected) -> Contract | str:
@@ -284,7 +292,7 @@ def _bill(story: _Story, truth: _Truth) -> Bill:
     if contract.discounts.counting:
         found = discounted(rating, contract.discounts, contract.operator.currency)
         rating = found.rating
-    bill = bill_of(rating, contract, published, registers)
+    bill = _bill_by_model(rating, contract, story.ruling or contract, published, registers)
     if found is not None:
         funder = found.funder if found.funded else ""
         bill = replace(bill, funded=found.funded, funder=funder, discounted=found)
@@ -360,6 +368,18 @@ def bill_of(
         commission = operator.schedule.commission(net, rating.energy_wh, contract.channel, place)
     commission_vat = percent_of(commission, operator.commission_vat_percent)
     return Bill(rating.energy_wh, net, gross, commission, commission_vat, rating, published, registers)
+
+
+def _bill_by_model(
+    rating: Rating, contract: Contract, ruling: Contract, published: PublishedTariff, registers: tuple[Reading, ...]
+) -> Bill:
+    """The bill, with its taxes where the terms tell them: one model for all bills of a session, that of `ruling`."""
+    supplies = supplies_of(ruling)
+    if supplies is None:
+        return bill_of(rating, contract, published, registers)
+    bill = bill_of(supplies.taxed(rating), contract, published, registers)
+    dealt = supplies.dealt(bill.rating, bill.net, bill.gross, bill.commission)
+    return replace(bill, commission_vat=supplies.commission_vat(bill.commission), dealt=dealt)
 
 
 def session_currency(facts: MeterFacts, catalogue: Catalogue) -> str | None:

@@ -102,6 +102,8 @@ def _why_not(
         return f"it is in {found.currency}, and the session in {operator.currency}"
     if before and before[0].funder != found.funder:
         return f"{found.funder} bears it, and {before[0].funder} bears {before[0].discount_id} of the same session"
+    if found.funder != BY_OPERATOR and operator.dealing.is_principal:
+        return "the platform sells the session in its own name, and only its operator's discounts lower the price"
     if found.funder in (BY_OPERATOR, BY_PLATFORM):
         return ""
     funder = catalogue.operators.get(found.funder)

@@ -213,3 +213,12 @@ def test_a_share_is_split_whole_whoever_funds_a_discount_of_the_price(funder: st
     assert balance(session, "2010/HOST") == -270
     assert balance(session, f"2010/{FUNDER}" if funder == FUNDER else "5065") == 100
     assert balance(session, f"2011/{FUNDER}") == 0
+
+
+def test_of_a_sale_of_the_platforms_only_the_operators_discount_lowers_the_price() -> None:
+    of_sale = {"model": "PRINCIPAL"}
+    session = decided([starting("D"), ended()], with_discounts("PLATFORM", of_sale))
+    assert findings(session) == [("DISCOUNT_WITHOUT_EFFECT", None)]
+    lowered = decided([starting("D"), ended()], with_discounts("OPERATOR", of_sale, percent="10"))
+    assert lowered.outcome is not None
+    assert lowered.outcome.gross == 1080
