@@ -3,9 +3,18 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
-from contracts.amounts import Currency, Percent, UnsignedText, check_decimals
+from contracts.amounts import Currency, Percent, PositiveMoney, UnsignedText, check_decimals
 from contracts.commission import Commission
 from contracts.countries import KnownCountry
 from contracts.dealing import DealingTerms, PartnerTax
@@ -34,6 +43,7 @@ from contracts.values import (
     TimeZone,
     Wire,
     bad_value,
+    missing_field,
     refuse_all,
 )
 
@@ -259,6 +269,40 @@ class ReratingOrderData(Wire):
         return self
 
 
+_TAKES_OFF = ("percent", "per_kwh", "fixed")
+
+
+class DiscountData(Wire):
+    """A discount: what it takes off the price with VAT of a session that names it, and who bears that.
+
+    `funder` is OPERATOR (the price itself is lower), PLATFORM or the id of another operator. Of `percent`, `per_kwh`
+    (in the operator's currency) and `fixed` it has one.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in _TAKES_OFF]})
+
+    discount_id: Identifier
+    operator_id: Identifier
+    effective_from: Time
+    effective_to: Time | None = None
+    funder: Identifier
+    percent: Percent | None = None
+    per_kwh: UnsignedText | None = None
+    fixed: PositiveMoney | None = None
+    locations: Many[Identifier] | None = None
+
+    @model_validator(mode="after")
+    def _takes_something_off(self) -> "DiscountData":
+        said = [name for name in _TAKES_OFF if getattr(self, name) is not None]
+        if not said:
+            raise missing_field("percent")
+        if len(said) > 1:
+            raise bad_value(f"has {' and '.join(said)}; a discount has one of percent, per_kwh and fixed", said[1])
+        if self.effective_to is not None and self.effective_to <= self.effective_from:
+            raise bad_value("is not after effective_from; the discount would never be in effect", "effective_to")
+        return self
+
+
 class PartnerFee(Wire):
     """What a roaming partner charges, kept for information."""
 
@@ -326,6 +370,13 @@ class ReratingOrdered(Event):
 
     type: Literal["tariff.rerating_ordered"]
     data: ReratingOrderData
+
+
+class DiscountPublished(Event):
+    """`discount.published`."""
+
+    type: Literal["discount.published"]
+    data: DiscountData
 
 
 class PartnerRegistered(Event):

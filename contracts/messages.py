@@ -300,6 +300,9 @@ MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
         "partner.registered": MessageType(
             Kind.CATALOGUE, _CATALOGUE, key=_partner, stream=lambda data: f"partner:{_partner(data)}".upper()
         ),
+        "discount.published": MessageType(
+            Kind.CATALOGUE, _CATALOGUE, stream=lambda data: f"discount:{data['operator_id']}:{data['discount_id']}"
+        ),
         "tariff.rerating_ordered": MessageType(
             Kind.CATALOGUE, _CATALOGUE, stream=lambda data: f"rerating:{data['operator_id']}:{data['order_id']}"
         ),

@@ -116,29 +116,35 @@ class PaymentDisputeClosedData(Wire):
     closed_at: Time
 
 
-_IS_NO_FEE: dict[str, Any] = {"not": {"properties": {"kind": {"const": "FEE"}}, "required": ["kind"]}}
+_OF_NO_PAYMENT = ("FEE", "RESERVE")
+_IS_OF_PAYMENT: dict[str, Any] = {
+    "not": {"properties": {"kind": {"enum": list(_OF_NO_PAYMENT)}}, "required": ["kind"]}
+}
 
 
 class SettlementItem(Wire):
     """One line of a provider's settlement: a payment, or a refund, a dispute or a fee of one.
 
     `gross` less `fee` is what the line adds to the net sum; both may be negative (refunds, charge-backs, rebates).
-    Only a fee may be of no payment.
+    Only a fee may be of no payment. What a provider keeps as its reserve is of none: `gross` is below zero where it
+    is kept, and above where it is given back.
     """
 
-    model_config = ConfigDict(json_schema_extra={"if": _IS_NO_FEE, "then": {"required": ["payment_id"]}})
+    model_config = ConfigDict(json_schema_extra={"if": _IS_OF_PAYMENT, "then": {"required": ["payment_id"]}})
 
     payment_id: Identifier | None = None
     gross: Money
     fee: Money
-    kind: Literal["PAYMENT", "REFUND", "DISPUTE", "FEE"] | None = None
+    kind: Literal["PAYMENT", "REFUND", "DISPUTE", "FEE", "RESERVE"] | None = None
     refund_id: Identifier | None = None
     dispute_id: Identifier | None = None
 
     @model_validator(mode="after")
     def _names_its_payment(self) -> "SettlementItem":
-        if self.payment_id is None and self.kind != "FEE":
+        if self.payment_id is None and self.kind not in _OF_NO_PAYMENT:
             raise missing_field("payment_id")
+        if self.payment_id is not None and self.kind == "RESERVE":
+            raise bad_value("names a payment; what a provider keeps as its reserve is of none", "payment_id")
         return self
 
 

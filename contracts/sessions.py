@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 from contracts.amounts import Number, UnsignedNumber, WattHours
 from contracts.envelope import Event
 from contracts.ocpi.values import OcpiId
-from contracts.values import Identifier, OcpiCountry, PartyId, Text, Time, Wire, bad_value
+from contracts.values import Identifier, Many, OcpiCountry, PartyId, Text, Time, Wire, bad_value
 
 AuthMethod = Literal["AUTH_REQUEST", "COMMAND", "WHITELIST"]
 TokenType = Literal["AD_HOC_USER", "APP_USER", "OTHER", "RFID"]
@@ -40,7 +40,8 @@ class SessionStartedData(Wire):
     """A session began: where, by which tariff and authorisation, at which register.
 
     `authorization_reference` is what the partner named its authorization by (OCPI mod_tokens, AuthorizationInfo), as
-    `roaming.authorization_answered` gave it. `wallet_id` is the prepaid wallet that pays for it.
+    `roaming.authorization_answered` gave it. `wallet_id` is the prepaid wallet that pays for it,
+    `discount_ids` are its discounts in the order in which they are taken off.
     """
 
     session_id: Identifier
@@ -57,6 +58,7 @@ class SessionStartedData(Wire):
     reserved_from: Time | None = None
     authorization_reference: OcpiId | None = None
     wallet_id: Identifier | None = None
+    discount_ids: Many[Identifier] | None = None
 
 
 class SessionMeteredData(Wire):

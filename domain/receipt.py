@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 
-from domain.book.bookings import Booking, InvoicePaid, PspFeeCorrected, SettlementReceived
+from domain.book.bookings import Booking, InvoicePaid, ProviderReserveKept, PspFeeCorrected, SettlementReceived
 from domain.book.findings import Finding, FindingChange, FindingEnded, FindingKind, FindingOpened, OpenFindings
 from domain.book.standing import BookChange, Standing
 from domain.calendar import instant
@@ -274,7 +274,7 @@ def _settlement_told(fact: RecordedFact) -> Telling:
         at=received.effective_at,
         source=fact.source,
         id=fact.id,
-        bookings=(received, *_fees_of_no_payment(received, data)),
+        bookings=(received, *_of_no_payment(received, data)),
         content=(received, part or 1, parts, tuple(items)),
         lines=frozenset(line[:4] for line in items if line[0]),
         has_lines=bool(items),
@@ -294,11 +294,23 @@ def _line(item: Mapping[str, Any]) -> tuple[str, str, str, str, int, int]:
     return (*names, gross, _minor(item["fee"]))
 
 
-def _fees_of_no_payment(received: Booking, data: Mapping[str, Any]) -> Iterator[Booking]:
-    """Fees that belong to no payment are the platform's: nobody's to recharge (J03)."""
+def _of_no_payment(received: Booking, data: Mapping[str, Any]) -> Iterator[Booking]:
+    """Fees that belong to no payment are the platform's: nobody's to recharge (J03); reserves are kept (J10)."""
     for number, item in enumerate(data["items"], 1):
         if item.get("payment_id") is None:
-            fee = _minor(item["fee"]) - _minor(item["gross"])
+            fee, kept = _minor(item["fee"]), -_minor(item["gross"])
+            if item.get("kind") == "RESERVE":
+                yield ProviderReserveKept(
+                    key=f"reserve:{number}",
+                    effective_at=received.effective_at,
+                    currency=received.currency,
+                    provider=data["provider"],
+                    amount=kept,
+                )
+                kept = 0
+                if not fee:
+                    continue
+            fee += kept
             yield PspFeeCorrected(
                 key=f"fee:{number}",
                 effective_at=received.effective_at,

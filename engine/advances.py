@@ -12,6 +12,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.book.bookings import PaymentCaptured
+from domain.book.discount_bookings import DiscountFunded, DiscountGranted
 from domain.book.posting import entries_of, mirrors_of, payable_effects
 from domain.book.standing import Booked, Retracted
 from domain.book.wallet_bookings import WalletCharged
@@ -41,8 +42,11 @@ class _Told:
         """Read a booking, or one that was taken back."""
         change: Booked | Retracted = decode(event.topic, event.state)
         booking, made = change.booking, isinstance(change, Booked)
-        if isinstance(booking, PaymentCaptured | WalletCharged):
+        if isinstance(booking, PaymentCaptured | WalletCharged | DiscountGranted | DiscountFunded):
             self.captures.append((booking.effective_at, booking.amount if made else -booking.amount))
+        if isinstance(booking, DiscountFunded):
+            # What another operator owes of it is no part of the session's share.
+            return
         make = entries_of if made else mirrors_of
         entries = make(booking, event.stream_id, change.revision, _NOBODY)
         effects = payable_effects(entries, booking.operator_id) if booking.operator_id else []

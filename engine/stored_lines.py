@@ -14,7 +14,7 @@ from domain.book.journal import Entry
 from domain.book.posting import entries_of, mirrors_of, payable_effects, shares_of
 from domain.book.standing import Booked
 from domain.session.decisions import ShareReleased
-from domain.session.driver.share import SESSION_SHARE
+from domain.session.driver.share import OF_FUNDER, SESSION_SHARE
 from domain.session.splitting import OF_PAYEE
 from ledger.events.codec import decode
 
@@ -73,6 +73,6 @@ def _share_of(booking: Booking, share: str) -> str:
     if not isinstance(booking, ShareMatured):
         return share
     _, _, cdr = booking.key.partition(":")
-    if cdr.startswith(OF_PAYEE):
+    if cdr.startswith((OF_FUNDER, OF_PAYEE)):
         return cdr
     return f"cdr:{cdr}" if cdr else SESSION_SHARE

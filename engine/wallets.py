@@ -8,16 +8,17 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from contracts.messages import WALLET_CHARGE, WALLET_REFUND, stream_of
+from contracts.messages import PAYMENT, WALLET_CHARGE, WALLET_REFUND, stream_of
 from domain.book.findings import FindingEnded, FindingOpened
 from domain.calendar import utc_text
 from domain.fact import RecordedFact
-from domain.wallet.balance import CHARGED, MessageKey
+from domain.wallet.balance import CHARGED, TOPPED_UP, MessageKey
 from domain.wallet.wallet import Acting, Wallet
 from engine.work import Work
 from ledger.events.codec import decode
 from ledger.events.heads import lock_streams
 from ledger.events.store import StoredEvent, read_streams
+from ledger.intake.parking import refer_top_ups
 
 
 def take_wallets(
@@ -35,6 +36,7 @@ def take_wallets(
         return told
     versions = lock_streams(cursor, by_stream)
     known = read_streams(cursor, [stream_id for stream_id, version in versions.items() if version])
+    top_ups: list[tuple[str, str]] = []
     for stream_id, new in by_stream.items():
         wallet = _replayed(new[0].data["wallet_id"], known.get(stream_id, ()))
         before = wallet.acting()
@@ -48,9 +50,11 @@ def take_wallets(
                 stream.tell(change)
             else:
                 stream.book(change)
+        top_ups += [(PAYMENT.of(fact.data), wallet.wallet_id) for fact in new if fact.type == TOPPED_UP]
         messages = {(fact.source, fact.id): fact for fact in new}
         for session_id, fact in news(wallet, before, messages):
             told[session_id].append(fact)
+    work.receipts |= refer_top_ups(cursor, top_ups)
     return told
 
 

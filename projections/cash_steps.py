@@ -24,6 +24,7 @@ from domain.book.bookings import (
     SessionRated,
     SessionReRated,
 )
+from domain.book.discount_bookings import DiscountFunded, DiscountGranted
 from domain.book.roaming_bookings import CdrDisputeLost, InvoicedCdrPaid
 from domain.book.sale_bookings import CapturedChargeReSold, CdrSold, ChargeReSold, ChargeSold, SoldCdrCredited
 from domain.book.standing import Booked
@@ -142,6 +143,8 @@ _MOVED_BY: Mapping[type, Callable[[Any], Moved]] = {
     PspFeeRecharged: lambda b: Moved(share=-b.fee),
     PaymentCaptured: lambda b: Moved(captured=b.amount),
     WalletCharged: lambda b: Moved(captured=b.amount, settled=b.amount),
+    DiscountGranted: lambda b: Moved(captured=b.amount, settled=b.amount),
+    DiscountFunded: lambda b: Moved(captured=b.amount, settled=b.amount),
     CdrAccepted: _accepted,
     AcceptedCdrCredited: _credited,
     CdrInvoicePaid: lambda b: Moved(settled=b.gross),

@@ -258,6 +258,14 @@ class SettlementReceived(Booking):
 
 
 @named_value
+class ProviderReserveKept(Booking):
+    """A provider keeps a reserve of what it settles: J10; negative gives some of it back."""
+
+    provider: str
+    amount: int
+
+
+@named_value
 class InvoicePaid(Booking):
     """A partner paid an invoice: J17 for the amount paid."""
 

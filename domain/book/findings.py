@@ -39,6 +39,8 @@ class FindingKind(StrEnum):
     CLOSING_WITHOUT_DISPUTE = "CLOSING_WITHOUT_DISPUTE"
     CONTROLS_LOWERED = "CONTROLS_LOWERED"
     COVER_SHORT = "COVER_SHORT"
+    DISCOUNT_ABOVE_PRICE = "DISCOUNT_ABOVE_PRICE"
+    DISCOUNT_WITHOUT_EFFECT = "DISCOUNT_WITHOUT_EFFECT"
     DISPUTE_ABOVE_CAPTURE = "DISPUTE_ABOVE_CAPTURE"
     DISPUTE_WITHOUT_CAPTURE = "DISPUTE_WITHOUT_CAPTURE"
     FAILURE_AFTER_CAPTURE = "FAILURE_AFTER_CAPTURE"
@@ -160,6 +162,12 @@ CURES: Mapping[FindingKind, str] = {
     ),
     FindingKind.COVER_SHORT: (
         "Put money on the account of client money, or wait for settlements; it ends once all payouts are covered."
+    ),
+    FindingKind.DISCOUNT_ABOVE_PRICE: (
+        "Nothing is owed of the session; where that was not meant, publish a lower discount for sessions to come."
+    ),
+    FindingKind.DISCOUNT_WITHOUT_EFFECT: (
+        "Publish the discount as it was in effect at the session's start; else tell the driver that it did not count."
     ),
     FindingKind.DISPUTE_ABOVE_CAPTURE: (
         "Ask the provider why more was taken back than is left of the payment; a dispute that is won ends it, "

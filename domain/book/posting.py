@@ -30,6 +30,7 @@ from domain.book.bookings import (
     PayoutReissued,
     PayoutReturned,
     PayoutSettled,
+    ProviderReserveKept,
     PspFeeCorrected,
     PspFeeRecharged,
     ReserveHeld,
@@ -43,6 +44,7 @@ from domain.book.bookings import (
     TaxWithheld,
 )
 from domain.book.closing_posting import RULES_OF_CLOSING
+from domain.book.discount_posting import RULES_OF_DISCOUNTS
 from domain.book.drafts import (
     ADJUSTMENTS,
     BANK,
@@ -227,6 +229,10 @@ def _settlement_received(b: SettlementReceived) -> list[Draft]:
     return [("J09", [(BANK, b.amount), (f"1110/{b.provider}", -b.amount)])]
 
 
+def _provider_reserve(b: ProviderReserveKept) -> list[Draft]:
+    return [("J10", [(f"1120/{b.provider}", b.amount), (f"1110/{b.provider}", -b.amount)])]
+
+
 def _invoice_paid(b: InvoicePaid) -> list[Draft]:
     return [("J17", [(BANK, b.amount), (f"1210/{b.partner}", -b.amount)])]
 
@@ -303,6 +309,7 @@ POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
     ShareMatured: _matured,
     ShareSplit: _share_split,
     SettlementReceived: _settlement_received,
+    ProviderReserveKept: _provider_reserve,
     InvoicePaid: _invoice_paid,
     ReserveHeld: _reserve_held,
     ReserveReleased: _reserve_released,
@@ -322,6 +329,7 @@ POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
     **RULES_OF_ROAMING,
     **RULES_OF_WALLETS,
     **RULES_OF_THE_TREASURY,
+    **RULES_OF_DISCOUNTS,
 }
 
 

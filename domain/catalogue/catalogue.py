@@ -16,6 +16,7 @@ from domain.catalogue.account_changes import (
 )
 from domain.catalogue.accounts import account_name
 from domain.catalogue.dealing import VatIds, no_vat_ids
+from domain.catalogue.discounts import Discount
 from domain.catalogue.orders import OperatorOrders, RatingOrder
 from domain.catalogue.parties import Location, Operator, Partner
 from domain.catalogue.payee_checks import VERIFIED, PayeeChecks, payee_verified
@@ -60,6 +61,8 @@ class Catalogue:
     payers: dict[str, set[str]] = field(default_factory=dict)
     # What banks answered of the accounts of each operator.
     payees: dict[str, PayeeChecks] = field(default_factory=dict)
+    # By operator and id.
+    discounts: dict[tuple[str, str], Versions[Discount]] = field(default_factory=dict)
     # How long another account that two people have agreed on has still to wait.
     cooling_off: timedelta = COOLING_OFF
 
@@ -293,11 +296,21 @@ def _publish_order(
     return Publication(Scope.STARTED_BETWEEN, changed_from, operator_id, changed_before=changed_before)
 
 
+def _publish_discount(
+    catalogue: Catalogue, source: str, id_: str, time_: datetime, data: Mapping[str, Any]
+) -> Publication:
+    value = Discount.from_data(data)
+    versions = catalogue.discounts.setdefault((value.operator_id, value.discount_id), Versions())
+    changed = versions.add(Version(time_, source, id_, instant(data["effective_from"]), value))
+    return Publication(Scope.STARTED, changed, value.operator_id)
+
+
 PUBLISHERS: dict[str, Callable[[Catalogue, str, str, datetime, Mapping[str, Any]], Publication]] = {
     "operator.registered": _publish_operator,
     "operator.changed": _publish_operator,
     "tariff.published": _publish_tariff,
     "tariff.rerating_ordered": _publish_order,
+    "discount.published": _publish_discount,
     "location.published": _publish_location,
     "partner.registered": _publish_partner,
     VERIFIED: _verify_payee,

@@ -64,6 +64,7 @@ class CdrSource:
     estimated: bool = False
     no_show: bool = False
     authorization_reference: str | None = None
+    discounts: str = ""
 
     def __post_init__(self) -> None:
         if not self.rating.periods:
@@ -156,6 +157,8 @@ def _remark(source: CdrSource) -> str | None:
         said.append(f"replaces {source.replaces}, credited by {credit_id(source.replaces)}")
     if source.estimated:
         said.append("estimated")
+    if source.discounts:
+        said.append(source.discounts)
     return "; ".join(said) or None
 
 

@@ -28,10 +28,11 @@ from domain.book.bookings import (
     ShareSplit,
     TaxWithheld,
 )
+from domain.book.discount_bookings import DiscountFunded, DiscountGranted
 from domain.book.drafts import Draft
 from domain.book.sale_bookings import CapturedChargeReSold, CdrSold, ChargeReSold, ChargeSold
 from domain.book.wallet_bookings import WalletCharged
-from domain.session.driver.share import SESSION_SHARE
+from domain.session.driver.share import OF_FUNDER, SESSION_SHARE
 
 
 class Cause(StrEnum):
@@ -110,6 +111,8 @@ _PRICES: Mapping[type, Callable[[Any], _Price]] = {
     CapturedSessionReRated: lambda b: _Price(b.gross - b.old_gross),
     PaymentCaptured: lambda b: _Price(0, b.amount),
     WalletCharged: lambda b: _Price(0, b.amount),
+    DiscountGranted: lambda b: _Price(0, b.amount),
+    DiscountFunded: lambda b: _Price(0, b.amount),
     PaymentWrittenOff: lambda b: _Price(0, 0, b.gross),
     ChargeSold: lambda b: _Price(b.net + sum(b.vat)),
     ChargeReSold: lambda b: _Price(b.net + sum(b.vat) - b.old_net - sum(b.old_vat)),
@@ -256,6 +259,6 @@ def _share_of(booking: Booking) -> str:
     if type(booking) is not ShareMatured:
         return booking.share
     _, _, number = booking.key.partition(":")
-    if number.startswith("split:"):
+    if number.startswith((OF_FUNDER, "split:")):
         return number
     return f"cdr:{number}" if number else SESSION_SHARE

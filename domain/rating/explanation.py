@@ -117,15 +117,18 @@ def explained_rounding(
     if steps:
         found["steps"] = steps
     found["sum"] = _exact_sides(subtotal)
-    if total != subtotal:
+    bounded = rating.before_discount or total
+    if bounded != subtotal:
         found["bounds"] = [
             _bound(side, before, after)
             for side, before, after in (
-                ("excl_vat", subtotal.excl_vat, total.excl_vat),
-                ("incl_vat", subtotal.incl_vat, total.incl_vat),
+                ("excl_vat", subtotal.excl_vat, bounded.excl_vat),
+                ("incl_vat", subtotal.incl_vat, bounded.incl_vat),
             )
             if before != after
         ]
+    if rating.before_discount is not None:
+        found["discount"] = {"before": _exact_sides(bounded), "after": _exact_sides(total)}
     if of_cdr:
         found["ocpi"] = {
             "rule": OCPI_RULE,

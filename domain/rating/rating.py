@@ -62,6 +62,7 @@ class Rating:
     """The exact price of a session and everything that explains it; None where no such component was active.
 
     `subtotal` is the sum of the parts; `total` is the same after min_price and max_price, and not below zero.
+    Where a discount lowered the price, `before_discount` is what the total was.
     `time_us` is the whole time from the start of the first period, parking and reservation included.
     """
 
@@ -78,6 +79,7 @@ class Rating:
     parking_time_us: int
     reservation_time_us: int
     subtotal: Price
+    before_discount: Price | None = None
 
     @property
     def charging_time_us(self) -> int:

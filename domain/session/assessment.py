@@ -18,6 +18,7 @@ from domain.rating.periods import Reading, split, split_no_show, stated
 from domain.rating.pricing import price
 from domain.rating.rating import Rating
 from domain.session.contracting import Contract, OrderedTariff, contract_for
+from domain.session.discounts import Discounted, discounted
 from domain.session.facts import Ended, MeterCorrected, Metered, Reviewed, Started, Verdict
 from domain.session.meter_facts import (
     NOTHING_CORRECTED,
@@ -74,6 +75,10 @@ class Bill:
     rating: Rating = field(compare=False, repr=False)
     published: PublishedTariff = field(compare=False, repr=False)
     registers: tuple[Reading, ...] = field(default=(), compare=False, repr=False)
+    # What somebody else owes of gross, and who: a discount that was funded.
+    funded: int = 0
+    funder: str = ""
+    discounted: Discounted | None = field(default=None, compare=False, repr=False)
     # Its taxes, where the operator's terms tell them.
     dealt: Dealt | None = None
 
@@ -283,7 +288,14 @@ def _bill(story: _Story, truth: _Truth) -> Bill:
     registers = tuple(stated(told))
     tariff, zone = published.tariff, contract.time_zone
     rating = price(tariff, _periods(story.facts, start, end, zone, tariff, registers, inside), zone)
+    found = None
+    if contract.discounts.counting:
+        found = discounted(rating, contract.discounts, contract.operator.currency)
+        rating = found.rating
     bill = _bill_by_model(rating, contract, story.ruling or contract, published, registers)
+    if found is not None:
+        funder = found.funder if found.funded else ""
+        bill = replace(bill, funded=found.funded, funder=funder, discounted=found)
     if max(bill.net, bill.gross) > MAX_AMOUNT_MINOR:
         raise ImplausibleSession("AMOUNT_IMPLAUSIBLE", "the session would cost more than any session can")
     return bill

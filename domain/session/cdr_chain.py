@@ -18,6 +18,7 @@ from domain.session.assessment import Assessment, Bill, BillChange, BillKey
 from domain.session.cdr_losses import Losses
 from domain.session.contracting import Contract
 from domain.session.decisions import CdrCredited, CdrIssued, IssuedCdr
+from domain.session.discounts import remark
 from domain.session.facts import CdrAnswered
 from domain.session.meter_facts import MeterFacts
 from domain.session.orphans import ESTIMATED
@@ -275,6 +276,7 @@ def _document(
             estimated=assessment.reason == ESTIMATED,
             no_show=start.no_show,
             authorization_reference=session.meter.authorization_reference(),
+            discounts=remark(bill.discounted, operator.currency) if bill.discounted is not None else "",
         )
     )
 

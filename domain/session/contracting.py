@@ -8,6 +8,7 @@ from domain.catalogue.catalogue import Catalogue, PartnerTariffs
 from domain.catalogue.parties import Location, Operator, Partner
 from domain.catalogue.run_terms import FundingSource
 from domain.errors import UnsupportedTariff
+from domain.session.discounts import NONE, Discounts, discounts_for
 from domain.session.facts import Ended, Started
 from domain.tariff.published import PublishedTariff
 from domain.values import value
@@ -38,11 +39,14 @@ class Contract:
     partner: Partner | None
     orders: tuple[OrderedTariff, ...] = ()
     lacks: str = ""
+    discounts: Discounts = NONE
 
     @property
     def channel(self) -> FundingSource:
         """What pays for the session."""
-        return FundingSource.ROAMING if self.partner is not None else FundingSource.CARD
+        if self.partner is not None:
+            return FundingSource.ROAMING
+        return FundingSource.WALLET if self.start.wallet_id is not None else FundingSource.CARD
 
     @property
     def time_zone(self) -> ZoneInfo:
@@ -65,9 +69,10 @@ def contract_for(start: Started, end: Ended, catalogue: Catalogue) -> Contract |
     if partner is not None and partner.currency != operator.currency:
         return "PARTNER_CURRENCY"
     location = catalogue.location_at(start.operator_id, start.location_id, start.at)
+    discounts = discounts_for(start, operator, partner, catalogue)
     if isinstance(found, str):
-        return Contract(start, end, operator, None, location, partner, orders, lacks=found)
-    return Contract(start, end, operator, found, location, partner, orders)
+        return Contract(start, end, operator, None, location, partner, orders, found, discounts)
+    return Contract(start, end, operator, found, location, partner, orders, "", discounts)
 
 
 def _tariff(

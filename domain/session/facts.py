@@ -57,6 +57,7 @@ class Started(Fact):
     no_show: bool = False
     authorization_reference: str | None = None
     wallet_id: str | None = None
+    discount_ids: tuple[str, ...] = ()
 
 
 @named_value
@@ -276,6 +277,7 @@ def _started(data: Mapping[str, Any], source: str, id_: str) -> Started:
         reserved_from=_moment(data.get("reserved_from")),
         authorization_reference=data.get("authorization_reference"),
         wallet_id=data.get("wallet_id"),
+        discount_ids=tuple(data.get("discount_ids") or ()),
     )
 
 

@@ -24,6 +24,7 @@ from domain.session.assessment import (
     single_operator,
 )
 from domain.session.cdr_chain import ISSUE, cdr_decision, next_steps, wanted_chain
+from domain.session.contracting import Contract
 from domain.session.decisions import (
     Decision,
     FactReadmitted,
@@ -32,7 +33,9 @@ from domain.session.decisions import (
     SessionAssessed,
     ShareReleased,
 )
+from domain.session.discounts import NONE, discount_findings
 from domain.session.driver.book import driver_book
+from domain.session.driver.share import owner_of
 from domain.session.orphans import orphan_deadline
 from domain.session.partner_findings import partner_findings
 from domain.session.payment_facts import PaymentFacts
@@ -101,6 +104,8 @@ class _Verdict:
             roaming, of_cdrs = roaming_book(self.scope, cdrs)
             bookings, releases = [*bookings, *roaming], releases | of_cdrs
             self.findings += partner_findings(self.scope, cdrs)
+        if contract is not None and contract.discounts is not NONE:
+            self._find_discounts(contract, billed)
         if contract is not None and contract.operator.splits is not None:
             shared = share_out(self.scope, contract, Billed(billed, self.session.issued), bookings, releases)
             bookings, releases, owners, found = shared
@@ -266,7 +271,7 @@ class _Verdict:
             found = wanted.get(share)
             times = (found.released_at, found.available_on, found.matures_at) if found else (None, None, None)
             known = self.session.releases.get(share)
-            owner = owners.get(share, self.scope.operator_id)
+            owner = owners.get(share) or owner_of(share) or self.scope.operator_id
             if found is None and known is not None and share.startswith(OF_PAYEE):
                 owner = known.operator_id
             released = ShareReleased(share, owner, *times)
@@ -281,6 +286,12 @@ class _Verdict:
     def _find_overlap(self, overlap: Overlap) -> None:
         found = overlap_finding(self.session.session_id, self.session.meter, overlap)
         self.findings += [found] if found is not None else []
+
+    def _find_discounts(self, contract: Contract, billed: tuple[BillChange, ...]) -> None:
+        bill = billed[-1].bill if billed else None
+        taken = bill.discounted.taken if bill is not None and bill.discounted is not None else ()
+        currency, session_id = contract.operator.currency, self.session.session_id
+        self.findings += discount_findings(session_id, contract.start, contract.discounts, taken, currency)
 
     def _find(self) -> None:
         """Have just those findings open that were made; nothing to compare for a session without any."""

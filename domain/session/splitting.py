@@ -104,7 +104,11 @@ def share_out(
     walk = _Walk(scope, contract, billed, dict(releases))
     for booking in sorted(bookings, key=_effective_at):
         walk.take(booking)
-    return walk.finish([booking for booking in bookings if not isinstance(booking, ShareMatured)])
+    # What another operator funds of a discount matures as it is.
+    is_own = scope.operator_id
+    return walk.finish(
+        [each for each in bookings if not isinstance(each, ShareMatured) or each.operator_id != is_own]
+    )
 
 
 def _effective_at(booking: Booking) -> datetime:

@@ -14,6 +14,7 @@ import orjson
 from ledger.audit.amounts import Money, exact, half_up, instant, minor
 from ledger.audit.commissions import Charge, scheduled
 from ledger.audit.dealing import PLAIN, Dealing, Identity, read_dealing, read_identity, two_letters
+from ledger.audit.discount_terms import DiscountTerms
 from ledger.audit.flat_prices import FlatPrices, flat_prices
 from ledger.audit.pins import pin_of
 from ledger.audit.report import Tally
@@ -182,6 +183,9 @@ class Catalogue:
     # Where partners are established for VAT, and by operator and location in lower case the country of chargers.
     partner_taxes: defaultdict[str, Timeline[Identity | None]] = field(default_factory=lambda: defaultdict(Timeline))
     countries: defaultdict[tuple[str, str], Timeline[str]] = field(default_factory=lambda: defaultdict(Timeline))
+    discounts: defaultdict[tuple[str, str], Timeline[DiscountTerms]] = field(
+        default_factory=lambda: defaultdict(Timeline)
+    )
 
     def terms_at(self, operator_id: str, moment: datetime) -> Terms | None:
         """The operator's terms in effect."""
@@ -351,6 +355,11 @@ def _read_partner(catalogue: Catalogue, head: tuple[datetime, str, str], data: M
     catalogue.hubs[partner].versions.append((*head, head[0], hub))
 
 
+def _read_discount(catalogue: Catalogue, head: tuple[datetime, str, str], data: Mapping[str, Any]) -> None:
+    timeline = catalogue.discounts[data["operator_id"], data["discount_id"]]
+    timeline.versions.append((*head, instant(data["effective_from"]), DiscountTerms.of(data)))
+
+
 def _read_location(catalogue: Catalogue, head: tuple[datetime, str, str], data: Mapping[str, Any]) -> None:
     location = data["location"]
     powers: dict[tuple[str, str], Fraction] = {}
@@ -389,5 +398,6 @@ READERS = {
     "tariff.published": _read_tariff,
     "tariff.rerating_ordered": _read_order,
     "partner.registered": _read_partner,
+    "discount.published": _read_discount,
     "location.published": _read_location,
 }

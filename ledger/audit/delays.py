@@ -14,7 +14,6 @@ from ledger.audit.report import Tally
 from ledger.audit.sessions import Session
 from ledger.audit.snapshot import Snapshot
 from ledger.audit.streams import Body, in_order
-from ledger.audit.wallets import CHARGE
 
 _PUBLISHED = """
 SELECT state FROM event_store.stored_events WHERE topic IN ('operator.registered', 'operator.changed')
@@ -64,10 +63,7 @@ def _source(session: Session, share: str) -> str | None:
     if share != "session":
         return "ROAMING" if share.startswith("cdr:") else None
     starts = in_order(starts_of(session.stream))
-    names_wallet = bool(starts) and bool(starts[0].data.get("wallet_id"))
-    if session.accepted("payment.captured") or not (names_wallet or session.stream.facts.get(CHARGE)):
-        return "CARD"
-    return "WALLET"
+    return "WALLET" if starts and starts[0].data.get("wallet_id") else "CARD"
 
 
 def _dates(terms: Delays, released_at: datetime, source: str | None) -> tuple[date, date]:

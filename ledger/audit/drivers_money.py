@@ -68,6 +68,7 @@ class Told:
     owed: int = 0
     due: int = 0
     captured: int = 0
+    is_funded: bool = False
     # What is given back of a sale of the platform's, None where the operator sells itself.
     given: Given | None = None
     _aside: int = 0
@@ -87,12 +88,20 @@ class Told:
         if kind == "PaymentWrittenOff":
             self.owed -= booking["gross"]
             return
+        if kind in _FUNDED:
+            due = booking["from_refunds_due"]
+            self.owed -= booking["amount"] + due
+            self.due -= due
+            self.captured += booking["amount"]
+            self.is_funded = True
+            return
         rise = booking["gross"] - booking.get("old_gross", 0)
         if kind == "CapturedSessionReRated":
             self.due -= rise
             return
         self.to_bill = 0
-        if kind == "SessionReRated" and 0 < booking["old_gross"] <= self.captured and rise > self.overpaid:
+        was_paid = kind == "SessionReRated" and 0 < booking["old_gross"] <= self.captured
+        if was_paid and rise > self.overpaid and not self.is_funded:
             self.early.append((booking["old_gross"], booking["gross"]))
         self.owed += rise
 
@@ -222,6 +231,8 @@ def dispute_row(kind: str, dispute_id: str, at: datetime, currency: str, amount:
     return (kind, dispute_id, microseconds(at), *(Money(part, currency) for part in (amount, *parts)))
 
 
+# What somebody else than the driver owes of a price.
+_FUNDED = ("DiscountGranted", "DiscountFunded")
 # What puts a price on the book, by what it is where the operator sells.
 _PRICES = {
     "SessionRated": "SessionRated",
@@ -232,6 +243,7 @@ _PRICES = {
     "ChargeReSold": "SessionReRated",
     "CapturedChargeReSold": "CapturedSessionReRated",
     "PaymentLost": "PaymentWrittenOff",
+    **{kind: kind for kind in _FUNDED},
 }
 
 
@@ -295,7 +307,9 @@ def _to_bill(session: Session, prices: Iterable[tuple[str, Body]]) -> int | None
     for kind, booking in prices:
         if kind == "SessionRated":
             gross: int = booking["gross"]
-            return gross
+            at = booking["effective_at"]
+            funded: int = sum(each["amount"] for of, each in prices if of in _FUNDED and each["effective_at"] == at)
+            return gross - funded
     return 0 if session.was_rated or was_none else None
 
 

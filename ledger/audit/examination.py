@@ -13,6 +13,7 @@ from ledger.audit.catalogue import Timeline, read_catalogue
 from ledger.audit.cdrs import check_chain
 from ledger.audit.delays import Delays, check_releases, read_delays
 from ledger.audit.derivation import derive
+from ledger.audit.discounts import check_discounts
 from ledger.audit.findings import check_refund_findings, check_told
 from ledger.audit.heads import keep_head
 from ledger.audit.hub_fees import check_hub_fees
@@ -57,6 +58,7 @@ _WAITING = "SELECT session_id, stale FROM intake.session_head WHERE stale OR due
 
 OF_SESSIONS: dict[str, Callable[[Session, Tally], None]] = {
     **SESSION_CHECKS,
+    "discounts": check_discounts,
     "sales": check_sales,
     "captures": check_captures,
     "raised": check_raised,

@@ -13,6 +13,7 @@ from uuid import UUID
 import orjson
 
 from ledger.audit.amounts import instant, microseconds, minor_of
+from ledger.audit.discounts import funded_of
 from ledger.audit.meter import CORRECTED, ends_of, starts_of
 from ledger.audit.payments import charges_of
 from ledger.audit.report import Tally
@@ -100,7 +101,7 @@ def _is_ahead(session: Session, released: dict[str, Any]) -> bool:
     if terms.fund_release != "ON_SESSION" or not session.is_rated or not outcome["gross"]:
         return False
     captured = -session.stream.sum("J01c", f"1105/{session.session_id}")
-    captured += sum(minor_of(fact.data["amount"]) for fact in charges_of(session))
+    captured += funded_of(session) + sum(minor_of(fact.data["amount"]) for fact in charges_of(session))
     return captured < outcome["gross"] and not session.stream.bookings("PaymentWrittenOff", "PaymentLost")
 
 

@@ -20,6 +20,7 @@ PUBLISHED = (
     "payouts.stopped",
     "tariff.published",
     "tariff.rerating_ordered",
+    "discount.published",
 )
 _CATALOGUE = """
 WITH told AS (

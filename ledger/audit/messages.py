@@ -49,9 +49,11 @@ _PARKED = "SELECT kind, ref, type, source, id, event_time, data, settlement FROM
 _KEYS = "SELECT encode(uuid_send(key), 'hex') FROM intake.message ORDER BY key"
 # No session has more CDRs: each is credited before the next.
 _MOST_CDRS = 1_000
-_CDR_REFERENCES = "SELECT kind, ref, session_id FROM intake.reference WHERE kind <> 'payment'"
+_CDR_REFERENCES = "SELECT kind, ref, session_id FROM intake.reference WHERE kind NOT IN ('payment', 'top_up')"
 _REFERENCES = """
-SELECT line FROM (SELECT session_id || E'\\n' || ref AS line FROM intake.reference WHERE kind = 'payment') AS claim
+SELECT line FROM (
+    SELECT session_id || E'\\n' || ref AS line FROM intake.reference WHERE kind IN ('payment', 'top_up')
+) AS claim
 ORDER BY line COLLATE "C"
 """
 # Event time comes from these.
@@ -144,6 +146,9 @@ def _note(told: _Told, stream_id: UUID, topic: str, body: dict[str, Any]) -> Non
     if topic == _CAPTURED:
         data = body["data"]
         told.references.add(f"{data['session_id']}\n{data['provider']}\t{data['payment_id']}".encode())
+    elif topic == "wallet.topped_up":
+        data = body["data"]
+        told.references.add(f"{data['wallet_id']}\n{data['provider']}\t{data['payment_id']}".encode())
     elif topic in (_SETTLED, _INVOICED, *_DOCUMENTS):
         _note_items(told, stream_id, topic, body)
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from ledger.audit.amounts import Money, instant, microseconds, minor_of, money_of
+from ledger.audit.discounts import funded_of
 from ledger.audit.drivers_money import (
     PRICES_AFTER_CAPTURES,
     PRICES_FIRST,
@@ -43,6 +44,7 @@ def check_captures(session: Session, tally: Tally) -> None:
     _check_charges(session, tally)
     failed = bool(session.stream.facts.get("payment.failed")) and not captures and not charges_of(session)
     owed = session.outcome["gross"] if session.outcome and session.is_rated and session.partner is None else 0
+    owed -= funded_of(session) if owed else 0
     written_off = -session.stream.sum("J01f", f"1105/{session.session_id}")
     expected, actual = session.money(owed if failed else 0), session.money(written_off)
     tally.compare(session.where, expected, actual, "what was written off (J01f)")

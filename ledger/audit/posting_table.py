@@ -128,6 +128,7 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "ShareMatured": (("J08", "2011/operator_id +amount", "2010/operator_id -amount"),),
     "ShareSplit": (("J07", "201x/operator_id +amount", "*parts"),),
     "SettlementReceived": (("J09", "1010 +amount", "1110/provider -amount"),),
+    "ProviderReserveKept": (("J10", "1120/provider +amount", "1110/provider -amount"),),
     "CdrInvoiced": (("J16", "1210/partner +gross", "1200/partner -gross"),),
     "InvoicedCdrPaid": (),
     "CdrDisputed": (
@@ -184,6 +185,22 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "ProviderDifferenceWrittenOff": (("J54", "5070 +amount", "1110/provider -amount"),),
     "ReceivableWrittenOff": (("J45", "5060 +amount", "=account -amount"),),
     "CreditWrittenOff": (("J46", "=account +amount", "5060 -amount"),),
+    "DiscountGranted": (
+        (
+            "J01d",
+            "5065 +amount",
+            "1105/session_id -amount-from_refunds_due",
+            "2080/due_payment_id +from_refunds_due",
+        ),
+    ),
+    "DiscountFunded": (
+        (
+            "J01d",
+            "201x/operator_id +amount",
+            "1105/session_id -amount-from_refunds_due",
+            "2080/due_payment_id +from_refunds_due",
+        ),
+    ),
     "WalletToppedUp": (
         ("J11", "1110/provider +amount", "2070/wallet_id -amount"),
         ("J03", "5010 +fee", "1110/provider -fee"),

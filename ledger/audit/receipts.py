@@ -12,6 +12,7 @@ from ledger.audit.streams import Fact, Stream, in_order
 _KINDS = {
     "SettlementReceived": ("J09", "amount"),
     "PspFeeCorrected": ("J03", "fee"),
+    "ProviderReserveKept": ("J10", "amount"),
     "InvoicePaid": ("J17", "amount"),
 }
 
@@ -43,6 +44,15 @@ def _named(fact: Fact) -> set[tuple[Any, ...]]:
     return named
 
 
+def _of_no_payment(item: dict[str, Any]) -> list[tuple[str, Money]]:
+    """What a line of no payment posts: a reserve what it keeps, and its fee; any other all that it takes."""
+    fee, gross, currency = minor_of(item["fee"]), minor_of(item["gross"]), item["fee"]["currency"]
+    if item.get("kind") != "RESERVE":
+        return [("J03", Money(fee - gross, currency))]
+    kept = [("J10", Money(-gross, currency))]
+    return [*kept, ("J03", Money(fee, currency))] if fee else kept
+
+
 def check_receipt(stream: Stream, tally: Tally) -> None:
     """J09 is the net of a settlement, J03 its fees of no payment, J17 what an invoice was paid; each once."""
     wanted: Counter[tuple[Any, ...]] = Counter()
@@ -51,8 +61,8 @@ def check_receipt(stream: Stream, tally: Tally) -> None:
         wanted["J09", microseconds(fact.at), Money(minor_of(fact.data["net"]), fact.data["net"]["currency"])] += 1
         for item in fact.data["items"]:
             if not item.get("payment_id"):
-                fee = Money(minor_of(item["fee"]) - minor_of(item["gross"]), item["fee"]["currency"])
-                wanted["J03", microseconds(fact.at), fee] += 1
+                for kind, money in _of_no_payment(item):
+                    wanted[kind, microseconds(fact.at), money] += 1
     invoices = in_order(stream.facts.get("roaming.invoice_paid", ()))
     for fact in invoices[:1]:
         amount = Money(minor_of(fact.data["amount"]), fact.data["amount"]["currency"])

@@ -8,6 +8,7 @@ from typing import Any
 from ledger.audit.amounts import Money, exact
 from ledger.audit.catalogue import Catalogue, Ruled, Terms
 from ledger.audit.commissions import Charge
+from ledger.audit.discount_terms import OF_OPERATOR, DiscountTerms, off_in_all
 from ledger.audit.meter import (
     METERED,
     as_corrected,
@@ -241,7 +242,8 @@ def check_terms(session: Session, tally: Tally) -> None:
 
 def charge_of(session: Session, start: Fact, outcome: Body) -> Charge:
     """What its commission is reckoned by."""
-    channel = "ROAMING" if session.partner is not None else "CARD"
+    of_driver = "WALLET" if start.data.get("wallet_id") else "CARD"
+    channel = "ROAMING" if session.partner is not None else of_driver
     return Charge(outcome["net"], exact(outcome["energy_wh"]), channel, str(start.data["location_id"]))
 
 
@@ -299,10 +301,42 @@ def check_prices(session: Session, tally: Tally) -> None:
         return
     net, gross = tariff.prices.price(energy_wh)
     gross = net if session.sells_to_partner_without_vat else gross
+    discounts = discounts_of(session)
+    if discounts and discounts[0].funder == OF_OPERATOR:
+        # Net is then a part of the exact one, which flat prices do not tell.
+        net, gross = outcome["net"], gross - off_in_all(discounts, gross, energy_wh, session.currency)
     told = session.money(outcome["gross"] + shortfall)
     tally.compare(where, session.money(gross), told, "gross (with what could not be charged any more)")
     if not shortfall:
         tally.compare(where, session.money(net), session.money(outcome["net"]), "net")
+
+
+def discounts_of(session: Session) -> list[DiscountTerms]:
+    """The discounts that count of those that a session names: in effect then and there, all of one funder."""
+    start, terms, catalogue = session.start, session.terms, session.around.catalogue
+    if start is None or terms is None or session.partner is not None or not start.data.get("discount_ids"):
+        return []
+    found: list[DiscountTerms] = []
+    for discount_id in dict.fromkeys(start.data["discount_ids"]):
+        key = (session.operator_id, discount_id)
+        each = catalogue.discounts[key].at(start.at) if key in catalogue.discounts else None
+        if each is None or not each.is_for(str(start.data["location_id"]), start.at, terms.currency):
+            continue
+        if each.funder != OF_OPERATOR and session.is_sale:
+            continue
+        is_first_funders = not found or found[0].funder == each.funder
+        if is_first_funders and _can_bear(each.funder, terms.currency, catalogue):
+            found.append(each)
+    return found
+
+
+def _can_bear(funder: str, currency: str, catalogue: Catalogue) -> bool:
+    """The platform and the session's operator can; another operator where it is known, and paid in that currency."""
+    if funder in (OF_OPERATOR, "PLATFORM"):
+        return True
+    return funder in catalogue.operators and {
+        version[4].currency for version in catalogue.operators[funder].versions
+    } == {currency}
 
 
 def _ruled(session: Session, start: Fact) -> Ruled:

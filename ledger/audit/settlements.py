@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ledger.audit.amounts import instant, minor_of
+from ledger.audit.discounts import funded_of
 from ledger.audit.payments import bears_failures, captured_elsewhere, captures_of, charges_of
 from ledger.audit.report import Tally
 from ledger.audit.sessions import Session
@@ -209,7 +210,7 @@ def _check_release(session: Session, payments: list[_Payment], tally: Tally) -> 
     if bears_failures(session) and session.stream.facts.get("payment.failed"):
         # Released when it failed, if nothing was captured by then.
         return
-    gross, where = outcome["gross"], session.where
+    gross, where = outcome["gross"] - funded_of(session), session.where
     charges = charges_of(session)
     of_payments = {fact.at for payment in payments for fact in (*payment.lines, *payment.all)}
     moments = sorted(of_payments | {fact.at for fact in charges})

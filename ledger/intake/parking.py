@@ -63,6 +63,9 @@ WHERE parked.kind = taken.kind AND parked.ref = taken.ref AND parked.type = take
   AND parked.source = taken.source AND parked.id = taken.id
 """
 
+# What stands for `payment` where it topped a wallet up, whose id then stands in place of a session's.
+_TOP_UP = "top_up"
+
 
 @value
 class Parked:
@@ -104,6 +107,25 @@ def add_references(cursor: Cursor[TupleRow], references: Sequence[tuple[str, str
 def sessions_with_claims(cursor: Cursor[TupleRow], limit: int) -> list[str]:
     """Sessions that claim facts which wait for them."""
     return [row[0] for row in cursor.execute(_CLAIMING, (limit,)).fetchall()]
+
+
+# Settlements of which a line waits for one of these payments.
+_SETTLEMENTS = """
+SELECT DISTINCT settlement FROM intake.parked JOIN unnest(%s::text[]) AS ref USING (ref)
+WHERE kind = 'payment' AND settlement IS NOT NULL
+"""
+
+
+def refer_top_ups(cursor: Cursor[TupleRow], top_ups: Sequence[tuple[str, str]]) -> set[UUID]:
+    """Note payments that topped wallets up, by reference and wallet id; the settlements that have a line of one.
+
+    Such a line waits for no session: the money is on the account of its provider, and the wallet has it.
+    """
+    if not top_ups:
+        return set()
+    refs, wallets = columns(top_ups)
+    cursor.execute(_REFER, ([_TOP_UP] * len(top_ups), refs, wallets))
+    return {row[0] for row in cursor.execute(_SETTLEMENTS, (refs,)).fetchall()}
 
 
 class Claimed(NamedTuple):

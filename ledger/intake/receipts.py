@@ -23,7 +23,10 @@ SELECT stream_id FROM intake.receipt_to_look_at WHERE stream_id = ANY(%s) ORDER 
 _LOOKED_AT = "DELETE FROM intake.receipt_to_look_at WHERE stream_id = ANY(%s)"
 _WAITING = """
 SELECT settlement, source, id, data FROM intake.parked
-WHERE settlement = ANY(%s) AND type = 'payment.settled.item'
+WHERE settlement = ANY(%s) AND type = 'payment.settled.item' AND NOT EXISTS (
+    SELECT FROM intake.reference
+    WHERE reference.kind = 'top_up' AND reference.ref = parked.ref
+)
 """
 # The items of invoices and disputes; those of settlements have a reading of their own.
 _WAITING_CDRS = """

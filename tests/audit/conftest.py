@@ -12,6 +12,7 @@ from projections.schema import migrate
 from tests.audit.banks import told_by_banks
 from tests.audit.between import matters
 from tests.audit.closings import settle_closings
+from tests.audit.discounts import told_of_discounts
 from tests.audit.forgery import unguarded
 from tests.audit.network import history, settle, settle_last_words
 from tests.audit.networked import told_of_networks
@@ -40,7 +41,7 @@ def settled_network(postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory)
         settle(dsn, matters(Random(SEED)), stages=1, partition=3)
         settle(dsn, told_by_banks(), stages=1, partition=4)
         settle(dsn, [*told_of_networks()], stages=1, partition=5)
-        settle(dsn, told_of_wallets(Random(SEED)), stages=1, partition=6)
+        settle(dsn, [*told_of_wallets(Random(SEED)), *told_of_discounts()], stages=1, partition=6)
         settle(dsn, [*told_of_the_treasury()], stages=1, partition=7)
         settle_last_words(dsn)
         settle_closings(dsn)

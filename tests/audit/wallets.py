@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from random import Random
 
 from tests.audit.network import BEGINNING, TARIFFS, Event, _event, _iso, _money
@@ -24,8 +25,20 @@ def told_of_wallets(random: Random) -> list[Event]:
     closed = BEGINNING + timedelta(days=6)
     says = {"wallet_id": "W-1", "close_id": "X-1", "provider": "psp-a", "closed_at": _iso(closed)}
     found.append(_event("wallet.closed", "X-1", closed, says | {"amount": _money("1.00", "EUR")}))
+    found += [_settled(1, "60.00", "-6.00", "0.60"), _settled(2, None, "6.00", "0.00")]
     random.shuffle(found)
     return found
+
+
+def _settled(number: int, top_up: str | None, reserve: str, fee: str) -> Event:
+    """The provider settles a top-up and keeps a reserve of it, or gives that back."""
+    at = BEGINNING + timedelta(days=2 + number)
+    items = [{"kind": "RESERVE", "gross": _money(reserve, "EUR"), "fee": _money(0, "EUR")}]
+    if top_up is not None:
+        items.append({"payment_id": "P-W-1:1", "gross": _money(top_up, "EUR"), "fee": _money(fee, "EUR")})
+    net = Decimal(top_up or 0) + Decimal(reserve) - Decimal(fee)
+    says = {"settlement_id": f"SW-{number}", "provider": "psp-a", "settled_at": _iso(at), "items": items}
+    return _event("payment.settled", f"SW-{number}", at, says | {"net": _money(net, "EUR")})
 
 
 def _top_up(wallet_id: str, number: int, at: datetime, amount: str) -> Iterator[Event]:

@@ -33,7 +33,7 @@ from domain.payout.releases import owed_at_once, reserve_release, retained_relea
 from domain.payout.reopening import RUN_PARSERS
 from domain.payout.run import fire_runs
 from domain.payout.steps import count_twice, take_answers
-from domain.receipt import RECEIPT_BOOKINGS
+from domain.receipt import RECEIPT_BOOKINGS, Receipt
 from domain.session.decisions import CdrIssued
 from domain.session.facts import parse_fact
 from domain.session.judging import decide
@@ -152,7 +152,9 @@ class DryRun:
     def _take_receipt(self, message: Message) -> None:
         fact = RecordedFact(message.type, message.source, message.id, message.time, message.data)
         booking = RECEIPT_BOOKINGS[message.type](fact)
-        self._note(stream_of(message.type, message.data), [Booked(booking, 1)])
+        receipt = Receipt()
+        receipt.learn(fact)
+        self._note(stream_of(message.type, message.data), receipt.decide())
         id_, subject, amount = told_by("", booking) or ("", "", 0)
         self.receipts.append(ToldReceipt(booking.effective_at, subject, folded(id_), booking.currency, amount))
         self._match()

@@ -44,6 +44,7 @@ _TIME_FIELD = {
     "operator.registered": "effective_from",
     "operator.changed": "effective_from",
     "tariff.published": "effective_from",
+    "discount.published": "effective_from",
     "partner.registered": "",
     "adjustment.proposed": "proposed_at",
     "saas.invoiced": "invoiced_at",
@@ -162,8 +163,8 @@ def _value(name: str, value: str, type_: str) -> Any:
         return defaults()["token"]
     if name == "items":
         return [_item(each) for each in value.split(",")]
-    if name == "cdr_ids":
-        return [real_id(each) for each in value.split(",")]
+    if name in ("discount_ids", "cdr_ids"):
+        return [real_id(each) if name == "cdr_ids" else each for each in value.split(",")]
     if name == "withholding":
         regime, percent, base = value.split(":")
         return [{"regime": regime, "percent": percent, "base": base}]
@@ -193,7 +194,8 @@ def _money(amount: str) -> dict[str, str]:
 def _item(text: str) -> dict[str, Any]:
     payment_id, gross, fee, *kind = text.split(":")
     about = {"kind": kind[0]} if kind else {}
-    return {"payment_id": payment_id, "gross": _money(gross), "fee": _money(fee)} | about
+    named = {"payment_id": payment_id} if payment_id else {}
+    return {**named, "gross": _money(gross), "fee": _money(fee)} | about
 
 
 def real_id(alias: str) -> str:

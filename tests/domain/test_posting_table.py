@@ -11,6 +11,7 @@ import pytest
 from domain.book import bank_bookings as bank
 from domain.book import bookings as b
 from domain.book import closing_bookings as c
+from domain.book import discount_bookings as d
 from domain.book import matter_bookings as m
 from domain.book import roaming_bookings as r
 from domain.book import sale_bookings as sale
@@ -85,6 +86,21 @@ EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
         "J11 and J03: a wallet is topped up, and the provider keeps its fee",
         of(w.WalletToppedUp, **OF_WALLET, payment_id="P-1", amount=5000, fee=60),
         [("J11", {"1110/psp": 5000, "2070/W": -5000}), ("J03", {"5010": 60, "1110/psp": -60})],
+    ),
+    (
+        "J01d: the platform funds a discount",
+        of(d.DiscountGranted, operator_id="", amount=100),
+        [("J01d", {"5065": 100, "1105/S-1": -100})],
+    ),
+    (
+        "J01d: a discount that another operator funds falls, out of what is due back",
+        of(d.DiscountFunded, operator_id="F", amount=-100, from_refunds_due=60, due_payment_id="P-1"),
+        [("J01d", {"2011/F": -100, "1105/S-1": 40, "2080/P-1": 60})],
+    ),
+    (
+        "J10: a provider keeps a reserve",
+        of(b.ProviderReserveKept, session_id=None, operator_id="", provider="psp", amount=500),
+        [("J10", {"1120/psp": 500, "1110/psp": -500})],
     ),
     (
         "J12: a session is paid out of a wallet",

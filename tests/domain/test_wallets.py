@@ -256,3 +256,12 @@ def test_never_below_zero_and_the_same_in_any_order(orders: tuple[Sequence[Any],
 
 def _by_key(bookings: Iterable[Booking]) -> dict[tuple[str | None, str], Booking]:
     return {(booking.session_id, booking.key): booking for booking in bookings}
+
+
+def test_a_payee_bears_its_part_of_what_goes_back_to_a_wallet() -> None:
+    splits = [{"operator_id": "HOST", "role": "host", "percent": "25"}]
+    story = Story(splits=splits)
+    story.known.publish("operator.registered", "b", "h", at("2026-01-01T00:00:00"), operator(operator_id="HOST"))
+    paid = said("topped_up", "02 09:00", 5000), *charged(), said("charged", "02 11:05", 1200)
+    balances = story.tell(*paid, said("refunded", "04 09:00", 200)).balances()
+    assert (balances["2010/OP"], balances["2010/HOST"]) == (-660, -220)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.audited import verify
 from tests.support.engine import Engine
-from tests.support.events import operator, session, tariff
+from tests.support.events import event, money, operator, session, tariff
 from tests.support.wallets import charged, closed, refunded, topped_up
 
 END = "2026-03-10T12:00:00Z"
@@ -76,4 +76,20 @@ def test_a_charge_that_is_not_covered_waits_as_a_finding(engine: Engine) -> None
     engine.advance("2026-03-03T23:00:00Z")
     assert "WALLET_NOT_COVERED" in findings(engine)
     assert engine.balances()[WALLET] == -90
+    assert wrong(engine) == []
+
+
+@pytest.mark.parametrize("settled_first", [True, False])
+def test_a_settled_top_up_is_nobodys_unknown_payment(engine: Engine, settled_first: bool) -> None:
+    item = {"payment_id": "P-T", "gross": money("50.00"), "fee": money("0.60")}
+    kept = {"kind": "RESERVE", "gross": money("-5.00"), "fee": money("0.10")}
+    data = {"settlement_id": "ST", "provider": "psp", "settled_at": "2026-03-04T08:00:00Z", "items": [item, kept]}
+    settled = event("payment.settled", "psp", "2026-03-04T08:00:00Z", data | {"net": money("44.30")})
+    told = [topped_up("2026-03-02T08:00:00Z", "50.00"), settled]
+    for each in told[::-1] if settled_first else told:
+        engine.feed([*network(), each] if each is told[0] else [each])
+        engine.advance(END)
+    assert "SETTLEMENT_ITEM_UNKNOWN" not in findings(engine)
+    assert engine.balances()["1120/psp EUR"] == 500
+    assert engine.balances().get("1110/psp EUR", 0) == 0
     assert wrong(engine) == []

@@ -75,6 +75,7 @@ STREAMS = {
     "roaming.cdr_disputed/v1-in-part": "cdr-dispute:DE-ABC:DSP-1",
     "roaming.dispute_closed/v1-lost": "cdr-dispute:DE-ABC:DSP-1",
     "tariff.published/v1-energy": "tariff:OP-1:t-day",
+    "discount.published/v1-fixed": "discount:OP-1:D-WELCOME",
     "wallet.topped_up/v1-card": "wallet:W-1",
     "wallet.charged/v1-session": "wallet:W-1",
     "wallet.refunded/v1-part": "wallet:W-1",

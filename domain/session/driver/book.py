@@ -17,6 +17,7 @@ from domain.book.findings import Finding
 from domain.book.release import Release
 from domain.calendar import END
 from domain.catalogue.dealing import AS_AGENT
+from domain.catalogue.discounts import BY_OPERATOR
 from domain.catalogue.parties import FeeBearer, FundRelease
 from domain.catalogue.run_terms import FundingSource
 from domain.fact import Fact
@@ -26,6 +27,7 @@ from domain.session.driver.astray import Astray
 from domain.session.driver.captures import Captures, LostPayment, Received, WriteOff
 from domain.session.driver.disputes import Disputes, outcomes, recharge_dispute_fee
 from domain.session.driver.due import DriversMoney
+from domain.session.driver.funding import Funding
 from domain.session.driver.given_back import GivenBack
 from domain.session.driver.ratings import Charged, Ratings
 from domain.session.driver.refunds import Refunds
@@ -92,7 +94,7 @@ class _Walk:
         self._is_sale = dealt is not None and dealt.purchase is not None
         self._scope, self._charged = scope, Charged()
         self._share = Share(scope, dealt.commission_at if dealt is not None else "")
-        if (payments.wallets or scope.wallet_id) and not self._captures:
+        if scope.wallet_id is not None:
             self._share.source = FundingSource.WALLET
         dealing = self._terms.dealing if self._terms and assessment.changes else AS_AGENT
         self._recharges_disputes = dealing.operator_bears_dispute_fees
@@ -104,6 +106,8 @@ class _Walk:
         self._rating = (SaleRatings if self._is_sale else Ratings)(
             self._share, self._charged, self._received, self._write_off, self._money
         )
+        is_funded = contract is not None and contract.discounts.funder not in ("", BY_OPERATOR)
+        self._funding = Funding(scope, self._share, self._received, self._money) if is_funded else None
         self._releases_at_once = self._terms is not None and self._terms.fund_release is _ON_SESSION
         self._versions = scope.catalogue.operators.get(scope.operator_id)
         self._paid_since: datetime | None = None
@@ -122,10 +126,14 @@ class _Walk:
             step.take()
             if self._charged.raised is not None:
                 self._rating.consider_raised(step.at)
+            if self._funding is not None:
+                self._funding.follow(self._charged.bill, step.at)
             self._consider_release(step.at)
             if self._releases_at_once:
                 self._consider_money(step.at)
         self._share.mature()
+        if self._funding is not None:
+            self._funding.mature()
         charged = self._charged
         return SessionBook(
             tuple(self._share.bookings),
@@ -273,7 +281,7 @@ def _to_bill(assessment: Assessment) -> int | None:
     """The gross of the first bill; nothing where another pays or it was none, None where it is never rated."""
     if assessment.changes:
         first = assessment.changes[0].bill
-        return first.gross if first is not None else 0
+        return first.gross - first.funded if first is not None else 0
     return 0 if assessment.state is SessionState.RATED or assessment.reason == VOIDED else None
 
 

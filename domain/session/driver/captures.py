@@ -71,9 +71,10 @@ class WriteOff:
             self._write_off(bill, at)
 
     def _write_off(self, bill: Bill | None, at: datetime) -> None:
-        if bill is not None and bill.gross:
-            self._written_off = bill.gross
-            self._book("write-off", at, bill.gross)
+        owed = bill.gross - bill.funded if bill is not None else 0
+        if owed:
+            self._written_off = owed
+            self._book("write-off", at, owed)
 
     def follow(self, change: BillChange, gross: int) -> None:
         """Write off as much as the bill is now."""

@@ -33,6 +33,13 @@ class Charged:
             return 0
         return self.raised.bill.gross - (self.bill.gross if self.bill else 0)
 
+    @property
+    def more_funded(self) -> int:
+        """What somebody else than the driver owes more of a later price, in minor units."""
+        if self.raised is None or self.raised.bill is None:
+            return 0
+        return _funded(self.raised.bill) - _funded(self.bill)
+
     def turn_to(self, change: BillChange) -> None:
         """Charge this from now on."""
         self.bill = change.bill
@@ -62,6 +69,11 @@ _NOTHING = Amounts(0, 0, 0, 0)
 
 def _amounts(bill: Bill | None) -> Amounts:
     return Amounts(bill.gross, bill.commission, bill.commission_vat, bill.share, bill.dealt) if bill else _NOTHING
+
+
+def _funded(bill: Bill | None) -> int:
+    """What somebody else than the driver owes of a bill, in minor units."""
+    return bill.funded if bill is not None else 0
 
 
 class _FromTo(TypedDict):
@@ -115,7 +127,7 @@ class Ratings:
 
     def missing(self) -> int:
         """What is to be captured yet until a raised price is charged, in minor units."""
-        return self._charged.shortfall - self._money.overpaid - self._money.due
+        return self._charged.shortfall - self._charged.more_funded - self._money.overpaid - self._money.due
 
     def _first_bill(self, change: BillChange) -> None:
         self._charged.turn_to(change)
@@ -145,7 +157,7 @@ class Ratings:
         old, new = _amounts(self._charged.bill), _amounts(change.bill)
         self._charged.turn_to(change)
         self._post_anew(change, _key(change), old, new)
-        self._write_off.follow(change, new.gross)
+        self._write_off.follow(change, new.gross - _funded(change.bill))
 
     def _post_anew(self, change: BillChange, key: str, old: Amounts, new: Amounts) -> None:
         if old != new:
@@ -183,12 +195,13 @@ class Ratings:
             self._money.lower(payment_id, old.gross - new.gross)
 
     def _raise(self, change: BillChange, name: str) -> None:
-        """What was captured above the bill pays a raised price, then what was due back."""
+        """What was captured above the bill pays a raised price, with what is funded of it, then what was due back."""
         charged, money = self._charged, self._money
         old, new = _amounts(charged.bill), _amounts(change.bill)
+        there = money.overpaid + max(0, _funded(change.bill) - _funded(charged.bill))
         charged.withdrawn = None
         charged.turn_to(change)
-        from_due = new.gross - old.gross - min(new.gross - old.gross, money.overpaid)
+        from_due = new.gross - old.gross - min(new.gross - old.gross, there)
         if from_due:
             paid = new if old.gross + from_due == new.gross else new.in_part(old.gross + from_due)
             key = _key(change, f"{name}-of-due")

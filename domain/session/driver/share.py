@@ -13,6 +13,13 @@ from domain.session.release import release, release_at_once
 from domain.session.scope import BookingHead, BookScope
 
 SESSION_SHARE = "session"
+# What another operator owes of a discount follows a share of its own: this, a number, and whose it is.
+OF_FUNDER = "funder:"
+
+
+def owner_of(share: str) -> str:
+    """Whose a share is by its name, "" where it is the session's operator's."""
+    return share.split(":", 2)[2] if share.startswith(OF_FUNDER) else ""
 
 
 class Share:
