@@ -374,3 +374,17 @@ def test_what_an_agent_gives_back_of_a_disputed_cdr_is_of_the_place_of_its_vat()
     (given_back,) = [legs for kind, legs in entries(lost, "J20")]
     assert given_back["2110/DE-19"] == 19
     assert balance(lost, "2110") == balance(lost, "2110/DE-19") == 0
+
+
+def test_an_id_that_proves_nothing_is_a_finding() -> None:
+    for told, why in ((None, "no VAT id is told"), (WRONG, "check digits")):
+        taxes = {"country": "NL", "vat_id": told, "purchase": REVERSED}
+        (finding,) = decided(charged(), known(taxes=taxes)).findings
+        assert (finding.kind, finding.subject) == ("VAT_ID_NOT_VALID", "OP")
+        assert why in finding.sentence
+    roamed = [*charged(roams=True), answered("02 12:00")]
+    for identity in ({"country": "NL"}, {"country": "DE", "vat_id": WRONG}):
+        (finding,) = decided(roamed, known(of_partner=partner(tax=identity))).findings
+        assert (finding.kind, finding.subject) == ("VAT_ID_NOT_VALID", "DE-ABC")
+    assert not list(decided(charged(), known()).findings)
+    assert not list(decided(charged(), known(taxes={"country": "NL"})).findings)
