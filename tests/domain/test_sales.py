@@ -388,3 +388,12 @@ def test_an_id_that_proves_nothing_is_a_finding() -> None:
         assert (finding.kind, finding.subject) == ("VAT_ID_NOT_VALID", "DE-ABC")
     assert not list(decided(charged(), known()).findings)
     assert not list(decided(charged(), known(taxes={"country": "NL"})).findings)
+
+
+def test_a_payee_has_its_part_of_what_the_charge_is_bought_for() -> None:
+    splits = [{"operator_id": "HOST", "role": "site host", "percent": "12.5"}]
+    found = known(splits=splits)
+    session = decided(charged(), found)
+    assert (balance(session, "2011/HOST") + balance(session, "2010/HOST"), 1071 * 125 // 1000) == (-134, 133)
+    refunded_ = decided([*CARD, refunded("03 10:00", 1190)], found)
+    assert balance(refunded_, "2011/HOST") + balance(refunded_, "2010/HOST") == 0
