@@ -394,6 +394,6 @@ def test_a_payee_has_its_part_of_what_the_charge_is_bought_for() -> None:
     splits = [{"operator_id": "HOST", "role": "site host", "percent": "12.5"}]
     found = known(splits=splits)
     session = decided(charged(), found)
-    assert (balance(session, "2011/HOST") + balance(session, "2010/HOST"), 1071 * 125 // 1000) == (-134, 133)
+    assert balance(session, "2011/HOST") + balance(session, "2010/HOST") == -134
     refunded_ = decided([*CARD, refunded("03 10:00", 1190)], found)
     assert balance(refunded_, "2011/HOST") + balance(refunded_, "2010/HOST") == 0
