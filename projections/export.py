@@ -30,6 +30,7 @@ from projections.movements import COLUMNS
 from projections.queries import totals
 from projections.registry import KEPT_UP
 from projections.runner import Progress, advance, catch_up
+from projections.tax_decisions import TAX_DECISIONS, tax_decision_lines, taxed_operators
 from projections.trial_balance import GONE
 
 NETWORK = "network"
@@ -133,7 +134,8 @@ def export(
         with connection.cursor() as cursor:
             cursor.execute(_HOLD_RUNNERS)
             _catch_up_within(cursor, names)
-            for name, lines in _chosen(network=network, books=books, proofs=proofs).items():
+            files = _chosen(network=network, books=books, proofs=proofs) | _tax_files(cursor, directory)
+            for name, lines in files.items():
                 (directory / name).parent.mkdir(exist_ok=True)
                 with _replacing(directory / name) as file:
                     written.append(_written(name, _write(file, lines(cursor))))
@@ -158,6 +160,15 @@ def _write_periods(cursor: Cursor[TupleRow], directory: Path) -> list[WrittenFil
             file.write(content)
         names.add(name.partition("/")[0])
     return [WrittenFile(f"periods/{name}/*.json", "documents", 1) for name in sorted(names)]
+
+
+def _tax_files(cursor: Cursor[TupleRow], directory: Path) -> dict[str, Callable[[Cursor[TupleRow]], Lines]]:
+    """The file of how supplies are taxed, where any operator's terms tell taxes; else there is none."""
+    operators = taxed_operators(cursor)
+    if not operators:
+        (directory / TAX_DECISIONS).unlink(missing_ok=True)
+        return {}
+    return {TAX_DECISIONS: lambda inside: map(_line, tax_decision_lines(inside, operators))}
 
 
 def _chosen(*, network: bool, books: bool, proofs: bool) -> dict[str, Callable[[Cursor[TupleRow]], Lines]]:
@@ -303,6 +314,7 @@ _LINES_ARE = {
     "cdrs": "CDRs and credit CDRs",
     "journal": "entries",
     "deadletter": "dead letters",
+    "tax_decisions": "supplies with how they are taxed",
 }
 
 

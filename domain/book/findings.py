@@ -96,6 +96,7 @@ class FindingKind(StrEnum):
     UNCAPTURED = "UNCAPTURED"
     UNREAD_BATCH = "UNREAD_BATCH"
     UNSETTLED = "UNSETTLED"
+    VAT_ID_NOT_VALID = "VAT_ID_NOT_VALID"
     WALLET_DIFFERS = "WALLET_DIFFERS"
     WALLET_NOT_COVERED = "WALLET_NOT_COVERED"
     WALLET_NOT_EMPTY = "WALLET_NOT_EMPTY"
@@ -313,6 +314,10 @@ CURES: Mapping[FindingKind, str] = {
         "sent again."
     ),
     FindingKind.UNSETTLED: "Wait for the provider's settlement, and send it as payment.settled.",
+    FindingKind.VAT_ID_NOT_VALID: (
+        "Ask for the id, and publish it with operator.changed or partner.registered: it counts for sessions that "
+        "start from then on."
+    ),
     FindingKind.WALLET_DIFFERS: (
         "Ask who runs the wallet whose session it is; send the wallet.refunded of a charge that was for another."
     ),

@@ -69,7 +69,8 @@ def less(bill: Bill, lost: int) -> Bill | None:
     if lost >= bill.gross:
         return None
     net, _ = largest_remainder(lost, (bill.net, bill.vat))
-    _, commission, vat = largest_remainder(lost, (bill.share, bill.commission, bill.commission_vat))
+    others = bill.gross - bill.commission - bill.commission_vat
+    _, commission, vat = largest_remainder(lost, (others, bill.commission, bill.commission_vat))
     return replace(
         bill,
         net=bill.net - net,

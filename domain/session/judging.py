@@ -46,6 +46,7 @@ from domain.session.scope import BookScope
 from domain.session.session import Judgement, Session, stream_name
 from domain.session.splitting import OF_PAYEE, Billed, share_out
 from domain.session.supplies import supplies_of
+from domain.session.vat_ids import vat_id_findings
 
 CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
 NOT_CHARGEABLE = "NOT_CHARGEABLE_ANY_MORE"
@@ -110,6 +111,8 @@ class _Verdict:
             shared = share_out(self.scope, contract, Billed(billed, self.session.issued), bookings, releases)
             bookings, releases, owners, found = shared
             self.findings += found
+        if contract is not None and contract.operator.dealing.tax is not None and assessment.changes:
+            self.findings += vat_id_findings(self.scope, contract)
         self._report(assessment, billed, shortfall)
         self._release(releases, owners)
         self._book(bookings)

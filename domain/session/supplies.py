@@ -101,6 +101,10 @@ class Supplies:
             places, shares = (self._at(self.country, _rate_of(vat, net)),), (vat,)
         return Dealt("", places, shares, self._bought(net - commission))
 
+    def rates_of(self, rating: Rating, net: int, vat: int) -> tuple[tuple[Fraction, int], ...]:
+        """The VAT of a sale by its rates, whoever sells."""
+        return tuple(_vat_by_rate(rating, net, vat))
+
     def _bought(self, net: int) -> Purchase:
         terms = self.operator.dealing.tax.purchase if self.operator.dealing.tax else None
         if terms is None or self.purchase is Treatment.NONE:

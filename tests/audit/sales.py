@@ -39,13 +39,7 @@ def terms(random: Random) -> dict[str, Any]:
         tax["purchase"] = {"treatment": random.choice(treatments), "percent": percent, "jurisdiction": "DE"}
     if random.random() < 0.5:
         tax["commission"] = {"treatment": random.choice(treatments), "jurisdiction": random.choice(("DE", None))}
-    parts = [
-        {"operator_id": "OP-HOST", "role": "site host", "percent": "12.5"},
-        {"operator_id": "OP-D", "role": "investor", "per_session": "0.05", "base": "NET"},
-    ]
     return {
-        "splits": parts[: random.choice((0, 0, 1, 2))] or None,
-        "split_losses": random.choice((True, None)),
         "model": random.choice(("PRINCIPAL", "PRINCIPAL", "AGENT", None)),
         "tax": tax if random.random() < 0.9 else None,
         "dispute_fee_bearer": random.choice(("OPERATOR", "PLATFORM", None)),

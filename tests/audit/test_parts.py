@@ -34,6 +34,21 @@ from ledger.audit.spool import Spool
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
+def _two(draw: st.DrawFn) -> tuple[int, int]:
+    return draw(st.integers(-3, 3)), draw(st.integers(-(10**9), 10**9))
+
+
+# Fields that are lists; places of VAT go with the amounts beside them.
+_LISTED: dict[str, Any] = {
+    "parts": lambda draw: tuple([f"P-{n}", draw(st.integers(-9, 9)), draw(st.booleans()), "s"] for n in (1, 2)),
+    "accounts": lambda draw: [[f"{code}/DE-19", draw(st.integers(-9, 9))] for code in ("2110", "1310")],
+    "vat_at": lambda _: ("DE-19", "FR-5.5"),
+    "old_vat_at": lambda _: ("DE-19", "FR-5.5"),
+    "vat": _two,
+    "old_vat": _two,
+}
+
+
 @st.composite
 def bookings(draw: st.DrawFn) -> Booking:
     """Any booking of any type, with amounts of either sign and zeros among them."""
@@ -44,19 +59,15 @@ def bookings(draw: st.DrawFn) -> Booking:
             values[field.name] = draw(st.booleans())
         elif field.type in (int, "int"):
             values[field.name] = draw(st.integers(-3, 3) | st.integers(-(10**9), 10**9))
-        elif field.name == "parts":
-            values["parts"] = tuple([f"P-{n}", draw(st.integers(-9, 9)), draw(st.booleans()), "s"] for n in (1, 2))
         elif field.name == "effective_at":
             values[field.name] = START
-        elif field.name in ("vat_at", "old_vat_at") and field.type is not str:
-            # They go with the amounts beside them.
-            values[field.name] = ("DE-19", "FR-5.5")
-        elif field.name in ("vat", "old_vat"):
-            values[field.name] = (draw(st.integers(-3, 3)), draw(st.integers(-(10**9), 10**9)))
         else:
-            values[field.name] = f"{field.name}-1"
+            listed = _LISTED.get(field.name) if field.type is not str else None
+            values[field.name] = listed(draw) if listed is not None else f"{field.name}-1"
     if "parts" in values:
         values["amount"] = sum(part[1] for part in values["parts"])
+    if "accounts" in values:
+        values["amount"] = -sum(amount for _, amount in values["accounts"])
     made: Booking = kind(**values)
     return made
 

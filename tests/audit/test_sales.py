@@ -1,7 +1,11 @@
 """What the platform sells in its own name: the audit agrees with any history of it, and sees what is changed."""
 
+from collections import defaultdict
+from decimal import Decimal
 from pathlib import Path
 from random import Random, randrange
+
+import orjson
 
 from projections.export import export
 from tests.audit.network import history
@@ -24,9 +28,34 @@ def complaints(dsn: str, seed: int, folder: Path) -> list[str]:
         found = [*_found(dsn)]
         engine.advance()
         export(dsn, folder, PLATFORM)
-        return [*found, *_found(dsn)]
+        return [*found, *_found(dsn), *_taxes_that_differ(folder)]
     finally:
         engine.close()
+
+
+def _taxes_that_differ(folder: Path) -> list[str]:
+    """Every rated session of an operator with taxes has its supplies, and they come to its amounts."""
+    decided: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for line in (folder / "tax_decisions.jsonl").read_text().splitlines():
+        told = orjson.loads(line)
+        decided[told["session_id"]][told["supply"]] += Decimal(told["vat"])
+        if told["treatment"] == "REVERSE_CHARGE":
+            assert told["evidence"]["vat_id"]["valid"]
+    found = []
+    for line in (folder / "sessions.jsonl").read_text().splitlines():
+        session = orjson.loads(line)
+        vat = decided.get(session["session_id"])
+        if vat is not None:
+            sale = vat.get("TO_DRIVER", Decimal()) + vat.get("TO_EMSP", Decimal())
+            bought = Decimal(session["net"]) - Decimal(session["commission"]) + vat.get("PURCHASE", Decimal())
+            owed = {bought, bought - vat.get("PURCHASE", Decimal())}
+            is_right = sale == Decimal(session["vat"])
+            if "PURCHASE" in vat:
+                is_right = is_right and Decimal(session["operator_share"]) in owed
+            else:
+                is_right = is_right and vat["COMMISSION"] == Decimal(session["commission_vat"])
+            found += [] if is_right else [f"{session}: {dict(vat)}"]
+    return found
 
 
 def _found(dsn: str) -> list[str]:

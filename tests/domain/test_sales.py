@@ -35,6 +35,7 @@ from tests.domain.builders import (
     started,
     tariff,
 )
+from tests.domain.cdr_facts import cdr_dispute_closed, cdr_disputed, invoiced
 
 GERMAN, WRONG, DUTCH = "DE136695976", "DE136695977", "NL004495445B01"
 HERE = {"treatment": "DOMESTIC", "percent": "19", "jurisdiction": "DE"}
@@ -341,3 +342,58 @@ def test_what_is_not_rated_is_booked_as_ever() -> None:
     assert entries(session) == [("J25", {"2010/OP": 500, "1110/psp": -500})]
     rated = decided([started(), ended(), captured(amount=1190), refunded("03 10:00", 595)], known())
     assert entries(rated, "J25") == [("J25", {"4040": 500, "2110/DE-19": 95, "1110/psp": -595})]
+
+
+ROAMED = [*charged(roams=True), answered("02 12:00"), invoiced("10 09:00"), cdr_disputed("12 09:00")]
+LOST = [*ROAMED, cdr_dispute_closed("14 09:00", "LOST")]
+OF_SALES = ("4040", "2110/DE-19", "5030", "1310/DE-19", "1200/DE-ABC", "1210/DE-ABC", "1220/DE-ABC")
+
+
+def test_of_a_disputed_sale_nothing_is_held_of_the_operators_and_a_lost_dispute_takes_it_back() -> None:
+    found = known(of_partner=partner())
+    disputed_, won = decided(ROAMED, found), decided([*ROAMED, cdr_dispute_closed("14 09:00", "WON")], found)
+    for session in (disputed_, won):
+        assert balance(session, "1210/DE-ABC") == 1190
+        assert balance(session, "2030/OP") == balance(session, "2011/OP") == 0
+        assert balance(session, "2010/OP") == -1071
+    lost = decided(LOST, found)
+    assert [balance(lost, account) for account in OF_SALES] == [0] * len(OF_SALES)
+    assert balance(lost, "2010/OP") + balance(lost, "2011/OP") == 0
+
+
+def test_a_sale_that_is_lost_in_part_is_sold_anew_for_the_rest() -> None:
+    in_part = [*charged(roams=True), answered("02 12:00"), invoiced("10 09:00"), cdr_disputed("12 09:00", 595)]
+    lost = [*in_part, cdr_dispute_closed("14 09:00", "LOST"), answered("15 09:00", number=2)]
+    session = decided(lost, known(of_partner=partner()))
+    assert [balance(session, account) for account in OF_SALES] == [-500, -95, 450, 86, 595, 0, 0]
+    assert balance(session, "2010/OP") + balance(session, "2011/OP") == -536
+
+
+def test_what_an_agent_gives_back_of_a_disputed_cdr_is_of_the_place_of_its_vat() -> None:
+    lost = decided(LOST, known("AGENT", tax(None), of_partner=partner()))
+    (given_back,) = [legs for kind, legs in entries(lost, "J20")]
+    assert given_back["2110/DE-19"] == 19
+    assert balance(lost, "2110") == balance(lost, "2110/DE-19") == 0
+
+
+def test_an_id_that_proves_nothing_is_a_finding() -> None:
+    for told, why in ((None, "no VAT id is told"), (WRONG, "check digits")):
+        taxes = {"country": "NL", "vat_id": told, "purchase": REVERSED}
+        (finding,) = decided(charged(), known(taxes=taxes)).findings
+        assert (finding.kind, finding.subject) == ("VAT_ID_NOT_VALID", "OP")
+        assert why in finding.sentence
+    roamed = [*charged(roams=True), answered("02 12:00")]
+    for identity in ({"country": "NL"}, {"country": "DE", "vat_id": WRONG}):
+        (finding,) = decided(roamed, known(of_partner=partner(tax=identity))).findings
+        assert (finding.kind, finding.subject) == ("VAT_ID_NOT_VALID", "DE-ABC")
+    assert not list(decided(charged(), known()).findings)
+    assert not list(decided(charged(), known(taxes={"country": "NL"})).findings)
+
+
+def test_a_payee_has_its_part_of_what_the_charge_is_bought_for() -> None:
+    splits = [{"operator_id": "HOST", "role": "site host", "percent": "12.5"}]
+    found = known(splits=splits)
+    session = decided(charged(), found)
+    assert balance(session, "2011/HOST") + balance(session, "2010/HOST") == -134
+    refunded_ = decided([*CARD, refunded("03 10:00", 1190)], found)
+    assert balance(refunded_, "2011/HOST") + balance(refunded_, "2010/HOST") == 0
