@@ -29,6 +29,9 @@ ENV_PREFIX = "WATTLEDGER_"
 _EXAMPLE_IBAN = "DE89370400440532013000"
 _EXAMPLE_BIC = "COBADEFFXXX"
 
+# The zone of a book that names none.
+_UTC = "UTC"
+
 # Events are appended by one transaction at a time, so that more processes than this wait for each other.
 _PROCESSES_MAX = 4
 
@@ -89,6 +92,8 @@ def _well_formed_bic(text: str) -> str:
 
 
 def _time_zone(text: str) -> str:
+    if text == _UTC:
+        return text
     from contracts.values import is_time_zone  # Imported here: most commands need none.
 
     if not is_time_zone(text):
@@ -275,7 +280,7 @@ class Settings(BaseModel):
     hold_max_age_days: int = Field(default=180, ge=1, le=3650)
 
     # Where months of the book end, by its IANA name; fixed by the first close.
-    book_zone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
+    book_zone: Annotated[str, AfterValidator(_time_zone)] = _UTC
 
     # Whose decisions count: the public keys (a JSON Web Key Set, or the path of one), and the private one that signs
     # here. Both are kept below the data directory where nothing is said.
