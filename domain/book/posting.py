@@ -41,6 +41,7 @@ from domain.book.bookings import (
     ShareMatured,
     ShareSplit,
     TaxWithheld,
+    TiersSettled,
 )
 from domain.book.drafts import ADJUSTMENTS, BANK, OUTPUT_VAT, Draft, available
 from domain.book.journal import Entry, Posting
@@ -216,6 +217,10 @@ def _share_split(b: ShareSplit) -> list[Draft]:
     return [("J07", [(payable(b), b.amount), *parts])]
 
 
+def _tiers_settled(b: TiersSettled) -> list[Draft]:
+    return [_commission("J02t", COMMISSION_DIRECT, b, b.commission, b.commission_vat)]
+
+
 def _settlement_received(b: SettlementReceived) -> list[Draft]:
     return [("J09", [(BANK, b.amount), (f"1110/{b.provider}", -b.amount)])]
 
@@ -295,6 +300,7 @@ POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
     AcceptedCdrCredited: _cdr_credited,
     ShareMatured: _matured,
     ShareSplit: _share_split,
+    TiersSettled: _tiers_settled,
     SettlementReceived: _settlement_received,
     InvoicePaid: _invoice_paid,
     ReserveHeld: _reserve_held,

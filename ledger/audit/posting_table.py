@@ -126,6 +126,9 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "ShareMatured": (("J08", "2011/operator_id +amount", "2010/operator_id -amount"),),
     "ShareSplit": (("J07", "201x/operator_id +amount", "*parts"),),
+    "TiersSettled": (
+        ("J02t", "201x/operator_id +commission+commission_vat", "4010 -commission", "2110 -commission_vat"),
+    ),
     "SettlementReceived": (("J09", "1010 +amount", "1110/provider -amount"),),
     "InvoicePaid": (("J17", "1010 +amount", "1210/partner -amount"),),
     "ReserveHeld": (("J31", "2010/operator_id +amount", "2020/operator_id -amount"),),
