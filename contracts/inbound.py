@@ -16,6 +16,7 @@ from contracts import (
     payout_decisions,
     sessions,
     sites,
+    wallets,
 )
 from contracts.envelope import Event, models_by_type
 
@@ -40,6 +41,7 @@ _MODULES = (
     matters,
     bank_entries,
     payee_checks,
+    wallets,
 )
 
 INBOUND_MODEL_OF = models_by_type(event for module in _MODULES for event in _events_of(module))

@@ -28,6 +28,7 @@ class Kind(Enum):
     OPERATOR_MATTER = (
         "a fact of an adjustment, a write-off, a hold or an invoice: of what is between an operator and the platform"
     )
+    WALLET = "a fact of the wallet that its `wallet_id` names; of what acts there its session is told"
     STATUS = "the state of a charger or site, a declared cost, or the like: kept, and nothing of the book follows"
 
     # A member is one object for ever; hashed as such it is found in a third of the time.
@@ -179,7 +180,9 @@ PAYMENT, CDR = Ref("payment", "payment_id", within="provider"), Ref("cdr", "cdr_
 # Facts that no message states by itself: what was captured for other sessions of one payment, and whether lines of a
 # settlement still stand once it was told again.
 CAPTURED_ELSEWHERE, LINE_STANDING = "payment.captured.elsewhere", "payment.settled.standing"
-DERIVED_FACTS = frozenset({CAPTURED_ELSEWHERE, LINE_STANDING})
+# What a wallet tells the session that it pays for: whether a charge or a refund acts, and since when.
+WALLET_CHARGE, WALLET_REFUND = "wallet.charged.standing", "wallet.refunded.standing"
+DERIVED_FACTS = frozenset({CAPTURED_ELSEWHERE, LINE_STANDING, WALLET_CHARGE, WALLET_REFUND})
 
 _SESSIONS = Topic("charging.sessions", _field("session_id"), "the session id")
 _CHARGERS = Topic("charging.chargers", _field("evse_uid"), "the EVSE uid")
@@ -189,7 +192,11 @@ _CATALOGUE = Topic(
     _field("operator_id"),
     "the operator id, or the partner as COUNTRY-PARTY; kept for ever, since every version counts",
 )
-_PAYMENTS = Topic("payments", _field("session_id"), "the session id; the provider for payment.settled")
+_PAYMENTS = Topic(
+    "payments",
+    _field("session_id"),
+    "the session id; the provider for payment.settled; the wallet id for what is said of a wallet",
+)
 _ROAMING = Topic("roaming", _field("partner"), "the partner, as COUNTRY-PARTY")
 _PAYOUT_RESULTS = Topic("payout.results", _field("payout_id"), "the payout id; the operator id for payee.verified")
 _BANK = Topic("bank", _field("account"), "our account at the bank, or the bank that speaks")
@@ -203,6 +210,9 @@ _BILLING = Topic("billing", _field("operator_id"), "the operator id")
 
 _SESSION_FACT = MessageType(Kind.SESSION_FACT, _SESSIONS)
 _PAYMENT_FACT = MessageType(Kind.SESSION_FACT, _PAYMENTS)
+_WALLET = MessageType(
+    Kind.WALLET, _PAYMENTS, key=_field("wallet_id"), stream=lambda data: f"wallet:{_text(data, 'wallet_id')}"
+)
 _OPERATOR = MessageType(Kind.CATALOGUE, _CATALOGUE, stream=_operator_stream)
 _CDR_ANSWER = MessageType(Kind.CDR_ANSWER, _ROAMING)
 _PAYOUT_ANSWER = MessageType(Kind.PAYOUT_FACT, _PAYOUT_RESULTS)
@@ -281,6 +291,10 @@ MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
                 own_if_any=("kind", "refund_id", "dispute_id"),
             ),
         ),
+        "wallet.topped_up": _WALLET,
+        "wallet.charged": _WALLET,
+        "wallet.refunded": _WALLET,
+        "wallet.closed": _WALLET,
         "roaming.cdr_accepted": _CDR_ANSWER,
         "roaming.cdr_rejected": _CDR_ANSWER,
         "roaming.invoice_paid": MessageType(

@@ -40,7 +40,7 @@ class SessionStartedData(Wire):
     """A session began: where, by which tariff and authorisation, at which register.
 
     `authorization_reference` is what the partner named its authorization by (OCPI mod_tokens, AuthorizationInfo), as
-    `roaming.authorization_answered` gave it.
+    `roaming.authorization_answered` gave it. `wallet_id` is the prepaid wallet that pays for it.
     """
 
     session_id: Identifier
@@ -56,6 +56,7 @@ class SessionStartedData(Wire):
     reservation_id: Identifier | None = None
     reserved_from: Time | None = None
     authorization_reference: OcpiId | None = None
+    wallet_id: Identifier | None = None
 
 
 class SessionMeteredData(Wire):

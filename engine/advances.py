@@ -14,6 +14,7 @@ from psycopg.rows import TupleRow
 from domain.book.bookings import PaymentCaptured
 from domain.book.posting import entries_of, mirrors_of, payable_effects
 from domain.book.standing import Booked, Retracted
+from domain.book.wallet_bookings import WalletCharged
 from domain.calendar import END
 from domain.payout.advances import Advances, SessionAdvance
 from domain.session.session import session_stream
@@ -40,7 +41,7 @@ class _Told:
         """Read a booking, or one that was taken back."""
         change: Booked | Retracted = decode(event.topic, event.state)
         booking, made = change.booking, isinstance(change, Booked)
-        if isinstance(booking, PaymentCaptured):
+        if isinstance(booking, PaymentCaptured | WalletCharged):
             self.captures.append((booking.effective_at, booking.amount if made else -booking.amount))
         make = entries_of if made else mirrors_of
         entries = make(booking, event.stream_id, change.revision, _NOBODY)

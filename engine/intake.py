@@ -37,6 +37,7 @@ from engine.receipts import take_receipts
 from engine.said_again import Doubt, said_again
 from engine.sessions import put_off, record_facts
 from engine.unread_batches import end_unread, note_unread, open_unread
+from engine.wallets import take_wallets
 from engine.work import Stream, Unfolded, Work
 from engine.working_set import WorkingSet
 from ledger.collector import collector_paused
@@ -73,6 +74,7 @@ class Batch:
     run_decisions: list[Message] = field(default_factory=list)
     bank: list[Message] = field(default_factory=list)
     matters: list[Message] = field(default_factory=list)
+    wallets: list[Message] = field(default_factory=list)
     statuses: list[Message] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     tallies: dict[Partition, Tally] = field(default_factory=lambda: defaultdict(Tally))
@@ -102,6 +104,7 @@ PLACES: dict[Kind, Callable[[Batch, Message], None]] = {
     Kind.RUN_DECISION: lambda batch, message: batch.run_decisions.append(message),
     Kind.BANK: lambda batch, message: batch.bank.append(message),
     Kind.OPERATOR_MATTER: lambda batch, message: batch.matters.append(message),
+    Kind.WALLET: lambda batch, message: batch.wallets.append(message),
     Kind.STATUS: lambda batch, message: batch.statuses.append(message),
 }
 
@@ -276,7 +279,8 @@ class Intake:
         if batch.receipts or batch.bank:
             lock_bank_lines(cursor)
         again |= self._take_receipts(cursor, batch, work)
-        again |= self._take_sessions(cursor, batch, work)
+        of_wallets = take_wallets(cursor, work, _facts(batch.wallets))
+        again |= self._take_sessions(cursor, batch, work, of_wallets)
         if batch.run_decisions:
             # Before payouts, as runs do it: they hold their operator's days, and then lock payouts.
             take_reopenings(cursor, work, _by_stream(batch.run_decisions))
@@ -333,13 +337,16 @@ class Intake:
         park(cursor, parked)
         return again or bool(parked)
 
-    def _take_sessions(self, cursor: Any, batch: Batch, work: Work) -> bool:
-        """Let each session learn its new facts and decide."""
-        sessions = self._sessions.lock(cursor, batch.sessions)
+    def _take_sessions(
+        self, cursor: Any, batch: Batch, work: Work, of_wallets: Mapping[str, Sequence[RecordedFact]]
+    ) -> bool:
+        """Let each session learn its new facts, those that its wallets told among them, and decide."""
+        by_session = {session_id: batch.sessions.get(session_id, []) for session_id in of_wallets} | batch.sessions
+        sessions = self._sessions.lock(cursor, by_session)
         claims: list[tuple[str, str, str]] = []
-        for session_id, found in batch.sessions.items():
+        for session_id, found in by_session.items():
             session = sessions[session_id]
-            record_facts(work, session, _facts(found))
+            record_facts(work, session, [*_facts(found), *of_wallets.get(session_id, ())])
             for message in found:
                 claimed = MESSAGE_TYPES[message.type].claims
                 if claimed is not None:

@@ -1,4 +1,4 @@
-"""Tiers of a month: what sessions count for is kept as they are judged, and the clock settles a month once it is over.
+"""Tiers of a month: what sessions count for is kept as they are judged, and the clock settles a month that is over.
 
 What comes late, into a month that is settled, has it settled anew: the entry is mirrored and posted again.
 """
@@ -6,27 +6,21 @@ What comes late, into a month that is settled, has it settled anew: the entry is
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from fractions import Fraction
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.book.bookings import TiersSettled
 from domain.book.standing import Booked, Retracted, Standing
 from domain.catalogue.catalogue import Catalogue
-from domain.catalogue.commission import MonthTiers
-from domain.money import percent_of
 from domain.session.release import release_at_once
 from domain.session.session import Session
-from domain.session.tiering import TierMonth, tiered, words_of
+from domain.session.tiering import settlement, tiered
 from engine.work import Work
 from ledger.events.codec import decode
 from ledger.events.heads import lock_streams
 from ledger.events.store import read_streams
-from ledger.intake.tiers import MonthSum, due_months, sums_of
-
-_KEY = "tiers"
+from ledger.intake.tiers import due_months, sums_of
 
 
 @dataclass(slots=True)
@@ -40,12 +34,7 @@ class _Stream:
 def note_tiered(work: Work, session: Session, catalogue: Catalogue) -> None:
     """Keep what a session that was judged counts for, as far as any terms have tiers."""
     found = tiered(session, catalogue)
-    work.tiered[session.session_id] = (stream_of_month(found.month), found) if found is not None else None
-
-
-def stream_of_month(month: TierMonth) -> UUID:
-    """The id of a month's event stream."""
-    return uuid5(NAMESPACE_URL, f"wattledger:stream:{month.name}")
+    work.tiered[session.session_id] = (found.month.stream_id, found) if found is not None else None
 
 
 def settle_tiers(cursor: Cursor[TupleRow], work: Work, catalogue: Catalogue, until: datetime, at_most: int) -> int:
@@ -56,8 +45,9 @@ def settle_tiers(cursor: Cursor[TupleRow], work: Work, catalogue: Catalogue, unt
     streams = _load(cursor, months)
     sums = sums_of(cursor, list(months))
     for stream_id, month in months.items():
-        stream = streams[stream_id]
-        changes = stream.standing.towards(_wanted(month, sums[stream_id], catalogue))
+        stream, come_to = streams[stream_id], sums[stream_id]
+        charged = come_to.commission, come_to.commission_vat
+        changes = stream.standing.towards(settlement(month, come_to.counts, charged, catalogue))
         appended = work.stream(stream_id, stream)
         for change in changes:
             appended.append(change)
@@ -77,38 +67,3 @@ def _load(cursor: Cursor[TupleRow], stream_ids: Iterable[UUID]) -> dict[UUID, _S
                 streams[stream_id].standing.evolve(event)
             streams[stream_id].version = each.version
     return streams
-
-
-def _wanted(month: TierMonth, come_to: MonthSum, catalogue: Catalogue) -> list[TiersSettled]:
-    """What should stand of a month: its tiers less what its sessions were charged, and of the VAT alike."""
-    found = _terms(month, catalogue)
-    if found is None:
-        return []
-    tiers, vat_percent = found
-    commission = tiers.commission(come_to.counts)
-    vat = percent_of(commission, vat_percent) - come_to.commission_vat
-    if commission == come_to.commission and not vat:
-        return []
-    return [
-        TiersSettled(
-            key=_KEY,
-            effective_at=month.ends_at,
-            currency=month.currency,
-            operator_id=month.operator_id,
-            share=_KEY,
-            matured=True,
-            commission=commission - come_to.commission,
-            commission_vat=vat,
-        )
-    ]
-
-
-def _terms(month: TierMonth, catalogue: Catalogue) -> tuple[MonthTiers, Fraction] | None:
-    """The tiers of a month and the VAT on them: those of any version of the operator's terms with these words."""
-    versions = catalogue.operators.get(month.operator_id)
-    for _, version in versions.timeline if versions else ():
-        operator = version.value
-        for row in operator.schedule.rows if operator.schedule is not None else ():
-            if row.tiers is not None and words_of(operator, row) == month.words:
-                return row.tiers, operator.commission_vat_percent
-    return None

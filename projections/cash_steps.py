@@ -25,6 +25,7 @@ from domain.book.bookings import (
     SessionReRated,
 )
 from domain.book.standing import Booked
+from domain.book.wallet_bookings import WalletCharged
 from domain.session.driver.settlements import settles, settlings
 from domain.session.facts import Captured, CapturedElsewhere, LineStanding, Settled, parse_fact
 from domain.session.payment_facts import PaymentFacts, distinct_captures
@@ -64,10 +65,10 @@ SELECT DISTINCT stream_id FROM projection.cash_step_row
 WHERE generation = %s AND stream_id = ANY(%s) AND at = '-infinity'
 """
 _MARK = "-infinity"
-# What is settled so far by the steps.
+# What is settled so far by the steps of settlements: what a wallet pays is settled with its charge.
 _SETTLED_SO_FAR = """
 SELECT stream_id, currency, at, sum(settled)::bigint FROM projection.cash_step_row
-WHERE generation = %s AND stream_id = ANY(%s)
+WHERE generation = %s AND stream_id = ANY(%s) AND NOT (gross = 0 AND captured <> 0)
 GROUP BY stream_id, currency, at HAVING sum(settled) <> 0
 """
 
@@ -109,6 +110,7 @@ _MOVED_BY: Mapping[type, Callable[[Any], Moved]] = {
     CapturedSessionReRated: _re_rated,
     PspFeeRecharged: lambda b: Moved(share=-b.fee),
     PaymentCaptured: lambda b: Moved(captured=b.amount),
+    WalletCharged: lambda b: Moved(captured=b.amount, settled=b.amount),
     CdrAccepted: _accepted,
     AcceptedCdrCredited: _credited,
     CdrInvoicePaid: lambda b: Moved(settled=b.gross),

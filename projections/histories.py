@@ -13,7 +13,7 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from contracts.messages import LINE_STANDING, MESSAGE_TYPES
+from contracts.messages import DERIVED_FACTS, LINE_STANDING, MESSAGE_TYPES
 from contracts.messages import Kind as MessageKind
 from domain.book.posting import entries_of, mirrors_of
 from domain.book.standing import Booked, Retracted
@@ -25,6 +25,7 @@ from domain.payout.events import PayoutCreated
 from domain.receipt import PART, SETTLEMENT
 from domain.session.decisions import SessionAssessed
 from domain.session.facts import FACT_PARSERS
+from domain.wallet.balance import WALLET_FACTS, move_of
 from ledger.events.codec import decode
 from ledger.events.store import StoredEvent, read_streams
 from projections.mentions import Kind
@@ -111,7 +112,8 @@ def history_of(stream_id: UUID, stored: Sequence[StoredEvent]) -> History:
 def _told(version: int, fact: RecordedFact) -> Told:
     id_ = fact.data["line_id"] if fact.type == LINE_STANDING else fact.id
     is_line = fact.type == LINE_STANDING or (fact.type.endswith(".item") and fact.type not in MESSAGE_TYPES)
-    return Told(version, fact, str(id_).rpartition("#")[0] if is_line else fact.id, _acts_at(fact))
+    own_id = fact.data.get("told_id", fact.id) if fact.type in DERIVED_FACTS else fact.id
+    return Told(version, fact, str(id_).rpartition("#")[0] if is_line else own_id, _acts_at(fact))
 
 
 def _acts_at(fact: RecordedFact) -> datetime:
@@ -122,6 +124,8 @@ def _acts_at(fact: RecordedFact) -> datetime:
         return parse_payout_fact(fact.type, fact.data, fact.source, fact.id).at
     if fact.type in JUDGES:
         return told_of(fact).at
+    if fact.type in WALLET_FACTS:
+        return move_of(fact).at
     moment = fact.data.get("settled_at") or fact.data.get("paid_at")
     return datetime.fromisoformat(moment) if moment else fact.time
 

@@ -86,6 +86,10 @@ class FindingKind(StrEnum):
     UNCAPTURED = "UNCAPTURED"
     UNREAD_BATCH = "UNREAD_BATCH"
     UNSETTLED = "UNSETTLED"
+    WALLET_DIFFERS = "WALLET_DIFFERS"
+    WALLET_NOT_COVERED = "WALLET_NOT_COVERED"
+    WALLET_NOT_EMPTY = "WALLET_NOT_EMPTY"
+    WALLET_REFUND_WITHOUT_CHARGE = "WALLET_REFUND_WITHOUT_CHARGE"
     WRITE_OFF_DUE = "WRITE_OFF_DUE"
 
 
@@ -269,6 +273,17 @@ CURES: Mapping[FindingKind, str] = {
         "sent again."
     ),
     FindingKind.UNSETTLED: "Wait for the provider's settlement, and send it as payment.settled.",
+    FindingKind.WALLET_DIFFERS: (
+        "Ask who runs the wallet whose session it is; send the wallet.refunded of a charge that was for another."
+    ),
+    FindingKind.WALLET_NOT_COVERED: (
+        "Send the wallet.topped_up that is missing, or have the driver top the wallet up: it acts as soon as the "
+        "wallet covers it."
+    ),
+    FindingKind.WALLET_NOT_EMPTY: "Pay the driver what is left, and send it as wallet.closed under an id of its own.",
+    FindingKind.WALLET_REFUND_WITHOUT_CHARGE: (
+        "Send the wallet.charged of this session; the refund acts as soon as the charge does."
+    ),
     FindingKind.WRITE_OFF_DUE: (
         "Propose to write off the operator's account 2010 (write_off.proposed) and have another person approve it, "
         "or collect it after all."

@@ -29,6 +29,7 @@ from domain.book.bookings import (
     TaxWithheld,
 )
 from domain.book.drafts import Draft
+from domain.book.wallet_bookings import WalletCharged
 from domain.session.driver.share import SESSION_SHARE
 
 
@@ -106,6 +107,7 @@ _PRICES: Mapping[type, Callable[[Any], _Price]] = {
     SessionReRated: lambda b: _Price(b.gross - b.old_gross),
     CapturedSessionReRated: lambda b: _Price(b.gross - b.old_gross),
     PaymentCaptured: lambda b: _Price(0, b.amount),
+    WalletCharged: lambda b: _Price(0, b.amount),
     PaymentWrittenOff: lambda b: _Price(0, 0, b.gross),
 }
 

@@ -42,7 +42,9 @@ class Contract:
     @property
     def channel(self) -> FundingSource:
         """What pays for the session."""
-        return FundingSource.ROAMING if self.partner is not None else FundingSource.CARD
+        if self.partner is not None:
+            return FundingSource.ROAMING
+        return FundingSource.CARD if self.start.wallet_id is None else FundingSource.WALLET
 
     @property
     def time_zone(self) -> ZoneInfo:

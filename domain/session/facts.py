@@ -55,6 +55,7 @@ class Started(Fact):
     reserved_from: datetime | None
     no_show: bool = False
     authorization_reference: str | None = None
+    wallet_id: str | None = None
 
 
 @named_value
@@ -222,6 +223,23 @@ class LineStanding(Fact):
 
 
 @named_value
+class WalletMoved(Fact):
+    """Whether a charge of a wallet for this session acts, or a refund to it, and since when (`at`).
+
+    `id` is that of the message that said so, `name` its own id by business. Of several about one message that with
+    the highest `revision` counts.
+    """
+
+    name: str
+    wallet_id: str
+    currency: str
+    amount: int
+    is_refund: bool
+    stands: bool
+    revision: int
+
+
+@named_value
 class CdrAnswered(Fact):
     """`roaming.cdr_accepted` or `roaming.cdr_rejected` about a CDR of this session."""
 
@@ -256,6 +274,7 @@ def _started(data: Mapping[str, Any], source: str, id_: str) -> Started:
         partner=partner_key(token["country_code"], token["party_id"]) if token else None,
         reserved_from=_moment(data.get("reserved_from")),
         authorization_reference=data.get("authorization_reference"),
+        wallet_id=data.get("wallet_id"),
     )
 
 
@@ -413,6 +432,24 @@ def _line_standing(data: Mapping[str, Any], source: str, id_: str) -> LineStandi
     )
 
 
+def _wallet_moved(*, is_refund: bool) -> Callable[[Mapping[str, Any], str, str], WalletMoved]:
+    def parse(data: Mapping[str, Any], source: str, id_: str) -> WalletMoved:
+        return WalletMoved(
+            at=instant(data["at"]),
+            source=source,
+            id=data["told_id"],
+            name=data["refund_id" if is_refund else "charge_id"],
+            wallet_id=data["wallet_id"],
+            currency=data["amount"]["currency"],
+            amount=_minor(data["amount"]),
+            is_refund=is_refund,
+            stands=data["stands"],
+            revision=data["revision"],
+        )
+
+    return parse
+
+
 def _settled(data: Mapping[str, Any], source: str, id_: str) -> Settled:
     line = data.get("kind")
     return Settled(
@@ -477,6 +514,8 @@ FACT_PARSERS: dict[str, Callable[[Mapping[str, Any], str, str], Fact]] = {
     "payment.dispute_closed": _dispute_closed,
     "payment.settled.item": _settled,
     "payment.settled.standing": _line_standing,
+    "wallet.charged.standing": _wallet_moved(is_refund=False),
+    "wallet.refunded.standing": _wallet_moved(is_refund=True),
     "roaming.cdr_accepted": _cdr_answered(accepted=True),
     "roaming.cdr_rejected": _cdr_answered(accepted=False),
     "roaming.invoice_paid.item": _cdr_paid,

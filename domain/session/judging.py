@@ -73,7 +73,9 @@ class _Verdict:
         self.findings: list[Finding] = []
         self.ahead_until: datetime | None = None
         operator_id, currency = single_operator(session.meter), session_currency(session.meter, catalogue)
-        self.scope = BookScope(session.session_id, operator_id, currency, catalogue, clock)
+        start = session.meter.first_start()
+        wallet_id = start.wallet_id if start is not None else None
+        self.scope = BookScope(session.session_id, operator_id, currency, catalogue, clock, wallet_id)
 
     def judge(self) -> Judgement:
         self._reject_other_currencies()

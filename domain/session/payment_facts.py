@@ -16,6 +16,7 @@ from domain.session.facts import (
     Refunded,
     RefundFailed,
     Settled,
+    WalletMoved,
 )
 
 
@@ -23,7 +24,8 @@ from domain.session.facts import (
 class PaymentFacts:
     """All that was reported about a session's payments, in any order.
 
-    `elsewhere` is what other sessions captured of the same payments, `standings` which lines of settlements stand.
+    `elsewhere` is what other sessions captured of the same payments, `standings` which lines of settlements stand,
+    `wallets` what wallets said of their charges and refunds.
     """
 
     captures: list[Captured] = field(default_factory=list)
@@ -35,9 +37,10 @@ class PaymentFacts:
     closes: list[DisputeClosed] = field(default_factory=list)
     elsewhere: list[CapturedElsewhere] = field(default_factory=list)
     standings: list[LineStanding] = field(default_factory=list)
+    wallets: list[WalletMoved] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.captures or self.failures or self.settled or self.goes_back)
+        return bool(self.captures or self.failures or self.settled or self.goes_back or self.wallets)
 
     @property
     def goes_back(self) -> bool:

@@ -24,7 +24,7 @@ class BookScope:
     """A session and its operator, judged by a catalogue as of a clock.
 
     `operator_id` is "" and `currency` None while they are not known. Without a clock nothing is begun that it drives,
-    and it is presumed that it will reach what was begun.
+    and it is presumed that it will reach what was begun. `wallet_id` is the wallet that the session named.
     """
 
     session_id: str
@@ -32,6 +32,7 @@ class BookScope:
     currency: str | None
     catalogue: Catalogue
     clock: datetime | None
+    wallet_id: str | None = None
 
     def head(
         self, key: str, at: datetime, share: str, *, matured: bool = False, currency: str | None = None

@@ -52,6 +52,7 @@ from domain.session.facts import (
     Settled,
     Started,
     StateChanged,
+    WalletMoved,
 )
 from domain.session.meter_facts import MeterFacts
 from domain.session.payment_facts import PaymentFacts
@@ -197,6 +198,7 @@ LEARN: dict[type[Fact], Learned] = {
     RefundFailed: Learned(lambda session, fact: session.payments.refund_failures.append(fact), rates=False),
     Disputed: Learned(lambda session, fact: session.payments.disputes.append(fact), rates=False),
     DisputeClosed: Learned(lambda session, fact: session.payments.closes.append(fact), rates=False),
+    WalletMoved: Learned(lambda session, fact: session.payments.wallets.append(fact), rates=False),
     CdrAnswered: Learned(lambda session, fact: session.answers.append(fact), rates=False),
     CdrPaid: Learned(lambda session, fact: session.paid.append(fact), rates=False),
 }

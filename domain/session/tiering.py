@@ -1,20 +1,24 @@
-"""What a session counts for in the tiers of its month: of a driver as it was rated, of a partner as it was accepted."""
+"""What a session counts for in the tiers of its month: of a driver as rated, of a partner as accepted."""
 
 from calendar import monthrange
 from datetime import UTC, datetime, time, timedelta
+from fractions import Fraction
 from hashlib import sha256
+from uuid import NAMESPACE_URL, UUID, uuid5
 from zoneinfo import ZoneInfo
 
-from domain.book.bookings import AcceptedCdrCredited, CdrAccepted
+from domain.book.bookings import AcceptedCdrCredited, CdrAccepted, TiersSettled
 from domain.catalogue.catalogue import Catalogue
-from domain.catalogue.commission import Month, Scheduled
+from domain.catalogue.commission import Month, MonthTiers, Scheduled
 from domain.catalogue.parties import Operator
 from domain.exact import exact
+from domain.money import percent_of
 from domain.session.assessment import Assessment, SessionState
 from domain.session.session import Session
 from domain.values import value
 
 _LAST_SECOND = timedelta(seconds=1)
+_KEY = "tiers"
 
 
 @value
@@ -25,6 +29,11 @@ class TierMonth:
     words: str
     ends_at: datetime
     currency: str
+
+    @property
+    def stream_id(self) -> UUID:
+        """The id of its event stream."""
+        return uuid5(NAMESPACE_URL, f"wattledger:stream:{self.name}")
 
     @property
     def name(self) -> str:
@@ -41,6 +50,44 @@ class Tiered:
     counts: Month
     commission: int
     commission_vat: int
+
+
+def settlement(month: TierMonth, counts: Month, charged: tuple[int, int], catalogue: Catalogue) -> list[TiersSettled]:
+    """What should stand of a month: its tiers less what its sessions were charged (commission and VAT), if anything.
+
+    The VAT is that of the month's commission, rounded half-up, less theirs.
+    """
+    found = _terms(month, catalogue)
+    if found is None:
+        return []
+    tiers, vat_percent = found
+    commission = tiers.commission(counts)
+    more = commission - charged[0], percent_of(commission, vat_percent) - charged[1]
+    if not any(more):
+        return []
+    return [
+        TiersSettled(
+            key=_KEY,
+            effective_at=month.ends_at,
+            currency=month.currency,
+            operator_id=month.operator_id,
+            share=_KEY,
+            matured=True,
+            commission=more[0],
+            commission_vat=more[1],
+        )
+    ]
+
+
+def _terms(month: TierMonth, catalogue: Catalogue) -> tuple[MonthTiers, Fraction] | None:
+    """The tiers of a month and the VAT on them: those of any version of the operator's terms with these words."""
+    versions = catalogue.operators.get(month.operator_id)
+    for _, version in versions.timeline if versions else ():
+        operator = version.value
+        for row in operator.schedule.rows if operator.schedule is not None else ():
+            if row.tiers is not None and words_of(operator, row) == month.words:
+                return row.tiers, operator.commission_vat_percent
+    return None
 
 
 def words_of(operator: Operator, row: Scheduled) -> str:

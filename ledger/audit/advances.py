@@ -40,7 +40,7 @@ _MOVES = (
 ), captured AS MATERIALIZED (
     SELECT entry.session_id, posting.currency, entry.effective_at AS at, -sum(amount_minor)::bigint AS amount
     FROM book.entry JOIN book.posting USING (entry_id)
-    WHERE kind = 'J01c' AND account = '1105/' || entry.session_id
+    WHERE kind IN ('J01c', 'J12') AND account = '1105/' || entry.session_id
     GROUP BY entry.session_id, posting.currency, entry.effective_at
 )
 """

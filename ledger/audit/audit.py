@@ -38,6 +38,7 @@ from ledger.audit.snapshot import Snapshot, open_snapshot
 from ledger.audit.spool import Spool
 from ledger.audit.statements import check_statements
 from ledger.audit.taken import check_passed, check_taken
+from ledger.audit.wallets import WalletMoves, check_never_below
 
 SENTENCES: dict[str, str] = {
     "ground": "Tables, guards and rights are those that this version makes, and nothing beside.",
@@ -73,6 +74,7 @@ SENTENCES: dict[str, str] = {
     "cdrs": "CDRs are numbered from 1, one stands at a time, and the last says what the session cost.",
     "cdr_delivery": "Every CDR is delivered to its partner, refused, waiting or withheld, and the book knows which.",
     "matters": "Adjustments, write-offs, holds and invoices are booked as it was decided, and paid by the next run.",
+    "wallets": "What wallets cover acts and no more, sessions have it as it acts, and no wallet was below zero.",
     "payouts": "Every payout has the ids of its key and the book that the bank's answers ask for.",
     "runs": "Runs paid open dates once they were over, and what is closed far ahead was told and not reopened.",
     "run_amounts": "Every payout keeps, withholds and waits for approval as its operator's terms say.",
@@ -125,6 +127,7 @@ SNAPSHOT_CHECKS: dict[str, Callable[[Snapshot, Tally], None]] = {
     "in_transit": payouts.check_transit,
     "payable_lines": payouts.check_lines,
     "matters": check_matter_lines,
+    "wallets": check_never_below,
     "bank_files": check_bank_files,
     "published": check_catalogue,
     "taken": check_taken,
@@ -180,6 +183,7 @@ def verify(
         Spool() as told_of,
         Spool() as heads,
         Spool() as rows,
+        Spool() as of_wallets,
     ):
         run, lines = (
             Run(
@@ -192,9 +196,10 @@ def verify(
             ),
             Lines(told, found),
         )
-        run.bank_lines = BankLines(of_banks, told_of)
+        run.bank_lines, run.wallets = BankLines(of_banks, told_of), WalletMoves(of_wallets)
         run.guard("streams", lambda: examine_streams(run, power_max_kw, expected, event_ids, lines))
         run.guard("bank_told", partial(run.bank_lines.compare, run.tallies["bank_told"]))
+        run.guard("wallets", partial(run.wallets.compare, run.tallies["wallets"]))
         run.guard("plugs", lambda: check_plugs(snapshot, visits, run.tallies["plugs"]))
         if run.kept is not None:
             run.guard("kept", partial(run.kept.compare, snapshot, run.tallies["kept"]))

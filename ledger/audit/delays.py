@@ -9,10 +9,12 @@ import orjson
 
 from ledger.audit.amounts import instant
 from ledger.audit.catalogue import Timeline
+from ledger.audit.meter import starts_of
 from ledger.audit.report import Tally
 from ledger.audit.sessions import Session
 from ledger.audit.snapshot import Snapshot
-from ledger.audit.streams import Body
+from ledger.audit.streams import Body, in_order
+from ledger.audit.wallets import CHARGE
 
 _PUBLISHED = """
 SELECT state FROM event_store.stored_events WHERE topic IN ('operator.registered', 'operator.changed')
@@ -43,7 +45,8 @@ def check_releases(session: Session, terms: Mapping[str, Timeline[Delays]], tall
         ruling = terms[body["operator_id"]].at(released_at)
         if ruling is None:
             continue
-        first, latest = _dates(ruling, released_at, share.removeprefix(f"split:{body['operator_id']}:"))
+        share_of = share.removeprefix(f"split:{body['operator_id']}:")
+        first, latest = _dates(ruling, released_at, _source(session, share_of))
         if not first <= found <= latest:
             where = f"{session.where}, {share}"
             sentence = f"{where}: released at {released_at}, it may be paid from {found} on, and not from {first}"
@@ -56,10 +59,20 @@ def business_date(terms: Delays, at: datetime) -> date:
     return (local - timedelta(hours=terms.cutoff.hour, minutes=terms.cutoff.minute)).date()
 
 
-def _dates(terms: Delays, released_at: datetime, share: str) -> tuple[date, date]:
+def _source(session: Session, share: str) -> str | None:
+    """What pays for what a share is of; nothing where it counts at once."""
+    if share != "session":
+        return "ROAMING" if share.startswith("cdr:") else None
+    starts = in_order(starts_of(session.stream))
+    names_wallet = bool(starts) and bool(starts[0].data.get("wallet_id"))
+    if session.accepted("payment.captured") or not (names_wallet or session.stream.facts.get(CHARGE)):
+        return "CARD"
+    return "WALLET"
+
+
+def _dates(terms: Delays, released_at: datetime, source: str | None) -> tuple[date, date]:
     """The first and the last date that may be right: one, but for calendars that the audit does not know."""
     day = business_date(terms, released_at)
-    source = "CARD" if share == "session" else ("ROAMING" if share.startswith("cdr:") else None)
     if source is None:
         return day, day
     delay = terms.of_source.get(source, terms.delay_days)

@@ -16,6 +16,7 @@ from ledger.audit.amounts import Money, instant, microseconds, minor_of
 from ledger.audit.meter import verdict_of
 from ledger.audit.sessions import Session
 from ledger.audit.streams import Body, Fact, first_of_each
+from ledger.audit.wallets import REFUND, standing_moves
 
 Row = tuple[object, ...]
 
@@ -61,6 +62,7 @@ class Told:
     to_bill: int | None
     refunds: list[Row] = field(default_factory=list)
     disputes: list[Row] = field(default_factory=list)
+    wallet_refunds: list[Row] = field(default_factory=list)
     early: list[tuple[int, int]] = field(default_factory=list)
     owed: int = 0
     due: int = 0
@@ -100,6 +102,16 @@ class Told:
         self._take(own, 1)
         self._refunded[fact.data["refund_id"]] = fact, own
         self.refunds.append(self._refund_row("PaymentRefunded", fact, fact.at))
+
+    def wallet_refund(self, fact: Fact, *, is_drivers_own: bool, counts: bool) -> None:
+        """Money went back to a wallet; what pays for nothing takes back the driver's own."""
+        amount = minor_of(fact.data["amount"])
+        own = _Own(amount, 0) if is_drivers_own else self._own(amount)
+        if counts:
+            self._take(own, 1)
+        data, shares = fact.data, (own.overpaid, own.due, amount - own.total)
+        row = wallet_refund_row(data["refund_id"], data["wallet_id"], fact.at, data["amount"]["currency"], shares)
+        self.wallet_refunds.append(row)
 
     def refund_failed(self, failure: Fact) -> None:
         """A refund came back."""
@@ -178,6 +190,11 @@ def refund_row(kind: str, refund_id: str, payment_id: str, at: datetime, currenc
     return (kind, refund_id, payment_id, microseconds(at), *(Money(share, currency) for share in shares))
 
 
+def wallet_refund_row(refund_id: str, wallet_id: str, at: datetime, currency: str, shares: Iterable[int]) -> Row:
+    """A refund to a wallet, by what it is paid of: overpaid, due, the operator's."""
+    return (refund_id, wallet_id, microseconds(at), *(Money(share, currency) for share in shares))
+
+
 def dispute_row(kind: str, dispute_id: str, at: datetime, currency: str, amount: int, parts: Iterable[int]) -> Row:
     """A step of a dispute: what is disputed, then what of it is the driver's own, then what its kind adds."""
     return (kind, dispute_id, microseconds(at), *(Money(part, currency) for part in (amount, *parts)))
@@ -204,6 +221,11 @@ def tell(session: Session, captures: Iterable[Fact], price_rank: int) -> Told:
         first[payment_id] = min(capture.at, first.get(payment_id, capture.at))
         moves.append(_Move(capture.at, 0, capture.source, capture.id, partial(told.capture, capture)))
     moves += _going_back(session, told, first)
+    for refund in standing_moves(session.stream, REFUND):
+        is_apart = session.currency not in ("", refund.data["amount"]["currency"])
+        is_own = is_apart or not session.operator_id
+        act = partial(told.wallet_refund, refund, is_drivers_own=is_own, counts=not is_apart)
+        moves.append(_Move(refund.at, 2, refund.source, refund.id, act))
     for move in sorted(moves, key=lambda move: move[:4]):
         move.act()
     return told

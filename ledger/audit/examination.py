@@ -36,12 +36,14 @@ from ledger.audit.streams import (
     PAYOUT,
     SESSION,
     SETTLEMENT,
+    WALLET,
     Stream,
     event_id,
     read_streams,
     stream_id_of,
 )
 from ledger.audit.tiers import Tiers
+from ledger.audit.wallets import WalletMoves, check_wallet
 
 Progress: TypeAlias = Callable[[str, int], None]
 _REPORT_EVERY = 1_000
@@ -86,6 +88,7 @@ class Run:
     to_be_told: frozenset[str] = frozenset()
     bank_lines: BankLines | None = None
     tiers: Tiers = field(default_factory=Tiers)
+    wallets: WalletMoves | None = None
 
     def guard(self, name: str, act: Callable[[], None]) -> None:
         """Do a part of the audit; what the database cannot make sense of is a finding of its check."""
@@ -168,6 +171,9 @@ def _examine_kind(run: Run, stream: Stream, around: Surroundings) -> None:
         run.tallies["bank_entries"].examined += 1
     elif stream.kind in MATTERS and run.matters is not None:
         _attempt(stream, "matters", partial(check_matter, stream, run.matters, run.tallies["matters"]))
+    elif stream.kind == WALLET and run.wallets is not None:
+        run.tallies["wallets"].examined += 1
+        _attempt(stream, "wallets", partial(check_wallet, stream, run.wallets, run.tallies["wallets"]))
 
 
 def _examine_session(run: Run, stream: Stream, around: Surroundings) -> None:
@@ -187,6 +193,8 @@ def _examine_session(run: Run, stream: Stream, around: Surroundings) -> None:
         _attempt(stream, "plugs", partial(keep_visit, session, run.to_be_told, run.visits))
         _attempt(stream, "tiers", partial(run.tiers.note_session, session))
         _attempt(stream, "heads", partial(keep_head, session, run.heads))
+    if run.wallets is not None:
+        _attempt(stream, "wallets", partial(run.wallets.find, stream))
 
 
 def _attempt(stream: Stream, name: str, act: Callable[[], None]) -> None:

@@ -12,8 +12,9 @@ from uuid import UUID
 
 import orjson
 
-from ledger.audit.amounts import instant, microseconds
+from ledger.audit.amounts import instant, microseconds, minor_of
 from ledger.audit.meter import CORRECTED, ends_of, starts_of
+from ledger.audit.payments import charges_of
 from ledger.audit.report import Tally
 from ledger.audit.sessions import Session, pending_of
 from ledger.audit.snapshot import Snapshot
@@ -99,6 +100,7 @@ def _is_ahead(session: Session, released: dict[str, Any]) -> bool:
     if terms.fund_release != "ON_SESSION" or not session.is_rated or not outcome["gross"]:
         return False
     captured = -session.stream.sum("J01c", f"1105/{session.session_id}")
+    captured += sum(minor_of(fact.data["amount"]) for fact in charges_of(session))
     return captured < outcome["gross"] and not session.stream.bookings("PaymentWrittenOff")
 
 

@@ -29,6 +29,8 @@ DERIVED = (
     "payment.settled.part",
     "payment.settled.standing",
     "roaming.invoice_paid.item",
+    "wallet.charged.standing",
+    "wallet.refunded.standing",
 )
 _ITEMS = {f"{_SETTLED}.item": "payment", f"{_INVOICED}.item": "cdr"}
 _ANSWERS = ("roaming.cdr_accepted", "roaming.cdr_rejected")

@@ -13,10 +13,12 @@ from ledger.audit.drivers_money import (
     dispute_row,
     refund_row,
     tell,
+    wallet_refund_row,
 )
 from ledger.audit.report import Tally
 from ledger.audit.sessions import Session
 from ledger.audit.streams import Body, Fact, in_order
+from ledger.audit.wallets import CHARGE, REFUND, standing_moves
 
 
 def check_captures(session: Session, tally: Tally) -> None:
@@ -37,12 +39,26 @@ def check_captures(session: Session, tally: Tally) -> None:
         for b in session.stream.bookings("PaymentCaptured")
     ]
     _compare_rows(session, wanted, booked, "capture", tally)
-    failed = bool(session.stream.facts.get("payment.failed")) and not captures
+    _check_charges(session, tally)
+    failed = bool(session.stream.facts.get("payment.failed")) and not captures and not charges_of(session)
     owed = session.outcome["gross"] if session.outcome and session.is_rated and session.partner is None else 0
     written_off = -session.stream.sum("J01f", f"1105/{session.session_id}")
     expected, actual = session.money(owed if failed else 0), session.money(written_off)
     tally.compare(session.where, expected, actual, "what was written off (J01f)")
     _check_recharges(session, tally)
+
+
+def _check_charges(session: Session, tally: Tally) -> None:
+    """J12 is each charge that its wallet has act."""
+    wanted = [
+        (fact.data["charge_id"], fact.data["wallet_id"], microseconds(fact.at), _money(fact))
+        for fact in standing_moves(session.stream, CHARGE)
+    ]
+    booked = [
+        (b["charge_id"], b["wallet_id"], _at(b), _booked(b, b["amount"]))
+        for b in session.stream.bookings("WalletCharged")
+    ]
+    _compare_rows(session, wanted, booked, "charge of a wallet", tally)
 
 
 def _has_fee(session: Session, capture: Fact) -> bool:
@@ -92,12 +108,30 @@ def check_refunds(session: Session, tally: Tally) -> None:
     if booked or session.stream.facts.get("payment.refunded"):
         told = _told(session, lambda told: Counter(told.refunds) == Counter(booked))
         _compare_rows(session, told.refunds, booked, "refund", tally)
+    _check_wallet_refunds(session, tally)
     due = session.stream.sum("J59", "2080") + session.stream.sum("J59r", "2080") + session.stream.sum("J30", "2080")
     if due > 0:
         more = session.money(due)
         tally.note(
             session.where, "nothing more", more, f"{session.where}: {more} more was paid back than was due (2080)"
         )
+
+
+def _check_wallet_refunds(session: Session, tally: Tally) -> None:
+    """What goes back to a wallet uses up the driver's own money (J25x, J59r), then the operator's (J12r)."""
+    booked = [
+        wallet_refund_row(
+            b["refund_id"],
+            b["wallet_id"],
+            instant(b["effective_at"]),
+            b["currency"],
+            (b["from_overpaid"], b["from_refunds_due"], b["by_operator"]),
+        )
+        for b in session.stream.bookings("WalletRefunded")
+    ]
+    if booked or standing_moves(session.stream, REFUND):
+        told = _told(session, lambda told: Counter(told.wallet_refunds) == Counter(booked))
+        _compare_rows(session, told.wallet_refunds, booked, "refund to a wallet", tally)
 
 
 def check_disputes(session: Session, tally: Tally) -> None:
@@ -123,7 +157,7 @@ def _parts(kind: str, booking: Body) -> tuple[int, ...]:
 
 def check_raised(session: Session, tally: Tally) -> None:
     """A price that rose after it was paid waits until the captures reach it, and no longer."""
-    if session.partner is not None or not session.stream.facts.get("payment.captured"):
+    if session.partner is not None or not (session.stream.facts.get("payment.captured") or charges_of(session)):
         return
     shortfall = session.outcome["shortfall"] if session.outcome and session.is_rated else 0
     if not shortfall and not session.stream.bookings("SessionReRated"):
@@ -144,7 +178,7 @@ def check_raised(session: Session, tally: Tally) -> None:
 
 def _told(session: Session, fits: Callable[[Told], bool]) -> Told:
     """What the facts ask for, by that order of what happened at one moment which fits the book."""
-    captures = captures_of(session)
+    captures = [*captures_of(session), *charges_of(session)]
     first = tell(session, captures, PRICES_FIRST)
     if fits(first):
         return first
@@ -155,6 +189,12 @@ def _told(session: Session, fits: Callable[[Told], bool]) -> Told:
 def captures_of(session: Session) -> list[Fact]:
     """The accepted captures, each once."""
     return _each_once(session.accepted("payment.captured"))
+
+
+def charges_of(session: Session) -> list[Fact]:
+    """What wallets pay for a session, in its currency; what they pay in another is the driver's all the time."""
+    charges = standing_moves(session.stream, CHARGE)
+    return [fact for fact in charges if session.currency in ("", fact.data["amount"]["currency"])]
 
 
 def captured_elsewhere(session: Session) -> list[Fact]:

@@ -156,6 +156,17 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "ProviderDifferenceWrittenOff": (("J54", "5070 +amount", "1110/provider -amount"),),
     "ReceivableWrittenOff": (("J45", "5060 +amount", "=account -amount"),),
     "CreditWrittenOff": (("J46", "=account +amount", "5060 -amount"),),
+    "WalletToppedUp": (
+        ("J11", "1110/provider +amount", "2070/wallet_id -amount"),
+        ("J03", "5010 +fee", "1110/provider -fee"),
+    ),
+    "WalletCharged": (("J12", "2070/wallet_id +amount", "1105/session_id -amount"),),
+    "WalletRefunded": (
+        ("J25x", "1105/session_id +from_overpaid", "2070/wallet_id -from_overpaid"),
+        ("J59r", "2080/due_payment_id +from_refunds_due", "2070/wallet_id -from_refunds_due"),
+        ("J12r", "2010/operator_id +by_operator", "2070/wallet_id -by_operator"),
+    ),
+    "WalletClosed": (("J12c", "2070/wallet_id +amount", "1110/provider -amount"),),
     "SaasInvoiced": (("J42", "1230/operator_id +net+vat", "2310/operator_id -net", "2110 -vat"),),
     "SaasNetted": (("J43", "2010/operator_id +amount", "1230/operator_id -amount"),),
     "SaasRecognised": (("J44", "2310/operator_id +amount", "4030 -amount"),),

@@ -204,7 +204,8 @@ def check_terms(session: Session, tally: Tally) -> None:
 
 def charge_of(session: Session, start: Fact, outcome: Body) -> Charge:
     """What its commission is reckoned by."""
-    channel = "ROAMING" if session.partner is not None else "CARD"
+    of_driver = "CARD" if start.data.get("wallet_id") is None else "WALLET"
+    channel = "ROAMING" if session.partner is not None else of_driver
     return Charge(outcome["net"], exact(outcome["energy_wh"]), channel, str(start.data["location_id"]))
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ledger.audit.amounts import instant, minor_of
-from ledger.audit.payments import captured_elsewhere, captures_of
+from ledger.audit.payments import captured_elsewhere, captures_of, charges_of
 from ledger.audit.report import Tally
 from ledger.audit.sessions import Session
 from ledger.audit.streams import Body, Fact, Stream, first_of_each, in_order
@@ -207,8 +207,10 @@ def _check_release(session: Session, payments: list[_Payment], tally: Tally) -> 
     if terms.fund_release != "ON_SETTLEMENT" or len(outcome["ratings"]) != 1:
         return
     gross, where = outcome["gross"], session.where
-    moments = sorted({fact.at for payment in payments for fact in (*payment.lines, *payment.all)})
-    reached = next((at for at in moments if _settled(payments, at) >= gross), None)
+    charges = charges_of(session)
+    of_payments = {fact.at for payment in payments for fact in (*payment.lines, *payment.all)}
+    moments = sorted(of_payments | {fact.at for fact in charges})
+    reached = next((at for at in moments if _settled(payments, charges, at) >= gross), None)
     released = next(
         (
             body["released_at"]
@@ -218,7 +220,7 @@ def _check_release(session: Session, payments: list[_Payment], tally: Tally) -> 
         None,
     )
     if released is not None and (reached is None or instant(released) < reached):
-        settled = session.money(_settled(payments, instant(released)))
+        settled = session.money(_settled(payments, charges, instant(released)))
         sentence = f"{where} is released at {released}, when {settled} of {session.money(gross)} was settled"
         tally.note(where, session.money(gross), settled, sentence)
     elif released is None and reached is not None:
@@ -226,5 +228,7 @@ def _check_release(session: Session, payments: list[_Payment], tally: Tally) -> 
         tally.note(where, reached.isoformat(), "never", sentence)
 
 
-def _settled(payments: list[_Payment], at: datetime) -> int:
-    return sum(sum(payment.covered(at).values()) for payment in payments)
+def _settled(payments: list[_Payment], charges: list[Fact], at: datetime) -> int:
+    """What is settled by a moment; what a wallet pays is there with its charge."""
+    of_wallets = sum(minor_of(fact.data["amount"]) for fact in charges if fact.at <= at)
+    return of_wallets + sum(sum(payment.covered(at).values()) for payment in payments)

@@ -21,6 +21,7 @@ SESSION, PAYOUT, SETTLEMENT, INVOICE = "session", "payout", "settlement", "invoi
 BANK_ENTRY, BANK_SAYING = "bank entry", "bank saying"
 ADJUSTMENT, WRITE_OFF, HOLD, SAAS_INVOICE = "adjustment", "write_off", "hold", "saas_invoice"
 FUNDED, COLLECTED = "balance_funded", "balance_collected"
+WALLET = "wallet"
 
 
 class FactType(NamedTuple):
@@ -50,6 +51,12 @@ FACT_TYPES: Mapping[str, FactType] = {
     "payment.settled.item": FactType("settled_at"),
     "payment.settled.standing": FactType("settled_at"),
     "payment.settled.part": FactType("settled_at", SETTLEMENT),
+    "wallet.topped_up": FactType("captured_at", WALLET),
+    "wallet.charged": FactType("charged_at", WALLET),
+    "wallet.charged.standing": FactType("at", SESSION),
+    "wallet.refunded": FactType("refunded_at", WALLET),
+    "wallet.refunded.standing": FactType("at", SESSION),
+    "wallet.closed": FactType("closed_at", WALLET),
     "roaming.cdr_accepted": FactType("at"),
     "roaming.cdr_rejected": FactType("at"),
     "roaming.invoice_paid": FactType("paid_at", INVOICE),
@@ -229,6 +236,7 @@ _NAMES = {
         if "notice_id" in data
         else f"bank-statement:{data['account']}:{data['statement_id']}"
     ),
+    WALLET: lambda data: f"wallet:{data['wallet_id']}",
     ADJUSTMENT: lambda data: f"adjustment:{data['adjustment_id']}",
     WRITE_OFF: lambda data: f"write_off:{data['write_off_id']}",
     HOLD: lambda data: f"hold:{data['hold_id']}",

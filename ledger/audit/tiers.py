@@ -18,7 +18,7 @@ from ledger.audit.commissions import is_of, rate_of
 from ledger.audit.report import Tally
 from ledger.audit.sessions import Session, charge_of
 from ledger.audit.snapshot import Snapshot
-from ledger.audit.streams import Stream, stream_id_of
+from ledger.audit.streams import Body, Stream, stream_id_of
 
 _KEPT = """
 SELECT stream_id, sum(sessions)::bigint, sum(net)::bigint, array_agg(energy_wh) FILTER (WHERE sessions > 0),
@@ -53,7 +53,7 @@ class Tiers:
 
     _months: dict[UUID, _Month] = field(default_factory=dict)
     _sums: dict[UUID, _Sum] = field(default_factory=dict)
-    _booked: dict[UUID, list[Mapping[str, Any]]] = field(default_factory=dict)
+    _booked: dict[UUID, list[Body]] = field(default_factory=dict)
 
     def note_stream(self, stream: Stream) -> None:
         """Note what stands of a month."""
@@ -90,7 +90,7 @@ class Tiers:
         sums.commission_vat += vat
 
     def compare(self, snapshot: Snapshot, tally: Tally) -> None:
-        """Rows have what sessions come to, and J02t of a month whose sessions are all counted is what it has to be."""
+        """Rows have what sessions come to, and J02t of a month is what it has to be once all are counted."""
         counted = set[UUID]()
         kept: dict[UUID, _Sum] = {}
         for stream_id, sessions, net, energies, commission, vat, is_counted in snapshot.rows(_KEPT):

@@ -14,6 +14,7 @@ from tests.audit.between import matters
 from tests.audit.forgery import unguarded
 from tests.audit.network import history, settle, settle_last_words
 from tests.audit.networked import told_of_networks
+from tests.audit.wallets import told_of_wallets
 from tests.projections.builders import PLATFORM
 
 # This history has every posting the engine knows: `test_the_network_uses_every_posting` says so.
@@ -37,6 +38,7 @@ def settled_network(postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory)
         settle(dsn, matters(Random(SEED)), stages=1, partition=3)
         settle(dsn, told_by_banks(), stages=1, partition=4)
         settle(dsn, [*told_of_networks()], stages=1, partition=5)
+        settle(dsn, told_of_wallets(Random(SEED)), stages=1, partition=6)
         settle_last_words(dsn)
         export(dsn, tmp_path_factory.mktemp("settled"), PLATFORM)
         yield dsn

@@ -11,12 +11,13 @@ from contracts.decode import Message, decode_event
 from contracts.messages import CDR, MESSAGE_TYPES, Kind, items_of, stream_of
 from domain.bank.entry import BankEntry, BankLineConfirmed
 from domain.bank.matching import ToldReceipt, folded, match, told_by
-from domain.book.bookings import Booking, PaidTwice, ReserveReleased
+from domain.book.bookings import Booking, PaidTwice, ReserveReleased, TiersSettled
 from domain.book.journal import Entry
 from domain.book.matter_bookings import HoldPlaced, HoldReleased
 from domain.book.posting import entries_of, mirrors_of, payable_effects, shares_of
-from domain.book.standing import Booked, Retracted
+from domain.book.standing import Booked, Retracted, Standing
 from domain.catalogue.catalogue import Catalogue
+from domain.catalogue.commission import Month
 from domain.fact import Fact, RecordedFact
 from domain.matter.matter import Matter
 from domain.payout.amounts import Past
@@ -35,7 +36,13 @@ from domain.receipt import RECEIPT_BOOKINGS
 from domain.session.decisions import CdrIssued
 from domain.session.facts import parse_fact
 from domain.session.judging import decide
+from domain.session.release import release_at_once
 from domain.session.session import Session, session_stream
+from domain.session.tiering import Tiered, TierMonth, settlement, tiered
+from domain.wallet.wallet import Wallet
+from engine.wallets import news
+
+_COUNTED = ("net", "energy_wh", "sessions")
 
 
 @dataclass(slots=True)
@@ -47,6 +54,7 @@ class DryRun:
     payouts: dict[str, Payout] = field(default_factory=dict)
     matters: dict[UUID, Matter] = field(default_factory=dict)
     bank: dict[UUID, BankEntry] = field(default_factory=dict)
+    wallets: dict[UUID, Wallet] = field(default_factory=dict)
     receipts: list[ToldReceipt] = field(default_factory=list)
     journal: list[Entry] = field(default_factory=list)
     _session_of: dict[str, str] = field(default_factory=dict)
@@ -57,6 +65,7 @@ class DryRun:
     _requests: list[InstantRequested] = field(default_factory=list)
     _past: dict[str, Past] = field(default_factory=lambda: defaultdict(Past))
     _of_days: dict[str, dict[tuple[str, date], OfDay]] = field(default_factory=lambda: defaultdict(dict))
+    _months: dict[TierMonth, Standing] = field(default_factory=dict)
 
     def tell(self, event: Mapping[str, Any]) -> None:
         """Take a CloudEvent in and let every session decide."""
@@ -73,6 +82,7 @@ class DryRun:
         """Do what the clock drives: CDRs, maturing, reserves and runs."""
         while self._judge(moment):
             pass
+        self._settle_tiers(moment)
         for operator_id, versions in sorted(self.catalogue.operators.items()):
             mine = [p for p in self.payouts.values() if p.created and p.created.operator_id == operator_id]
             desk = OperatorDesk(
@@ -153,6 +163,15 @@ class DryRun:
         fact = RecordedFact(message.type, message.source, message.id, message.time, message.data)
         self.matters.setdefault(stream_id, Matter(stream_id)).learn(fact)
 
+    def _take_wallet(self, message: Message) -> None:
+        stream_id = stream_of(message.type, message.data)
+        wallet = self.wallets.setdefault(stream_id, Wallet(message.data["wallet_id"]))
+        before = wallet.acting()
+        wallet.learn(RecordedFact(message.type, message.source, message.id, message.time, message.data))
+        self._note(stream_id, wallet.decide())
+        for session_id, told in news(wallet, before, {}):
+            self._session(session_id).learn(parse_fact(told.type, told.data, told.source, told.id))
+
     def _take_bank(self, message: Message) -> None:
         fact = RecordedFact(message.type, message.source, message.id, message.time, message.data)
         self.bank.setdefault(stream_of(message.type, message.data), BankEntry()).learn(fact)
@@ -190,6 +209,22 @@ class DryRun:
             self._note(stream_id, outcome.decisions)
         return decided
 
+    def _settle_tiers(self, moment: datetime) -> None:
+        """Settle months that are over by their tiers, with what sessions count for by now."""
+        months: dict[TierMonth, list[Tiered]] = {month: [] for month in self._months}
+        for session in self.sessions.values():
+            found = tiered(session, self.catalogue)
+            if found is not None and found.month.ends_at <= moment:
+                months.setdefault(found.month, []).append(found)
+        for month, counting in sorted(months.items(), key=lambda each: each[0].name):
+            counts = Month(*(sum(getattr(each.counts, name) for each in counting) for name in _COUNTED))
+            charged = sum(each.commission for each in counting), sum(each.commission_vat for each in counting)
+            standing = self._months.setdefault(month, Standing())
+            changes = standing.towards(settlement(month, counts, charged, self.catalogue))
+            for change in changes:
+                standing.evolve(change)
+            self._note(month.stream_id, changes)
+
     def _note(self, stream_id: UUID, decisions: Sequence[Any]) -> None:
         for decision in decisions:
             if not isinstance(decision, Booked | Retracted):
@@ -218,6 +253,9 @@ class DryRun:
         if stream_id in self.matters:
             release = self.matters[stream_id].decide(self.catalogue.operators, None).around.release_of(booking)
             return (release.released_at, release.available_on) if release else None
+        if isinstance(booking, TiersSettled):
+            at_once = release_at_once(self.catalogue, booking.operator_id, booking.effective_at)
+            return (at_once.released_at, at_once.available_on) if at_once else None
         if booking.session_id is None:
             created = self.payouts[booking.payout_id or ""].created
             releases = {ReserveReleased: reserve_release, PaidTwice: owed_at_once}
@@ -247,5 +285,6 @@ _TAKE_IN: dict[Kind, Callable[[DryRun, Message], None]] = {
     Kind.RUN_DECISION: DryRun._take_request,
     Kind.OPERATOR_MATTER: DryRun._take_matter,
     Kind.BANK: DryRun._take_bank,
+    Kind.WALLET: DryRun._take_wallet,
     Kind.STATUS: DryRun._ignore,
 }

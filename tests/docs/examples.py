@@ -34,6 +34,10 @@ _TIME_FIELD = {
     "payment.disputed": "opened_at",
     "payment.dispute_closed": "closed_at",
     "payment.settled": "settled_at",
+    "wallet.topped_up": "captured_at",
+    "wallet.charged": "charged_at",
+    "wallet.refunded": "refunded_at",
+    "wallet.closed": "closed_at",
     "roaming.invoice_paid": "paid_at",
     "operator.registered": "effective_from",
     "operator.changed": "effective_from",
@@ -165,6 +169,12 @@ def _value(name: str, value: str, type_: str) -> Any:
 
 
 def _scheduled(channel: str, location_id: str, *rates: str) -> dict[str, Any]:
+    if channel == "tiers":
+        mode, *steps = rates
+        told = [
+            {"from": begins, "percent": percent} for begins, _, percent in (each.partition("=") for each in steps)
+        ]
+        return {"tiers": {"measure": location_id, "window": "MONTH", "mode": mode, "steps": told}}
     when = {"channel": channel} | ({} if location_id == "*" else {"locations": [location_id]})
     return {"when": when, **dict(zip(rates[::2], rates[1::2], strict=True))}
 

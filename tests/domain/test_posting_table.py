@@ -11,6 +11,7 @@ import pytest
 from domain.book import bank_bookings as bank
 from domain.book import bookings as b
 from domain.book import matter_bookings as m
+from domain.book import wallet_bookings as w
 from domain.book.journal import Entry, Posting
 from domain.book.posting import POSTING_RULES, entries_of, mirrors_of, payable_effects
 from domain.errors import UnbalancedEntry
@@ -48,11 +49,44 @@ REFUND: dict[str, Any] = {
     "commission_vat_back": 0,
 }
 DISPUTE: dict[str, Any] = {"dispute_id": "D-1", "provider": "psp", "amount": 1200}
+OF_WALLET: dict[str, Any] = {"wallet_id": "W", "session_id": None, "operator_id": "", "provider": "psp"}
 CDR: dict[str, Any] = {"cdr_id": "C-1", "partner": "DE-ABC"}
 ALONE: dict[str, Any] = {"session_id": None, "amount": 700, "matured": True}
 PAYOUT: dict[str, Any] = {"session_id": None, "payout_id": "PO-1", "amount": 1080}
 
 EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
+    (
+        "J11 and J03: a wallet is topped up, and the provider keeps its fee",
+        of(w.WalletToppedUp, **OF_WALLET, payment_id="P-1", amount=5000, fee=60),
+        [("J11", {"1110/psp": 5000, "2070/W": -5000}), ("J03", {"5010": 60, "1110/psp": -60})],
+    ),
+    (
+        "J12: a session is paid out of a wallet",
+        of(w.WalletCharged, wallet_id="W", charge_id="C-1", amount=1190),
+        [("J12", {"2070/W": 1190, "1105/S-1": -1190})],
+    ),
+    (
+        "J25x, J59r and J12r: a refund to a wallet, of the driver's own money first",
+        of(
+            w.WalletRefunded,
+            wallet_id="W",
+            refund_id="R-1",
+            due_payment_id="P-1",
+            from_overpaid=100,
+            from_refunds_due=50,
+            by_operator=200,
+        ),
+        [
+            ("J25x", {"1105/S-1": 100, "2070/W": -100}),
+            ("J59r", {"2080/P-1": 50, "2070/W": -50}),
+            ("J12r", {"2010/OP": 200, "2070/W": -200}),
+        ],
+    ),
+    (
+        "J12c: what is left of a wallet goes back",
+        of(w.WalletClosed, **OF_WALLET, amount=3810),
+        [("J12c", {"2070/W": 3810, "1110/psp": -3810})],
+    ),
     (
         "J01 and J02: rated, the driver owes and the operator has earned, less commission",
         of(b.SessionRated, **BILL),
@@ -231,6 +265,11 @@ EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
         "J29: a dispute won mirrors J27",
         of(b.DisputeWon, **DISPUTE),
         [("J29", {"1110/psp": 1200, "2030/OP": 1200, "1250/psp": -1200, "2010/OP": -1200})],
+    ),
+    (
+        "J02t: a month's tiers come to less than its sessions were charged",
+        of(b.TiersSettled, session_id=None, matured=True, commission=-55, commission_vat=-11),
+        [("J02t", {"2010/OP": -66, "4010": 55, "2110": 11})],
     ),
     (
         "J07: of 9.00 a host has 12.5 % and an investor, who has it already, 33.3333 %",

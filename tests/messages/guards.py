@@ -34,12 +34,14 @@ READ_IN = {
     Kind.RUN_DECISION: files.RUNS,
     Kind.BANK: files.BANK,
     Kind.OPERATOR_MATTER: files.MATTERS,
+    Kind.WALLET: files.WALLETS,
 }
 STREAMS_OF_THEIR_OWN = (
     Kind.CATALOGUE,
     Kind.RECEIPT,
     Kind.RUN_DECISION,
     Kind.OPERATOR_MATTER,
+    Kind.WALLET,
     Kind.BANK,
     Kind.STATUS,
 )

@@ -21,6 +21,7 @@ from domain.payout.reopening import RUN_PARSERS
 from domain.receipt import RECEIPT_BOOKINGS
 from domain.session.facts import FACT_PARSERS
 from domain.session.session import LEARN as LEARNED_BY_SESSIONS
+from domain.wallet.balance import WALLET_FACTS
 from engine.intake import PLACES
 from ledger.audit.catalogue import READERS
 from ledger.audit.streams import FACT_TYPES, NOT_READ
@@ -36,6 +37,7 @@ CATALOGUE, RECEIPTS, PAYOUT = "domain/catalogue/catalogue.py", "domain/receipt.p
 RUNS = "domain/payout/reopening.py"
 BANK = "domain/bank/facts.py"
 MATTERS = "domain/matter/matter.py"
+WALLETS = "domain/wallet/balance.py"
 INTAKE, FORESIGHT = "engine/intake.py", "wattledger/demo/foresight.py"
 AUDITED_STREAMS, AUDITED_CATALOGUE = "ledger/audit/streams.py", "ledger/audit/catalogue.py"
 
@@ -87,6 +89,7 @@ def real_tables() -> Tables:
             RUNS: set(RUN_PARSERS),
             BANK: set(BANK_FACTS) & set(MESSAGE_TYPES),
             MATTERS: set(JUDGES),
+            WALLETS: set(WALLET_FACTS),
         },
         facts={type_: get_type_hints(parse)["return"] for type_, parse in FACT_PARSERS.items()},
         learned=set(LEARNED_BY_SESSIONS),

@@ -8,6 +8,7 @@ from domain.fact import Fact, RecordedFact
 from domain.matter.told import Told, told_of
 from domain.payout.answers import parse_payout_fact
 from domain.session.facts import FACT_PARSERS, parse_fact
+from domain.wallet.balance import Move, move_of
 from ledger.audit.streams import FACT_TYPES, NOT_READ
 from tests.contracts.builders import Golden, accepted, inbound_golden
 
@@ -59,6 +60,10 @@ STREAMS = {
     "payouts.reopened/v1-all-operators": "payouts",
     "roaming.invoice_paid/v1-one-cdr": "invoice:DE-ABC:I-2026-03",
     "tariff.published/v1-energy": "tariff:OP-1:t-day",
+    "wallet.topped_up/v1-card": "wallet:W-1",
+    "wallet.charged/v1-session": "wallet:W-1",
+    "wallet.refunded/v1-part": "wallet:W-1",
+    "wallet.closed/v1-rest": "wallet:W-1",
     "tariff.published/v1-partner-and-taxes": "tariff:OP-5:t-qc:DE-ABC",
     "tariff.rerating_ordered/v1-one-tariff": "rerating:OP-1:RO-2",
 }
@@ -78,13 +83,13 @@ def test_every_stream_has_its_name_here() -> None:
     }
 
 
-def facts(golden: Golden) -> list[tuple[str, object, Fact | Told]]:
+def facts(golden: Golden) -> list[tuple[str, object, Fact | Told | Move]]:
     """The facts in a golden file as the engine reads them: type, data and fact."""
     message = accepted(golden.raw)
     if message.type not in MESSAGE_TYPES:
         return []  # A guard names it.
     items = list(items_of(message.type, message.id, message.data))
-    found: list[tuple[str, object, Fact | Told]] = [
+    found: list[tuple[str, object, Fact | Told | Move]] = [
         (item.type, item.data, parse_fact(item.type, item.data, message.source, item.id)) for item in items
     ]
     if message.type in FACT_PARSERS:
@@ -92,6 +97,9 @@ def facts(golden: Golden) -> list[tuple[str, object, Fact | Told]]:
     if MESSAGE_TYPES[message.type].kind is Kind.OPERATOR_MATTER:
         recorded = RecordedFact(message.type, message.source, message.id, message.time, message.data)
         found.append((message.type, message.data, told_of(recorded)))
+    if MESSAGE_TYPES[message.type].kind is Kind.WALLET:
+        recorded = RecordedFact(message.type, message.source, message.id, message.time, message.data)
+        found.append((message.type, message.data, move_of(recorded)))
     if MESSAGE_TYPES[message.type].kind is Kind.PAYOUT_FACT:
         found.append(
             (message.type, message.data, parse_payout_fact(message.type, message.data, message.source, message.id))
@@ -109,7 +117,7 @@ FACTS = [
 
 @pytest.mark.parametrize(("type_", "data", "fact"), FACTS)
 def test_a_fact_acts_for_the_audit_when_it_does_for_the_engine(
-    type_: str, data: dict[str, str], fact: Fact | Told
+    type_: str, data: dict[str, str], fact: Fact | Told | Move
 ) -> None:
     assert type_ in FACT_TYPES, f"{type_} has no time for the audit: mend ledger/audit/streams.py"
     assert instant(data[FACT_TYPES[type_].acts_at]) == fact.at

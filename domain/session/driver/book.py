@@ -17,6 +17,7 @@ from domain.book.findings import Finding
 from domain.book.release import Release
 from domain.calendar import END
 from domain.catalogue.parties import FeeBearer, FundRelease
+from domain.catalogue.run_terms import FundingSource
 from domain.fact import Fact
 from domain.payout.cut_offs import fires_at
 from domain.session.assessment import VOIDED, Assessment, BillChange, SessionState
@@ -29,6 +30,7 @@ from domain.session.driver.ratings import Charged, Ratings
 from domain.session.driver.refunds import Refunds
 from domain.session.driver.settlements import differing, dispute_fees, settlings, without_fees_of_others
 from domain.session.driver.share import Share
+from domain.session.driver.wallets import WalletMoves, WalletPayments
 from domain.session.facts import Disputed, Failed, RefundBearer, Refunded
 from domain.session.payment_facts import PaymentFacts, closes_by_dispute, distinct_captures, first_of_each
 from domain.session.scope import BookScope
@@ -83,8 +85,11 @@ class _Walk:
         self._captures = without_fees_of_others(distinct_captures(payments.captures), payments)
         self._capture_of = {capture.payment_id: capture for capture in reversed(self._captures)}
         self._scope, self._share, self._charged = scope, Share(scope), Charged()
+        if (payments.wallets or scope.wallet_id) and not self._captures:
+            self._share.source = FundingSource.WALLET
         self._money = DriversMoney(_to_bill(assessment))
-        self._received = Received(self._captures[0].payment_id if self._captures else "", self._money)
+        self._wallets = WalletMoves(payments.wallets, scope) if payments.wallets else None
+        self._received = Received(self._first_payment_id(), self._money)
         self._write_off = WriteOff(self._share, self._money)
         self._rating = Ratings(self._share, self._charged, self._received, self._write_off, self._money)
         self._releases_at_once = self._terms is not None and self._terms.fund_release is _ON_SESSION
@@ -92,6 +97,13 @@ class _Walk:
         self._paid_since: datetime | None = None
         bearer = self._terms.psp_fee_bearer if self._terms and assessment.changes else None
         self._payment = Captures(self._share, self._received, self._write_off, recharges=bearer is _BY_OPERATOR)
+
+    def _first_payment_id(self) -> str:
+        """Of what came first of all; a wallet is its own payment."""
+        if self._captures:
+            return self._captures[0].payment_id
+        charges = self._wallets.charges if self._wallets is not None else ()
+        return charges[0].wallet_id if charges else ""
 
     def run(self) -> SessionBook:
         for step in sorted(self._steps(), key=_in_order):
@@ -119,10 +131,20 @@ class _Walk:
             yield _step(capture, self._payment.capture)
         for failure in self._payments.failures:
             yield _step(failure, self._fail)
+        if self._wallets is not None:
+            yield from self._steps_of_wallets(self._wallets)
         if self._payments.settled:
             yield from self._steps_of_settlements()
         if self._payments.goes_back:
             yield from self._steps_back()
+
+    def _steps_of_wallets(self, moves: WalletMoves) -> Iterator[_Step]:
+        """A wallet says that a refund acts no sooner than a charge: of one moment the charges come first."""
+        booked = WalletPayments(self._share, self._received, self._write_off, self._money, moves)
+        for charge in moves.charges:
+            yield _step(charge, booked.charge)
+        for refund in moves.refunds:
+            yield _Step(refund.at, 1, refund.source, refund.id, partial(booked.refund, refund))
 
     def _steps_of_settlements(self) -> Iterator[_Step]:
         for settling in settlings(self._captures, self._payments):
@@ -172,6 +194,8 @@ class _Walk:
 
     def _findings(self) -> Iterator[Finding]:
         payments, raised = self._payments, self._charged.raised
+        if self._wallets is not None:
+            yield from self._wallets.findings()
         told_once = len(payments.captures) == len(self._captures)
         if payments.settled:
             yield from differing(self._captures, payments, self._scope.operator_id)

@@ -10,6 +10,7 @@ from domain.book.bookings import (
     PspFeeCorrected,
     PspFeeRecharged,
 )
+from domain.fact import Fact
 from domain.session.assessment import Bill, BillChange
 from domain.session.driver.due import DriversMoney
 from domain.session.driver.settlements import DisputeFee, Settling
@@ -78,7 +79,7 @@ class WriteOff:
             self._book(f"write-off:{change.source}:{change.id}", change.at, gross - known)
             self._written_off = gross
 
-    def make_good(self, capture: Captured) -> None:
+    def make_good(self, capture: Fact) -> None:
         """A capture came after all: what was written off is mirrored, and nothing is from here on."""
         if self._written_off:
             self._book(f"write-off-mirror:{capture.source}:{capture.id}", capture.at, -self._written_off)

@@ -60,6 +60,10 @@ class DriversMoney:
         self._move(part, 1)
         return part
 
+    def give_back(self, part: Part) -> None:
+        """Give back just that, whatever the driver's own money is."""
+        self._move(part, 1)
+
     def put_back(self, part: Part) -> None:
         """What was given back did not reach the driver, and is owed again."""
         self._move(part, -1)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from domain.book.bookings import Booking, ShareMatured
 from domain.book.release import Release
+from domain.catalogue.run_terms import FundingSource
 from domain.session.release import release, release_at_once
 from domain.session.scope import BookingHead, BookScope
 
@@ -22,6 +23,7 @@ class Share:
         self.bookings: list[Booking] = []
         self.releases: dict[str, Release | None] = {}
         self.release: Release | None = None
+        self.source = FundingSource.CARD
         self._pending = 0
 
     @property
@@ -54,7 +56,7 @@ class Share:
 
     def release_at(self, moment: datetime) -> None:
         """Release the whole share; it is never taken back."""
-        self.release = release(self._scope.catalogue, self._scope.operator_id, moment)
+        self.release = release(self._scope.catalogue, self._scope.operator_id, moment, self.source)
         self.releases[SESSION_SHARE] = self.release
 
     def mature(self) -> None:

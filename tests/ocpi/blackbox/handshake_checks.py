@@ -185,8 +185,8 @@ def renews(box: Box, _: str) -> None:
         emsp.asked.clear()
         ours = box.asking.ask("PUT", url, before, json=emsp.credentials(*emsp.tokens)).done()
         wanted = ["GET /ocpi/versions", f"GET /ocpi/{emsp.version}"]
-        # Lists of tokens may be pulled meanwhile.
-        read = [each for each in emsp.asked if not each.endswith("/tokens")]
+        # Lists of tokens may be pulled meanwhile, and objects pushed.
+        read = [each for each in emsp.asked if each in wanted]
         require(read[:2] == wanted, f"the API was not read again: {emsp.asked}")
         require(ours["token"] not in (before, *old), "the new token is an old one")
         emsp.token_c = ours["token"]
