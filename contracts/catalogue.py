@@ -278,6 +278,19 @@ class PartnerFee(Wire):
     per_session: UnsignedText
 
 
+class HubTerms(Wire):
+    """The hub that brings a partner's CDRs, and its fee of each: `percent` of the net and a sum, with VAT.
+
+    `vat_percent` and `jurisdiction` (a country) say which input VAT that is.
+    """
+
+    hub_id: Identifier
+    percent: Percent
+    per_session: UnsignedText
+    vat_percent: Percent
+    jurisdiction: KnownCountry
+
+
 class PartnerData(Wire):
     """A roaming partner whose drivers charge with our operators."""
 
@@ -288,10 +301,13 @@ class PartnerData(Wire):
     fee: PartnerFee
     payment_terms_days: Days
     funding: Literal["PAY_WHEN_PAID", "ADVANCE"]
+    hub: HubTerms | None = None
 
     @model_validator(mode="after")
     def _fee_is_in_its_currency(self) -> "PartnerData":
         check_decimals(self.fee.per_session, self.currency, "fee.per_session")
+        if self.hub is not None:
+            check_decimals(self.hub.per_session, self.currency, "hub.per_session")
         return self
 
 

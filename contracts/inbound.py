@@ -16,6 +16,7 @@ from contracts import (
     payout_decisions,
     sessions,
     sites,
+    treasury,
     wallets,
 )
 from contracts.envelope import Event, models_by_type
@@ -42,6 +43,7 @@ _MODULES = (
     bank_entries,
     payee_checks,
     wallets,
+    treasury,
 )
 
 INBOUND_MODEL_OF = models_by_type(event for module in _MODULES for event in _events_of(module))

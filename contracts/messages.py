@@ -26,9 +26,11 @@ class Kind(Enum):
     RUN_DECISION = "what a person decides of the runs of an operator, or of all"
     BANK = "what a bank has booked on an account of ours or says of it, and what a person makes of that"
     OPERATOR_MATTER = (
-        "a fact of an adjustment, a write-off, a hold or an invoice: of what is between an operator and the platform"
+        "a fact of an adjustment, a write-off, a hold or an invoice: of what is between an operator and the "
+        "platform; or of the treasury"
     )
     WALLET = "a fact of the wallet that its `wallet_id` names; of what acts there its session is told"
+    RATE = "a rate of exchange: kept, and conversions are looked at by it"
     STATUS = "the state of a charger or site, a declared cost, or the like: kept, and nothing of the book follows"
 
     # A member is one object for ever; hashed as such it is found in a third of the time.
@@ -207,6 +209,11 @@ _DECISIONS = Topic(
 )
 
 _BILLING = Topic("billing", _field("operator_id"), "the operator id")
+_TREASURY = Topic(
+    "treasury",
+    _field("conversion_id"),
+    "the subject: the conversion, the deal, the supplier's account or the hub; BASE-QUOTE for rates",
+)
 
 _SESSION_FACT = MessageType(Kind.SESSION_FACT, _SESSIONS)
 _PAYMENT_FACT = MessageType(Kind.SESSION_FACT, _PAYMENTS)
@@ -237,6 +244,15 @@ def _of_balance(kind: str) -> MessageType:
 
 _ADJUSTMENT, _WRITE_OFF = _matter("adjustment", "adjustment_id"), _matter("write_off", "write_off_id")
 _HOLD = _matter("hold", "hold_id")
+
+
+def _of_treasury(kind: str, key: str, *fields: str) -> MessageType:
+    return MessageType(Kind.OPERATOR_MATTER, _TREASURY, key=_field(key), stream=_matter_stream(kind, key, *fields))
+
+
+def _rate_stream(data: Data) -> str:
+    return f"fx_rate:{data['base']}:{data['quote']}"
+
 
 # The names of streams are part of what is stored: they never change.
 MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
@@ -352,6 +368,16 @@ MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
         "saas.invoiced": MessageType(
             Kind.OPERATOR_MATTER, _BILLING, stream=_matter_stream("saas_invoice", "operator_id", "invoice_id")
         ),
+        "fx.rate_published": MessageType(
+            Kind.RATE,
+            _TREASURY,
+            key=lambda data: f"{_text(data, 'base')}-{_text(data, 'quote')}",
+            stream=_by_day(_rate_stream, "at"),
+        ),
+        "fx.converted": _of_treasury("fx_conversion", "conversion_id"),
+        "fx.executed": _of_treasury("fx_deal", "deal_id"),
+        "supplier.paid": _of_treasury("supplier_payment", "account", "invoice_id"),
+        "hub.invoiced": _of_treasury("hub_invoice", "hub_id", "invoice_id"),
     }
 )
 

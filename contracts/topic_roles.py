@@ -37,6 +37,7 @@ ROLES: Mapping[str, Role] = MappingProxyType(
         "roaming": Role("a hub or roaming partner that comes by Kafka", ("roaming",), ("settlement.cdrs",)),
         "bank": Role("who fetches statements from banks", ("bank",), ()),
         "finance": Role("who publishes operators, tariffs and invoices", ("catalogue", "billing"), ()),
+        "treasury": Role("who exchanges money, and pays suppliers of the platform", ("treasury",), ()),
     }
 )
 

@@ -36,6 +36,7 @@ from engine.ports import Claim, Record
 from engine.receipts import take_receipts
 from engine.said_again import Doubt, said_again
 from engine.sessions import put_off, record_facts
+from engine.treasury import take_rates
 from engine.unread_batches import end_unread, note_unread, open_unread
 from engine.wallets import take_wallets
 from engine.work import Stream, Unfolded, Work
@@ -76,6 +77,7 @@ class Batch:
     matters: list[Message] = field(default_factory=list)
     wallets: list[Message] = field(default_factory=list)
     statuses: list[Message] = field(default_factory=list)
+    rates: list[Message] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     tallies: dict[Partition, Tally] = field(default_factory=lambda: defaultdict(Tally))
     latest: dict[Partition, datetime] = field(default_factory=dict)
@@ -106,6 +108,7 @@ PLACES: dict[Kind, Callable[[Batch, Message], None]] = {
     Kind.OPERATOR_MATTER: lambda batch, message: batch.matters.append(message),
     Kind.WALLET: lambda batch, message: batch.wallets.append(message),
     Kind.STATUS: lambda batch, message: batch.statuses.append(message),
+    Kind.RATE: lambda batch, message: batch.rates.append(message),
 }
 
 
@@ -284,6 +287,8 @@ class Intake:
         if batch.run_decisions:
             # Before payouts, as runs do it: they hold their operator's days, and then lock payouts.
             take_reopenings(cursor, work, _by_stream(batch.run_decisions))
+        if batch.rates:
+            take_rates(cursor, _facts(batch.rates))
         take_matters(
             cursor,
             work,
@@ -311,7 +316,7 @@ class Intake:
             if message.type in DECIDED_TYPES:
                 decided.add(message.data.get("operator_id") or "")
         have_looked_at(cursor, concerned)
-        by_stream = _by_stream((*batch.catalogue, *batch.statuses))
+        by_stream = _by_stream((*batch.catalogue, *batch.statuses, *batch.rates))
         versions = lock_streams(cursor, by_stream)
         stored: dict[tuple[str, str], tuple[RecordedFact, UUID, int]] = {}
         for stream_id, facts in by_stream.items():

@@ -22,12 +22,16 @@ from domain.book.standing import Booked, Retracted
 from domain.catalogue.catalogue import Catalogue
 from domain.fact import RecordedFact
 from domain.matter.matter import HOLD_MAX_AGE, Matter
+from engine.treasury import surroundings
 from engine.work import Work
 from ledger.book.lines import MovedRelease
 from ledger.events.codec import decode
 from ledger.events.heads import lock_streams
 from ledger.events.store import StoredEvent, read_streams
 from ledger.intake.matters import MatterHead, choose_matters, save_matters
+
+# What puts money on the account of client money, which the bank is going to book too.
+_ON_BANK = (BalanceFunded, BalanceCollected)
 
 
 def take_matters(
@@ -100,8 +104,9 @@ def _judge(
     hold_max_age: timedelta,
 ) -> None:
     heads = []
+    of_treasury = surroundings(cursor, matters, catalogue.operators)
     for stream_id, matter in matters.items():
-        outcome = matter.decide(catalogue.operators, clock, hold_max_age)
+        outcome = matter.decide(catalogue.operators, clock, hold_max_age, of_treasury.get(stream_id))
         stream = work.stream(stream_id, matter)
         if any(isinstance(each, Booked | Retracted) for each in outcome.decisions) and _moves_bank(matter):
             work.told_receipts[stream_id] = (matter.name, matter.standing.bookings())
@@ -123,7 +128,7 @@ def _judge(
 
 def _moves_bank(matter: Matter) -> bool:
     """Whether it puts money on the account of client money, which the bank is going to book too."""
-    return any(isinstance(each, BalanceFunded | BalanceCollected) for each in matter.standing.bookings())
+    return any(isinstance(each, _ON_BANK) for each in matter.standing.bookings())
 
 
 def _move(work: Work, stream_id: UUID, matter: Matter, release_of: Callable[[Booking], Release | None]) -> None:

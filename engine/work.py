@@ -16,6 +16,7 @@ from domain.book.matter_bookings import HoldPlaced, HoldReleased
 from domain.book.posting import entries_of, mirrors_of, payable_effects
 from domain.book.release import Release
 from domain.book.standing import BookChange, Booked
+from domain.book.treasury_bookings import HubFeeAccrued
 from domain.session.decisions import ShareReleased
 from domain.session.plug import Overlap
 from domain.session.tiering import Tiered
@@ -31,6 +32,7 @@ from ledger.intake.plugs import Arrival, arrive, note_told
 from ledger.intake.receipts import look_at
 from ledger.intake.shared_payments import forget_shared, note_shared
 from ledger.intake.tiers import keep_tiered
+from ledger.intake.treasury import keep_hub_fees
 
 _ADD_TO_OUTBOX = """
 INSERT INTO intake.outbox (topic, record_key, stream_id, version, deadletter_id)
@@ -64,7 +66,8 @@ class Work:
     now, with the number of them. `judged_again` are the streams of sessions that decided twice. `put_off` are the
     sessions, with their versions, that are to be judged later. `freed` are lines of payouts that were rejected, with
     the payout and the moment; a later payout of this transaction may pay them. `payouts` are those of which something
-    was decided, as they stand by now; `to_look_at` are those that the clock has to look at.
+    was decided, as they stand by now; `to_look_at` are those that the clock has to look at. `hub_fees` are those of
+    hubs as they stand now, by stream and key; None of those that stand no more.
     """
 
     shard: int
@@ -89,6 +92,7 @@ class Work:
     to_look_at: list[str] = field(default_factory=list)
     # What sessions count for in the tiers of a month, with its stream; None where they count nowhere.
     tiered: dict[str, tuple[UUID, Tiered] | None] = field(default_factory=dict)
+    hub_fees: dict[tuple[UUID, str], HubFeeAccrued | None] = field(default_factory=dict)
 
     def stream(self, stream_id: UUID, aggregate: Versioned) -> "Stream":
         """Where to append to a stream whose head this transaction has locked; the head is saved with the rest."""
@@ -125,6 +129,7 @@ class Work:
         save_streams(cursor, {stream_id: aggregate.version for stream_id, aggregate in self.streams.items()})
         _write_outbox(cursor, self.outbox)
         look_at(cursor, self.receipts)
+        keep_hub_fees(cursor, self.hub_fees)
         write_entries(cursor, self.entries, self.shard)
         append(cursor, self.events)
         # Behind the lock of the events: of two writers that claim one payment the second sees what the first did.
@@ -192,6 +197,8 @@ class Stream:
         cause = event_id(self.stream_id, self.aggregate.version)
         entries = make(booking, self.stream_id, change.revision, cause)
         self.work.entries += entries
+        if type(booking) is HubFeeAccrued:
+            self.work.hub_fees[self.stream_id, booking.key] = booking if isinstance(change, Booked) else None
         if not booking.operator_id or not booking.share:
             return
         self._keep_lines(booking, booking.operator_id, booking.share, entries, release, payout_id)

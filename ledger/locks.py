@@ -25,6 +25,8 @@ class Lock(StrEnum):
     RELAY = "lock.relay"
     # One transaction at a time compares lines of bank accounts with what was told of them.
     BANK_LINES = "lock.bank_lines"
+    # One transaction at a time judges what depends on other streams of the treasury, or changes that.
+    TREASURY = "lock.treasury"
     # One process at a time makes bank files.
     BANK_FILES = "lock.bank_files"
     # One process at a time issues statements.

@@ -38,7 +38,10 @@ class FindingKind(StrEnum):
     DISPUTE_ABOVE_CAPTURE = "DISPUTE_ABOVE_CAPTURE"
     DISPUTE_WITHOUT_CAPTURE = "DISPUTE_WITHOUT_CAPTURE"
     FAILURE_AFTER_CAPTURE = "FAILURE_AFTER_CAPTURE"
+    FX_RATE_OFF = "FX_RATE_OFF"
+    FX_WITHOUT_EFFECT = "FX_WITHOUT_EFFECT"
     HOLD_TOO_OLD = "HOLD_TOO_OLD"
+    HUB_INVOICE_DIFFERS = "HUB_INVOICE_DIFFERS"
     INVOICE_DIFFERS = "INVOICE_DIFFERS"
     LEAKAGE = "LEAKAGE"
     MATTER_UNKNOWN = "MATTER_UNKNOWN"
@@ -83,6 +86,7 @@ class FindingKind(StrEnum):
     SETTLEMENT_TOLD_OTHERWISE = "SETTLEMENT_TOLD_OTHERWISE"
     SHARED_ACCOUNT = "SHARED_ACCOUNT"
     SHORTFALL = "SHORTFALL"
+    TREASURY_TOLD_OTHERWISE = "TREASURY_TOLD_OTHERWISE"
     UNCAPTURED = "UNCAPTURED"
     UNREAD_BATCH = "UNREAD_BATCH"
     UNSETTLED = "UNSETTLED"
@@ -152,7 +156,16 @@ CURES: Mapping[FindingKind, str] = {
         "Ask the provider whether the money was taken back, and send the payment.refunded or payment.disputed if so; "
         "it ends once all of the payment has gone back."
     ),
+    FindingKind.FX_RATE_OFF: (
+        "Ask who converted whether the rate is right; a wrong one is made good by an adjustment. It ends where an "
+        "fx.rate_published that was missing comes."
+    ),
+    FindingKind.FX_WITHOUT_EFFECT: "Publish the operator with operator.registered; the conversion counts then.",
     FindingKind.HOLD_TOO_OLD: "Release it with reserve.released, in part or whole; it ends when nothing is left.",
+    FindingKind.HUB_INVOICE_DIFFERS: (
+        "Compare the hub's list with the CDRs that were accepted; where its terms are others, publish them with "
+        "partner.registered, and where the invoice is wrong have another sent."
+    ),
     FindingKind.INVOICE_DIFFERS: "Agree with the partner on what is missing or too much, and have it paid.",
     FindingKind.LEAKAGE: (
         "Have the partner answer, or correct what it rejects: the corrected CDR earns once it is accepted."
@@ -267,6 +280,9 @@ CURES: Mapping[FindingKind, str] = {
         "Ask both operators; publish another account with operator.changed where one is wrong, else leave it."
     ),
     FindingKind.SHORTFALL: "Ask the driver for the difference; the raised price stands once it is captured.",
+    FindingKind.TREASURY_TOLD_OTHERWISE: (
+        "Ask who sent it which of both is true; what is another conversion, deal or invoice needs an id of its own."
+    ),
     FindingKind.UNCAPTURED: "Send the payment.captured of the session, or its payment.failed if it never will be.",
     FindingKind.UNREAD_BATCH: (
         "Install what the client lacks to read it; where it will never be readable, pass it and have its messages "

@@ -46,6 +46,7 @@ from domain.book.bookings import (
 from domain.book.drafts import ADJUSTMENTS, BANK, OUTPUT_VAT, Draft, available
 from domain.book.journal import Entry, Posting
 from domain.book.matter_posting import RULES_OF_MATTERS
+from domain.book.treasury_posting import RULES_OF_THE_TREASURY
 from domain.book.wallet_posting import RULES_OF_WALLETS
 from domain.named_ids import named_id
 
@@ -318,6 +319,7 @@ POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
     **RULES_OF_MATTERS,
     **RULES_OF_BANKS,
     **RULES_OF_WALLETS,
+    **RULES_OF_THE_TREASURY,
 }
 
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from domain.calendar import MONDAY_TO_FRIDAY, BankCalendar, Calendars, no_calendars, zone
 from domain.catalogue.commission import Schedule
+from domain.catalogue.hubs import Hub
 from domain.catalogue.run_terms import RunTerms
 from domain.catalogue.splits import SplitTerms
 from domain.catalogue.tiers import Tiers, tiers_of
@@ -209,6 +210,7 @@ class Partner:
     name: str
     currency: str
     funding: Funding
+    hub: Hub | None = None
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> "Partner":
@@ -218,4 +220,5 @@ class Partner:
             name=data["name"],
             currency=data["currency"],
             funding=Funding(data["funding"]),
+            hub=Hub.from_data(data["hub"], data["currency"]) if data.get("hub") else None,
         )

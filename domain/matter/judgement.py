@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from fractions import Fraction
 from typing import Any, TypedDict
 
 from domain.book.bookings import Booking
@@ -13,6 +14,7 @@ from domain.book.release import Release
 from domain.calendar import business_date
 from domain.catalogue.parties import Operator
 from domain.catalogue.versions import Versions
+from domain.matter.exchange import Position
 from domain.values import value
 
 
@@ -72,6 +74,24 @@ class Head(TypedDict):
 
 
 @value
+class Accrued:
+    """What was accrued of a hub's fees, by the input VAT in it; minor units."""
+
+    vat_code: str
+    fee: int
+    fee_vat: int
+
+
+@value
+class OfTreasury:
+    """What only the treasury asks for: the position before an exchange, the last rate, what a hub's days accrued."""
+
+    position: Position = Position()
+    last_rate: Fraction | None = None
+    accrued: tuple[Accrued, ...] = ()
+
+
+@value
 class Surroundings:
     """What a matter is judged in: the operator's terms by time, how far the clock came, and what it has done already.
 
@@ -84,6 +104,7 @@ class Surroundings:
     has_stood: Callable[[str, datetime], bool]
     is_open: Callable[[str], bool]
     hold_max_age: timedelta
+    treasury: OfTreasury = OfTreasury()
 
     def terms(self, at: datetime) -> Operator | None:
         """The operator's terms at a moment, before its contract the first; None while nothing is known of it."""

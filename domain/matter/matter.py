@@ -20,9 +20,11 @@ from domain.fact import RecordedFact
 from domain.matter.adjustment import judge_adjustment
 from domain.matter.balance import judge_balance
 from domain.matter.hold import judge_hold
-from domain.matter.judgement import Judgement, MatterJudged, Surroundings
+from domain.matter.judgement import Judgement, MatterJudged, OfTreasury, Surroundings
 from domain.matter.saas_invoice import judge_saas_invoice
+from domain.matter.suppliers import judge_hub_invoice, judge_supplier_payment
 from domain.matter.told import Told, told_of
+from domain.matter.treasury import judge_conversion, judge_deal
 from domain.matter.write_off import judge_write_off, operator_of
 from domain.values import value
 
@@ -47,6 +49,10 @@ JUDGES: Mapping[str, Judge] = MappingProxyType(
         "operator.balance_funded": judge_balance,
         "operator.balance_collected": judge_balance,
         "saas.invoiced": judge_saas_invoice,
+        "fx.converted": judge_conversion,
+        "fx.executed": judge_deal,
+        "supplier.paid": judge_supplier_payment,
+        "hub.invoiced": judge_hub_invoice,
     }
 )
 
@@ -59,6 +65,7 @@ _SAY_WHOSE = frozenset(
         "operator.balance_funded",
         "operator.balance_collected",
         "saas.invoiced",
+        "fx.converted",
     }
 )
 
@@ -111,8 +118,11 @@ class Matter:
         operators: Mapping[str, Versions[Operator]],
         clock: datetime | None,
         hold_max_age: timedelta = HOLD_MAX_AGE,
+        treasury: OfTreasury | None = None,
     ) -> Outcome:
         """Judge it by all that was said, with the operators as published, and fold in what that changes.
+
+        What only the treasury asks for is in `treasury`.
 
         Without a `clock` what the clock has done stands, and what it has not is left to it.
         """
@@ -124,6 +134,7 @@ class Matter:
             lambda key, at: since.get(key) == at,
             open_keys.__contains__,
             hold_max_age,
+            treasury or OfTreasury(),
         )
         judgement = JUDGES[self.told[0].type](self.told, around)
         decisions: list[MatterDecision] = [*self.standing.towards(judgement.bookings)]

@@ -10,7 +10,12 @@ from domain.fact import RecordedFact
 from domain.money import parse_minor
 
 # The field that says when a message acts, where it is not `at`.
-_ACTS_AT = {"adjustment.proposed": "proposed_at", "saas.invoiced": "invoiced_at"}
+_ACTS_AT = {
+    "adjustment.proposed": "proposed_at",
+    "saas.invoiced": "invoiced_at",
+    "fx.executed": "executed_at",
+    "supplier.paid": "paid_at",
+}
 
 
 class Told(NamedTuple):

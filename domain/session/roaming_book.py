@@ -5,6 +5,8 @@ from datetime import datetime
 
 from domain.book.bookings import AcceptedCdrCredited, Booking, CdrAccepted, CdrInvoicePaid, ShareMatured
 from domain.book.release import Release
+from domain.book.treasury_bookings import HubFeeAccrued
+from domain.catalogue.hubs import Hub
 from domain.catalogue.parties import Funding, Partner
 from domain.catalogue.run_terms import FundingSource
 from domain.fact import in_order
@@ -31,6 +33,7 @@ class _AcceptedCdr:
 
     cdr: IssuedCdr
     partner: str
+    hub: Hub | None
     accepted_at: datetime
     invoice: CdrPaid | None
     release: Release | None
@@ -63,7 +66,7 @@ def _accepted(scope: BookScope, cdrs: RoamingCdrs) -> Iterator[_AcceptedCdr]:
         invoice = _invoice(cdr, partner, cdrs.paid)
         released_at = _released_at(partner, accepted_at, invoice)
         found = _release(scope, released_at) if released_at else None
-        yield _AcceptedCdr(cdr, partner.partner, accepted_at, invoice, found)
+        yield _AcceptedCdr(cdr, partner.partner, partner.hub, accepted_at, invoice, found)
 
 
 def _release(scope: BookScope, released_at: datetime) -> Release | None:
@@ -107,6 +110,8 @@ def _bookings(scope: BookScope, accepted: _AcceptedCdr) -> Iterator[Booking]:
         commission=commission,
         commission_vat=commission_vat,
     )
+    if accepted.hub is not None:
+        yield from _hub_fee(scope, accepted, accepted.hub)
     if invoice is not None:
         head = scope.head(f"invoiced:{cdr.number}", invoice.at, share)
         yield CdrInvoicePaid(**head, cdr_id=cdr.cdr_id, partner=partner, invoice_id=invoice.invoice_id, gross=gross)
@@ -127,3 +132,11 @@ def _bookings(scope: BookScope, accepted: _AcceptedCdr) -> Iterator[Booking]:
     pending = gross - commission - commission_vat
     if release is not None and pending and (cdr.credited_at is None or matured):
         yield ShareMatured(**scope.head(f"maturing:{cdr.number}", release.matures_at, share=""), amount=pending)
+
+
+def _hub_fee(scope: BookScope, accepted: _AcceptedCdr, hub: Hub) -> Iterator[Booking]:
+    """What the partner's hub asks for a CDR that came through it (J15): it is not given back with a credit CDR."""
+    fee, fee_vat = hub.fee_of(accepted.cdr.key[1])
+    if fee:
+        head = scope.head(f"hub:{accepted.cdr.number}", accepted.accepted_at, share="")
+        yield HubFeeAccrued(**head, hub_id=hub.hub_id, vat_code=hub.vat_code, fee=fee, fee_vat=fee_vat)

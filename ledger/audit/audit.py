@@ -38,6 +38,7 @@ from ledger.audit.snapshot import Snapshot, open_snapshot
 from ledger.audit.spool import Spool
 from ledger.audit.statements import check_statements
 from ledger.audit.taken import check_passed, check_taken
+from ledger.audit.treasury import check_positions
 from ledger.audit.wallets import WalletMoves, check_never_below
 
 SENTENCES: dict[str, str] = {
@@ -75,6 +76,8 @@ SENTENCES: dict[str, str] = {
     "cdr_delivery": "Every CDR is delivered to its partner, refused, waiting or withheld, and the book knows which.",
     "matters": "Adjustments, write-offs, holds and invoices are booked as it was decided, and paid by the next run.",
     "wallets": "What wallets cover acts and no more, sessions have it as it acts, and no wallet was below zero.",
+    "positions": "What stands before each exchange of currencies is what those before it leave.",
+    "hub_fees": "A partner's hub gets its fee of each CDR that was accepted, and of no other.",
     "payouts": "Every payout has the ids of its key and the book that the bank's answers ask for.",
     "runs": "Runs paid open dates once they were over, and what is closed far ahead was told and not reopened.",
     "run_amounts": "Every payout keeps, withholds and waits for approval as its operator's terms say.",
@@ -128,6 +131,7 @@ SNAPSHOT_CHECKS: dict[str, Callable[[Snapshot, Tally], None]] = {
     "payable_lines": payouts.check_lines,
     "matters": check_matter_lines,
     "wallets": check_never_below,
+    "positions": check_positions,
     "bank_files": check_bank_files,
     "published": check_catalogue,
     "taken": check_taken,

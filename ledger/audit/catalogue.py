@@ -129,6 +129,23 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class HubTerms:
+    """The hub of a partner, and what it asks of each CDR; `per_session` in minor units."""
+
+    hub_id: str
+    percent: Fraction
+    per_session: int
+    vat_percent: Fraction
+    jurisdiction: str
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any], currency: str) -> "HubTerms":
+        """From the term `hub` of a partner that pays in a currency."""
+        numbers = exact(data["percent"]), minor(data["per_session"], currency), exact(data["vat_percent"])
+        return cls(data["hub_id"], *numbers, data["jurisdiction"])
+
+
+@dataclass(frozen=True, slots=True)
 class Ruled:
     """A session as far as its tariff depends on it; `partner` is the registered one that pays, None for a driver."""
 
@@ -157,6 +174,7 @@ class Catalogue:
     operators: defaultdict[str, Timeline[Terms]] = field(default_factory=lambda: defaultdict(Timeline))
     tariffs: defaultdict[tuple[str, str], _Tariffs] = field(default_factory=lambda: defaultdict(_tariffs))
     partners: defaultdict[str, Timeline[str]] = field(default_factory=lambda: defaultdict(Timeline))
+    hubs: defaultdict[str, Timeline[HubTerms | None]] = field(default_factory=lambda: defaultdict(Timeline))
     orders: defaultdict[str, list[Order]] = field(default_factory=lambda: defaultdict(list))
     powers: defaultdict[tuple[str, str], Timeline[Powers]] = field(default_factory=lambda: defaultdict(Timeline))
     pins: set[str] = field(default_factory=set)
@@ -319,6 +337,8 @@ def _read_order(catalogue: Catalogue, head: tuple[datetime, str, str], data: Map
 def _read_partner(catalogue: Catalogue, head: tuple[datetime, str, str], data: Mapping[str, Any]) -> None:
     partner = f"{data['country_code']}-{data['party_id']}".upper()
     catalogue.partners[partner].versions.append((*head, head[0], partner))
+    hub = HubTerms.read(data["hub"], data["currency"]) if data.get("hub") else None
+    catalogue.hubs[partner].versions.append((*head, head[0], hub))
 
 
 def _read_location(catalogue: Catalogue, head: tuple[datetime, str, str], data: Mapping[str, Any]) -> None:

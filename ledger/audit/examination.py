@@ -15,6 +15,7 @@ from ledger.audit.delays import Delays, check_releases, read_delays
 from ledger.audit.derivation import derive
 from ledger.audit.findings import check_refund_findings, check_told
 from ledger.audit.heads import keep_head
+from ledger.audit.hub_fees import check_hub_fees
 from ledger.audit.kept_lines import KeptLines
 from ledger.audit.kept_rows import KeptRows
 from ledger.audit.matters import MATTERS, MatterSurroundings, check_matter, read_surroundings
@@ -62,6 +63,7 @@ OF_SESSIONS: dict[str, Callable[[Session, Tally], None]] = {
     "disputes": check_disputes,
     "settlements": check_settlements,
     "cdrs": check_chain,
+    "hub_fees": check_hub_fees,
     "findings": check_refund_findings,
 }
 OF_STREAMS: dict[str, tuple[str, Callable[[Stream, Tally], None]]] = {

@@ -17,6 +17,8 @@ from ledger.audit.named_rows import NamedRows, Table
 from ledger.audit.report import Tally
 from ledger.audit.snapshot import Snapshot
 from ledger.audit.streams import BANK_ENTRY, PAYOUT, Body, Stream, in_order
+from ledger.audit.treasury import TABLES as OF_THE_TREASURY
+from ledger.audit.treasury import note_rates, note_rows
 
 _PAYOUTS = Table(
     "intake.open_payout",
@@ -100,6 +102,7 @@ class KeptRows:
                 keys = (fact.data["account"], fact.at.year, fact.data["number"])
                 self._rows.tell(_STATEMENTS, keys, {"stream_id": stream.stream_id})
         self._receipts(stream)
+        note_rows(stream, self._rows, self._matters.zones.__contains__)
 
     def _payout(self, stream: Stream, created: Body) -> None:
         changes = stream.decided("PayoutStatusChanged")
@@ -186,7 +189,8 @@ class KeptRows:
         for stream, key, kind, is_open in snapshot.rows(_OF_OPERATORS):
             if is_open:
                 self._rows.tell(_FINDINGS, (stream.partition(":")[2], key), {"kind": kind})
-        self._rows.compare(snapshot, _TABLES, tally)
+        note_rates(snapshot, self._rows)
+        self._rows.compare(snapshot, (*_TABLES, *OF_THE_TREASURY), tally)
         for line, names in snapshot.rows(_NAMES):
             ids, text = self._named.get(line, (set(), ""))
             forged = {name for name in names if name not in text}

@@ -5,10 +5,10 @@ earned.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -33,9 +33,8 @@ from ledger.audit.streams import (
     Stream,
     in_order,
 )
-
-# An entry that should stand: its number, microseconds since 1970, currency, and its postings in their order.
-Wanted: TypeAlias = tuple[str, int, str, tuple[tuple[str, int], ...]]
+from ledger.audit.treasury import OF_TREASURY, KeptTreasury, judge
+from ledger.audit.wanted import Told, Wanted
 
 _ZONES = """
 SELECT state FROM event_store.stored_events WHERE topic IN ('operator.registered', 'operator.changed')
@@ -68,6 +67,10 @@ CAUSES = (
     "saas.invoiced",
     "operator.balance_funded",
     "operator.balance_collected",
+    "fx.converted",
+    "fx.executed",
+    "supplier.paid",
+    "hub.invoiced",
 )
 
 
@@ -78,6 +81,7 @@ class MatterSurroundings:
     zones: Mapping[str, Timeline[str]]
     due: Mapping[UUID, datetime | None]
     stale: frozenset[UUID]
+    treasury: KeptTreasury
 
     def zone(self, operator_id: str, at: datetime) -> ZoneInfo | None:
         """The zone of an operator, of its first terms before they were in effect; None while it is not known."""
@@ -100,25 +104,9 @@ def read_surroundings(snapshot: Snapshot) -> MatterSurroundings:
             continue  # The catalogue's reader tells what cannot be read.
     waiting = list(snapshot.rows(_WAITING))
     stale = frozenset(stream_id for stream_id, _, is_stale in waiting if is_stale)
-    return MatterSurroundings(zones, {stream_id: due_at for stream_id, due_at, _ in waiting}, stale)
-
-
-@dataclass(slots=True)
-class _Told:
-    """What should be: entries, messages that count for nothing by source and id, and when the clock books more."""
-
-    entries: list[Wanted] = field(default_factory=list)
-    refused: set[tuple[str, str]] = field(default_factory=set)
-    state: str | None = None
-    next_at: datetime | None = None
-
-    def refuse(self, facts: Iterable[Fact]) -> None:
-        self.refused |= {(fact.source, fact.id) for fact in facts}
-
-    def post(self, kind: str, at: datetime, currency: str, *legs: tuple[str, int]) -> None:
-        """Have an entry; its legs debit positive, those of nothing left out."""
-        postings = tuple(sorted(leg for leg in legs if leg[1]))
-        self.entries.append((kind, microseconds(at), currency, postings))
+    return MatterSurroundings(
+        zones, {stream_id: due_at for stream_id, due_at, _ in waiting}, stale, KeptTreasury(snapshot)
+    )
 
 
 def check_matter(stream: Stream, around: MatterSurroundings, tally: Tally) -> None:
@@ -126,7 +114,7 @@ def check_matter(stream: Stream, around: MatterSurroundings, tally: Tally) -> No
     tally.examined += 1
     if stream.stream_id in around.stale:
         return
-    told = _JUDGES[stream.kind](stream, around)
+    told = _judged(stream, around)
     where = stream.name
     on_book = Counter(_standing(stream))
     wanted = Counter(told.entries)
@@ -146,11 +134,22 @@ def check_matter(stream: Stream, around: MatterSurroundings, tally: Tally) -> No
     is_nothing = not any(stream.facts.get(type_) for type_ in CAUSES)
     is_told = any(finding["kind"] == "MATTER_UNKNOWN" for finding in open_findings(stream))
     tally.compare(where, is_nothing, is_told, "whether people are told that nobody knows what is decided about")
+    if told.findings is not None:
+        found = {(finding["kind"], finding["key"]) for finding in open_findings(stream)}
+        tally.compare(where, sorted(told.findings), sorted(found), "what is open as findings")
     due_at = around.due.get(stream.stream_id)
     if told.next_at is not None and (due_at is None or due_at > told.next_at):
         kept = f"intake.matter {stream.stream_id}"
         sentence = f"{where}: the clock should book more at {told.next_at}, and will not look ({kept})"
         tally.note(where, told.next_at, due_at, sentence)
+
+
+def _judged(stream: Stream, around: MatterSurroundings) -> Told:
+    if stream.kind not in OF_TREASURY:
+        told: Told = _JUDGES[stream.kind](stream, around)
+        return told
+    operator_id = next((fact.data.get("operator_id") for facts in stream.facts.values() for fact in facts), None)
+    return judge(stream, around.treasury, is_known=operator_id is None or operator_id in around.zones)
 
 
 def check_matter_lines(snapshot: Snapshot, tally: Tally) -> None:
@@ -186,7 +185,7 @@ def _of(stream: Stream, *types: str) -> list[Fact]:
     return in_order(fact for type_ in types for fact in stream.facts.get(type_, ()))
 
 
-def _by_two(stream: Stream, what: str, told: _Told) -> tuple[Fact | None, Fact | None, bool]:
+def _by_two(stream: Stream, what: str, told: Told) -> tuple[Fact | None, Fact | None, bool]:
     """The proposal that stands, the decision on it, and whether that approves it."""
     proposals = _of(stream, f"{what}.proposed")
     proposed = proposals[0] if proposals else None
@@ -206,8 +205,8 @@ def _by_two(stream: Stream, what: str, told: _Told) -> tuple[Fact | None, Fact |
     return proposed, decision, is_approved
 
 
-def _adjustment(stream: Stream, around: MatterSurroundings) -> _Told:
-    told = _Told()
+def _adjustment(stream: Stream, around: MatterSurroundings) -> Told:
+    told = Told()
     proposed, decision, is_approved = _by_two(stream, "adjustment", told)
     if proposed is None or decision is None or not is_approved:
         return told
@@ -223,8 +222,8 @@ def _adjustment(stream: Stream, around: MatterSurroundings) -> _Told:
     return told
 
 
-def _write_off(stream: Stream, around: MatterSurroundings) -> _Told:
-    told = _Told()
+def _write_off(stream: Stream, around: MatterSurroundings) -> Told:
+    told = Told()
     proposed, decision, is_approved = _by_two(stream, "write_off", told)
     if proposed is None or decision is None or not is_approved:
         return told
@@ -240,8 +239,8 @@ def _write_off(stream: Stream, around: MatterSurroundings) -> _Told:
     return told
 
 
-def _hold(stream: Stream, around: MatterSurroundings) -> _Told:
-    told = _Told()
+def _hold(stream: Stream, around: MatterSurroundings) -> Told:
+    told = Told()
     holds, releases = _of(stream, "reserve.held"), _of(stream, "reserve.released")
     placed = holds[0] if holds else None
     told.refuse(holds[1:])
@@ -280,8 +279,8 @@ def _has_booked(stream: Stream, booking_type: str, at: datetime, amount: int) ->
     return any(instant(body["effective_at"]) == at and body["amount"] == amount for body in found)
 
 
-def _balance(stream: Stream, around: MatterSurroundings) -> _Told:
-    told = _Told()
+def _balance(stream: Stream, around: MatterSurroundings) -> Told:
+    told = Told()
     first, *again = _of(stream, "operator.balance_funded", "operator.balance_collected")
     told.refuse(again)
     operator_id, money = first.data["operator_id"], first.data["amount"]
@@ -297,8 +296,8 @@ def _balance(stream: Stream, around: MatterSurroundings) -> _Told:
     return told
 
 
-def _saas_invoice(stream: Stream, around: MatterSurroundings) -> _Told:
-    told = _Told()
+def _saas_invoice(stream: Stream, around: MatterSurroundings) -> Told:
+    told = Told()
     invoice = _of(stream, "saas.invoiced")[0]
     data = invoice.data
     operator_id, currency = data["operator_id"], data["net"]["currency"]
@@ -348,4 +347,4 @@ _JUDGES: Mapping[str, Any] = {
     COLLECTED: _balance,
     SAAS_INVOICE: _saas_invoice,
 }
-MATTERS = frozenset(_JUDGES)
+MATTERS = frozenset(_JUDGES) | OF_TREASURY

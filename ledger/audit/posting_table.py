@@ -169,6 +169,14 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "WalletClosed": (("J12c", "2070/wallet_id +amount", "1110/provider -amount"),),
     "SaasInvoiced": (("J42", "1230/operator_id +net+vat", "2310/operator_id -net", "2110 -vat"),),
     "SaasNetted": (("J43", "2010/operator_id +amount", "1230/operator_id -amount"),),
+    "HubFeeAccrued": (("J15", "5020 +fee", "1310/vat_code +fee_vat", "2210/hub_id -fee-fee_vat"),),
+    "HubInvoiced": (("J15", "5020 +fee", "1310/vat_code +fee_vat", "2210/hub_id -fee-fee_vat"),),
+    "SupplierPaid": (("J24p", "=account +amount", "1020 -amount"),),
+    "FundsSold": (("J51", "2010/operator_id +amount", "1510/pair -amount"),),
+    "FundsBought": (("J51", "1510/pair +amount", "2010/operator_id +spread-amount", "4070 -spread"),),
+    "CurrencySold": (("J52", "1510/pair +amount", "1010 -amount"),),
+    "CurrencyBought": (("J52", "1010 +amount", "1510/pair -amount"),),
+    "FxResultRealised": (("J53", "5080 +loss", "1510/pair -loss"),),
     "SaasRecognised": (("J44", "2310/operator_id +amount", "4030 -amount"),),
 }
 
@@ -219,7 +227,8 @@ class Leg:
         if code in _SWITCHES:
             flag, off, on = _SWITCHES[code]
             code = on if booking[flag] else off
-        return (f"{code}/{booking[self.dimension]}" if self.dimension else code), sign * amount
+        dimension = booking[self.dimension] if self.dimension else ""
+        return (f"{code}/{dimension}" if dimension else code), sign * amount
 
 
 class PartLegs:

@@ -22,6 +22,8 @@ BANK_ENTRY, BANK_SAYING = "bank entry", "bank saying"
 ADJUSTMENT, WRITE_OFF, HOLD, SAAS_INVOICE = "adjustment", "write_off", "hold", "saas_invoice"
 FUNDED, COLLECTED = "balance_funded", "balance_collected"
 WALLET = "wallet"
+CONVERSION, DEAL = "fx_conversion", "fx_deal"
+SUPPLIER_PAYMENT, HUB_INVOICE = "supplier_payment", "hub_invoice"
 
 
 class FactType(NamedTuple):
@@ -83,6 +85,10 @@ FACT_TYPES: Mapping[str, FactType] = {
     "operator.balance_funded": FactType("at", FUNDED),
     "operator.balance_collected": FactType("at", COLLECTED),
     "saas.invoiced": FactType("invoiced_at", SAAS_INVOICE),
+    "fx.converted": FactType("at", CONVERSION),
+    "fx.executed": FactType("executed_at", DEAL),
+    "supplier.paid": FactType("paid_at", SUPPLIER_PAYMENT),
+    "hub.invoiced": FactType("at", HUB_INVOICE),
 }
 
 # These move no money, and nothing that is checked in a stream follows from them; the catalogue is read apart, and so
@@ -98,6 +104,7 @@ NOT_READ = (
     "operator.cost_declared",
     "operator.cash_declared",
     "operator.notify_set",
+    "fx.rate_published",
     "finding.assigned",
     "payee_checks.opted_out",
     "payee_checks.opted_in",
@@ -243,6 +250,10 @@ _NAMES = {
     FUNDED: lambda data: f"balance_funded:{data['operator_id']}:{data['reference']}",
     COLLECTED: lambda data: f"balance_collected:{data['operator_id']}:{data['reference']}",
     SAAS_INVOICE: lambda data: f"saas_invoice:{data['operator_id']}:{data['invoice_id']}",
+    CONVERSION: lambda data: f"fx_conversion:{data['conversion_id']}",
+    DEAL: lambda data: f"fx_deal:{data['deal_id']}",
+    SUPPLIER_PAYMENT: lambda data: f"supplier_payment:{data['account']}:{data['invoice_id']}",
+    HUB_INVOICE: lambda data: f"hub_invoice:{data['hub_id']}:{data['invoice_id']}",
 }
 
 

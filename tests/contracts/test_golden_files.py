@@ -100,6 +100,7 @@ def test_every_type_of_the_contract_has_a_topic() -> None:
         "decisions",
         "bank",
         "billing",
+        "treasury",
     }
 
 
@@ -124,6 +125,11 @@ KEYS = {
     "payout.paid/v1-booked": "5a7a9bd2-7a7c-5c0e-8e5e-2f6f1a2b3c4d",
     "payout.retried/v1-own-account": "5a7a9bd2-7a7c-5c0e-8e5e-2f6f1a2b3c4d",
     "payouts.reopened/v1-one-operator": "OP-1",
+    "fx.rate_published/v1-sek-eur": "SEK-EUR",
+    "fx.converted/v1-sek-eur": "FX-2026-0007",
+    "fx.executed/v1-sek-eur": "DEAL-4711",
+    "supplier.paid/v1-foreign-operator": "2220/FR-CPO",
+    "hub.invoiced/v1-month": "HUB-1",
 }
 
 

@@ -19,6 +19,7 @@ from domain.book.standing import Booked, Retracted, Standing
 from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.commission import Month
 from domain.fact import Fact, RecordedFact
+from domain.matter.judgement import OfTreasury
 from domain.matter.matter import Matter
 from domain.payout.amounts import Past
 from domain.payout.answers import parse_payout_fact
@@ -41,6 +42,7 @@ from domain.session.session import Session, session_stream
 from domain.session.tiering import Tiered, TierMonth, settlement, tiered
 from domain.wallet.wallet import Wallet
 from engine.wallets import news
+from tests.docs.treasury import of_treasury
 
 _COUNTED = ("net", "energy_wh", "sessions")
 
@@ -66,6 +68,7 @@ class DryRun:
     _past: dict[str, Past] = field(default_factory=lambda: defaultdict(Past))
     _of_days: dict[str, dict[tuple[str, date], OfDay]] = field(default_factory=lambda: defaultdict(dict))
     _months: dict[TierMonth, Standing] = field(default_factory=dict)
+    _of_treasury: dict[UUID, OfTreasury] = field(default_factory=dict)
 
     def tell(self, event: Mapping[str, Any]) -> None:
         """Take a CloudEvent in and let every session decide."""
@@ -203,8 +206,10 @@ class DryRun:
             decided |= bool(decisions)
             self._session_of |= {each.cdr_id: each.session_id for each in decisions if isinstance(each, CdrIssued)}
             self._note(session_stream(session.session_id), decisions)
+        booked = [booking for session in self.sessions.values() for booking in session.standing.bookings()]
+        self._of_treasury = of_treasury(self.matters, self.catalogue.operators, booked)
         for stream_id, matter in self.matters.items():
-            outcome = matter.decide(self.catalogue.operators, clock)
+            outcome = matter.decide(self.catalogue.operators, clock, treasury=self._of_treasury.get(stream_id))
             decided |= bool(outcome.decisions)
             self._note(stream_id, outcome.decisions)
         return decided
@@ -251,7 +256,9 @@ class DryRun:
     def _release_of(self, stream_id: UUID, booking: Booking) -> tuple[datetime, date] | None:
         """When the lines of a booking were released, and the business date from which they may be paid."""
         if stream_id in self.matters:
-            release = self.matters[stream_id].decide(self.catalogue.operators, None).around.release_of(booking)
+            around = self._of_treasury.get(stream_id)
+            outcome = self.matters[stream_id].decide(self.catalogue.operators, None, treasury=around)
+            release = outcome.around.release_of(booking)
             return (release.released_at, release.available_on) if release else None
         if isinstance(booking, TiersSettled):
             at_once = release_at_once(self.catalogue, booking.operator_id, booking.effective_at)
@@ -286,5 +293,6 @@ _TAKE_IN: dict[Kind, Callable[[DryRun, Message], None]] = {
     Kind.OPERATOR_MATTER: DryRun._take_matter,
     Kind.BANK: DryRun._take_bank,
     Kind.WALLET: DryRun._take_wallet,
+    Kind.RATE: DryRun._ignore,
     Kind.STATUS: DryRun._ignore,
 }

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any, TypeAlias
 
 from domain.payout.events import PayoutKey
@@ -46,8 +47,10 @@ _TIME_FIELD = {
     "adjustment.proposed": "proposed_at",
     "saas.invoiced": "invoiced_at",
     "bank.entry_booked": "booked_at",
+    "fx.executed": "executed_at",
+    "supplier.paid": "paid_at",
 }
-_MONEY = frozenset({"amount", "fee", "net", "vat"})
+_MONEY = frozenset({"amount", "fee", "net", "vat", "sold", "bought"})
 # In these amounts are decimal texts in the party's own currency.
 _TERMS = frozenset({"operator.registered", "operator.changed", "partner.registered", "payout.instant_requested"})
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -180,7 +183,9 @@ def _scheduled(channel: str, location_id: str, *rates: str) -> dict[str, Any]:
 
 
 def _money(amount: str) -> dict[str, str]:
-    return {"amount": amount, "currency": CURRENCY}
+    """In another currency where one stands behind it: `200.00SEK`."""
+    number = amount.rstrip(ascii_uppercase)
+    return {"amount": number, "currency": amount[len(number) :] or CURRENCY}
 
 
 def _item(text: str) -> dict[str, Any]:

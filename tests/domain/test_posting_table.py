@@ -11,6 +11,7 @@ import pytest
 from domain.book import bank_bookings as bank
 from domain.book import bookings as b
 from domain.book import matter_bookings as m
+from domain.book import treasury_bookings as t
 from domain.book import wallet_bookings as w
 from domain.book.journal import Entry, Posting
 from domain.book.posting import POSTING_RULES, entries_of, mirrors_of, payable_effects
@@ -431,6 +432,46 @@ EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
         "J44: a month of it is over",
         of(m.SaasRecognised, **ALONE, invoice_id="SI-1"),
         [("J44", {"2310/OP": 700, "4030": -700})],
+    ),
+    (
+        "J15: a CDR came through a hub",
+        of(t.HubFeeAccrued, hub_id="HUB", vat_code="DE-19", fee=20, fee_vat=4),
+        [("J15", {"5020": 20, "1310/DE-19": 4, "2210/HUB": -24})],
+    ),
+    (
+        "J15: a hub invoiced less than was accrued, and nobody said of which VAT",
+        of(t.HubInvoiced, hub_id="HUB", invoice_id="H-1", vat_code="", fee=-3, fee_vat=-1),
+        [("J15", {"5020": -3, "1310": -1, "2210/HUB": 4})],
+    ),
+    (
+        "J24p: a foreign operator was paid",
+        of(t.SupplierPaid, account="2220/CPO", invoice_id="F-1", amount=1200),
+        [("J24p", {"2220/CPO": 1200, "1020": -1200})],
+    ),
+    (
+        "J51: converted, what the operator gave",
+        of(t.FundsSold, conversion_id="FX-1", pair="SEK-EUR", amount=20000),
+        [("J51", {"2010/OP": 20000, "1510/SEK-EUR": -20000})],
+    ),
+    (
+        "J51: converted, what that came to",
+        of(t.FundsBought, conversion_id="FX-1", pair="SEK-EUR", amount=1742, spread=9),
+        [("J51", {"1510/SEK-EUR": 1742, "2010/OP": -1733, "4070": -9})],
+    ),
+    (
+        "J52: what the bank took",
+        of(t.CurrencySold, deal_id="D-1", pair="SEK-EUR", amount=20000),
+        [("J52", {"1510/SEK-EUR": 20000, "1010": -20000})],
+    ),
+    (
+        "J52: what the bank gave",
+        of(t.CurrencyBought, deal_id="D-1", pair="SEK-EUR", amount=1740),
+        [("J52", {"1010": 1740, "1510/SEK-EUR": -1740})],
+    ),
+    (
+        "J53: two cents less than was owed",
+        of(t.FxResultRealised, pair="SEK-EUR", loss=2),
+        [("J53", {"5080": 2, "1510/SEK-EUR": -2})],
     ),
 ]
 

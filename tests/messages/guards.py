@@ -43,6 +43,7 @@ STREAMS_OF_THEIR_OWN = (
     Kind.OPERATOR_MATTER,
     Kind.WALLET,
     Kind.BANK,
+    Kind.RATE,
     Kind.STATUS,
 )
 

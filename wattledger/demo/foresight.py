@@ -122,5 +122,6 @@ LEARN: dict[Kind, Callable[[Foresight, Event], None]] = {
     Kind.BANK: Foresight._ignore,
     Kind.OPERATOR_MATTER: Foresight._ignore,
     Kind.WALLET: Foresight._ignore,
+    Kind.RATE: Foresight._ignore,
     Kind.STATUS: Foresight._ignore,
 }
