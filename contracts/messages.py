@@ -22,6 +22,7 @@ class Kind(Enum):
     CATALOGUE = "a version of something published, or an order: what sessions are judged by, and payouts ruled by"
     RECEIPT = "money that came to the bank; each of its items is a fact of the session it belongs to"
     CDR_ANSWER = "a fact of the session whose CDR its `cdr_id` names"
+    CDR_DOCUMENT = "a partner's invoice or dispute; each of its items is a fact of the session whose CDR it names"
     PAYOUT_FACT = "a fact of the payout that its `payout_id` names"
     RUN_DECISION = "what a person decides of the runs of an operator, or of all"
     BANK = "what a bank has booked on an account of ours or says of it, and what a person makes of that"
@@ -29,6 +30,7 @@ class Kind(Enum):
         "a fact of an adjustment, a write-off, a hold or an invoice: of what is between an operator and the "
         "platform; or of the treasury"
     )
+    BOOK_DECISION = "what people decide of the book itself: periods, sweeps of own money, VAT returns"
     WALLET = "a fact of the wallet that its `wallet_id` names; of what acts there its session is told"
     RATE = "a rate of exchange: kept, and conversions are looked at by it"
     STATUS = "the state of a charger or site, a declared cost, or the like: kept, and nothing of the book follows"
@@ -68,7 +70,7 @@ class Items:
 
     Such a fact has a `type` of its own; it repeats the fields `shared` of the message and `own` of the member, those
     beside them only where they are there, and counts its place in `item`, from 1. A member is an object, or the id of
-    its payment or CDR alone; one that names none becomes no fact.
+    its payment or CDR alone; one that names none becomes no fact. Where the field is no list it is the one member.
     """
 
     type: str
@@ -173,6 +175,11 @@ def _bank_entry_stream(data: Data) -> str:
     return f"bank-entry:{_text(data, 'entry_reference').partition('.')[0]}"
 
 
+def _dispute_stream(data: Data) -> str:
+    """A dispute and what became of it are in one stream."""
+    return f"cdr-dispute:{data['partner'].upper()}:{data['dispute_id']}"
+
+
 def _matter_stream(kind: str, *fields: str) -> Name:
     return lambda data: ":".join([kind, *(_text(data, name) for name in fields)])
 
@@ -205,7 +212,8 @@ _BANK = Topic("bank", _field("account"), "our account at the bank, or the bank t
 _DECISIONS = Topic(
     "decisions",
     _field("payout_id"),
-    "what is decided about: a payout, adjustment, write-off, hold or bank line; else the operator id, or * for all",
+    "what is decided about: a payout, adjustment, write-off, hold, bank line, period, sweep or VAT return; else the "
+    "operator id, or * for all",
 )
 
 _BILLING = Topic("billing", _field("operator_id"), "the operator id")
@@ -228,6 +236,15 @@ _OF_OPERATOR = MessageType(Kind.CATALOGUE, _DECISIONS, key=_field("operator_id")
 _OF_EVSE = MessageType(Kind.STATUS, _CHARGERS, stream=_evse_stream)
 _DECLARED = MessageType(Kind.STATUS, _CATALOGUE, stream=_operator_stream)
 _PAYEE_CHECKS = MessageType(Kind.STATUS, _DECISIONS, key=lambda _: "*", stream=lambda _: "payee-checks")
+_OF_PERIOD = MessageType(
+    Kind.BOOK_DECISION, _DECISIONS, key=_field("period"), stream=_matter_stream("period", "period")
+)
+_OF_SWEEP = MessageType(
+    Kind.BOOK_DECISION, _DECISIONS, key=_field("sweep_id"), stream=_matter_stream("sweep", "sweep_id")
+)
+_OF_RETURN = MessageType(
+    Kind.BOOK_DECISION, _DECISIONS, key=_field("return_id"), stream=_matter_stream("vat_return", "return_id")
+)
 _OF_ALL = MessageType(Kind.CATALOGUE, _DECISIONS, key=lambda _: "*", stream=lambda _: "payouts")
 
 
@@ -319,6 +336,32 @@ MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
             stream=lambda data: f"invoice:{data['partner'].upper()}:{data['invoice_id']}",
             items=Items("roaming.invoice_paid.item", "cdr_ids", CDR, ("invoice_id", "partner", "paid_at")),
         ),
+        "roaming.invoice_issued": MessageType(
+            Kind.CDR_DOCUMENT,
+            _ROAMING,
+            stream=lambda data: f"invoice-issued:{data['partner'].upper()}:{data['invoice_id']}",
+            items=Items(
+                "roaming.invoice_issued.item", "cdr_ids", CDR, ("invoice_id", "partner", "amount", "issued_at")
+            ),
+        ),
+        "roaming.cdr_disputed": MessageType(
+            Kind.CDR_DOCUMENT,
+            _ROAMING,
+            stream=_dispute_stream,
+            items=Items(
+                "roaming.cdr_disputed.item",
+                "cdr_id",
+                CDR,
+                ("dispute_id", "partner", "at"),
+                shared_if_any=("amount",),
+            ),
+        ),
+        "roaming.dispute_closed": MessageType(
+            Kind.CDR_DOCUMENT,
+            _ROAMING,
+            stream=_dispute_stream,
+            items=Items("roaming.dispute_closed.item", "cdr_id", CDR, ("dispute_id", "partner", "outcome", "at")),
+        ),
         "payout.accepted": _PAYOUT_ANSWER,
         "payout.paid": _PAYOUT_ANSWER,
         "payout.failed": _PAYOUT_ANSWER,
@@ -365,6 +408,13 @@ MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
         "reserve.released": _HOLD,
         "operator.balance_funded": _of_balance("balance_funded"),
         "operator.balance_collected": _of_balance("balance_collected"),
+        "period.closed": _OF_PERIOD,
+        "period.reopened": _OF_PERIOD,
+        "sweep.proposed": _OF_SWEEP,
+        "sweep.approved": _OF_SWEEP,
+        "sweep.executed": _OF_SWEEP,
+        "vat.filed": _OF_RETURN,
+        "vat.paid": _OF_RETURN,
         "saas.invoiced": MessageType(
             Kind.OPERATOR_MATTER, _BILLING, stream=_matter_stream("saas_invoice", "operator_id", "invoice_id")
         ),
@@ -448,7 +498,8 @@ def items_in(row: MessageType, id_: str, data: Data) -> Iterator[Item]:
     kind, field = items.ref.kind, items.ref.field
     shared = {name: data[name] for name in items.shared}
     shared |= {name: data[name] for name in items.shared_if_any if data.get(name) is not None}
-    for number, member in enumerate(data[items.field], 1):
+    members = data[items.field]
+    for number, member in enumerate([members] if isinstance(members, str) else members, 1):
         own = member if isinstance(member, Mapping) else {field: member}
         if own.get(field) is None:
             continue

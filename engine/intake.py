@@ -22,6 +22,7 @@ from domain.fact import RecordedFact
 from domain.far_ahead import AHEAD_MAX
 from domain.tariff.events import warned
 from engine.bank import take_bank
+from engine.closing import take_affairs
 from engine.decided_streams import DECIDED_TYPES, refuse_decisions
 from engine.errors import PartitionLost
 from engine.far_ahead import take_far_ahead, wall_clock
@@ -30,6 +31,7 @@ from engine.judging import judge_and_refuse
 from engine.matters import take_matters
 from engine.office import Office
 from engine.operator_findings import find_about_terms
+from engine.partner_documents import take_documents
 from engine.payout_days import take_reopenings
 from engine.payouts import take_payout_facts
 from engine.ports import Claim, Record
@@ -71,10 +73,12 @@ class Batch:
     sessions: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
     receipts: list[Message] = field(default_factory=list)
     cdr_answers: list[Message] = field(default_factory=list)
+    cdr_documents: list[Message] = field(default_factory=list)
     payout_facts: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
     run_decisions: list[Message] = field(default_factory=list)
     bank: list[Message] = field(default_factory=list)
     matters: list[Message] = field(default_factory=list)
+    book_decisions: list[Message] = field(default_factory=list)
     wallets: list[Message] = field(default_factory=list)
     statuses: list[Message] = field(default_factory=list)
     rates: list[Message] = field(default_factory=list)
@@ -102,10 +106,12 @@ PLACES: dict[Kind, Callable[[Batch, Message], None]] = {
     Kind.CATALOGUE: lambda batch, message: batch.catalogue.append(message),
     Kind.RECEIPT: lambda batch, message: batch.receipts.append(message),
     Kind.CDR_ANSWER: lambda batch, message: batch.cdr_answers.append(message),
+    Kind.CDR_DOCUMENT: lambda batch, message: batch.cdr_documents.append(message),
     Kind.PAYOUT_FACT: lambda batch, message: batch.payout_facts[message.data["payout_id"]].append(message),
     Kind.RUN_DECISION: lambda batch, message: batch.run_decisions.append(message),
     Kind.BANK: lambda batch, message: batch.bank.append(message),
     Kind.OPERATOR_MATTER: lambda batch, message: batch.matters.append(message),
+    Kind.BOOK_DECISION: lambda batch, message: batch.book_decisions.append(message),
     Kind.WALLET: lambda batch, message: batch.wallets.append(message),
     Kind.STATUS: lambda batch, message: batch.statuses.append(message),
     Kind.RATE: lambda batch, message: batch.rates.append(message),
@@ -282,6 +288,7 @@ class Intake:
         if batch.receipts or batch.bank:
             lock_bank_lines(cursor)
         again |= self._take_receipts(cursor, batch, work)
+        again |= take_documents(cursor, work, _facts(batch.cdr_documents))
         of_wallets = take_wallets(cursor, work, _facts(batch.wallets))
         again |= self._take_sessions(cursor, batch, work, of_wallets)
         if batch.run_decisions:
@@ -297,6 +304,7 @@ class Intake:
             self._working_set.rules.hold_max_age,
         )
         take_bank(cursor, work, _facts(batch.bank), self._known.catalogue, batch.catalogue)
+        take_affairs(cursor, work, _facts(batch.book_decisions))
         told = {payout_id: _facts(found) for payout_id, found in batch.payout_facts.items()}
         take_payout_facts(cursor, work, told, replace(self._office, now=self._clock()))
         return again

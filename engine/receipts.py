@@ -16,13 +16,15 @@ from contracts.messages import LINE_STANDING, MESSAGE_TYPES, items_of, stream_of
 from domain.book.findings import FindingChange, FindingEnded, FindingOpened
 from domain.book.standing import BookChange
 from domain.fact import RecordedFact
+from domain.partner_document import DOCUMENT_TYPES, UnknownCdr
 from domain.receipt import PART, SETTLEMENT, MessageKey, Receipt, UnknownLine, part_fact
+from engine.partner_documents import look_at_document
 from engine.work import Stream, Work
 from ledger.events.codec import decode
 from ledger.events.heads import lock_streams
 from ledger.events.store import StoredEvent, read_streams
 from ledger.intake.parking import Parked, park, unpark
-from ledger.intake.receipts import looked_at, to_look_at, waiting_lines
+from ledger.intake.receipts import looked_at, to_look_at, waiting_cdrs, waiting_lines
 
 
 @dataclass(slots=True)
@@ -61,12 +63,15 @@ def take_receipts(cursor: Cursor[TupleRow], work: Work, facts: Iterable[Recorded
 
 
 def look_at_receipts(cursor: Cursor[TupleRow], work: Work, at_most: int) -> int:
-    """Find what nobody claims of the settlements that something was told of or taken from; how many there were."""
+    """Find what nobody claims of the receipts and documents that something was told of or taken from; how many."""
     chosen = to_look_at(cursor, at_most)
     lock_streams(cursor, chosen)
     chosen = looked_at(cursor, chosen)
-    waiting = waiting_lines(cursor, chosen)
+    waiting, cdrs = waiting_lines(cursor, chosen), waiting_cdrs(cursor, chosen)
     for stream_id, events in read_streams(cursor, chosen).items():
+        if events and events[0].topic in DOCUMENT_TYPES:
+            look_at_document(work, stream_id, events, [UnknownCdr(*each) for each in cdrs.get(stream_id, ())])
+            continue
         receipt, _ = _replayed(events)
         unknown = [UnknownLine(*line) for line in waiting.get(stream_id, ())]
         _write(work.stream(stream_id, receipt), receipt.decide_by_clock(unknown))

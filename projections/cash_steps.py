@@ -24,6 +24,7 @@ from domain.book.bookings import (
     SessionRated,
     SessionReRated,
 )
+from domain.book.roaming_bookings import CdrDisputeLost, InvoicedCdrPaid
 from domain.book.standing import Booked
 from domain.book.wallet_bookings import WalletCharged
 from domain.session.driver.settlements import settles, settlings
@@ -101,7 +102,12 @@ def _accepted(b: CdrAccepted) -> Moved:
 
 def _credited(b: AcceptedCdrCredited) -> Moved:
     share = _share(b.gross, b.commission, b.commission_vat)
-    return Moved(-b.gross, -share, -b.gross, -b.gross if b.invoiced else 0)
+    return Moved(-b.gross, -share, -b.gross, -b.gross if b.invoiced and not b.unpaid else 0)
+
+
+def _dispute_lost(b: CdrDisputeLost) -> Moved:
+    share = _share(b.amount, b.commission_back, b.commission_vat_back)
+    return Moved(-b.amount, -share, -b.amount, -b.amount if b.paid else 0)
 
 
 _MOVED_BY: Mapping[type, Callable[[Any], Moved]] = {
@@ -114,6 +120,8 @@ _MOVED_BY: Mapping[type, Callable[[Any], Moved]] = {
     CdrAccepted: _accepted,
     AcceptedCdrCredited: _credited,
     CdrInvoicePaid: lambda b: Moved(settled=b.gross),
+    InvoicedCdrPaid: lambda b: Moved(settled=b.gross),
+    CdrDisputeLost: _dispute_lost,
 }
 
 

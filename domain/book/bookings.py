@@ -206,7 +206,10 @@ class CdrInvoicePaid(Booking):
 
 @named_value
 class AcceptedCdrCredited(Booking):
-    """An accepted CDR was taken back: J21, against 1210 when it was invoiced and 1200 when not."""
+    """An accepted CDR was taken back: J21, against 1210 when it was invoiced and 1200 when not.
+
+    `unpaid`: its invoice was issued, and is not paid.
+    """
 
     cdr_id: str
     partner: str
@@ -214,6 +217,7 @@ class AcceptedCdrCredited(Booking):
     gross: int
     commission: int
     commission_vat: int
+    unpaid: bool = False
 
 
 @named_value

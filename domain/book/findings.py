@@ -32,6 +32,10 @@ class FindingKind(StrEnum):
     BANK_STATEMENT_MISSING = "BANK_STATEMENT_MISSING"
     CAPTURE_DIFFERS = "CAPTURE_DIFFERS"
     CAPTURE_UNRATED = "CAPTURE_UNRATED"
+    CDR_DISPUTE_WITHOUT_EFFECT = "CDR_DISPUTE_WITHOUT_EFFECT"
+    CDR_DOCUMENT_TOLD_OTHERWISE = "CDR_DOCUMENT_TOLD_OTHERWISE"
+    CDR_INVOICE_WITHOUT_EFFECT = "CDR_INVOICE_WITHOUT_EFFECT"
+    CDR_NOT_KNOWN = "CDR_NOT_KNOWN"
     CLOSING_WITHOUT_DISPUTE = "CLOSING_WITHOUT_DISPUTE"
     CONTROLS_LOWERED = "CONTROLS_LOWERED"
     COVER_SHORT = "COVER_SHORT"
@@ -135,6 +139,18 @@ CURES: Mapping[FindingKind, str] = {
     FindingKind.CAPTURE_UNRATED: (
         "Send what the session lacks, so that it is rated; if it was none, say so by charging.session.reviewed "
         "(VOID) and refund what was captured."
+    ),
+    FindingKind.CDR_DISPUTE_WITHOUT_EFFECT: (
+        "Ask the partner what it means; it acts once the CDR is accepted, or the dispute that it is about is told."
+    ),
+    FindingKind.CDR_DOCUMENT_TOLD_OTHERWISE: (
+        "Ask who sent both which is true; what differs from the first needs an id of its own."
+    ),
+    FindingKind.CDR_INVOICE_WITHOUT_EFFECT: (
+        "Issue the invoice to the CDR's own partner, and bill each CDR once; else it ends when the CDR is accepted."
+    ),
+    FindingKind.CDR_NOT_KNOWN: (
+        "It acts once the CDR is issued; else ask who told of it which CDR is meant, and send that under a new id."
     ),
     FindingKind.CLOSING_WITHOUT_DISPUTE: (
         "Send the payment.disputed of this dispute; its outcome acts as soon as it is there."

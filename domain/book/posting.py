@@ -43,15 +43,16 @@ from domain.book.bookings import (
     TaxWithheld,
     TiersSettled,
 )
+from domain.book.closing_posting import RULES_OF_CLOSING
 from domain.book.drafts import ADJUSTMENTS, BANK, OUTPUT_VAT, Draft, available
 from domain.book.journal import Entry, Posting
 from domain.book.matter_posting import RULES_OF_MATTERS
+from domain.book.roaming_posting import COMMISSION_ROAMING, RULES_OF_ROAMING
 from domain.book.treasury_posting import RULES_OF_THE_TREASURY
 from domain.book.wallet_posting import RULES_OF_WALLETS
 from domain.named_ids import named_id
 
 COMMISSION_DIRECT = "4010"
-COMMISSION_ROAMING = "4020"
 PSP_FEE_RECHARGE = "4050"
 PAYOUT_FEES = "4060"
 PSP_FEES = "5010"
@@ -318,6 +319,8 @@ POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
     PaidTwice: _paid_twice,
     **RULES_OF_MATTERS,
     **RULES_OF_BANKS,
+    **RULES_OF_CLOSING,
+    **RULES_OF_ROAMING,
     **RULES_OF_WALLETS,
     **RULES_OF_THE_TREASURY,
 }

@@ -15,11 +15,13 @@ from domain.cdr.taxes import taxes_to_store
 from domain.fact import in_order
 from domain.named_ids import named_id
 from domain.session.assessment import Assessment, Bill, BillChange, BillKey
+from domain.session.cdr_losses import Losses
 from domain.session.contracting import Contract
 from domain.session.decisions import CdrCredited, CdrIssued, IssuedCdr
 from domain.session.facts import CdrAnswered
 from domain.session.meter_facts import MeterFacts
 from domain.session.orphans import ESTIMATED
+from domain.session.roaming_facts import PartnersWord
 from domain.session.session import Session
 from domain.values import value
 
@@ -54,19 +56,27 @@ def cdr_id(session_id: str, number: int) -> str:
 
 
 def wanted_chain(
-    session_id: str, assessment: Assessment, billed: Sequence[BillChange], answers: Iterable[CdrAnswered]
+    session_id: str,
+    assessment: Assessment,
+    billed: Sequence[BillChange],
+    answers: Iterable[CdrAnswered],
+    told: PartnersWord | None = None,
 ) -> list[Step]:
-    """The chain as it would be, had all facts been known in time; `billed` are the bills really charged."""
+    """The chain as it would be, had all facts been known in time; `billed` are the bills really charged.
+
+    What a partner's disputes take of a CDR for good (`told`) credits it, and the next one is of the rest.
+    """
     contract, rateable_from = assessment.contract, assessment.rateable_from
     if contract is None or rateable_from is None:
         return []
     delay = timedelta(minutes=contract.operator.cdr_delay_minutes)
     issue_at = max(assessment.changes[0].at + delay, rateable_from)
-    chain = _Chain(session_id, rejections_after_acceptance(answers))
+    losses = Losses(contract, answers, told) if told is not None and told.closes else None
+    chain = _Chain(session_id, rejections_after_acceptance(answers), losses)
     for at, bill in _bills_from(billed, issue_at):
-        chain.credit_if_rejected(before=at)
+        chain.hear_partner(before=at)
         chain.turn_to(bill, at)
-    chain.credit_if_rejected(before=None)
+    chain.hear_partner(before=None)
     return chain.steps
 
 
@@ -90,22 +100,33 @@ def rejections_after_acceptance(answers: Iterable[CdrAnswered]) -> dict[str, dat
 
 
 class _Chain:
-    """The chain while it is built: its steps, and the CDR that stands."""
+    """The chain while it is built: its steps, and the CDR that stands.
 
-    def __init__(self, session_id: str, rejections: dict[str, datetime]) -> None:
-        self.session_id, self.rejections = session_id, rejections
+    `losses` are what disputes take of CDRs of one bill, None where there are none.
+    """
+
+    def __init__(self, session_id: str, rejections: dict[str, datetime], losses: Losses | None) -> None:
+        self.session_id, self.rejections, self.losses = session_id, rejections, losses
         self.steps: list[Step] = []
         self.standing: int | None = None
         self.number = 0
         self.last: BillKey | None = None
 
-    def credit_if_rejected(self, before: datetime | None) -> None:
-        """Credit the standing CDR when its partner took its acceptance back."""
-        if self.standing is None or not self.rejections:
-            return
-        rejected = self.rejections.get(cdr_id(self.session_id, self.standing))
-        if rejected is not None and (before is None or rejected < before):
+    def hear_partner(self, before: datetime | None) -> None:
+        """Act on what the partner says of CDRs of the bill that stands, in the order in which that acts."""
+        rejected = self._rejected(before)
+        while self.losses is not None:
+            loss = self.losses.next(before)
+            if loss is None or (rejected is not None and rejected < loss.at):
+                break
+            self._credit(max(loss.at, self.steps[-1].at))
+            if loss.rest is not None:
+                self._issue(loss.rest, self.steps[-1].at)
+            rejected = self._rejected(before)
+        if rejected is not None:
             self._credit(rejected)
+            if self.losses is not None:
+                self.losses.turn_to(None)
 
     def turn_to(self, bill: Bill | None, at: datetime) -> None:
         """Credit what stands and issue the next CDR, when energy or an amount changed."""
@@ -115,10 +136,24 @@ class _Chain:
         self.last = key
         if self.standing is not None:
             self._credit(at)
+        if self.losses is not None:
+            self.losses.turn_to(bill)
         if bill is not None:
-            self.number += 1
-            self.standing = self.number
-            self.steps.append(Step(self.number, at, bill))
+            self._issue(bill, at)
+
+    def _rejected(self, before: datetime | None) -> datetime | None:
+        """When the partner took its acceptance of the standing CDR back, if it did in time."""
+        if self.standing is None or not self.rejections:
+            return None
+        rejected = self.rejections.get(cdr_id(self.session_id, self.standing))
+        return rejected if rejected is not None and (before is None or rejected < before) else None
+
+    def _issue(self, bill: Bill, at: datetime) -> None:
+        self.number += 1
+        self.standing = self.number
+        self.steps.append(Step(self.number, at, bill))
+        if self.losses is not None:
+            self.losses.add(cdr_id(self.session_id, self.number), bill)
 
     def _credit(self, at: datetime) -> None:
         if self.standing is not None:

@@ -11,6 +11,7 @@ from domain.catalogue.parties import partner_key
 from domain.exact import Exact, exact
 from domain.fact import Fact
 from domain.money import parse_minor
+from domain.session.roaming_facts import ROAMING_PARSERS
 from domain.values import named_value
 
 
@@ -519,6 +520,7 @@ FACT_PARSERS: dict[str, Callable[[Mapping[str, Any], str, str], Fact]] = {
     "roaming.cdr_accepted": _cdr_answered(accepted=True),
     "roaming.cdr_rejected": _cdr_answered(accepted=False),
     "roaming.invoice_paid.item": _cdr_paid,
+    **ROAMING_PARSERS,
 }
 
 

@@ -34,6 +34,7 @@ from domain.session.decisions import (
 )
 from domain.session.driver.book import driver_book
 from domain.session.orphans import orphan_deadline
+from domain.session.partner_findings import partner_findings
 from domain.session.payment_facts import PaymentFacts
 from domain.session.plug import Overlap, overlap_finding
 from domain.session.ratings import ratings
@@ -87,9 +88,10 @@ class _Verdict:
         contract = assessment.contract
         if contract is not None and contract.partner is not None:
             session = self.session
-            cdrs = RoamingCdrs(contract.partner, session.issued, session.answers, session.paid)
+            cdrs = RoamingCdrs(contract.partner, session.issued, session.answers, session.paid, session.told_of_cdrs)
             roaming, of_cdrs = roaming_book(self.scope, cdrs)
             bookings, releases = [*bookings, *roaming], releases | of_cdrs
+            self.findings += partner_findings(self.scope, cdrs)
         if contract is not None and contract.operator.splits is not None:
             shared = share_out(self.scope, contract, Billed(billed, self.session.issued), bookings, releases)
             bookings, releases, owners, found = shared
@@ -199,7 +201,7 @@ class _Verdict:
         session = self.session
         partner = assessment.contract.partner if assessment.contract else None
         answers = [a for a in session.answers if partner is not None and a.partner == partner.partner]
-        wanted = wanted_chain(session.session_id, assessment, billed, answers)
+        wanted = wanted_chain(session.session_id, assessment, billed, answers, session.told_of_cdrs)
         if not wanted and not session.issued:
             return
         issued_to_partner = False

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import TypeVar
 
-from domain.book.bookings import AcceptedCdrCredited, Booking, CdrAccepted, CdrInvoicePaid, ShareMatured
+from domain.book.bookings import Booking
 from domain.book.release import Release
-from domain.book.treasury_bookings import HubFeeAccrued
-from domain.catalogue.hubs import Hub
 from domain.catalogue.parties import Funding, Partner
 from domain.catalogue.run_terms import FundingSource
 from domain.fact import in_order
+from domain.session.accepted_cdr import AcceptedCdr, bookings_of
+from domain.session.cdr_disputes import Disputable, Ruling, disputes_of
 from domain.session.decisions import IssuedCdr
 from domain.session.facts import CdrAnswered, CdrPaid
 from domain.session.release import release, release_at_once
+from domain.session.roaming_facts import CdrInvoiced, PartnersWord
 from domain.session.scope import BookScope
 from domain.values import value
 
@@ -25,22 +27,7 @@ class RoamingCdrs:
     issued: Sequence[IssuedCdr]
     answers: Iterable[CdrAnswered]
     paid: Iterable[CdrPaid]
-
-
-@value
-class _AcceptedCdr:
-    """A CDR that its partner accepted, the invoice that was paid for it, and the release of its share, if any."""
-
-    cdr: IssuedCdr
-    partner: str
-    hub: Hub | None
-    accepted_at: datetime
-    invoice: CdrPaid | None
-    release: Release | None
-
-    @property
-    def share(self) -> str:
-        return f"cdr:{self.cdr.number}"
+    told: PartnersWord
 
 
 def roaming_book(scope: BookScope, cdrs: RoamingCdrs) -> tuple[list[Booking], dict[str, Release | None]]:
@@ -49,31 +36,41 @@ def roaming_book(scope: BookScope, cdrs: RoamingCdrs) -> tuple[list[Booking], di
     releases: dict[str, Release | None] = {}
     for accepted in _accepted(scope, cdrs):
         releases[accepted.share] = accepted.release
-        for booking in _bookings(scope, accepted):
+        for booking in bookings_of(scope, accepted):
             if booking.share not in releases:
                 releases[booking.share] = release_at_once(scope.catalogue, scope.operator_id, booking.effective_at)
             bookings.append(booking)
     return bookings, releases
 
 
-def _accepted(scope: BookScope, cdrs: RoamingCdrs) -> Iterator[_AcceptedCdr]:
+def _accepted(scope: BookScope, cdrs: RoamingCdrs) -> Iterator[AcceptedCdr]:
     partner = cdrs.partner
     for cdr in cdrs.issued:
-        accepted_at = _accepted_at(cdr, partner, cdrs.answers)
+        accepted_at = first_accepted(cdr, partner, cdrs.answers)
         gross = cdr.key[2]
         if accepted_at is None or gross == 0:
             continue
         invoice = _invoice(cdr, partner, cdrs.paid)
         released_at = _released_at(partner, accepted_at, invoice)
         found = _release(scope, released_at) if released_at else None
-        yield _AcceptedCdr(cdr, partner.partner, partner.hub, accepted_at, invoice, found)
+        bills = _invoice(cdr, partner, cdrs.told.invoiced) or invoice
+        rulings = _rulings(scope, cdr, accepted_at, cdrs)
+        yield AcceptedCdr(cdr, partner.partner, accepted_at, bills, found, rulings, invoice, partner.hub)
+
+
+def _rulings(scope: BookScope, cdr: IssuedCdr, accepted_at: datetime, cdrs: RoamingCdrs) -> Sequence[Ruling]:
+    told = cdrs.told
+    if not told.disputes:
+        return ()
+    about = Disputable(cdr.cdr_id, cdrs.partner.partner, scope.currency or "", cdr.key[2], accepted_at)
+    return disputes_of(about, told.disputes, told.closes).rulings
 
 
 def _release(scope: BookScope, released_at: datetime) -> Release | None:
     return release(scope.catalogue, scope.operator_id, released_at, FundingSource.ROAMING)
 
 
-def _accepted_at(cdr: IssuedCdr, partner: Partner, answers: Iterable[CdrAnswered]) -> datetime | None:
+def first_accepted(cdr: IssuedCdr, partner: Partner, answers: Iterable[CdrAnswered]) -> datetime | None:
     """When the partner first accepted the CDR, unless it had been credited by then."""
     times = [a.at for a in answers if a.accepted and a.cdr_id == cdr.cdr_id and a.partner == partner.partner]
     first = min(times, default=None)
@@ -82,9 +79,12 @@ def _accepted_at(cdr: IssuedCdr, partner: Partner, answers: Iterable[CdrAnswered
     return first
 
 
-def _invoice(cdr: IssuedCdr, partner: Partner, paid: Iterable[CdrPaid]) -> CdrPaid | None:
-    """The first paid invoice that bills the CDR, unless it had been credited by then."""
-    facts = [fact for fact in paid if fact.cdr_id == cdr.cdr_id and fact.partner == partner.partner]
+_Bills = TypeVar("_Bills", CdrInvoiced, CdrPaid)
+
+
+def _invoice(cdr: IssuedCdr, partner: Partner, told: Iterable[_Bills]) -> _Bills | None:
+    """The first invoice that bills the CDR, as issued or as paid, unless it had been credited by then."""
+    facts = [fact for fact in told if fact.cdr_id == cdr.cdr_id and fact.partner == partner.partner]
     first = min(facts, key=in_order, default=None)
     if first is None or (cdr.credited_at is not None and first.at >= cdr.credited_at):
         return None
@@ -96,47 +96,3 @@ def _released_at(partner: Partner, accepted_at: datetime, invoice: CdrPaid | Non
     if partner.funding == Funding.ADVANCE:
         return accepted_at
     return max(accepted_at, invoice.at) if invoice else None
-
-
-def _bookings(scope: BookScope, accepted: _AcceptedCdr) -> Iterator[Booking]:
-    """What an accepted CDR earns, until it is credited; what is pending of it then matures no more."""
-    cdr, partner, invoice, share = accepted.cdr, accepted.partner, accepted.invoice, accepted.share
-    _, _, gross, commission, commission_vat = cdr.key
-    yield CdrAccepted(
-        **scope.head(f"accepted:{cdr.number}", accepted.accepted_at, share),
-        cdr_id=cdr.cdr_id,
-        partner=partner,
-        gross=gross,
-        commission=commission,
-        commission_vat=commission_vat,
-    )
-    if accepted.hub is not None:
-        yield from _hub_fee(scope, accepted, accepted.hub)
-    if invoice is not None:
-        head = scope.head(f"invoiced:{cdr.number}", invoice.at, share)
-        yield CdrInvoicePaid(**head, cdr_id=cdr.cdr_id, partner=partner, invoice_id=invoice.invoice_id, gross=gross)
-    release = accepted.release
-    matured = False
-    if cdr.credited_at is not None:
-        matured = release is not None and release.matured_before(cdr.credited_at, scope.clock)
-        key = f"credited:{cdr.number}"
-        yield AcceptedCdrCredited(
-            **scope.head(key, cdr.credited_at, key if matured else share, matured=matured),
-            cdr_id=cdr.cdr_id,
-            partner=partner,
-            invoiced=invoice is not None,
-            gross=gross,
-            commission=commission,
-            commission_vat=commission_vat,
-        )
-    pending = gross - commission - commission_vat
-    if release is not None and pending and (cdr.credited_at is None or matured):
-        yield ShareMatured(**scope.head(f"maturing:{cdr.number}", release.matures_at, share=""), amount=pending)
-
-
-def _hub_fee(scope: BookScope, accepted: _AcceptedCdr, hub: Hub) -> Iterator[Booking]:
-    """What the partner's hub asks for a CDR that came through it (J15): it is not given back with a credit CDR."""
-    fee, fee_vat = hub.fee_of(accepted.cdr.key[1])
-    if fee:
-        head = scope.head(f"hub:{accepted.cdr.number}", accepted.accepted_at, share="")
-        yield HubFeeAccrued(**head, hub_id=hub.hub_id, vat_code=hub.vat_code, fee=fee, fee_vat=fee_vat)

@@ -57,6 +57,7 @@ from domain.session.facts import (
 from domain.session.meter_facts import MeterFacts
 from domain.session.payment_facts import PaymentFacts
 from domain.session.plug import Overlap, Stay, stay_of
+from domain.session.roaming_facts import CdrDisputeClosed, CdrDisputed, CdrInvoiced, PartnersWord
 from domain.values import value
 
 
@@ -110,6 +111,7 @@ class Session:
     payments: PaymentFacts = field(default_factory=PaymentFacts)
     answers: list[CdrAnswered] = field(default_factory=list)
     paid: list[CdrPaid] = field(default_factory=list)
+    told_of_cdrs: PartnersWord = field(default_factory=PartnersWord)
     outcome: SessionAssessed | None = None
     standing: Standing = field(default_factory=Standing)
     releases: dict[str, ShareReleased] = field(default_factory=dict)
@@ -201,6 +203,9 @@ LEARN: dict[type[Fact], Learned] = {
     WalletMoved: Learned(lambda session, fact: session.payments.wallets.append(fact), rates=False),
     CdrAnswered: Learned(lambda session, fact: session.answers.append(fact), rates=False),
     CdrPaid: Learned(lambda session, fact: session.paid.append(fact), rates=False),
+    CdrInvoiced: Learned(lambda session, fact: session.told_of_cdrs.invoiced.append(fact), rates=False),
+    CdrDisputed: Learned(lambda session, fact: session.told_of_cdrs.disputes.append(fact), rates=False),
+    CdrDisputeClosed: Learned(lambda session, fact: session.told_of_cdrs.closes.append(fact), rates=False),
 }
 
 

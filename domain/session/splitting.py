@@ -27,6 +27,7 @@ from domain.book.bookings import (
 from domain.book.findings import Finding
 from domain.book.posting import payable_gain
 from domain.book.release import Release
+from domain.book.roaming_bookings import CdrDisputed, CdrDisputeLost, CdrDisputeWon
 from domain.catalogue.run_terms import FundingSource
 from domain.catalogue.splits import Basis, Weights
 from domain.exact import exact
@@ -44,7 +45,7 @@ _NOT_SHARED = (PspFeeRecharged, ShareMatured)
 _BILLS = (SessionRated, SessionReRated, CdrAccepted)
 # Bookings of a pending share move it until it has matured; all others count at once.
 _OF_PENDING = (SessionRated, SessionReRated, CapturedSessionReRated, PaymentWrittenOff)
-_OF_CDRS = (CdrAccepted, AcceptedCdrCredited)
+_OF_CDRS = (CdrAccepted, AcceptedCdrCredited, CdrDisputed, CdrDisputeWon, CdrDisputeLost)
 _MATURING = "maturing"
 # How the names of shares begin that are a payee's.
 OF_PAYEE = "split:"
@@ -232,7 +233,7 @@ def _base_of(booking: Booking) -> str | None:
     """The share that a booking is of while that is pending; None for what counts at once."""
     if isinstance(booking, _OF_PENDING):
         return SESSION_SHARE
-    return f"cdr:{booking.key.partition(':')[2]}" if isinstance(booking, _OF_CDRS) else None
+    return f"cdr:{booking.key.split(':')[1]}" if isinstance(booking, _OF_CDRS) else None
 
 
 def _maturing_key(share: str) -> str:

@@ -5,6 +5,7 @@ from functools import partial
 
 from ledger.audit import advances, history, payout_answers, payouts, sums
 from ledger.audit.account_lines import check_account_lines
+from ledger.audit.affairs import check_affairs
 from ledger.audit.aged_balances import check_aged_balances
 from ledger.audit.bank import BankLines
 from ledger.audit.bank_files import check_bank_files
@@ -27,6 +28,7 @@ from ledger.audit.named_rows import NamedRows
 from ledger.audit.notices import check_below_zero, check_payouts_told
 from ledger.audit.operator_balances import check_operator_balances
 from ledger.audit.outbox import check_outbox
+from ledger.audit.periods import check_periods
 from ledger.audit.plugs import check_plugs
 from ledger.audit.recorded import check_recorded
 from ledger.audit.report import AuditReport, Check, Severity, Tally
@@ -73,8 +75,11 @@ SENTENCES: dict[str, str] = {
     "bank_told": "What lines of banks are said to be was told of, no more than was told, and none of it missed.",
     "bank_statements": "Statements that do not add up, and what banks have given notice of, are open as findings.",
     "cdrs": "CDRs are numbered from 1, one stands at a time, and the last says what the session cost.",
+    "partner_cdrs": "Accepted CDRs are invoiced, disputed and decided on the book as partners were told, or told us.",
     "cdr_delivery": "Every CDR is delivered to its partner, refused, waiting or withheld, and the book knows which.",
     "matters": "Adjustments, write-offs, holds and invoices are booked as it was decided, and paid by the next run.",
+    "affairs": "Periods, sweeps and VAT returns are what two people decided, and on the book as they were.",
+    "periods": "Entries are booked in their period or the first open one, and issued is what was booked by then.",
     "wallets": "What wallets cover acts and no more, sessions have it as it acts, and no wallet was below zero.",
     "positions": "What stands before each exchange of currencies is what those before it leave.",
     "hub_fees": "A partner's hub gets its fee of each CDR that was accepted, and of no other.",
@@ -130,6 +135,8 @@ SNAPSHOT_CHECKS: dict[str, Callable[[Snapshot, Tally], None]] = {
     "in_transit": payouts.check_transit,
     "payable_lines": payouts.check_lines,
     "matters": check_matter_lines,
+    "affairs": check_affairs,
+    "periods": check_periods,
     "wallets": check_never_below,
     "positions": check_positions,
     "bank_files": check_bank_files,

@@ -125,6 +125,8 @@ def _check_last(session: Session, standing: Body | None, last: int, tally: Tally
         if standing is not None:
             tally.note(where, "no standing CDR", standing["cdr_id"], f"{where} has a CDR and is not rated")
         return
+    if _is_disputed_away(session):
+        return
     if standing is None:
         refused = session.stream.facts.get("roaming.cdr_rejected", ())
         last_id = str(uuid5(NAMESPACE_URL, f"wattledger:cdr:{session.session_id}:{last}"))
@@ -138,6 +140,14 @@ def _check_last(session: Session, standing: Body | None, last: int, tally: Tally
         else:
             tally.compare(where, should, does, "the energy in Wh of its standing CDR")
     tally.compare(where, outcome["currency"], standing["document"]["currency"], "the currency of its standing CDR")
+
+
+def _is_disputed_away(session: Session) -> bool:
+    """Whether disputes were decided against what was billed: what is billed then is compared with the book alone."""
+    return any(
+        fact.data["outcome"] == "LOST" and fact.data["partner"].upper() == session.partner
+        for fact in session.stream.facts.get("roaming.dispute_closed.item", ())
+    )
 
 
 def _cost(document: Body) -> tuple[Money, Money]:

@@ -20,6 +20,7 @@ from ledger.audit.kept_lines import KeptLines
 from ledger.audit.kept_rows import KeptRows
 from ledger.audit.matters import MATTERS, MatterSurroundings, check_matter, read_surroundings
 from ledger.audit.named_rows import NamedRows
+from ledger.audit.partner_cdrs import check_partner_cdrs
 from ledger.audit.payments import check_captures, check_disputes, check_raised, check_refunds
 from ledger.audit.plugs import keep_visit, sessions_to_be_told
 from ledger.audit.receipts import check_receipt
@@ -63,6 +64,7 @@ OF_SESSIONS: dict[str, Callable[[Session, Tally], None]] = {
     "disputes": check_disputes,
     "settlements": check_settlements,
     "cdrs": check_chain,
+    "partner_cdrs": check_partner_cdrs,
     "hub_fees": check_hub_fees,
     "findings": check_refund_findings,
 }

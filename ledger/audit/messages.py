@@ -29,10 +29,15 @@ DERIVED = (
     "payment.settled.part",
     "payment.settled.standing",
     "roaming.invoice_paid.item",
+    "roaming.invoice_issued.item",
+    "roaming.cdr_disputed.item",
+    "roaming.dispute_closed.item",
     "wallet.charged.standing",
     "wallet.refunded.standing",
 )
-_ITEMS = {f"{_SETTLED}.item": "payment", f"{_INVOICED}.item": "cdr"}
+# Invoices and disputes: their items wait with the stream of what they are of, as lines of settlements do.
+_DOCUMENTS = ("roaming.invoice_issued", "roaming.cdr_disputed", "roaming.dispute_closed")
+_ITEMS = {f"{_SETTLED}.item": "payment", f"{_INVOICED}.item": "cdr"} | {f"{each}.item": "cdr" for each in _DOCUMENTS}
 _ANSWERS = ("roaming.cdr_accepted", "roaming.cdr_rejected")
 _MARK = "payment.settled.standing"
 
@@ -138,21 +143,24 @@ def _note(told: _Told, stream_id: UUID, topic: str, body: dict[str, Any]) -> Non
     if topic == _CAPTURED:
         data = body["data"]
         told.references.add(f"{data['session_id']}\n{data['provider']}\t{data['payment_id']}".encode())
-    elif topic in (_SETTLED, _INVOICED):
+    elif topic in (_SETTLED, _INVOICED, *_DOCUMENTS):
         _note_items(told, stream_id, topic, body)
 
 
 def _note_items(told: _Told, stream_id: UUID, topic: str, body: dict[str, Any]) -> None:
     """Of the lines that wait, those that this message told just so."""
     source, id_, data = body["source"], body["id"], body["data"]
-    members = data["items"] if topic == _SETTLED else [{"cdr_id": each} for each in data["cdr_ids"]]
+    if topic == _SETTLED:
+        members = data["items"]
+    else:
+        members = [{"cdr_id": each} for each in data.get("cdr_ids") or [data["cdr_id"]]]
     for number, member in enumerate(members, 1):
         waiting = told.items.get((source, f"{id_}#{number}"))
         if waiting is None:
             continue
         row = orjson.loads(waiting)
         says = {**data, **member, "item": number}
-        is_right = row["settlement"] == (stream_id.hex if topic == _SETTLED else None)
+        is_right = row["settlement"] == (None if topic == _INVOICED else stream_id.hex)
         is_right &= row["type"] == f"{topic}.item" and row["at"] == _text(instant(body["time"]))
         if is_right and all(says.get(name) == value for name, value in row["data"].items()):
             told.right.add(waiting)

@@ -130,6 +130,36 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
         ("J02t", "201x/operator_id +commission+commission_vat", "4010 -commission", "2110 -commission_vat"),
     ),
     "SettlementReceived": (("J09", "1010 +amount", "1110/provider -amount"),),
+    "CdrInvoiced": (("J16", "1210/partner +gross", "1200/partner -gross"),),
+    "InvoicedCdrPaid": (),
+    "CdrDisputed": (
+        (
+            "J18",
+            "1220/partner +amount",
+            "201x/operator_id +amount",
+            "12xx/partner -amount",
+            "2030/operator_id -amount",
+        ),
+    ),
+    "CdrDisputeWon": (
+        (
+            "J19",
+            "12xx/partner +amount",
+            "2030/operator_id +amount",
+            "1220/partner -amount",
+            "201x/operator_id -amount",
+        ),
+    ),
+    "CdrDisputeLost": (
+        (
+            "J20",
+            "2030/operator_id +amount",
+            "4020 +commission_back",
+            "2110 +commission_vat_back",
+            "1220/partner -amount",
+            "201x/operator_id -commission_back-commission_vat_back",
+        ),
+    ),
     "InvoicePaid": (("J17", "1010 +amount", "1210/partner -amount"),),
     "ReserveHeld": (("J31", "2010/operator_id +amount", "2020/operator_id -amount"),),
     "ReserveReleased": (("J32", "2020/operator_id +amount", "2010/operator_id -amount"),),
@@ -177,6 +207,9 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "CurrencySold": (("J52", "1510/pair +amount", "1010 -amount"),),
     "CurrencyBought": (("J52", "1010 +amount", "1510/pair -amount"),),
     "FxResultRealised": (("J53", "5080 +loss", "1510/pair -loss"),),
+    "OwnFundsSwept": (("J57", "1020 +amount", "1010 -amount"),),
+    # What stood on each of its accounts goes.
+    "VatPaid": (("J58", "*accounts", "1020 -amount"),),
     "SaasRecognised": (("J44", "2310/operator_id +amount", "4030 -amount"),),
 }
 
@@ -200,6 +233,8 @@ class Leg:
     @classmethod
     def read(cls, text: str) -> "Leg":
         """A leg from `CODE/DIMENSION +field-field`."""
+        if text.startswith("*"):
+            return cls("*", text[1:], ())
         account, amount = text.split(" ")
         code, _, dimension = account.partition("/")
         terms = re.findall(r"([+-])([a-z_]+)", amount)
@@ -208,7 +243,9 @@ class Leg:
         return cls(code, dimension, tuple((1 if sign == "+" else -1, name) for sign, name in terms))
 
     def postings(self, booking: Mapping[str, Any], sign: int) -> Postings:
-        """What it gives: one posting."""
+        """What this leg posts: one line, or one for each account that the booking lists, against how it stands."""
+        if self.code == "*":
+            return [(str(account), -sign * amount) for account, amount in booking[self.dimension]]
         return [self.posting(booking, sign)]
 
     def posting(self, booking: Mapping[str, Any], sign: int) -> tuple[str, int]:

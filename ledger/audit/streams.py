@@ -18,9 +18,11 @@ Body = dict[str, Any]
 
 # What a stream is about.
 SESSION, PAYOUT, SETTLEMENT, INVOICE = "session", "payout", "settlement", "invoice"
+INVOICE_ISSUED, CDR_DISPUTE = "invoice issued", "CDR dispute"
 BANK_ENTRY, BANK_SAYING = "bank entry", "bank saying"
 ADJUSTMENT, WRITE_OFF, HOLD, SAAS_INVOICE = "adjustment", "write_off", "hold", "saas_invoice"
 FUNDED, COLLECTED = "balance_funded", "balance_collected"
+PERIOD, SWEEP, VAT_RETURN = "period", "sweep", "vat_return"
 WALLET = "wallet"
 CONVERSION, DEAL = "fx_conversion", "fx_deal"
 SUPPLIER_PAYMENT, HUB_INVOICE = "supplier_payment", "hub_invoice"
@@ -63,6 +65,12 @@ FACT_TYPES: Mapping[str, FactType] = {
     "roaming.cdr_rejected": FactType("at"),
     "roaming.invoice_paid": FactType("paid_at", INVOICE),
     "roaming.invoice_paid.item": FactType("paid_at"),
+    "roaming.invoice_issued": FactType("issued_at", INVOICE_ISSUED),
+    "roaming.invoice_issued.item": FactType("issued_at"),
+    "roaming.cdr_disputed": FactType("at", CDR_DISPUTE),
+    "roaming.cdr_disputed.item": FactType("at"),
+    "roaming.dispute_closed": FactType("at", CDR_DISPUTE),
+    "roaming.dispute_closed.item": FactType("at"),
     "payout.accepted": FactType("at", PAYOUT),
     "payout.paid": FactType("at", PAYOUT),
     "payout.failed": FactType("at", PAYOUT),
@@ -89,6 +97,13 @@ FACT_TYPES: Mapping[str, FactType] = {
     "fx.executed": FactType("executed_at", DEAL),
     "supplier.paid": FactType("paid_at", SUPPLIER_PAYMENT),
     "hub.invoiced": FactType("at", HUB_INVOICE),
+    "period.closed": FactType("at", PERIOD),
+    "period.reopened": FactType("at", PERIOD),
+    "sweep.proposed": FactType("at", SWEEP),
+    "sweep.approved": FactType("at", SWEEP),
+    "sweep.executed": FactType("at", SWEEP),
+    "vat.filed": FactType("filed_at", VAT_RETURN),
+    "vat.paid": FactType("paid_at", VAT_RETURN),
 }
 
 # These move no money, and nothing that is checked in a stream follows from them; the catalogue is read apart, and so
@@ -237,6 +252,8 @@ _NAMES = {
     PAYOUT: lambda data: f"payout:{data['payout_id']}",
     SETTLEMENT: lambda data: _settlement(data),
     INVOICE: lambda data: f"invoice:{data['partner'].upper()}:{data['invoice_id']}",
+    INVOICE_ISSUED: lambda data: f"invoice-issued:{data['partner'].upper()}:{data['invoice_id']}",
+    CDR_DISPUTE: lambda data: f"cdr-dispute:{data['partner'].upper()}:{data['dispute_id']}",
     BANK_ENTRY: lambda data: f"bank-entry:{data['entry_reference'].split('.')[0]}",
     BANK_SAYING: lambda data: (
         f"bank-notice:{data['notice_id']}"
@@ -249,6 +266,9 @@ _NAMES = {
     HOLD: lambda data: f"hold:{data['hold_id']}",
     FUNDED: lambda data: f"balance_funded:{data['operator_id']}:{data['reference']}",
     COLLECTED: lambda data: f"balance_collected:{data['operator_id']}:{data['reference']}",
+    PERIOD: lambda data: f"period:{data['period']}",
+    SWEEP: lambda data: f"sweep:{data['sweep_id']}",
+    VAT_RETURN: lambda data: f"vat_return:{data['return_id']}",
     SAAS_INVOICE: lambda data: f"saas_invoice:{data['operator_id']}:{data['invoice_id']}",
     CONVERSION: lambda data: f"fx_conversion:{data['conversion_id']}",
     DEAL: lambda data: f"fx_deal:{data['deal_id']}",

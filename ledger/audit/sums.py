@@ -32,7 +32,8 @@ SELECT currency, sum(posted)::text, sum(kept)::text FROM (
 # the other side) and receipts that nobody has claimed yet (2410) among it. Last, what drivers still owe.
 _COVER = """
 SELECT currency,
-       coalesce(sum(balance) FILTER (WHERE code IN ('1010', '1110', '1120', '1250', '1200', '1210')), 0)::text,
+       coalesce(sum(balance) FILTER (
+           WHERE code IN ('1010', '1110', '1120', '1250', '1200', '1210', '1220')), 0)::text,
        coalesce(-sum(balance) FILTER (
            WHERE code BETWEEN '2010' AND '2080' OR code = '2410' OR (code = '1105' AND balance < 0)), 0)::text,
        coalesce(sum(balance) FILTER (WHERE code = '1105' AND balance > 0), 0)::text

@@ -25,6 +25,11 @@ _WAITING = """
 SELECT settlement, source, id, data FROM intake.parked
 WHERE settlement = ANY(%s) AND type = 'payment.settled.item'
 """
+# The items of invoices and disputes; those of settlements have a reading of their own.
+_WAITING_CDRS = """
+SELECT settlement, source, id, ref FROM intake.parked
+WHERE settlement = ANY(%s) AND kind = 'cdr' ORDER BY settlement, source, id
+"""
 
 
 def look_at(cursor: Cursor[TupleRow], stream_ids: Collection[UUID]) -> None:
@@ -58,4 +63,13 @@ def waiting_lines(
             gross = data["gross"]
             amount = parse_minor(gross["amount"], gross["currency"])
             found[stream_id].append((source, id_, data["payment_id"], gross["currency"], amount))
+    return found
+
+
+def waiting_cdrs(cursor: Cursor[TupleRow], stream_ids: Sequence[UUID]) -> dict[UUID, list[tuple[str, str, str]]]:
+    """The items of invoices and disputes that no session claims: source, id and CDR."""
+    found: dict[UUID, list[tuple[str, str, str]]] = defaultdict(list)
+    if stream_ids:
+        for stream_id, *item in cursor.execute(_WAITING_CDRS, (list(stream_ids),)).fetchall():
+            found[stream_id].append((item[0], item[1], item[2]))
     return found

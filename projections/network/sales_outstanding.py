@@ -14,12 +14,14 @@ from projections.network.horizon import network_horizon
 
 DAYS = 30
 
-# What is owed by currency: open items of 1105, 1110 and 1210, and accepted CDRs that are not invoiced (1200).
+# What is owed by currency: open items of 1105, 1110 and 1210, CDRs that are not invoiced (1200), and disputed ones
+# (1220).
 _OWED = """
 SELECT currency, sum(amount)::bigint FROM (
     SELECT currency, amount FROM projection.open_items WHERE left(account, 5) IN ('1105/', '1110/', '1210/')
     UNION ALL
-    SELECT currency, debits - credits FROM projection.account_days WHERE account >= '1200/' AND account < '12000'
+    SELECT currency, debits - credits FROM projection.account_days
+    WHERE account >= '1200/' AND account < '12000' OR account >= '1220/' AND account < '12200'
 ) AS owed
 GROUP BY currency
 """

@@ -122,6 +122,7 @@ KEYS = {
     "payment.settled/v1-two-payments": "acme-psp",
     "payment.settled/v1-second-part": "acme-psp",
     "roaming.invoice_paid/v1-one-cdr": "DE-ABC",
+    "roaming.cdr_disputed/v1-in-part": "DE-ABC",
     "payout.paid/v1-booked": "5a7a9bd2-7a7c-5c0e-8e5e-2f6f1a2b3c4d",
     "payout.retried/v1-own-account": "5a7a9bd2-7a7c-5c0e-8e5e-2f6f1a2b3c4d",
     "payouts.reopened/v1-one-operator": "OP-1",

@@ -42,6 +42,7 @@ from domain.session.session import Session, session_stream
 from domain.session.tiering import Tiered, TierMonth, settlement, tiered
 from domain.wallet.wallet import Wallet
 from engine.wallets import news
+from tests.docs.dry_affairs import DryAffairs
 from tests.docs.treasury import of_treasury
 
 _COUNTED = ("net", "energy_wh", "sessions")
@@ -56,6 +57,7 @@ class DryRun:
     payouts: dict[str, Payout] = field(default_factory=dict)
     matters: dict[UUID, Matter] = field(default_factory=dict)
     bank: dict[UUID, BankEntry] = field(default_factory=dict)
+    affairs: DryAffairs = field(default_factory=DryAffairs)
     wallets: dict[UUID, Wallet] = field(default_factory=dict)
     receipts: list[ToldReceipt] = field(default_factory=list)
     journal: list[Entry] = field(default_factory=list)
@@ -107,6 +109,8 @@ class DryRun:
             self._paid |= {(entry, operator_id) for entries in runs.paid_lines.values() for entry in entries}
             if runs.closed_through is not None:
                 self._closed[operator_id] = runs.closed_through
+        for stream_id, decided in self.affairs.decide(self.journal, moment):
+            self._note(stream_id, decided)
 
     def _session(self, session_id: str) -> Session:
         return self.sessions.setdefault(session_id, Session(session_id))
@@ -161,10 +165,17 @@ class DryRun:
         for item in items_of(message.type, message.id, message.data):
             self._park(item.ref, parse_fact(item.type, item.data, message.source, item.id))
 
+    def _take_cdr_document(self, message: Message) -> None:
+        for item in items_of(message.type, message.id, message.data):
+            self._park(item.ref, parse_fact(item.type, item.data, message.source, item.id))
+
     def _take_matter(self, message: Message) -> None:
         stream_id = stream_of(message.type, message.data)
         fact = RecordedFact(message.type, message.source, message.id, message.time, message.data)
         self.matters.setdefault(stream_id, Matter(stream_id)).learn(fact)
+
+    def _take_affair(self, message: Message) -> None:
+        self.affairs.learn(message)
 
     def _take_wallet(self, message: Message) -> None:
         stream_id = stream_of(message.type, message.data)
@@ -288,9 +299,11 @@ _TAKE_IN: dict[Kind, Callable[[DryRun, Message], None]] = {
     Kind.CATALOGUE: DryRun._publish,
     Kind.RECEIPT: DryRun._take_receipt,
     Kind.CDR_ANSWER: DryRun._take_cdr_answer,
+    Kind.CDR_DOCUMENT: DryRun._take_cdr_document,
     Kind.PAYOUT_FACT: DryRun._take_payout_fact,
     Kind.RUN_DECISION: DryRun._take_request,
     Kind.OPERATOR_MATTER: DryRun._take_matter,
+    Kind.BOOK_DECISION: DryRun._take_affair,
     Kind.BANK: DryRun._take_bank,
     Kind.WALLET: DryRun._take_wallet,
     Kind.RATE: DryRun._ignore,

@@ -10,7 +10,9 @@ import pytest
 
 from domain.book import bank_bookings as bank
 from domain.book import bookings as b
+from domain.book import closing_bookings as c
 from domain.book import matter_bookings as m
+from domain.book import roaming_bookings as r
 from domain.book import treasury_bookings as t
 from domain.book import wallet_bookings as w
 from domain.book.journal import Entry, Posting
@@ -296,6 +298,40 @@ EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
         [("J16", {"1210/DE-ABC": 1200, "1200/DE-ABC": -1200})],
     ),
     (
+        "J16: an invoice of what is not disputed of the CDR was issued",
+        of(r.CdrInvoiced, **CDR, invoice_id="I-1", gross=800),
+        [("J16", {"1210/DE-ABC": 800, "1200/DE-ABC": -800})],
+    ),
+    ("nothing beside J17: it was paid", of(r.InvoicedCdrPaid, **CDR, invoice_id="I-1", gross=1200), []),
+    (
+        "J18: a partner disputes what is invoiced, and the share is pending",
+        of(r.CdrDisputed, **CDR, dispute_id="D-1", amount=1190, invoiced=True),
+        [("J18", {"1220/DE-ABC": 1190, "1210/DE-ABC": -1190, "2011/OP": 1190, "2030/OP": -1190})],
+    ),
+    (
+        "J18 of what is not invoiced, and the share has matured",
+        of(r.CdrDisputed, **CDR, dispute_id="D-1", amount=1190, invoiced=False, matured=True),
+        [("J18", {"1220/DE-ABC": 1190, "1200/DE-ABC": -1190, "2010/OP": 1190, "2030/OP": -1190})],
+    ),
+    (
+        "J19: a dispute won mirrors J18",
+        of(r.CdrDisputeWon, **CDR, dispute_id="D-1", amount=1190, invoiced=True),
+        [("J19", {"1220/DE-ABC": -1190, "1210/DE-ABC": 1190, "2011/OP": -1190, "2030/OP": 1190})],
+    ),
+    (
+        "J20: a dispute lost gives the commission back",
+        of(
+            r.CdrDisputeLost,
+            **CDR,
+            dispute_id="D-1",
+            amount=1190,
+            commission_back=100,
+            commission_vat_back=19,
+            paid=False,
+        ),
+        [("J20", {"2030/OP": 1190, "4020": 100, "2110": 19, "1220/DE-ABC": -1190, "2011/OP": -119})],
+    ),
+    (
         "J21: an accepted CDR taken back before it was invoiced and before its share had matured",
         of(b.AcceptedCdrCredited, **CDR, **BILL, invoiced=False),
         [("J21", {"2011/OP": 1080, "4020": 100, "2110": 20, "1200/DE-ABC": -1200})],
@@ -397,6 +433,16 @@ EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
         [("J48", {"1010": 700, "1020": -700})],
     ),
     ("J49: the operator paid", of(m.BalanceCollected, **ALONE), [("J49", {"1010": 700, "2010/OP": -700})]),
+    (
+        "J57: own money leaves the account of client money",
+        of(c.OwnFundsSwept, amount=700),
+        [("J57", {"1020": 700, "1010": -700})],
+    ),
+    (
+        "J58: a VAT return is paid",
+        of(c.VatPaid, accounts=[["2110/DE-19", -1900], ["1310/DE-19", 171]], amount=1729),
+        [("J58", {"2110/DE-19": 1900, "1310/DE-19": -171, "1020": -1729})],
+    ),
     ("J50: what it owes is given up", of(m.OperatorWrittenOff, **ALONE), [("J50", {"5050": 700, "2010/OP": -700})]),
     (
         "J22: what a partner owes is given up",

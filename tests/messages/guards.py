@@ -34,13 +34,16 @@ READ_IN = {
     Kind.RUN_DECISION: files.RUNS,
     Kind.BANK: files.BANK,
     Kind.OPERATOR_MATTER: files.MATTERS,
+    Kind.BOOK_DECISION: files.AFFAIRS,
     Kind.WALLET: files.WALLETS,
 }
 STREAMS_OF_THEIR_OWN = (
     Kind.CATALOGUE,
     Kind.RECEIPT,
+    Kind.CDR_DOCUMENT,
     Kind.RUN_DECISION,
     Kind.OPERATOR_MATTER,
+    Kind.BOOK_DECISION,
     Kind.WALLET,
     Kind.BANK,
     Kind.RATE,

@@ -1,0 +1,66 @@
+"""The posting rules of CDRs that partners were invoiced for, or dispute."""
+
+from collections.abc import Callable
+from typing import Any
+
+from domain.book.drafts import OUTPUT_VAT, Draft
+from domain.book.roaming_bookings import CdrDisputed, CdrDisputeLost, CdrDisputeWon, CdrInvoiced, InvoicedCdrPaid
+
+COMMISSION_ROAMING = "4020"
+
+
+def _payable(b: CdrDisputed | CdrDisputeWon | CdrDisputeLost) -> str:
+    return f"{'2010' if b.matured else '2011'}/{b.operator_id}"
+
+
+def _receivable(b: CdrDisputed | CdrDisputeWon) -> str:
+    return f"{'1210' if b.invoiced else '1200'}/{b.partner}"
+
+
+def _invoiced(b: CdrInvoiced) -> list[Draft]:
+    return [("J16", [(f"1210/{b.partner}", b.gross), (f"1200/{b.partner}", -b.gross)])]
+
+
+def _paid(_: InvoicedCdrPaid) -> list[Draft]:
+    """Nothing: the invoice's own J17 is for all of its CDRs."""
+    return []
+
+
+def _disputed(b: CdrDisputed) -> list[Draft]:
+    legs = [
+        (f"1220/{b.partner}", b.amount),
+        (_receivable(b), -b.amount),
+        (_payable(b), b.amount),
+        (f"2030/{b.operator_id}", -b.amount),
+    ]
+    return [("J18", legs)]
+
+
+def _won(b: CdrDisputeWon) -> list[Draft]:
+    legs = [
+        (_receivable(b), b.amount),
+        (f"1220/{b.partner}", -b.amount),
+        (f"2030/{b.operator_id}", b.amount),
+        (_payable(b), -b.amount),
+    ]
+    return [("J19", legs)]
+
+
+def _lost(b: CdrDisputeLost) -> list[Draft]:
+    legs = [
+        (f"2030/{b.operator_id}", b.amount),
+        (COMMISSION_ROAMING, b.commission_back),
+        (OUTPUT_VAT, b.commission_vat_back),
+        (f"1220/{b.partner}", -b.amount),
+        (_payable(b), -(b.commission_back + b.commission_vat_back)),
+    ]
+    return [("J20", legs)]
+
+
+RULES_OF_ROAMING: dict[type, Callable[[Any], list[Draft]]] = {
+    CdrInvoiced: _invoiced,
+    InvoicedCdrPaid: _paid,
+    CdrDisputed: _disputed,
+    CdrDisputeWon: _won,
+    CdrDisputeLost: _lost,
+}
