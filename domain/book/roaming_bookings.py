@@ -57,3 +57,4 @@ class CdrDisputeLost(Booking):
     commission_back: int
     commission_vat_back: int
     paid: bool
+    vat_at: str = ""

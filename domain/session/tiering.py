@@ -15,6 +15,7 @@ from domain.exact import exact
 from domain.money import percent_of
 from domain.session.assessment import Assessment, SessionState
 from domain.session.session import Session
+from domain.session.supplies import commission_taxed
 from domain.values import value
 
 _LAST_SECOND = timedelta(seconds=1)
@@ -60,7 +61,7 @@ def settlement(month: TierMonth, counts: Month, charged: tuple[int, int], catalo
     found = _terms(month, catalogue)
     if found is None:
         return []
-    tiers, vat_percent = found
+    tiers, vat_percent, vat_at = found
     commission = tiers.commission(counts)
     more = commission - charged[0], percent_of(commission, vat_percent) - charged[1]
     if not any(more):
@@ -75,24 +76,26 @@ def settlement(month: TierMonth, counts: Month, charged: tuple[int, int], catalo
             matured=True,
             commission=more[0],
             commission_vat=more[1],
+            vat_at=vat_at,
         )
     ]
 
 
-def _terms(month: TierMonth, catalogue: Catalogue) -> tuple[MonthTiers, Fraction] | None:
-    """The tiers of a month and the VAT on them: those of any version of the operator's terms with these words."""
+def _terms(month: TierMonth, catalogue: Catalogue) -> tuple[MonthTiers, Fraction, str] | None:
+    """The tiers of a month, the VAT on them and where it is due: those of any version of the operator's terms with these words."""
     versions = catalogue.operators.get(month.operator_id)
     for _, version in versions.timeline if versions else ():
         operator = version.value
         for row in operator.schedule.rows if operator.schedule is not None else ():
             if row.tiers is not None and words_of(operator, row) == month.words:
-                return row.tiers, operator.commission_vat_percent
+                return row.tiers, *commission_taxed(operator)
     return None
 
 
 def words_of(operator: Operator, row: Scheduled) -> str:
     """What tells the tiers of one version of terms from those of another, where they are not the same."""
-    return "|".join([operator.currency, operator.time_zone.key, str(operator.commission_vat_percent), row.words])
+    percent, at = commission_taxed(operator)
+    return "|".join([operator.currency, operator.time_zone.key, str(percent), at, row.words])
 
 
 def last_second(at: datetime, zone: ZoneInfo) -> datetime:
@@ -104,11 +107,15 @@ def last_second(at: datetime, zone: ZoneInfo) -> datetime:
 
 
 def tiered(session: Session, catalogue: Catalogue) -> Tiered | None:
-    """What a session counts for in the tiers of a month; None where it costs none by tiers."""
+    """What a session counts for in the tiers of a month; None where it costs none by tiers.
+
+    What the platform sells in its own name counts nowhere: it has a margin, which is the first step's, and takes no
+    commission that could be settled.
+    """
     assessment = session.assess(catalogue)
     contract = assessment.contract
     schedule = contract.operator.schedule if contract is not None else None
-    if contract is None or schedule is None:
+    if contract is None or schedule is None or contract.operator.dealing.is_principal:
         return None
     row = schedule.row_for(contract.channel, contract.start.location_id)
     found = _charged(session, assessment) if row is not None and row.tiers is not None else None

@@ -61,6 +61,7 @@ SENTENCES: dict[str, str] = {
     "plugs": "What overlaps at a plug, or starts below a register billed there, is found, and held if so agreed.",
     "prices": "Energy is the difference of the corrected registers, and flat tariffs give the same price again.",
     "earnings": "What stands on the book for a session is what it was rated at.",
+    "sales": "What the platform sells is sold and bought by its terms, and VAT is where they say that it is due.",
     "captures": "Every accepted capture, failure and fee is on the book as it was reported.",
     "splits": "Each payee has its part of what the operator had of a session, and bears its part of losses (J07).",
     "tiers": "What a month came to by its tiers, less what its sessions were charged, is on the book (J02t).",

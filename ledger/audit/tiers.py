@@ -66,6 +66,8 @@ class Tiers:
         terms, start = session.terms, session.start
         if terms is None or start is None or not any(row.get("tiers") for row in terms.schedule):
             return
+        if terms.dealing.is_principal:
+            return
         found = _charged(session)
         if found is None:
             return
@@ -76,12 +78,12 @@ class Tiers:
             return
         zone = ZoneInfo(terms.zone)
         ends_at = _last_second(at, zone)
-        words = "|".join([terms.currency, zone.key, str(terms.vat_percent), _words(row, terms.currency)])
+        percent = terms.vat_percent if terms.dealing.taxes_commission else Fraction(0)
+        at_place = terms.dealing.commission_at(terms.vat_percent)
+        words = "|".join([terms.currency, zone.key, str(percent), at_place, _words(row, terms.currency)])
         digest = sha256(words.encode()).hexdigest()[:16]
         stream_id = stream_id_of(f"tiers:{session.operator_id}:{ends_at.isoformat()}:{digest}")
-        self._months[stream_id] = _Month(
-            session.operator_id, ends_at, terms.currency, terms.vat_percent, row["tiers"]
-        )
+        self._months[stream_id] = _Month(session.operator_id, ends_at, terms.currency, percent, row["tiers"])
         sums = self._sums.setdefault(stream_id, _Sum())
         sums.sessions += 1
         sums.net += net

@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 
 from contracts.decode import Message, decode_event
 from contracts.messages import CDR, MESSAGE_TYPES, Kind, items_of, stream_of
+from contracts.vat_ids import is_vat_id
 from domain.bank.entry import BankEntry, BankLineConfirmed
 from domain.bank.matching import ToldReceipt, folded, match, told_by
 from domain.book.bookings import Booking, PaidTwice, ReserveReleased, TiersSettled
@@ -52,7 +53,7 @@ _COUNTED = ("net", "energy_wh", "sessions")
 class DryRun:
     """Everything told so far, what it came to, and the entries in the order in which they were made."""
 
-    catalogue: Catalogue = field(default_factory=Catalogue)
+    catalogue: Catalogue = field(default_factory=lambda: Catalogue(vat_ids=is_vat_id))
     sessions: dict[str, Session] = field(default_factory=dict)
     payouts: dict[str, Payout] = field(default_factory=dict)
     matters: dict[UUID, Matter] = field(default_factory=dict)
