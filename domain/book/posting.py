@@ -74,7 +74,7 @@ def _earned(booking: Booking, gross: int) -> Draft:
     return ("J01", [(driver_receivable(booking), gross), (payable(booking), -gross)])
 
 
-_Charging: TypeAlias = SessionRated | SessionReRated | CdrAccepted
+_Charging: TypeAlias = SessionRated | SessionReRated | CdrAccepted | TiersSettled
 
 
 def _commission(kind: str, revenue: str, booking: _Charging, net: int, vat: int) -> Draft:

@@ -82,7 +82,7 @@ def settlement(month: TierMonth, counts: Month, charged: tuple[int, int], catalo
 
 
 def _terms(month: TierMonth, catalogue: Catalogue) -> tuple[MonthTiers, Fraction, str] | None:
-    """The tiers of a month, the VAT on them and where it is due: those of any version of the operator's terms with these words."""
+    """The tiers of a month, the VAT on them and where it is due, by any version of the terms with these words."""
     versions = catalogue.operators.get(month.operator_id)
     for _, version in versions.timeline if versions else ():
         operator = version.value

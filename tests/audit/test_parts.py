@@ -46,6 +46,8 @@ def bookings(draw: st.DrawFn) -> Booking:
             values[field.name] = draw(st.integers(-3, 3) | st.integers(-(10**9), 10**9))
         elif field.name == "parts":
             values["parts"] = tuple([f"P-{n}", draw(st.integers(-9, 9)), draw(st.booleans()), "s"] for n in (1, 2))
+        elif field.name == "accounts":
+            values["accounts"] = tuple([account, draw(st.integers(1, 9))] for account in ("1310/DE-19", "2110/DE-19"))
         elif field.name == "effective_at":
             values[field.name] = START
         elif field.name in ("vat_at", "old_vat_at") and field.type is not str:
@@ -57,6 +59,8 @@ def bookings(draw: st.DrawFn) -> Booking:
             values[field.name] = f"{field.name}-1"
     if "parts" in values:
         values["amount"] = sum(part[1] for part in values["parts"])
+    if "accounts" in values:
+        values["amount"] = sum(part[1] for part in values["accounts"])
     made: Booking = kind(**values)
     return made
 
