@@ -48,6 +48,9 @@ def rebuild(
 def export(
     directory: Directory,
     bank_files: BankFilesOption = BankFiles.NEW,
+    books: Annotated[
+        bool, typer.Option("--books", help="Also the book as text: hledger, beancount, CSV and Parquet.")
+    ] = False,
     data_dir: DataDir = None,
     json: Json = False,
     csv: Csv = False,
@@ -73,6 +76,7 @@ def export(
             summary,
             every_bank_file=bank_files is BankFiles.ALL,
             network=True,
+            books=books,
             made_at=datetime.now(UTC),
         )
     files = [{"file": name, "holds": holds, "count": number} for name, holds, number in written]
