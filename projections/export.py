@@ -119,8 +119,8 @@ def export(
     Projections are brought up to date first and held there meanwhile; intake goes on. `summary` is added to the
     totals of the store. Files of another run with the same names are replaced, and bank files that the store did not
     make are removed from `batches`. A bank file is made once and written once; `every_bank_file`: again. `made_at` as
-    in `make_files`. `network`: also the files of what the network does (`projections.network.files`); `books`: the book
-    as text (`projections.books.files`); `proofs`: those by which strangers check the journal
+    in `make_files`. `network`: also the files of what the network does (`projections.network.files`); `books`: the
+    book as text (`projections.books.files`); `proofs`: those by which strangers check the journal
     (`projections.proofs.files`). Returns what was written. Raises OSError, and BankFileRefused for a payout that no
     bank file can state.
     """
