@@ -20,6 +20,6 @@ COPY --from=packages /venv /venv
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1
 USER wattledger
 WORKDIR /home/wattledger
-# The folders of decision keys, of the key of partners' tokens and of heads, which are volumes of all pieces.
-RUN mkdir -p .wattledger/decision-keys .wattledger/secrets .wattledger/heads
+# The folders of keys (of decisions, of partners' tokens, of anchors) and of heads, which are volumes of all pieces.
+RUN mkdir -p .wattledger/decision-keys .wattledger/secrets .wattledger/heads .wattledger/anchor-keys
 CMD ["wattledger", "--help"]

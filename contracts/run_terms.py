@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, StringConstraints, model_validator
 
-from contracts.amounts import Number, Percent, UnsignedText, check_decimals
+from contracts.amounts import Currency, Number, Percent, UnsignedText, check_decimals
 from contracts.values import Days, Identifier, Many, Wire, bad_value
 
 # A day of any year: the 29th of February is none.
@@ -99,6 +99,8 @@ class RunTerms(Wire):
     instant_fee: InstantFee | None = None
     negative: Negative | None = None
     bank_profile: BankProfile | None = None
+    convert_to: Currency | None = None
+    fx_spread_percent: Percent | None = None
 
     @model_validator(mode="after")
     def _regimes_are_named_once(self) -> "RunTerms":

@@ -152,12 +152,13 @@ class Clock:
                 self._advance_all_sessions(until, report, wait=wait)
             # What nobody claims of the settlements that were told, now that every session has what is its own.
             self._in_sets(lambda cursor, work, _: look_at_receipts(cursor, work, RECEIPTS_PER_SET))
-            max_age = self._working_set.rules.hold_max_age
             self._in_sets(partial(settle_tiers, until=until, at_most=MATTERS_PER_SET))
             # Before any run: what is due of matters, or ruled by other terms.
-            self._in_sets(partial(advance_matters, until=until, at_most=MATTERS_PER_SET, hold_max_age=max_age))
+            self._advance_matters(until)
             self._look_at_votes()
             fired = self._fire_runs(until, report)
+            # What runs have converted comes before exchanges that are known already.
+            self._advance_matters(until)
             self._in_sets(partial(self._look_for_answers, until))
             self._in_sets(partial(find_aged_balances, until=until, at_most=OPERATORS_PER_SET))
             if fired.failures:
@@ -231,6 +232,10 @@ class Clock:
             judgement = judge_and_refuse(cursor, work, session, self._known.catalogue, clock=until)
             issued += _references(session, judgement)
         add_references(cursor, issued)
+
+    def _advance_matters(self, until: datetime) -> None:
+        max_age = self._working_set.rules.hold_max_age
+        self._in_sets(partial(advance_matters, until=until, at_most=MATTERS_PER_SET, hold_max_age=max_age))
 
     def _look_at_votes(self) -> None:
         self._in_sets(lambda cursor, work, _: look_at_votes(cursor, work, self._office, PAYOUTS_PER_SET))

@@ -22,6 +22,7 @@ from domain.book.standing import Booked, Retracted
 from domain.catalogue.catalogue import Catalogue
 from domain.fact import RecordedFact
 from domain.matter.matter import HOLD_MAX_AGE, Matter
+from domain.matter.treasury import BY_RUN, CONVERTED
 from engine.treasury import surroundings
 from engine.work import Work
 from ledger.book.lines import MovedRelease
@@ -30,6 +31,8 @@ from ledger.events.heads import lock_streams
 from ledger.events.store import StoredEvent, read_streams
 from ledger.intake.matters import MatterHead, choose_matters, save_matters
 
+# What runs say in the form of a message, with the type of that.
+_MESSAGE_OF = {BY_RUN: CONVERTED}
 # What puts money on the account of client money, which the bank is going to book too.
 _ON_BANK = (BalanceFunded, BalanceCollected)
 
@@ -44,7 +47,7 @@ def take_matters(
     """Store facts in the streams of their matters, and judge each of those once for all that came."""
     by_stream: dict[UUID, list[RecordedFact]] = defaultdict(list)
     for fact in facts:
-        by_stream[stream_of(fact.type, fact.data)].append(fact)
+        by_stream[stream_of(_MESSAGE_OF.get(fact.type, fact.type), fact.data)].append(fact)
     if not by_stream:
         return
     matters = _load(cursor, by_stream)
@@ -90,7 +93,7 @@ def _replayed(stream_id: UUID, stored: Sequence[StoredEvent]) -> Matter:
 
 
 def _learn(matter: Matter, fact: RecordedFact) -> None:
-    named = MESSAGE_TYPES[fact.type].stream
+    named = MESSAGE_TYPES[_MESSAGE_OF.get(fact.type, fact.type)].stream
     matter.name = matter.name or (named(fact.data) if named else "")
     matter.learn(fact)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
@@ -10,6 +11,7 @@ from psycopg.rows import TupleRow
 from contracts.messages import stream_of
 from domain.catalogue.parties import Operator
 from domain.catalogue.versions import Versions
+from domain.payout.conversions import RunConversion, convert_due
 from domain.payout.cut_offs import fires_at
 from domain.payout.desk import Cover, OperatorDesk, RunsMade, first_day
 from domain.payout.events import PayoutDecision, payout_stream
@@ -40,6 +42,7 @@ from engine.work import Unfolded, Work
 from ledger.arrays import columns
 from ledger.book.lines import payable_lines
 from ledger.events.heads import lock_streams
+from ledger.intake.treasury import last_rate
 
 # Whoever fires the runs of operators holds these rows, so that no run can be made twice.
 _LOCK_RUNS = """
@@ -117,6 +120,7 @@ class RunsDecided:
     repeated: Sequence[PaidAtOnce]
     unread: frozenset[str]
     left_open: Sequence[str]
+    conversions: Sequence[RunConversion] = ()
 
 
 def decide_runs(
@@ -161,6 +165,7 @@ class _Prepared:
     versions: Versions[Operator]
     repaired: Sequence[tuple[Payout, list[PayoutDecision]]]
     repeated: Sequence[PaidAtOnce] = ()
+    conversions: Sequence[RunConversion] = ()
 
 
 def _prepare(
@@ -181,6 +186,9 @@ def _prepare(
             explains=is_dry,
         )
         prepared = _Prepared(desk, versions, repaired)
+        if any(version.value.runs.convert_to for _, version in versions.timeline):
+            around = office.around(operator_id)
+            prepared.conversions = convert_due(desk, versions, until, around, partial(last_rate, cursor))
         if found.is_asked:
             asked = open_requests(cursor, operator_id, until)
             desk.requests, prepared.repeated = without_repeated(cursor, operator_id, until, asked)
@@ -217,7 +225,10 @@ def _decide(
     made_now = (payout for payout, _ in made.decisions)
     left_open = [each.payout_id for each in made_now if has_decisions(each) and office.leaves_open(each)]
     repaired, repeated = prepared.repaired, prepared.repeated
-    return RunsDecided(desk.operator_id, versions, found, made, repaired, repeated, frozenset(unread), left_open)
+    unread_ids, conversions = frozenset(unread), prepared.conversions
+    return RunsDecided(
+        desk.operator_id, versions, found, made, repaired, repeated, unread_ids, left_open, conversions
+    )
 
 
 def write_runs(cursor: Cursor[TupleRow], work: Work, decided: RunsDecided) -> None:

@@ -13,6 +13,7 @@ from domain.book.findings import FindingKind
 from domain.payout.desk import Cover, RunsMade, Waiting
 from engine.cover import money_left
 from engine.line_audit import doubtful_lines
+from engine.matters import take_matters
 from engine.office import Office
 from engine.operator_findings import find_below_zero, find_withheld, operators_with_findings
 from engine.operator_runs import Desk, RunsDecided, close_runs, decide_runs, lock_desks, write_runs
@@ -171,6 +172,9 @@ class RunSets:
 
     def _write_runs(self, cursor: Cursor[TupleRow], work: Work, decided: RunsDecided, fired: Fired) -> None:
         """Write what an operator's runs decided, and note what they found of it."""
+        if decided.conversions:
+            told = [each.fact() for each in decided.conversions]
+            take_matters(cursor, work, told, self._working_set.known.catalogue, self._working_set.rules.hold_max_age)
         write_runs(cursor, work, decided)
         catalogue, operator_id, made = self._working_set.known.catalogue, decided.operator_id, decided.made
         if operator_id in fired.bad or made.withheld is not None:

@@ -8,10 +8,10 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.calendar import ONE_DAY, instant
+from domain.catalogue.exchange import Position
 from domain.catalogue.parties import Operator
 from domain.catalogue.versions import Versions
 from domain.fact import RecordedFact
-from domain.matter.exchange import Position
 from domain.matter.judgement import OfTreasury
 from domain.matter.matter import Matter
 from domain.matter.suppliers import INVOICED

@@ -23,6 +23,8 @@ RUN_TERMS = (
     "instant_fee",
     "negative",
     "bank_profile",
+    "convert_to",
+    "fx_spread_percent",
 )
 
 
@@ -127,6 +129,7 @@ class RunTerms:
     `max_carry_days`; what is above `limits`, or `anomaly_factor` times the median of the last payouts, waits for
     approval; `funding_delays` are in place of `delay_days` for what was paid from a source. `negative` is when people
     are told of a balance that stays below zero; `bank_profile` is how the operator's bank is reached.
+    What is due in another currency than `convert_to` is converted first, and `fx_spread_percent` of that kept (J51).
     """
 
     retain: int = 0
@@ -138,6 +141,8 @@ class RunTerms:
     instant_fee: InstantFee | None = None
     negative: NegativeTerms = field(default_factory=NegativeTerms)
     bank_profile: str | None = None
+    convert_to: str | None = None
+    fx_spread_percent: Fraction = Fraction(0)
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> "RunTerms":
@@ -157,6 +162,8 @@ class RunTerms:
                 **{name: days for name, days in (told["negative"] or {}).items() if days is not None}
             ),
             bank_profile=told["bank_profile"],
+            convert_to=told["convert_to"],
+            fx_spread_percent=Fraction(str(told["fx_spread_percent"] or 0)),
         )
 
 

@@ -12,9 +12,9 @@ from domain.book.findings import Finding
 from domain.book.refusals import DecisionRefused
 from domain.book.release import Release
 from domain.calendar import business_date
+from domain.catalogue.exchange import Position
 from domain.catalogue.parties import Operator
 from domain.catalogue.versions import Versions
-from domain.matter.exchange import Position
 from domain.values import value
 
 

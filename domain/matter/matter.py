@@ -50,6 +50,7 @@ JUDGES: Mapping[str, Judge] = MappingProxyType(
         "operator.balance_collected": judge_balance,
         "saas.invoiced": judge_saas_invoice,
         "fx.converted": judge_conversion,
+        "fx.converted.by_run": judge_conversion,
         "fx.executed": judge_deal,
         "supplier.paid": judge_supplier_payment,
         "hub.invoiced": judge_hub_invoice,
@@ -66,6 +67,7 @@ _SAY_WHOSE = frozenset(
         "operator.balance_collected",
         "saas.invoiced",
         "fx.converted",
+        "fx.converted.by_run",
     }
 )
 

@@ -11,19 +11,20 @@ from domain.book.bookings import Booking
 from domain.book.findings import Finding, FindingKind
 from domain.book.treasury_bookings import CurrencyBought, CurrencySold, FundsBought, FundsSold, FxResultRealised
 from domain.calendar import utc_text
-from domain.matter.exchange import Movement, converted, is_off, moved
+from domain.catalogue.exchange import BOUGHT_KEY, SOLD_KEY, Movement, converted, is_off, moved
 from domain.matter.judgement import Head, Judgement, Surroundings, not_known
 from domain.matter.told import Told, of_types
 from domain.money import parse_minor, percent_of, plain
 
-CONVERTED, EXECUTED = "fx.converted", "fx.executed"
-EXCHANGES = frozenset({CONVERTED, EXECUTED})
-SOLD_KEY, BOUGHT_KEY, RESULT_KEY = "sold", "bought", "result"
+# A run converts by the term `convert_to`; what it says is no message, and has the form of one.
+CONVERTED, BY_RUN, EXECUTED = "fx.converted", "fx.converted.by_run", "fx.executed"
+EXCHANGES = frozenset({CONVERTED, BY_RUN, EXECUTED})
+RESULT_KEY = "result"
 
 
 def judge_conversion(told: Sequence[Told], around: Surroundings) -> Judgement:
     """What should be of a conversion: J51 in both currencies, and J53 where a bank had exchanged more by then."""
-    first, *again = of_types(told, CONVERTED)
+    first, *again = of_types(told, CONVERTED, BY_RUN)
     data, judgement = first.data, Judgement()
     judgement.findings += told_otherwise(first, again, "conversion_id")
     movement = movement_of(told, is_known=around.terms(first.at) is not None)

@@ -23,6 +23,8 @@ class LeftOutFor(StrEnum):
     RETAINED = "RETAINED"
     WITHHELD = "WITHHELD"
     NO_COVER = "NO_COVER"
+    # It is to be converted, and no rate of at most 24 hours was published.
+    FX_RATE_MISSING = "FX_RATE_MISSING"
     # It has paid of this date already, which people opened again: the next one pays it.
     PAID_BEFORE = "PAID_BEFORE"
 

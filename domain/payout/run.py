@@ -18,6 +18,7 @@ from domain.catalogue.versions import Versions
 from domain.fact import in_order
 from domain.payout.amounts import NothingPaid, PayoutSum, sum_of
 from domain.payout.circumstances import Circumstances
+from domain.payout.conversions import waits_for_rate
 from domain.payout.cut_offs import fires_at, last_closed
 from domain.payout.desk import BelowZero, Cover, OperatorDesk, RunsMade, Waiting, Withheld, created_of, first_day
 from domain.payout.instant import ATTEMPTS, InstantRequested, OfDay, PaidAtOnce, above_limit, at_once
@@ -268,6 +269,9 @@ class _Runs:
         """What there is to pay of lines that are due, by currency."""
         for currency in sorted({line.currency for line in due}):
             of_currency = [line for line in due if line.currency == currency]
+            if waits_for_rate(of_currency, currency, operator):
+                self._leave(of_currency, LeftOutFor.FX_RATE_MISSING)
+                continue
             lines = self._within_advances(of_currency, currency, at, operator)
             found = sum_of(lines, currency, day, at, operator, self.desk.past)
             if isinstance(found, NothingPaid):

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -33,7 +34,7 @@ from ledger.audit.streams import (
     Stream,
     in_order,
 )
-from ledger.audit.treasury import OF_TREASURY, KeptTreasury, judge
+from ledger.audit.treasury import OF_TREASURY, KeptTreasury, check_by_run, converting_terms, judge
 from ledger.audit.wanted import Told, Wanted
 
 _ZONES = """
@@ -68,6 +69,7 @@ CAUSES = (
     "operator.balance_funded",
     "operator.balance_collected",
     "fx.converted",
+    "fx.converted.by_run",
     "fx.executed",
     "supplier.paid",
     "hub.invoiced",
@@ -94,18 +96,21 @@ class MatterSurroundings:
 def read_surroundings(snapshot: Snapshot) -> MatterSurroundings:
     """Whatever matters are checked against."""
     zones: dict[str, Timeline[str]] = {}
+    converting: dict[str, set[tuple[str, Fraction]]] = {}
     for (state,) in snapshot.rows(_ZONES):
         try:
             body = orjson.loads(state)
             data = body["data"]
             version = (instant(body["time"]), body["source"], body["id"], instant(data["effective_from"]))
             zones.setdefault(data["operator_id"], Timeline()).versions.append((*version, data["time_zone"]))
+            if terms := converting_terms(data):
+                converting.setdefault(data["operator_id"], set()).add(terms)
         except (ValueError, LookupError, TypeError, AttributeError):
             continue  # The catalogue's reader tells what cannot be read.
     waiting = list(snapshot.rows(_WAITING))
     stale = frozenset(stream_id for stream_id, _, is_stale in waiting if is_stale)
     return MatterSurroundings(
-        zones, {stream_id: due_at for stream_id, due_at, _ in waiting}, stale, KeptTreasury(snapshot)
+        zones, {stream_id: due_at for stream_id, due_at, _ in waiting}, stale, KeptTreasury(snapshot, converting)
     )
 
 
@@ -134,6 +139,7 @@ def check_matter(stream: Stream, around: MatterSurroundings, tally: Tally) -> No
     is_nothing = not any(stream.facts.get(type_) for type_ in CAUSES)
     is_told = any(finding["kind"] == "MATTER_UNKNOWN" for finding in open_findings(stream))
     tally.compare(where, is_nothing, is_told, "whether people are told that nobody knows what is decided about")
+    check_by_run(stream, around.treasury, tally)
     if told.findings is not None:
         found = {(finding["kind"], finding["key"]) for finding in open_findings(stream)}
         tally.compare(where, sorted(told.findings), sorted(found), "what is open as findings")

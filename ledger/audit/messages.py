@@ -24,6 +24,7 @@ from ledger.audit.spool import Spool
 _SETTLED, _INVOICED, _CAPTURED = "payment.settled", "roaming.invoice_paid", "payment.captured"
 # Facts that are made of others, and of which no message has the id.
 DERIVED = (
+    "fx.converted.by_run",
     "payment.captured.elsewhere",
     "payment.settled.item",
     "payment.settled.part",

@@ -94,6 +94,7 @@ FACT_TYPES: Mapping[str, FactType] = {
     "operator.balance_collected": FactType("at", COLLECTED),
     "saas.invoiced": FactType("invoiced_at", SAAS_INVOICE),
     "fx.converted": FactType("at", CONVERSION),
+    "fx.converted.by_run": FactType("at", CONVERSION),
     "fx.executed": FactType("executed_at", DEAL),
     "supplier.paid": FactType("paid_at", SUPPLIER_PAYMENT),
     "hub.invoiced": FactType("at", HUB_INVOICE),

@@ -3,7 +3,7 @@
 A position is folded here anew, over all exchanges of a pair in the order in which they act.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -31,6 +31,12 @@ _LAST_RATE = """
 SELECT rate, base = %(sold)s AS direct FROM intake.fx_rate
 WHERE (base, quote) IN ((%(sold)s, %(bought)s), (%(bought)s, %(sold)s)) AND at <= %(at)s
 ORDER BY at DESC, direct DESC, source DESC, id DESC LIMIT 1
+"""
+# The rates of a pair that were published within a day before a moment, and whether each is the other way round.
+_RATES_OF_A_DAY = """
+SELECT rate, base = %(sold)s FROM intake.fx_rate
+WHERE (base, quote) IN ((%(sold)s, %(bought)s), (%(bought)s, %(sold)s)) AND at <= %(at)s
+  AND at >= %(at)s - interval '24 hours'
 """
 # What was accrued of an invoice's days goes to the first that has them.
 _ACCRUED = """
@@ -116,10 +122,22 @@ def note_rates(snapshot: Snapshot, rows: NamedRows) -> None:
 
 
 class KeptTreasury:
-    """What exchanges and invoices are compared with, of each when it is its turn."""
+    """What exchanges and invoices are compared with, of each when it is its turn.
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
+    `converting` are the currencies into which operators' runs convert by any of their terms, with the spread.
+    """
+
+    def __init__(self, snapshot: Snapshot, converting: Mapping[str, Collection[tuple[str, Fraction]]]) -> None:
+        self._snapshot, self.converting = snapshot, converting
+
+    def rates_of_a_day(self, sold: str, bought: str, at: datetime) -> set[Fraction]:
+        """By which rates a run may convert at a moment: of nine decimals, half-up."""
+        asked = {"sold": sold, "bought": bought, "at": at}
+        rates = (
+            Fraction(rate) if is_direct else 1 / Fraction(rate)
+            for rate, is_direct in self._snapshot.rows(_RATES_OF_A_DAY, asked)
+        )
+        return {Fraction(half_up(rate * 10**9), 10**9) for rate in rates}
 
     def before(self, stream_id: UUID) -> tuple[int, int]:
         """The position before an exchange; nothing for one that is not kept."""
@@ -144,6 +162,29 @@ def judge(stream: Stream, kept: KeptTreasury, *, is_known: bool) -> Told:
     told = Told(findings=set(_told_otherwise(stream, first)))
     _JUDGES[stream.kind](told, stream, first, kept, is_known)
     return told
+
+
+def converting_terms(data: Body) -> tuple[str, Fraction] | None:
+    """Into which currency an operator's terms have its runs convert, and at which spread in percent."""
+    to, spread = (
+        data["payout"].get(name) if data.get(name) is None else data[name]
+        for name in ("convert_to", "fx_spread_percent")
+    )
+    return (to, exact(spread or 0)) if to else None
+
+
+def check_by_run(stream: Stream, kept: KeptTreasury, tally: Tally) -> None:
+    """A run converts as its operator's terms say, at a rate that was published within a day."""
+    for fact in stream.facts.get("fx.converted.by_run", ()):
+        data, where = fact.data, stream.name
+        agreed = (data["to_currency"], exact(data["spread_percent"]))
+        if agreed not in kept.converting.get(data["operator_id"], ()):
+            sentence = f"{where}: a run converted to {agreed[0]} at {agreed[1]} %, and no terms say so"
+            tally.note(where, "what terms say", data["to_currency"], sentence)
+        rates = kept.rates_of_a_day(data["sold"]["currency"], data["to_currency"], fact.at)
+        if exact(data["rate"]) not in rates:
+            sentence = f"{where}: a run converted at {data['rate']}, which was not published within 24 hours"
+            tally.note(where, "a rate of that day", data["rate"], sentence)
 
 
 def _conversion(told: Told, stream: Stream, first: Fact, kept: KeptTreasury, is_known: bool) -> None:

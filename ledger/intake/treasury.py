@@ -14,7 +14,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.book.treasury_bookings import HubFeeAccrued
-from domain.matter.exchange import Movement, Position, moved
+from domain.catalogue.exchange import Movement, Position, moved
 from domain.matter.judgement import Accrued
 from ledger.arrays import columns
 from ledger.locks import Lock, hold

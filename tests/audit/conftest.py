@@ -11,9 +11,11 @@ from projections.export import export
 from projections.schema import migrate
 from tests.audit.banks import told_by_banks
 from tests.audit.between import matters
+from tests.audit.closings import settle_closings
 from tests.audit.forgery import unguarded
 from tests.audit.network import history, settle, settle_last_words
 from tests.audit.networked import told_of_networks
+from tests.audit.treasury import told_of_the_treasury
 from tests.audit.wallets import told_of_wallets
 from tests.projections.builders import PLATFORM
 
@@ -39,7 +41,9 @@ def settled_network(postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory)
         settle(dsn, told_by_banks(), stages=1, partition=4)
         settle(dsn, [*told_of_networks()], stages=1, partition=5)
         settle(dsn, told_of_wallets(Random(SEED)), stages=1, partition=6)
+        settle(dsn, [*told_of_the_treasury()], stages=1, partition=7)
         settle_last_words(dsn)
+        settle_closings(dsn)
         export(dsn, tmp_path_factory.mktemp("settled"), PLATFORM)
         yield dsn
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

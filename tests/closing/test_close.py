@@ -1,5 +1,6 @@
 """A period is closed by two people over one hash, and what comes late is booked in the next one."""
 
+import json
 from typing import Any
 
 import psycopg
@@ -7,9 +8,20 @@ import pytest
 
 from projections.periods import issued_of, period_report
 from tests.support.audited import verify
-from tests.support.closing import CHECKER, MAKER, both, close, closed, hash_of, reopened, status_of
+from tests.support.closing import CHECKER, MAKER, both, close, closed, hash_of, reopened, sentences, status_of
 from tests.support.engine import Engine
-from tests.support.events import operator, session, tariff
+from tests.support.events import (
+    cdr_answer,
+    corrected,
+    ended,
+    event,
+    money,
+    operator,
+    partner,
+    session,
+    started,
+    tariff,
+)
 
 MARCH = [operator(), tariff(), *session()]
 
@@ -20,15 +32,6 @@ def march(engine: Engine) -> Engine:
     engine.feed(MARCH)
     engine.advance("2026-04-01T00:00:00Z")
     return engine
-
-
-def sentences(engine: Engine) -> list[str]:
-    """Why decisions count for nothing, in the order in which that was found."""
-    rows = engine.rows(
-        "SELECT convert_from(state, 'UTF8')::json ->> 'sentence' FROM event_store.stored_events "
-        "WHERE topic = 'DecisionRefused' ORDER BY notification_id"
-    )
-    return [sentence for (sentence,) in rows]
 
 
 def report(engine: Engine, period: str) -> dict[str, tuple[int, int, int]]:
@@ -105,3 +108,80 @@ def test_a_period_is_opened_again_by_two_and_its_next_close_is_another_version(m
     turns = march.rows("SELECT kind, version FROM book.period_turn ORDER BY number")
     assert turns == [("CLOSED", 1), ("REOPENED", 1), ("CLOSED", 2)]
     assert verify(march.dsn).passed, verify(march.dsn).failed
+
+
+def late_of_every_kind(number: int) -> list[dict[str, Any]]:
+    """A session, a correction, a refund, a dispute, a credit CDR and a settlement of March, told after its close."""
+    late, at = f"L-{number}", f"2026-03-1{number}"
+    settled: dict[str, Any] = {
+        "settlement_id": f"ST-{number}",
+        "provider": "acme-psp",
+        "settled_at": f"{at}T09:00:00Z",
+        "net": money("11.80"),
+        "items": [{"payment_id": f"P-S-{number}", "gross": money("12.10"), "fee": money("0.30")}],
+    }
+    refund: dict[str, Any] = {
+        "refund_id": f"R-{number}",
+        "payment_id": f"P-S-{number}",
+        "session_id": f"S-{number}",
+        "amount": money("2.00"),
+        "borne_by": "SHARED",
+        "refunded_at": f"{at}T10:00:00Z",
+    }
+    dispute: dict[str, Any] = {
+        "dispute_id": f"D-{number}",
+        "payment_id": f"P-S-{number}",
+        "session_id": f"S-{number}",
+        "amount": money("5.00"),
+        "fee": money("1.00"),
+        "opened_at": f"{at}T11:00:00Z",
+    }
+    return [
+        *session(late),
+        corrected(f"S-{number + 4}", f"{at}T08:00:00Z", 30_000),
+        event("payment.refunded", f"S-{number}", refund["refunded_at"], refund),
+        event("payment.disputed", f"S-{number}", dispute["opened_at"], dispute),
+        cdr_answer(f"R-{number}", f"{at}T12:00:00Z", accepted=False),
+        event("payment.settled", f"ST-{number}", settled["settled_at"], settled),
+    ]
+
+
+def roaming_session(session_id: str) -> list[dict[str, Any]]:
+    """A session that a partner pays, which accepted its CDR."""
+    token = {"country_code": "DE", "party_id": "ABC", "uid": "04A1B2C3", "type": "RFID", "contract_id": "DE-ABC-C1"}
+    return [
+        started(session_id, token=token),
+        ended(session_id),
+        cdr_answer(session_id, f"2026-03-03T0{session_id[-1]}:00:00Z", accepted=True),
+    ]
+
+
+def test_late_items_of_every_kind_restate_one_and_two_closed_periods(engine: Engine) -> None:
+    told = [operator(), tariff(), partner()]
+    for number in range(1, 7):
+        told += session(f"S-{number}")
+    engine.feed([*told, *roaming_session("R-1"), *roaming_session("R-2")])
+    engine.advance("2026-04-01T00:00:00Z")
+    close(engine, "2026-03", "2026-04-03")
+    issued = engine.rows("SELECT issued FROM book.period_turn")
+    engine.feed(late_of_every_kind(1))
+    engine.advance("2026-04-20T00:00:00Z")
+    close(engine, "2026-04", "2026-05-03")
+    engine.feed(late_of_every_kind(2))
+    engine.advance("2026-05-20T00:00:00Z")
+    assert engine.rows("SELECT issued FROM book.period_turn WHERE period = '2026-03'") == issued
+    for month in ("2026-04", "2026-05"):
+        kinds = engine.rows(
+            "SELECT DISTINCT kind FROM book.late_entry JOIN book.entry USING (entry_id) WHERE booked_in = %s", month
+        )
+        assert {"J01", "J25", "J27", "J09", "J21"} <= {kind for (kind,) in kinds}, month
+    for period in ("2026-03", "2026-04"):
+        for account, (was, late, is_) in report(engine, period).items():
+            assert was + late == is_, (period, account)
+    opening = engine.rows("SELECT issued FROM book.period_turn WHERE period = '2026-04'")
+    opened = {each["account"]: each["opening"] for each in json.loads(opening[0][0])["accounts"]}
+    before = {each["account"]: each["balance"] for each in json.loads(issued[0][0])["accounts"]}
+    assert {name: text for name, text in opened.items() if text != "0.00"} == {
+        name: text for name, text in before.items() if text != "0.00"
+    }
+    assert verify(engine.dsn).passed, verify(engine.dsn).failed

@@ -15,9 +15,8 @@ from domain.closing.kinds import AFFAIRS
 from domain.closing.sweep import SweepAffair, SweepAround
 from domain.closing.vat_return import VatAffair, VatAround
 from domain.fact import RecordedFact
-from tests.closing.test_close import sentences
 from tests.support.audited import verify
-from tests.support.closing import CHECKER, MAKER, close, filed, paid, sweep
+from tests.support.closing import CHECKER, MAKER, close, filed, paid, sentences, sweep
 from tests.support.engine import Engine
 from tests.support.events import event, money, operator, session, tariff
 from tests.support.examples import examples

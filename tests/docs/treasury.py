@@ -7,9 +7,9 @@ from uuid import UUID
 from domain.book.bookings import Booking
 from domain.book.treasury_bookings import HubFeeAccrued
 from domain.calendar import ONE_DAY
+from domain.catalogue.exchange import Position, moved
 from domain.catalogue.parties import Operator
 from domain.catalogue.versions import Versions
-from domain.matter.exchange import Position, moved
 from domain.matter.judgement import Accrued, OfTreasury
 from domain.matter.matter import Matter
 from domain.matter.suppliers import INVOICED

@@ -1,10 +1,14 @@
 """The treasury: exchanges, suppliers and hubs, from messages in any order to the book, and a sound audit."""
 
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
+import psycopg
 import pytest
 
+from contracts.decode import decode_event
+from contracts.refusal import Refusal
 from tests.support.aftermath import payout_id
 from tests.support.audited import verify
 from tests.support.engine import Engine
@@ -186,3 +190,179 @@ def test_exchanges_in_any_order_close_their_position_at_average_rates(engine: En
     owed = sum(amount["1510/SEK-EUR"] for kind, currency, amount in posted(engine, "J51") if currency == "EUR")
     assert balances["5080 EUR"] == owed - 3010 - 2170
     assert_sound(engine)
+
+
+TO_EUR: dict[str, Any] = {"convert_to": "EUR", "fx_spread_percent": "0.5"}
+
+
+def converting(amount: str = "200.00", **terms: Any) -> list[dict[str, Any]]:
+    """An operator whose runs convert, with money in SEK from 2 March on."""
+    return [operator(**(TO_EUR | terms)), tariff(), proposed(amount=amount, currency="SEK"), approved()]
+
+
+def paid(engine: Engine) -> dict[str, int]:
+    """What went to banks, by payout."""
+    return {account: -sum_ for account, sum_ in engine.balances().items() if account.startswith("2050/")}
+
+
+def test_a_run_converts_what_is_due_at_the_last_rate_and_pays_it(engine: Engine) -> None:
+    engine.feed(
+        [*converting(), rate("0.08", at="2026-03-02T01:00:00Z"), rate(), rate("0.5", at="2026-03-03T08:00:00Z")]
+    )
+    engine.advance("2026-03-10T12:00:00Z")
+    assert posted(engine, "J51") == [
+        ("J51", "SEK", {"2010/OP-1": 20000, "1510/SEK-EUR": -20000}),
+        ("J51", "EUR", {"1510/SEK-EUR": 1742, "2010/OP-1": -1733, "4070": -9}),
+    ]
+    assert paid(engine) == {f"2050/{payout_id('OP-1', '2026-03-02')} EUR": 1733}
+    assert_sound(engine)
+
+
+def test_without_a_rate_of_a_day_the_lines_wait_and_a_later_run_converts_them(engine: Engine) -> None:
+    engine.feed([*converting(), rate("0.08", at="2026-02-28T01:00:00Z"), rate("0.09", at="2026-03-05T10:00:00Z")])
+    engine.advance("2026-03-04T12:00:00Z")
+    assert paid(engine) == {}
+    assert posted(engine, "J51") == []
+    engine.advance("2026-03-10T12:00:00Z")
+    assert paid(engine) == {f"2050/{payout_id('OP-1', '2026-03-05')} EUR": 1791}
+    assert_sound(engine)
+
+
+def test_a_second_run_converts_only_what_came_since(engine: Engine) -> None:
+    engine.feed([*converting(), rate(), rate("0.0871", at="2026-03-04T14:00:00Z")])
+    engine.feed([proposed("A-2", "100.00", at="2026-03-04T09:00:00Z", currency="SEK")])
+    engine.feed(
+        [approved("A-2", at="2026-03-04T10:00:00Z"), executed("D-1", "300.00", "26.00", "2026-03-06T10:00:00Z")]
+    )
+    engine.advance("2026-03-10T12:00:00Z")
+    days = {"2026-03-02": 1733, "2026-03-04": 871 - 4}
+    assert paid(engine) == {f"2050/{payout_id('OP-1', day)} EUR": amount for day, amount in days.items()}
+    assert not [account for account in engine.balances() if account.startswith("1510")]
+    assert engine.balances()["5080 EUR"] == 1742 + 871 - 2600
+    assert_sound(engine)
+
+
+def test_a_rate_the_other_way_round_counts_too(engine: Engine) -> None:
+    engine.feed([*converting(), rate("11.5", base="EUR", quote="SEK")])
+    engine.advance("2026-03-10T12:00:00Z")
+    assert paid(engine) == {f"2050/{payout_id('OP-1', '2026-03-02')} EUR": 1739 - 9}
+    assert_sound(engine)
+
+
+def test_a_conversion_of_more_than_there_is_leaves_a_balance_below_zero_that_people_are_told_of(
+    engine: Engine,
+) -> None:
+    engine.feed([*with_sek("150.00"), converted()])
+    engine.advance("2026-03-10T12:00:00Z")
+    query = "SELECT kind FROM intake.operator_finding WHERE operator_id = 'OP-1'"
+    assert ("NEGATIVE_BALANCE",) in engine.rows(query)
+    assert engine.balances()["2010/OP-1 SEK"] == 5000
+    assert_sound(engine)
+
+
+def everything() -> list[dict[str, Any]]:
+    """A run that converts, exchanges before and after their time, hubs, and what is told again otherwise."""
+    told = [
+        *converting("500.00"),
+        through_a_hub(percent="1.5", per_session="0.03"),
+        *roamed(),
+        *roamed("S-2", "2026-03-30"),
+    ]
+    told += [
+        rate(),
+        rate("0.0901", at="2026-03-01T20:00:00Z"),
+        rate("11.9", at="2026-03-06T10:00:00Z", base="EUR", quote="SEK"),
+    ]
+    told += [
+        converted("FX-2", "120.00", "0.0899", at="2026-03-01T21:00:00Z"),
+        converted("FX-2", "10.00", at="2026-03-09T10:00:00Z"),
+    ]
+    told += [executed("D-1", "333.33", "28.90"), executed("D-2", "166.67", "14.70", "2026-03-08T10:00:00Z")]
+    told += [hub_invoiced(net="0.33"), hub_invoiced("H-2", "0.10", "0.02", at="2026-04-05T10:00:00Z")]
+    return [*told, supplier_paid("2210/HUB-1", "H-1", "0.37"), supplier_paid(), supplier_paid(amount="13.00")]
+
+
+def outcome(engine: Engine) -> tuple[Any, ...]:
+    """What stands, with its effective time, and what is open."""
+    query = """
+        SELECT kind, effective_at, entry.currency, account, sum(amount_minor)::bigint
+        FROM book.entry JOIN book.posting USING (entry_id)
+        GROUP BY 1, 2, 3, 4 HAVING sum(amount_minor) <> 0 ORDER BY 2, 1, 3, 4
+    """
+    return engine.rows(query), open_findings(engine), paid(engine)
+
+
+@pytest.fixture(scope="module")
+def engines(postgres_dsn: str) -> Iterator[Any]:
+    """Makes engines on databases of their own, as many as wanted."""
+    made: list[tuple[str, Engine]] = []
+
+    def make() -> Engine:
+        name = f"treasury_{len(made)}"
+        with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        made.append((name, Engine(f"{postgres_dsn.rpartition('/')[0]}/{name}")))
+        return made[-1][1]
+
+    yield make
+    for _, engine in made:
+        engine.close()
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+        for name, _ in made:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture(scope="module")
+def in_order(engines: Any) -> tuple[Any, ...]:
+    """What comes of everything, told in order."""
+    engine = engines()
+    engine.feed(everything())
+    engine.advance(END)
+    assert_sound(engine)
+    return outcome(engine)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_order_doubled_and_in_any_batches_comes_to_the_same(
+    engines: Any, in_order: tuple[Any, ...], seed: int
+) -> None:
+    random = Random(seed)
+    told = everything() + random.sample(everything(), 8)
+    random.shuffle(told)
+    engine = engines()
+    engine.feed(told, batch=random.choice((1, 3, 50)))
+    engine.advance(END)
+    assert outcome(engine) == in_order
+    assert engine.tally()[1] == 8
+    assert_sound(engine)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        rate("0"),
+        rate("-0.09"),
+        rate("1" * 30),
+        rate("0." + "1" * 30),
+        rate(quote="SEK"),
+        converted(value="0"),
+        converted(sold="0.00"),
+        converted(sold="-1.00"),
+        converted(to="SEK"),
+        converted(spread="101"),
+        converted(spread="-1"),
+        executed(bought="0.00"),
+        supplier_paid("1010/X"),
+        supplier_paid(amount="-1.00"),
+        hub_invoiced(days=("2026-03-31", "2026-03-01")),
+        hub_invoiced(vat="-0.01"),
+        through_a_hub(percent="101"),
+        through_a_hub(per_session="0.001"),
+    ],
+    ids=lambda wrong: f"{wrong['type']}:{wrong['id'][-12:]}",
+)
+def test_what_cannot_be_is_refused_with_where_it_is_wrong(wrong: dict[str, Any]) -> None:
+    refused = decode_event(wrong)
+    assert isinstance(refused, Refusal)
+    assert refused.path.startswith("data.")
+    assert refused.sentence

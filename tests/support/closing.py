@@ -84,3 +84,12 @@ def paid(amount: str, at: str = "2026-05-12T09:00:00Z", return_id: str = "VAT-1"
     """Somebody paid one."""
     data = {"return_id": return_id, "amount": money(amount), "paid_at": at, "by": MAKER}
     return event("vat.paid", return_id, at, data)
+
+
+def sentences(engine: Engine) -> list[str]:
+    """Why decisions count for nothing, in the order in which that was found."""
+    rows = engine.rows(
+        "SELECT convert_from(state, 'UTF8')::json ->> 'sentence' FROM event_store.stored_events "
+        "WHERE topic = 'DecisionRefused' ORDER BY notification_id"
+    )
+    return [sentence for (sentence,) in rows]

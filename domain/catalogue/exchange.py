@@ -14,6 +14,10 @@ from domain.values import value
 # A run converts at a rate that is no older; a conversion is told of that is further off the last rate than this.
 RATE_MAX_AGE = timedelta(hours=24)
 OFF_MAX_PERCENT = Fraction(2)
+# The keys of a conversion's bookings, and of a deal's: what was given, and what that came to.
+SOLD_KEY, BOUGHT_KEY = "sold", "bought"
+# Rates are told with so many decimals; one the other way round is rounded to them.
+_RATE_UNITS = 10**9
 
 
 @value
@@ -60,6 +64,12 @@ def converted(sold: int, sold_currency: str, rate: Fraction, bought_currency: st
     shift = Fraction(10) ** (currency_exponent(bought_currency) - currency_exponent(sold_currency))
     exact = sold * rate * shift
     return half_up(exact.numerator, exact.denominator)
+
+
+def kept_rate(rate: Fraction) -> Fraction:
+    """A rate as a run converts by it: of nine decimals, half-up."""
+    scaled = rate * _RATE_UNITS
+    return Fraction(half_up(scaled.numerator, scaled.denominator), _RATE_UNITS)
 
 
 def is_off(rate: Fraction, last: Fraction) -> bool:
