@@ -40,6 +40,7 @@ from engine.payouts import look_for_answers
 from engine.receipts import look_at_receipts
 from engine.run_sets import Fired, RunSets
 from engine.session_sets import SESSIONS_PER_SET, Query, SessionSets
+from engine.tiers import settle_tiers
 from engine.work import Work
 from engine.working_set import WorkingSet
 from ledger.events.heads import (
@@ -151,6 +152,7 @@ class Clock:
                 self._advance_all_sessions(until, report, wait=wait)
             # What nobody claims of the settlements that were told, now that every session has what is its own.
             self._in_sets(lambda cursor, work, _: look_at_receipts(cursor, work, RECEIPTS_PER_SET))
+            self._in_sets(partial(settle_tiers, until=until, at_most=MATTERS_PER_SET))
             # Before any run: what is due of matters, or ruled by other terms.
             self._advance_matters(until)
             self._look_at_votes()

@@ -18,7 +18,7 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.book.bookings import Booking, PaidTwice, ReserveReleased
+from domain.book.bookings import Booking, PaidTwice, ReserveReleased, TiersSettled
 from domain.book.matter_posting import RULES_OF_MATTERS
 from domain.book.treasury_bookings import FundsBought, FundsSold
 from domain.calendar import opens_at, utc_text
@@ -114,9 +114,9 @@ WHERE operator_id = ANY(%s) AND payout_id IS NOT NULL AND NOT EXISTS (
 """
 _REJECTED = "SELECT payout_id FROM intake.open_payout WHERE operator_id = ANY(%s) AND rejected_at IS NOT NULL"
 
-# What is payable from its own time on, without a release that is stored: what payouts, matters and conversions book
-# by themselves.
-_RELEASED_BY_ITSELF = (ReserveReleased, PaidTwice, *RULES_OF_MATTERS, FundsSold, FundsBought)
+# What is payable from its own time on, without a release that is stored: what payouts, matters, months of tiers and
+# conversions book by themselves.
+_RELEASED_BY_ITSELF = (ReserveReleased, PaidTwice, TiersSettled, *RULES_OF_MATTERS, FundsSold, FundsBought)
 # How far the business date of a moment may be from its date in UTC.
 _ANY_ZONE = timedelta(days=2)
 

@@ -29,6 +29,7 @@ from domain.session.judging import decide
 from domain.session.orphans import ESTIMATED
 from domain.session.plug import Overlap
 from domain.session.session import Judgement, Moved, Session, session_stream
+from engine.tiers import note_tiered
 from engine.work import Stream, Work
 from ledger.events.codec import decode, read_body
 from ledger.events.heads import SessionHead, lock_sessions
@@ -138,6 +139,8 @@ def judge(work: Work, session: Session, catalogue: Catalogue, clock: datetime | 
             _write_outcome(stream, session, decision, told)
         else:
             _WRITERS[type(decision)](stream, session, decision)
+    if catalogue.has_tiers:
+        note_tiered(work, session, catalogue)
     work.heads[session.session_id] = SessionHead(session.session_id, session.version, judgement)
     return judgement
 

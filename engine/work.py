@@ -19,6 +19,7 @@ from domain.book.standing import BookChange, Booked
 from domain.book.treasury_bookings import HubFeeAccrued
 from domain.session.decisions import ShareReleased
 from domain.session.plug import Overlap
+from domain.session.tiering import Tiered
 from ledger.arrays import columns
 from ledger.book.journal import write_entries
 from ledger.book.lines import MovedRelease, NewLine, add_lines, free_lines, move_releases, pay_lines
@@ -30,6 +31,7 @@ from ledger.intake.looks import look
 from ledger.intake.plugs import Arrival, arrive, note_told
 from ledger.intake.receipts import look_at
 from ledger.intake.shared_payments import forget_shared, note_shared
+from ledger.intake.tiers import keep_tiered
 from ledger.intake.treasury import keep_hub_fees
 
 _ADD_TO_OUTBOX = """
@@ -88,6 +90,8 @@ class Work:
     put_off: dict[str, int] = field(default_factory=dict)
     payouts: dict[str, KeptPayout] = field(default_factory=dict)
     to_look_at: list[str] = field(default_factory=list)
+    # What sessions count for in the tiers of a month, with its stream; None where they count nowhere.
+    tiered: dict[str, tuple[UUID, Tiered] | None] = field(default_factory=dict)
     hub_fees: dict[tuple[UUID, str], HubFeeAccrued | None] = field(default_factory=dict)
 
     def stream(self, stream_id: UUID, aggregate: Versioned) -> "Stream":
@@ -120,6 +124,7 @@ class Work:
         pay_lines(cursor, self.paid)
         self.keep_payouts(cursor)
         save_sessions(cursor, list(self.heads.values()))
+        keep_tiered(cursor, self.tiered)
         put_off_sessions(cursor, self.put_off)
         save_streams(cursor, {stream_id: aggregate.version for stream_id, aggregate in self.streams.items()})
         _write_outbox(cursor, self.outbox)

@@ -80,6 +80,7 @@ STEP_OF_KIND: Mapping[str, Step] = {
     "J06r": Step.GROSS_CARD,
     "J13": Step.GROSS_ROAMING,
     "J02": Step.COMMISSION,
+    "J02t": Step.COMMISSION,
     "J14": Step.COMMISSION,
     "J07": Step.SPLITS,
     "J04": Step.PSP_FEES,

@@ -249,6 +249,15 @@ class ShareSplit(Booking):
 
 
 @named_value
+class TiersSettled(Booking):
+    """A month's commission by tiers, less what its sessions were charged: J02t; negative gives some of it back."""
+
+    commission: int
+    commission_vat: int
+    vat_at: str = ""
+
+
+@named_value
 class SettlementReceived(Booking):
     """A provider's money is on our bank account: J09."""
 

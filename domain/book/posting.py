@@ -42,6 +42,7 @@ from domain.book.bookings import (
     ShareMatured,
     ShareSplit,
     TaxWithheld,
+    TiersSettled,
 )
 from domain.book.closing_posting import RULES_OF_CLOSING
 from domain.book.discount_posting import RULES_OF_DISCOUNTS
@@ -75,7 +76,7 @@ def _earned(booking: Booking, gross: int) -> Draft:
     return ("J01", [(driver_receivable(booking), gross), (payable(booking), -gross)])
 
 
-_Charging: TypeAlias = SessionRated | SessionReRated | CdrAccepted
+_Charging: TypeAlias = SessionRated | SessionReRated | CdrAccepted | TiersSettled
 
 
 def _commission(kind: str, revenue: str, booking: _Charging, net: int, vat: int) -> Draft:
@@ -225,6 +226,10 @@ def _share_split(b: ShareSplit) -> list[Draft]:
     return [("J07", [(payable(b), b.amount), *parts])]
 
 
+def _tiers_settled(b: TiersSettled) -> list[Draft]:
+    return [_commission("J02t", COMMISSION_DIRECT, b, b.commission, b.commission_vat)]
+
+
 def _settlement_received(b: SettlementReceived) -> list[Draft]:
     return [("J09", [(BANK, b.amount), (f"1110/{b.provider}", -b.amount)])]
 
@@ -308,6 +313,7 @@ POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
     AcceptedCdrCredited: _cdr_credited,
     ShareMatured: _matured,
     ShareSplit: _share_split,
+    TiersSettled: _tiers_settled,
     SettlementReceived: _settlement_received,
     ProviderReserveKept: _provider_reserve,
     InvoicePaid: _invoice_paid,

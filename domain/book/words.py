@@ -9,6 +9,7 @@ MEANING_OF_KIND: Mapping[str, str] = {
     "J01d": "discount funded",
     "J01f": "payment written off",
     "J02": "commission",
+    "J02t": "commission by tiers",
     "J03": "provider's fee",
     "J04": "provider's fee recharged",
     "J05": "charge sold",

@@ -57,6 +57,8 @@ class Catalogue:
     histories: dict[str, OperatorHistory] = field(default_factory=dict)
     holds: dict[str, Switches] = field(default_factory=dict)
     stops: Switches = field(default_factory=Switches)
+    # Whether any terms have commissions by tiers of a month.
+    has_tiers: bool = False
     # By payee, the operators of which any terms split shares with it.
     payers: dict[str, set[str]] = field(default_factory=dict)
     # What banks answered of the accounts of each operator.
@@ -145,6 +147,7 @@ def _publish_operator(
     changed = history.publish(Version(time_, source, id_, instant(data["effective_from"]), value), data.get("by"))
     scope = Scope.WAITING if is_first else Scope.ON_BOOK
     publication = _with_account(catalogue, scope, changed, value.operator_id, before)
+    catalogue.has_tiers = catalogue.has_tiers or (value.schedule is not None and value.schedule.has_tiers)
     for payee_id in value.splits.payees if value.splits is not None else ():
         catalogue.payers.setdefault(payee_id, set()).add(value.operator_id)
     return _with_payers(catalogue, publication, is_first=is_first) if catalogue.payers else publication

@@ -129,6 +129,15 @@ class Scheduled:
             tiers,
         )
 
+    @property
+    def words(self) -> str:
+        """What tells a row with tiers from another: its occasion and its steps, with exact numbers."""
+        places = "*" if self.locations is None else ",".join(sorted(self.locations))
+        steps = self.tiers.steps if self.tiers else ()
+        how = f"{self.tiers.measure}:{'ALL' if self.tiers.for_all else 'MARGINAL'}" if self.tiers else ""
+        told = [f"{begins}={rate.percent}/{rate.per_kwh}/{rate.per_session}" for begins, rate in steps]
+        return "|".join([self.channel or "*", places, how, *told])
+
     def is_of(self, channel: FundingSource, location_id: str) -> bool:
         """Whether it counts for a session."""
         here = self.locations is None or location_id.casefold() in self.locations
@@ -150,6 +159,11 @@ class Schedule:
     def from_data(cls, told: Iterable[Mapping[str, Any]] | None, currency: str) -> "Schedule | None":
         """The schedule as it is told; None where none is."""
         return cls(tuple(Scheduled.from_data(each, currency) for each in told)) if told else None
+
+    @property
+    def has_tiers(self) -> bool:
+        """Whether what any session costs depends on its month."""
+        return any(row.tiers is not None for row in self.rows)
 
     def row_for(self, channel: FundingSource, location_id: str) -> Scheduled | None:
         """The first row that is of a session."""

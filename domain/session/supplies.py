@@ -147,6 +147,17 @@ def supplies_of(contract: Contract) -> Supplies | None:
     )
 
 
+def commission_taxed(operator: Operator) -> tuple[Fraction, str]:
+    """The percent of VAT on an operator's commissions, and where it is due: as with each session that it sells."""
+    tax = operator.dealing.tax
+    if tax is None:
+        return operator.commission_vat_percent, ""
+    treatment = proved(tax.commission.treatment if tax.commission else Treatment.DOMESTIC, tax.identity)
+    named = tax.commission.jurisdiction if tax.commission else None
+    percent = operator.commission_vat_percent if treatment is Treatment.DOMESTIC else Fraction(0)
+    return percent, vat_at(named or tax.identity.country, operator.commission_vat_percent)
+
+
 def proved(treatment: Treatment, other: VatIdentity) -> Treatment:
     """A treatment as it holds: nobody is left to owe the VAT whose id does not prove who that is."""
     if treatment is Treatment.REVERSE_CHARGE and not other.is_valid:

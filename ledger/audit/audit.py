@@ -67,6 +67,7 @@ SENTENCES: dict[str, str] = {
     "sales": "What the platform sells is sold and bought by its terms, and VAT is where they say that it is due.",
     "captures": "Every accepted capture, failure and fee is on the book as it was reported.",
     "splits": "Each payee has its part of what the operator had of a session, and bears its part of losses (J07).",
+    "tiers": "What a month came to by its tiers, less what its sessions were charged, is on the book (J02t).",
     "raised": "A price that rose after it was paid stands once it is captured, and not before.",
     "refunds": "Every accepted refund is on the book, out of the driver's own money or at the cost of whom it names.",
     "disputes": "Every accepted dispute is on the book but for the driver's own money, and closed as it was decided.",
@@ -220,6 +221,7 @@ def verify(
         if run.kept is not None:
             run.guard("kept", partial(run.kept.compare, snapshot, run.tallies["kept"]))
         run.guard("heads", lambda: check_heads(snapshot, heads, run.tallies["heads"]))
+        run.guard("tiers", lambda: run.tiers.compare(snapshot, run.tallies["tiers"]))
         run.guard("settled_lines", lambda: lines.compare(snapshot, run.tallies["settled_lines"]))
         run.guard("journal", lambda: _examine_journal(run, expected))
         run.guard("causes", lambda: check_causes(snapshot, event_ids.sorted(), run.tallies["causes"]))

@@ -46,6 +46,7 @@ class Terms:
     schedule: tuple[Mapping[str, Any], ...] = ()
     splits: tuple[Mapping[str, Any], ...] = ()
     splits_losses: bool = True
+    zone: str = "UTC"
 
     def commission(self, charge: Charge) -> tuple[int, int]:
         """Commission and its VAT on a session: a rounded percentage and a fixed part, at most the net."""
@@ -321,6 +322,7 @@ def _read_operator(catalogue: Catalogue, head: tuple[datetime, str, str], data: 
         dealing=read_dealing(data),
         schedule=tuple(commission.get("schedule") or ()),
         splits=tuple(data.get("splits") or ()),
+        zone=data["time_zone"],
         splits_losses=data.get("split_losses") is not False,
     )
     catalogue.operators[data["operator_id"]].versions.append((*head, instant(data["effective_from"]), terms))

@@ -46,6 +46,7 @@ from ledger.audit.streams import (
     read_streams,
     stream_id_of,
 )
+from ledger.audit.tiers import Tiers
 from ledger.audit.wallets import WalletMoves, check_wallet
 
 Progress: TypeAlias = Callable[[str, int], None]
@@ -94,6 +95,7 @@ class Run:
     delays: Mapping[str, Timeline[Delays]] = field(default_factory=dict)
     to_be_told: frozenset[str] = frozenset()
     bank_lines: BankLines | None = None
+    tiers: Tiers = field(default_factory=Tiers)
     wallets: WalletMoves | None = None
 
     def guard(self, name: str, act: Callable[[], None]) -> None:
@@ -164,6 +166,7 @@ def _examine_kind(run: Run, stream: Stream, around: Surroundings) -> None:
         sentence = f"stream {stream.stream_id} holds the events of {stream.name}"
         run.tallies["streams"].note(stream.name, stream_id_of(stream.name), stream.stream_id, sentence)
     _attempt(stream, "findings", partial(check_told, stream, run.tallies["findings"]))
+    _attempt(stream, "tiers", partial(run.tiers.note_stream, stream))
     if stream.kind == SESSION:
         _examine_session(run, stream, around)
     elif stream.kind in OF_STREAMS:
@@ -196,6 +199,7 @@ def _examine_session(run: Run, stream: Stream, around: Surroundings) -> None:
             sentence = f"{session.where} waits to be judged with what was taken in of it, or of its catalogue"
             run.tallies["judged"].note(session.where, "judged", "waits", sentence)
         _attempt(stream, "plugs", partial(keep_visit, session, run.to_be_told, run.visits))
+        _attempt(stream, "tiers", partial(run.tiers.note_session, session))
         _attempt(stream, "heads", partial(keep_head, session, run.heads))
     if run.wallets is not None:
         _attempt(stream, "wallets", partial(run.wallets.find, stream))

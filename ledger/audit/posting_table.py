@@ -127,6 +127,9 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "ShareMatured": (("J08", "2011/operator_id +amount", "2010/operator_id -amount"),),
     "ShareSplit": (("J07", "201x/operator_id +amount", "*parts"),),
+    "TiersSettled": (
+        ("J02t", "201x/operator_id +commission+commission_vat", "4010 -commission", "2110/vat_at -commission_vat"),
+    ),
     "SettlementReceived": (("J09", "1010 +amount", "1110/provider -amount"),),
     "ProviderReserveKept": (("J10", "1120/provider +amount", "1110/provider -amount"),),
     "CdrInvoiced": (("J16", "1210/partner +gross", "1200/partner -gross"),),

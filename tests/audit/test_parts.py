@@ -34,18 +34,24 @@ from ledger.audit.spool import Spool
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def _two(draw: st.DrawFn) -> tuple[int, int]:
-    return draw(st.integers(-3, 3)), draw(st.integers(-(10**9), 10**9))
+def _part(payee: str, amount: int, matured: bool) -> list[Any]:
+    return [payee, amount, matured, "s"]
 
 
-# Fields that are lists; places of VAT go with the amounts beside them.
-_LISTED: dict[str, Any] = {
-    "parts": lambda draw: tuple([f"P-{n}", draw(st.integers(-9, 9)), draw(st.booleans()), "s"] for n in (1, 2)),
-    "accounts": lambda draw: [[f"{code}/DE-19", draw(st.integers(-9, 9))] for code in ("2110", "1310")],
-    "vat_at": lambda _: ("DE-19", "FR-5.5"),
-    "old_vat_at": lambda _: ("DE-19", "FR-5.5"),
-    "vat": _two,
-    "old_vat": _two,
+def _leg(account: str, amount: int) -> list[Any]:
+    return [account, amount]
+
+
+# Fields that are neither an amount nor a flag nor a name.
+_OTHERS: dict[str, st.SearchStrategy[Any]] = {
+    "effective_at": st.just(START),
+    "parts": st.tuples(*(st.builds(_part, st.just(f"P-{n}"), st.integers(-9, 9), st.booleans()) for n in (1, 2))),
+    "accounts": st.tuples(*(st.builds(_leg, st.just(name), st.integers(1, 9)) for name in ("1310", "2110"))),
+    # They go with the amounts beside them.
+    "vat_at": st.just(("DE-19", "FR-5.5")),
+    "old_vat_at": st.just(("DE-19", "FR-5.5")),
+    "vat": st.tuples(st.integers(-3, 3), st.integers(-(10**9), 10**9)),
+    "old_vat": st.tuples(st.integers(-3, 3), st.integers(-(10**9), 10**9)),
 }
 
 
@@ -59,15 +65,14 @@ def bookings(draw: st.DrawFn) -> Booking:
             values[field.name] = draw(st.booleans())
         elif field.type in (int, "int"):
             values[field.name] = draw(st.integers(-3, 3) | st.integers(-(10**9), 10**9))
-        elif field.name == "effective_at":
-            values[field.name] = START
+        elif field.name in _OTHERS and field.type not in (str, "str"):
+            values[field.name] = draw(_OTHERS[field.name])
         else:
-            listed = _LISTED.get(field.name) if field.type is not str else None
-            values[field.name] = listed(draw) if listed is not None else f"{field.name}-1"
-    if "parts" in values:
-        values["amount"] = sum(part[1] for part in values["parts"])
-    if "accounts" in values:
-        values["amount"] = -sum(amount for _, amount in values["accounts"])
+            values[field.name] = f"{field.name}-1"
+    # What is told in parts adds up to the amount.
+    for name, sign in (("parts", 1), ("accounts", -1)):
+        if name in values:
+            values["amount"] = sign * sum(part[1] for part in values[name])
     made: Booking = kind(**values)
     return made
 

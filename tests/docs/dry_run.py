@@ -12,12 +12,13 @@ from contracts.messages import CDR, MESSAGE_TYPES, Kind, items_of, stream_of
 from contracts.vat_ids import is_vat_id
 from domain.bank.entry import BankEntry, BankLineConfirmed
 from domain.bank.matching import ToldReceipt, folded, match, told_by
-from domain.book.bookings import Booking, PaidTwice, ReserveReleased
+from domain.book.bookings import Booking, PaidTwice, ReserveReleased, TiersSettled
 from domain.book.journal import Entry
 from domain.book.matter_bookings import HoldPlaced, HoldReleased
 from domain.book.posting import entries_of, mirrors_of, payable_effects, shares_of
-from domain.book.standing import Booked, Retracted
+from domain.book.standing import Booked, Retracted, Standing
 from domain.catalogue.catalogue import Catalogue
+from domain.catalogue.commission import Month
 from domain.fact import Fact, RecordedFact
 from domain.matter.judgement import OfTreasury
 from domain.matter.matter import Matter
@@ -37,11 +38,15 @@ from domain.receipt import RECEIPT_BOOKINGS, Receipt
 from domain.session.decisions import CdrIssued
 from domain.session.facts import parse_fact
 from domain.session.judging import decide
+from domain.session.release import release_at_once
 from domain.session.session import Session, session_stream
+from domain.session.tiering import Tiered, TierMonth, settlement, tiered
 from domain.wallet.wallet import Wallet
 from engine.wallets import news
 from tests.docs.dry_affairs import DryAffairs
 from tests.docs.treasury import of_treasury
+
+_COUNTED = ("net", "energy_wh", "sessions")
 
 
 @dataclass(slots=True)
@@ -65,6 +70,7 @@ class DryRun:
     _requests: list[InstantRequested] = field(default_factory=list)
     _past: dict[str, Past] = field(default_factory=lambda: defaultdict(Past))
     _of_days: dict[str, dict[tuple[str, date], OfDay]] = field(default_factory=lambda: defaultdict(dict))
+    _months: dict[TierMonth, Standing] = field(default_factory=dict)
     _of_treasury: dict[UUID, OfTreasury] = field(default_factory=dict)
 
     def tell(self, event: Mapping[str, Any]) -> None:
@@ -82,6 +88,7 @@ class DryRun:
         """Do what the clock drives: CDRs, maturing, reserves and runs."""
         while self._judge(moment):
             pass
+        self._settle_tiers(moment)
         for operator_id, versions in sorted(self.catalogue.operators.items()):
             mine = [p for p in self.payouts.values() if p.created and p.created.operator_id == operator_id]
             desk = OperatorDesk(
@@ -221,6 +228,22 @@ class DryRun:
             self._note(stream_id, outcome.decisions)
         return decided
 
+    def _settle_tiers(self, moment: datetime) -> None:
+        """Settle months that are over by their tiers, with what sessions count for by now."""
+        months: dict[TierMonth, list[Tiered]] = {month: [] for month in self._months}
+        for session in self.sessions.values():
+            found = tiered(session, self.catalogue)
+            if found is not None and found.month.ends_at <= moment:
+                months.setdefault(found.month, []).append(found)
+        for month, counting in sorted(months.items(), key=lambda each: each[0].name):
+            counts = Month(*(sum(getattr(each.counts, name) for each in counting) for name in _COUNTED))
+            charged = sum(each.commission for each in counting), sum(each.commission_vat for each in counting)
+            standing = self._months.setdefault(month, Standing())
+            changes = standing.towards(settlement(month, counts, charged, self.catalogue))
+            for change in changes:
+                standing.evolve(change)
+            self._note(month.stream_id, changes)
+
     def _note(self, stream_id: UUID, decisions: Sequence[Any]) -> None:
         for decision in decisions:
             if not isinstance(decision, Booked | Retracted):
@@ -251,6 +274,9 @@ class DryRun:
             outcome = self.matters[stream_id].decide(self.catalogue.operators, None, treasury=around)
             release = outcome.around.release_of(booking)
             return (release.released_at, release.available_on) if release else None
+        if isinstance(booking, TiersSettled):
+            at_once = release_at_once(self.catalogue, booking.operator_id, booking.effective_at)
+            return (at_once.released_at, at_once.available_on) if at_once else None
         if booking.session_id is None:
             created = self.payouts[booking.payout_id or ""].created
             releases = {ReserveReleased: reserve_release, PaidTwice: owed_at_once}

@@ -181,6 +181,12 @@ def _value(name: str, value: str, type_: str) -> Any:
 
 
 def _scheduled(channel: str, location_id: str, *rates: str) -> dict[str, Any]:
+    if channel == "tiers":
+        mode, *steps = rates
+        told = [
+            {"from": begins, "percent": percent} for begins, _, percent in (each.partition("=") for each in steps)
+        ]
+        return {"tiers": {"measure": location_id, "window": "MONTH", "mode": mode, "steps": told}}
     when = {"channel": channel} | ({} if location_id == "*" else {"locations": [location_id]})
     return {"when": when, **dict(zip(rates[::2], rates[1::2], strict=True))}
 

@@ -309,6 +309,11 @@ EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
         [("J29", {"1110/psp": 1200, "2030/OP": 1200, "1250/psp": -1200, "2010/OP": -1200})],
     ),
     (
+        "J02t: a month's tiers come to less than its sessions were charged",
+        of(b.TiersSettled, session_id=None, matured=True, commission=-55, commission_vat=-11),
+        [("J02t", {"2010/OP": -66, "4010": 55, "2110": 11})],
+    ),
+    (
         "J07: of 9.00 a host has 12.5 % and an investor, who has it already, 33.3333 %",
         of(b.ShareSplit, amount=412, parts=(["HOST", 112, False, "split:HOST:session"], ["INV", 300, True, "k:INV"])),
         [("J07", {"2011/OP": 412, "2011/HOST": -112, "2010/INV": -300})],
