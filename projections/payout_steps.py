@@ -76,6 +76,7 @@ class Step(StrEnum):
 STEP_OF_KIND: Mapping[str, Step] = {
     "J01": Step.GROSS_CARD,
     "J13": Step.GROSS_ROAMING,
+    "J24h": Step.GROSS_ROAMING,
     "J02": Step.COMMISSION,
     "J14": Step.COMMISSION,
     "J07": Step.SPLITS,
