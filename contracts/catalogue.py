@@ -1,14 +1,14 @@
 """Events of the catalogue: operators with their terms, locations, tariffs, roaming partners."""
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-import pycountry
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, WithJsonSchema, model_validator
 
 from contracts.amounts import Currency, Percent, UnsignedText, check_decimals
 from contracts.commission import Commission
+from contracts.countries import KnownCountry
+from contracts.dealing import DealingTerms, PartnerTax
 from contracts.envelope import Event
 from contracts.holiday_calendars import holiday_calendar
 from contracts.ocpi.location import Location
@@ -42,18 +42,6 @@ IBAN_FORM = "(IBAN)"
 ACCOUNT_FORM = "(national)"
 
 
-@lru_cache(maxsize=512)
-def _is_country(code: str) -> bool:
-    return pycountry.countries.get(alpha_2=code) is not None
-
-
-def _known_country(code: str) -> str:
-    if not _is_country(code):
-        raise bad_value("is not an ISO 3166 country; send an alpha-2 code such as DE")
-    return code
-
-
-KnownCountry = Annotated[Country, AfterValidator(_known_country)]
 # The form only (ISO 13616), taken with spaces and small letters and kept without (`contracts.mending`): refusing the
 # operator would hold up all of its sessions. Where the check digits are wrong nothing is paid to the account.
 Iban = Annotated[
@@ -159,7 +147,7 @@ BankAccount = Annotated[
 ]
 
 
-class OperatorData(RunTerms):
+class OperatorData(RunTerms, DealingTerms):
     """An operator and its terms, in effect from `effective_from` or later (see the rules of versions)."""
 
     operator_id: Identifier
@@ -301,6 +289,7 @@ class PartnerData(Wire):
     fee: PartnerFee
     payment_terms_days: Days
     funding: Literal["PAY_WHEN_PAID", "ADVANCE"]
+    tax: PartnerTax | None = None
     hub: HubTerms | None = None
 
     @model_validator(mode="after")

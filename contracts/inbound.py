@@ -7,6 +7,7 @@ from contracts import (
     bank_entries,
     catalogue,
     chargers,
+    closing,
     decisions,
     declarations,
     finding_decisions,
@@ -44,6 +45,7 @@ _MODULES = (
     matters,
     bank_entries,
     payee_checks,
+    closing,
     wallets,
     treasury,
 )

@@ -30,6 +30,7 @@ class Kind(Enum):
         "a fact of an adjustment, a write-off, a hold or an invoice: of what is between an operator and the "
         "platform; or of the treasury"
     )
+    BOOK_DECISION = "what people decide of the book itself: periods, sweeps of own money, VAT returns"
     WALLET = "a fact of the wallet that its `wallet_id` names; of what acts there its session is told"
     RATE = "a rate of exchange: kept, and conversions are looked at by it"
     STATUS = "the state of a charger or site, a declared cost, or the like: kept, and nothing of the book follows"
@@ -211,7 +212,8 @@ _BANK = Topic("bank", _field("account"), "our account at the bank, or the bank t
 _DECISIONS = Topic(
     "decisions",
     _field("payout_id"),
-    "what is decided about: a payout, adjustment, write-off, hold or bank line; else the operator id, or * for all",
+    "what is decided about: a payout, adjustment, write-off, hold, bank line, period, sweep or VAT return; else the "
+    "operator id, or * for all",
 )
 
 _BILLING = Topic("billing", _field("operator_id"), "the operator id")
@@ -234,6 +236,15 @@ _OF_OPERATOR = MessageType(Kind.CATALOGUE, _DECISIONS, key=_field("operator_id")
 _OF_EVSE = MessageType(Kind.STATUS, _CHARGERS, stream=_evse_stream)
 _DECLARED = MessageType(Kind.STATUS, _CATALOGUE, stream=_operator_stream)
 _PAYEE_CHECKS = MessageType(Kind.STATUS, _DECISIONS, key=lambda _: "*", stream=lambda _: "payee-checks")
+_OF_PERIOD = MessageType(
+    Kind.BOOK_DECISION, _DECISIONS, key=_field("period"), stream=_matter_stream("period", "period")
+)
+_OF_SWEEP = MessageType(
+    Kind.BOOK_DECISION, _DECISIONS, key=_field("sweep_id"), stream=_matter_stream("sweep", "sweep_id")
+)
+_OF_RETURN = MessageType(
+    Kind.BOOK_DECISION, _DECISIONS, key=_field("return_id"), stream=_matter_stream("vat_return", "return_id")
+)
 _OF_ALL = MessageType(Kind.CATALOGUE, _DECISIONS, key=lambda _: "*", stream=lambda _: "payouts")
 
 
@@ -402,6 +413,13 @@ MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
         "reserve.released": _HOLD,
         "operator.balance_funded": _of_balance("balance_funded"),
         "operator.balance_collected": _of_balance("balance_collected"),
+        "period.closed": _OF_PERIOD,
+        "period.reopened": _OF_PERIOD,
+        "sweep.proposed": _OF_SWEEP,
+        "sweep.approved": _OF_SWEEP,
+        "sweep.executed": _OF_SWEEP,
+        "vat.filed": _OF_RETURN,
+        "vat.paid": _OF_RETURN,
         "saas.invoiced": MessageType(
             Kind.OPERATOR_MATTER, _BILLING, stream=_matter_stream("saas_invoice", "operator_id", "invoice_id")
         ),

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, model_validator
 
 from contracts.amounts import Percent, PositiveMoney, UnsignedMoney, check_same_currency
-from contracts.catalogue import KnownCountry
+from contracts.countries import KnownCountry
 from contracts.envelope import Event
 from contracts.payments import BusinessDate
 from contracts.values import AtLeastOne, Identifier, Partner, Text, Time, Wire, bad_value

@@ -76,6 +76,11 @@ def percent_of(amount_minor: int, percent: Exact) -> int:
     return half_up(amount_minor * percent.numerator, 100 * percent.denominator)
 
 
+def half_up_share(amount_minor: int, part: int, whole: int) -> int:
+    """What `part` of a `whole` is of an amount, rounded half-up to a minor unit."""
+    return half_up(amount_minor * part, whole)
+
+
 def largest_remainder(total_minor: int, weights: Sequence[int]) -> tuple[int, ...]:
     """Split a total in proportion to weights so that the parts add up to it exactly.
 

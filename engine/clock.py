@@ -19,6 +19,7 @@ from domain.session.decisions import CdrCredited, CdrIssued
 from domain.session.session import Judgement, Session
 from engine.agenda import Agenda
 from engine.bank import take_bank
+from engine.closing import decide_next
 from engine.cover import has_work as has_cover_work
 from engine.cover import look_again, look_again_at, money_left, weigh
 from engine.due_runs import DueRuns, run_moments
@@ -49,6 +50,7 @@ from ledger.events.heads import (
     stale_among,
     stale_sessions,
 )
+from ledger.intake.affairs import due_moments, next_due
 from ledger.intake.event_time import horizon
 from ledger.intake.parking import add_references
 from ledger.locks import Lock, hold
@@ -94,6 +96,7 @@ class Clock:
         self._office = Office(self._working_set, now=wall_clock())
         try:
             self._look_at_votes()
+            self._decide_affairs(wall_clock())
         except BaseException:
             self._working_set.forget()
             raise
@@ -110,7 +113,34 @@ class Clock:
         Sessions first: what they issue, earn and mature depends on no run. Then each operator's runs in their order.
         Raises MachineryFault when interrupted, and RunsFailed when an operator's runs break; those of the others
         are made then. Advancing again goes on from there.
+
+        What people decide of the book acts after the runs of its moment: `by_event_time` the clock stops there, and a
+        live one has come there anyway.
         """
+        payouts, stops = 0, self._affairs_until(until) if by_event_time else []
+        for moment in stops:
+            payouts += self._advance_to(moment, on_progress, by_event_time=by_event_time)
+            self._decide_affairs(moment)
+        if not stops or stops[-1] < until:
+            payouts += self._advance_to(until, on_progress, by_event_time=by_event_time)
+            self._decide_affairs(until)
+        return payouts
+
+    def _affairs_until(self, until: datetime) -> list[datetime]:
+        with self._gateway.transaction() as cursor:
+            return due_moments(cursor, until)
+
+    def _decide_affairs(self, until: datetime) -> None:
+        """Judge what people decided of the book, each decision in a transaction of its own, by their times."""
+        with self._gateway.transaction() as cursor:
+            if next_due(cursor, until) is None:
+                return
+        zone = self._working_set.rules.book_zone
+        while self._under_clock(lambda cursor, work: decide_next(cursor, work, self._known.catalogue, until, zone)):
+            pass
+
+    def _advance_to(self, until: datetime, on_progress: OnProgress | None, *, by_event_time: bool) -> int:
+        """Everything but what people decide of the book."""
         report = on_progress or _silent
         # Messages that a live system has acted by come to the same where they are settled later, whatever the moment.
         now = max(until, wall_clock())

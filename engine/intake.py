@@ -22,6 +22,7 @@ from domain.fact import RecordedFact
 from domain.far_ahead import AHEAD_MAX
 from domain.tariff.events import warned
 from engine.bank import take_bank
+from engine.closing import take_affairs
 from engine.decided_streams import DECIDED_TYPES, refuse_decisions
 from engine.errors import PartitionLost
 from engine.far_ahead import take_far_ahead, wall_clock
@@ -77,6 +78,7 @@ class Batch:
     run_decisions: list[Message] = field(default_factory=list)
     bank: list[Message] = field(default_factory=list)
     matters: list[Message] = field(default_factory=list)
+    book_decisions: list[Message] = field(default_factory=list)
     wallets: list[Message] = field(default_factory=list)
     statuses: list[Message] = field(default_factory=list)
     rates: list[Message] = field(default_factory=list)
@@ -109,6 +111,7 @@ PLACES: dict[Kind, Callable[[Batch, Message], None]] = {
     Kind.RUN_DECISION: lambda batch, message: batch.run_decisions.append(message),
     Kind.BANK: lambda batch, message: batch.bank.append(message),
     Kind.OPERATOR_MATTER: lambda batch, message: batch.matters.append(message),
+    Kind.BOOK_DECISION: lambda batch, message: batch.book_decisions.append(message),
     Kind.WALLET: lambda batch, message: batch.wallets.append(message),
     Kind.STATUS: lambda batch, message: batch.statuses.append(message),
     Kind.RATE: lambda batch, message: batch.rates.append(message),
@@ -301,6 +304,7 @@ class Intake:
             self._working_set.rules.hold_max_age,
         )
         take_bank(cursor, work, _facts(batch.bank), self._known.catalogue, batch.catalogue)
+        take_affairs(cursor, work, _facts(batch.book_decisions))
         told = {payout_id: _facts(found) for payout_id, found in batch.payout_facts.items()}
         take_payout_facts(cursor, work, told, replace(self._office, now=self._clock()))
         return again

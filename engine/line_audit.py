@@ -276,8 +276,8 @@ def _why_not_by_itself(row: _Row, booking: Booking, catalogue: Catalogue) -> str
     known = catalogue.operators.get(row.operator_id)
     if isinstance(booking, HomeChargingEarned) and known:
         # It waits as what partners pay does, by the terms at its time.
-        terms = known.at(booking.effective_at) or known.timeline[0][1].value
-        latest = delayed(booking.effective_at, terms).available_on
+        ruling = known.at(booking.effective_at) or known.timeline[0][1].value
+        latest = delayed(booking.effective_at, ruling).available_on
     if row.released_at != booking.effective_at or row.available_on is None or row.available_on > latest:
         return f"it is payable from {utc_text(booking.effective_at)} on, and not from {row.available_on}"
     return ""

@@ -25,6 +25,7 @@ from domain.book.bookings import (
     SessionReRated,
 )
 from domain.book.roaming_bookings import CdrDisputeLost, InvoicedCdrPaid
+from domain.book.sale_bookings import CapturedChargeReSold, CdrSold, ChargeReSold, ChargeSold, SoldCdrCredited
 from domain.book.standing import Booked
 from domain.book.wallet_bookings import WalletCharged
 from domain.session.driver.settlements import settles, settlings
@@ -110,6 +111,30 @@ def _dispute_lost(b: CdrDisputeLost) -> Moved:
     return Moved(-b.amount, -share, -b.amount, -b.amount if b.paid else 0)
 
 
+def _share_of_sale(b: Any, prefix: str = "") -> int:
+    net: int = getattr(b, f"{prefix}purchase")
+    return net if b.is_reversed else net + getattr(b, f"{prefix}purchase_vat")
+
+
+def _sold(b: ChargeSold) -> Moved:
+    return Moved(b.net + sum(b.vat), _share_of_sale(b))
+
+
+def _re_sold(b: ChargeReSold | CapturedChargeReSold) -> Moved:
+    gross = b.net + sum(b.vat) - b.old_net - sum(b.old_vat)
+    return Moved(gross, _share_of_sale(b) - _share_of_sale(b, "old_"))
+
+
+def _cdr_sold(b: CdrSold) -> Moved:
+    gross = b.net + sum(b.vat)
+    return Moved(gross, _share_of_sale(b), gross)
+
+
+def _sold_credited(b: SoldCdrCredited) -> Moved:
+    gross = b.net + sum(b.vat)
+    return Moved(-gross, -_share_of_sale(b), -gross, -gross if b.invoiced and not b.unpaid else 0)
+
+
 _MOVED_BY: Mapping[type, Callable[[Any], Moved]] = {
     SessionRated: _rated,
     SessionReRated: _re_rated,
@@ -120,6 +145,11 @@ _MOVED_BY: Mapping[type, Callable[[Any], Moved]] = {
     CdrAccepted: _accepted,
     AcceptedCdrCredited: _credited,
     CdrInvoicePaid: lambda b: Moved(settled=b.gross),
+    ChargeSold: _sold,
+    ChargeReSold: _re_sold,
+    CapturedChargeReSold: _re_sold,
+    CdrSold: _cdr_sold,
+    SoldCdrCredited: _sold_credited,
     InvoicedCdrPaid: lambda b: Moved(settled=b.gross),
     CdrDisputeLost: _dispute_lost,
 }

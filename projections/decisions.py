@@ -21,9 +21,20 @@ _REFUSED, _COUNTS = DecisionRefused.__name__, DecisionCounts.__name__
 _COUNTED, _LAPSED = ApprovalCounted.__name__, ApprovalLapsed.__name__
 
 # The field that says when a decision acts, the first that there is; and the one that names what it is about.
-_AT = ("at", "approved_at", "rejected_at", "proposed_at", "ordered_at")
+_AT = ("at", "approved_at", "rejected_at", "proposed_at", "ordered_at", "filed_at", "paid_at")
 _SUBJECT = (
-    *("payout_id", "adjustment_id", "write_off_id", "hold_id", "finding_id", "entry_reference", "operator_id"),
+    *(
+        "payout_id",
+        "adjustment_id",
+        "write_off_id",
+        "hold_id",
+        "finding_id",
+        "period",
+        "sweep_id",
+        "return_id",
+        "entry_reference",
+        "operator_id",
+    ),
 )
 
 # A set of decisions. A message is stored once, so that a row which is there is of the same one.

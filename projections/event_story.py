@@ -27,6 +27,7 @@ _DECIDED_ON = (
     MessageKind.RECEIPT,
     MessageKind.CDR_ANSWER,
     MessageKind.OPERATOR_MATTER,
+    MessageKind.BOOK_DECISION,
     MessageKind.WALLET,
 )
 

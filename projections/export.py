@@ -132,6 +132,7 @@ def export(
             for name, lines in (_FILES | _network_files() if network else _FILES).items():
                 with _replacing(directory / name) as file:
                     written.append(_written(name, _write(file, lines(cursor))))
+            written += _write_periods(cursor, directory / "periods")
             make_files(dsn, waiting_for_files(cursor), platform, made_at)
             made = _write_bank_files(dsn, directory / "batches", again=every_bank_file)
             written.append(WrittenFile("batches/*.xml", "bank files", made))
@@ -139,6 +140,19 @@ def export(
                 file.write(_summary(totals(cursor), summary or {}))
             written.append(_written("summary.json", 1))
     return written
+
+
+def _write_periods(cursor: Cursor[TupleRow], directory: Path) -> list[WrittenFile]:
+    """Write the files of every period that was closed; without any there is no folder."""
+    from projections.period_files import period_files  # Here: most books have none yet.
+
+    names = set()
+    for name, content in period_files(cursor):
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        with _replacing(directory / name) as file:
+            file.write(content)
+        names.add(name.partition("/")[0])
+    return [WrittenFile(f"periods/{name}/*.json", "documents", 1) for name in sorted(names)]
 
 
 def _network_files() -> dict[str, Callable[[Cursor[TupleRow]], Lines]]:

@@ -11,6 +11,7 @@ import orjson
 from domain.book.findings import CURES, FindingEnded, FindingOpened
 from domain.book.refusals import DecisionRefused
 from domain.calendar import instant, utc_text
+from domain.closing.events import PeriodClosed, PeriodReopened
 from domain.fact import RecordedFact
 from domain.far_ahead import AHEAD_MAX, SourceAhead
 from domain.payout.events import ApprovalCounted, ApprovalLapsed, PayoutStatusChanged
@@ -84,6 +85,15 @@ def _refusal_notice(happened: Happened) -> Notification:
     sentence = f"{event.type} of {utc_text(event.at)} counts for nothing: {event.sentence}"
     data = _notice("DECISION_REFUSED", event.subject, sentence, "")
     return Notification(event.subject, event.at, data)
+
+
+def _period_notice(happened: Happened) -> Notification:
+    event: PeriodClosed | PeriodReopened = decode(happened.topic, happened.state)
+    is_closed = isinstance(event, PeriodClosed)
+    what = f"closed, version {event.version}" if is_closed else f"open again, after version {event.version}"
+    sentence = f"period {event.period} is {what}, by {' and '.join(event.by)}"
+    data = _notice("PERIOD_CLOSED" if is_closed else "PERIOD_REOPENED", event.period, sentence, "")
+    return Notification(event.period, event.at, data)
 
 
 _DECIDED = {
@@ -206,6 +216,8 @@ NOTIFICATIONS: Mapping[str, Callable[[Happened], Notification]] = MappingProxyTy
         "ApprovalCounted": _approval_notice,
         "ApprovalLapsed": _lapse_notice,
         "DecisionRefused": _refusal_notice,
+        "PeriodClosed": _period_notice,
+        "PeriodReopened": _period_notice,
         **dict.fromkeys(_DECIDED, _decided_notice),
         "SessionAssessed": _session_notice,
         "TariffWarned": _tariff_notice,

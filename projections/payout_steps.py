@@ -75,6 +75,9 @@ class Step(StrEnum):
 
 STEP_OF_KIND: Mapping[str, Step] = {
     "J01": Step.GROSS_CARD,
+    # What the platform buys, to sell it to whoever charges.
+    "J06": Step.GROSS_CARD,
+    "J06r": Step.GROSS_CARD,
     "J13": Step.GROSS_ROAMING,
     "J24h": Step.GROSS_ROAMING,
     "J02": Step.COMMISSION,
@@ -85,6 +88,7 @@ STEP_OF_KIND: Mapping[str, Step] = {
     "J25": Step.REFUNDS,
     "J26": Step.REFUNDS,
     "J27": Step.DISPUTES,
+    "J28r": Step.DISPUTES,
     "J29": Step.DISPUTES,
     "J30": Step.DISPUTES,
     "J59": Step.CORRECTIONS,

@@ -7,6 +7,7 @@ import orjson
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from contracts.vat_ids import is_vat_id
 from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.currencies import currencies_of
 from domain.catalogue.orders import RatingOrder
@@ -34,7 +35,7 @@ class GivenOrder:
 
 def given_orders(cursor: Cursor[TupleRow], operator_id: str | None = None) -> list[GivenOrder]:
     """The orders that were given, of one operator where one is named, in the order in which they take effect."""
-    catalogue = Catalogue(calendars=bank_calendar)
+    catalogue = Catalogue(calendars=bank_calendar, vat_ids=is_vat_id)
     _publish(catalogue, cursor.execute(_ORDERS).fetchall())
     names = [name for name in sorted(catalogue.orders) if operator_id in (None, name)]
     _publish(catalogue, cursor.execute(_OPERATORS, (names,)).fetchall())

@@ -40,7 +40,7 @@ WHERE session.session_id IN (
     SELECT entry.session_id
     FROM surface.payouts CROSS JOIN unnest(payouts.entry_ids) AS paid (entry_id)
     JOIN surface.entries AS entry USING (entry_id)
-    WHERE payouts.payout_id = %s AND entry.kind IN ('J01', 'J13')
+    WHERE payouts.payout_id = %s AND entry.kind IN ('J01', 'J06', 'J06r', 'J13')
 )
 """
 

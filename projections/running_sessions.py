@@ -11,6 +11,7 @@ import orjson
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from contracts.vat_ids import is_vat_id
 from domain.catalogue.catalogue import POWER_MAX_KW, PUBLISHERS, Catalogue
 from domain.exact import Exact
 from domain.session.assessment import SessionState, assess
@@ -66,7 +67,7 @@ def running_sessions(
     starts = [start for session in sessions.values() for start in session.meter.starts]
     if not starts:
         return {}
-    catalogue = Catalogue(calendars=bank_calendar, power_max_w=power_max_kw * 1000)
+    catalogue = Catalogue(calendars=bank_calendar, vat_ids=is_vat_id, power_max_w=power_max_kw * 1000)
     asked = {
         "operators": sorted({start.operator_id for start in starts}),
         "locations": sorted({start.location_id.casefold() for start in starts}),

@@ -8,6 +8,7 @@ import orjson
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
+from contracts.vat_ids import is_vat_id
 from domain.calendar import ONE_DAY, business_date
 from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.parties import Operator
@@ -167,7 +168,7 @@ class SystemState:
 class KnownOperators:
     """The operators' contracts, read once and from then on only what is new; for whoever looks again and again."""
 
-    catalogue: Catalogue = field(default_factory=lambda: Catalogue(calendars=bank_calendar))
+    catalogue: Catalogue = field(default_factory=lambda: Catalogue(calendars=bank_calendar, vat_ids=is_vat_id))
     seq: int = 0
 
     def read(self, cursor: Cursor[TupleRow]) -> None:

@@ -15,6 +15,7 @@ from wattledger.commands import (
     benchmark,
     cash,
     cdrs,
+    closing,
     contracts,
     costs,
     deadletters,
@@ -82,6 +83,7 @@ load.app.add_typer(load_run.commands)
 for noun in (
     *(settling.app, live.app, serving.app, status.app, balances.app, sessions.app, sessions.lists, payments.app),
     *(payout_decisions.app, statements.app, withholding.app, bank.app, *matters.apps, negative.app, processor.app),
+    *closing.apps,
     *(trace.app, findings.app, deadletters.app, cdrs.app, audit.app, projections.app, leakage.app),
     *(
         network.app,

@@ -88,6 +88,14 @@ def _well_formed_bic(text: str) -> str:
     return compact
 
 
+def _time_zone(text: str) -> str:
+    from contracts.values import is_time_zone  # Imported here: most commands need none.
+
+    if not is_time_zone(text):
+        raise ValueError("is not an IANA time zone, such as Europe/Berlin")
+    return text
+
+
 def _postgres_url(text: str) -> str:
     if not text.startswith(("postgresql://", "postgres://")) and "=" not in text:
         raise ValueError("is neither postgresql://USER:PASSWORD@HOST:PORT/DATABASE nor libpq's key=value form")
@@ -260,6 +268,9 @@ class Settings(BaseModel):
     heads_every: int = Field(default=10_000, ge=1)
     # A hold that keeps money of an operator for longer is told.
     hold_max_age_days: int = Field(default=180, ge=1, le=3650)
+
+    # Where months of the book end, by its IANA name; fixed by the first close.
+    book_zone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
 
     # Whose decisions count: the public keys (a JSON Web Key Set, or the path of one), and the private one that signs
     # here. Both are kept below the data directory where nothing is said.

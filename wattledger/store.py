@@ -48,6 +48,7 @@ class Store:
             timedelta(hours=settings.account_cooling_off_hours),
             timedelta(days=settings.hold_max_age_days),
             settings.bank_profiles,
+            settings.book_zone,
         )
         keys, cover = keyring(settings), CoverRule(settings.cover)
         return WorkingSet.of(self.dsn, settings.power_max_kw, cover, decision_keys=keys, rules=rules)

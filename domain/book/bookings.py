@@ -2,7 +2,8 @@
 
 A booking states everything its entries need, so that the book can be derived from the stored bookings alone.
 `key` names the cause within its stream; amounts are minor units of `currency`; `matured` tells whether the
-operator's share had matured, so that the payable is 2010 and not 2011.
+operator's share had matured, so that the payable is 2010 and not 2011. `vat_at` is where the VAT of a commission is
+due and at which rate (`DE-19`), "" where the operator's terms tell nothing of taxes.
 """
 
 from datetime import datetime
@@ -32,6 +33,7 @@ class SessionRated(Booking):
     gross: int
     commission: int
     commission_vat: int
+    vat_at: str = ""
 
 
 @named_value
@@ -47,6 +49,7 @@ class SessionReRated(Booking):
     gross: int
     commission: int
     commission_vat: int
+    vat_at: str = ""
 
 
 @named_value
@@ -63,6 +66,7 @@ class CapturedSessionReRated(Booking):
     gross: int
     commission: int
     commission_vat: int
+    vat_at: str = ""
 
 
 @named_value
@@ -113,6 +117,7 @@ class PaymentRefunded(Booking):
     commission_back: int
     commission_vat_back: int
     from_overpaid: int = 0
+    vat_at: str = ""
 
 
 @named_value
@@ -129,6 +134,7 @@ class PaymentRefundFailed(Booking):
     commission_back: int
     commission_vat_back: int
     from_overpaid: int = 0
+    vat_at: str = ""
 
 
 @named_value
@@ -181,6 +187,7 @@ class DisputeLost(Booking):
     from_overpaid: int = 0
     due_payment_id: str = ""
     from_refunds_due: int = 0
+    vat_at: str = ""
 
 
 @named_value
@@ -192,6 +199,7 @@ class CdrAccepted(Booking):
     gross: int
     commission: int
     commission_vat: int
+    vat_at: str = ""
 
 
 @named_value
@@ -218,6 +226,7 @@ class AcceptedCdrCredited(Booking):
     commission: int
     commission_vat: int
     unpaid: bool = False
+    vat_at: str = ""
 
 
 @named_value

@@ -4,7 +4,7 @@ Postings carry minor units, debit positive. A leg of zero is left out, and an en
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from domain.book.bank_posting import RULES_OF_BANKS
@@ -42,10 +42,21 @@ from domain.book.bookings import (
     ShareSplit,
     TaxWithheld,
 )
-from domain.book.drafts import ADJUSTMENTS, BANK, OUTPUT_VAT, Draft, available
+from domain.book.closing_posting import RULES_OF_CLOSING
+from domain.book.drafts import (
+    ADJUSTMENTS,
+    BANK,
+    OUTPUT_VAT,
+    Draft,
+    available,
+    driver_receivable,
+    payable,
+    vat_account,
+)
 from domain.book.journal import Entry, Posting
 from domain.book.matter_posting import RULES_OF_MATTERS
 from domain.book.roaming_posting import COMMISSION_ROAMING, RULES_OF_ROAMING
+from domain.book.sale_posting import RULES_OF_SALES
 from domain.book.treasury_posting import RULES_OF_THE_TREASURY
 from domain.book.wallet_posting import RULES_OF_WALLETS
 from domain.named_ids import named_id
@@ -58,22 +69,15 @@ DISPUTE_FEES = "5040"
 BANK_CHARGES = "5090"
 
 
-def payable(booking: Booking) -> str:
-    """The operator payable a booking moves: available (2010) once its share has matured, pending (2011) before."""
-    return f"{'2010' if booking.matured else '2011'}/{booking.operator_id}"
-
-
-def driver_receivable(booking: Booking) -> str:
-    """The driver's receivable of the session."""
-    return f"1105/{booking.session_id}"
-
-
 def _earned(booking: Booking, gross: int) -> Draft:
     return ("J01", [(driver_receivable(booking), gross), (payable(booking), -gross)])
 
 
-def _commission(kind: str, revenue: str, booking: Booking, net: int, vat: int) -> Draft:
-    return (kind, [(payable(booking), net + vat), (revenue, -net), (OUTPUT_VAT, -vat)])
+_Charging: TypeAlias = SessionRated | SessionReRated | CdrAccepted
+
+
+def _commission(kind: str, revenue: str, booking: _Charging, net: int, vat: int) -> Draft:
+    return (kind, [(payable(booking), net + vat), (revenue, -net), (vat_account(OUTPUT_VAT, booking.vat_at), -vat)])
 
 
 def _rated(b: SessionRated) -> list[Draft]:
@@ -90,11 +94,11 @@ def _re_rated(b: SessionReRated) -> list[Draft]:
 
 
 def _captured_re_rated(b: CapturedSessionReRated) -> list[Draft]:
-    due = f"2080/{b.payment_id}"
+    due, output_vat = f"2080/{b.payment_id}", vat_account(OUTPUT_VAT, b.vat_at)
     taken_back = [
         (payable(b), b.old_gross),
         (COMMISSION_DIRECT, b.old_commission),
-        (OUTPUT_VAT, b.old_commission_vat),
+        (output_vat, b.old_commission_vat),
         (due, -b.old_gross),
         (payable(b), -(b.old_commission + b.old_commission_vat)),
     ]
@@ -103,7 +107,7 @@ def _captured_re_rated(b: CapturedSessionReRated) -> list[Draft]:
         (payable(b), b.commission + b.commission_vat),
         (payable(b), -b.gross),
         (COMMISSION_DIRECT, -b.commission),
-        (OUTPUT_VAT, -b.commission_vat),
+        (output_vat, -b.commission_vat),
     ]
     return [("J59", taken_back + anew)]
 
@@ -133,12 +137,13 @@ def _written_off(b: PaymentWrittenOff) -> list[Draft]:
 
 def _refunded(b: PaymentRefunded | PaymentRefundFailed) -> list[Draft]:
     psp = f"1110/{b.provider}"
+    output_vat = vat_account(OUTPUT_VAT, b.vat_at)
     back = b.commission_back + b.commission_vat_back
     return [
         ("J59r", [(f"2080/{b.due_payment_id}", b.from_refunds_due), (psp, -b.from_refunds_due)]),
         ("J25", [(available(b), b.by_operator), (psp, -b.by_operator)]),
         ("J25", [(ADJUSTMENTS, b.by_platform), (psp, -b.by_platform)]),
-        ("J26", [(COMMISSION_DIRECT, b.commission_back), (OUTPUT_VAT, b.commission_vat_back), (available(b), -back)]),
+        ("J26", [(COMMISSION_DIRECT, b.commission_back), (output_vat, b.commission_vat_back), (available(b), -back)]),
         # The last, though it is used up first: places in this list are part of ids.
         ("J25x", [(driver_receivable(b), b.from_overpaid), (psp, -b.from_overpaid)]),
     ]
@@ -179,7 +184,7 @@ def _dispute_lost(b: DisputeLost) -> list[Draft]:
         (driver_receivable(b), b.from_overpaid),
         (f"2080/{b.due_payment_id}", b.from_refunds_due),
         (COMMISSION_DIRECT, b.commission_back),
-        (OUTPUT_VAT, b.commission_vat_back),
+        (vat_account(OUTPUT_VAT, b.vat_at), b.commission_vat_back),
         (f"1250/{b.provider}", -b.amount),
         (available(b), -(back + freed)),
     ]
@@ -202,7 +207,7 @@ def _cdr_credited(b: AcceptedCdrCredited) -> list[Draft]:
     legs = [
         (payable(b), b.gross),
         (COMMISSION_ROAMING, b.commission),
-        (OUTPUT_VAT, b.commission_vat),
+        (vat_account(OUTPUT_VAT, b.vat_at), b.commission_vat),
         (receivable, -b.gross),
         (payable(b), -(b.commission + b.commission_vat)),
     ]
@@ -312,6 +317,8 @@ POSTING_RULES: dict[type[Booking], Callable[[Any], list[Draft]]] = {
     PaidTwice: _paid_twice,
     **RULES_OF_MATTERS,
     **RULES_OF_BANKS,
+    **RULES_OF_SALES,
+    **RULES_OF_CLOSING,
     **RULES_OF_ROAMING,
     **RULES_OF_WALLETS,
     **RULES_OF_THE_TREASURY,

@@ -57,6 +57,7 @@ class CdrDisputeLost(Booking):
     commission_back: int
     commission_vat_back: int
     paid: bool
+    vat_at: str = ""
 
 
 @named_value

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from domain.book.drafts import OUTPUT_VAT, Draft
+from domain.book.drafts import OUTPUT_VAT, Draft, vat_account
 from domain.book.roaming_bookings import (
     CdrDisputed,
     CdrDisputeLost,
@@ -58,7 +58,7 @@ def _lost(b: CdrDisputeLost) -> list[Draft]:
     legs = [
         (f"2030/{b.operator_id}", b.amount),
         (COMMISSION_ROAMING, b.commission_back),
-        (OUTPUT_VAT, b.commission_vat_back),
+        (vat_account(OUTPUT_VAT, b.vat_at), b.commission_vat_back),
         (f"1220/{b.partner}", -b.amount),
         (_payable(b), -(b.commission_back + b.commission_vat_back)),
     ]

@@ -15,6 +15,7 @@ from domain.catalogue.account_changes import (
     account_decided,
 )
 from domain.catalogue.accounts import account_name
+from domain.catalogue.dealing import VatIds, no_vat_ids
 from domain.catalogue.orders import OperatorOrders, RatingOrder
 from domain.catalogue.parties import Location, Operator, Partner
 from domain.catalogue.payee_checks import VERIFIED, PayeeChecks, payee_verified
@@ -35,9 +36,9 @@ class Catalogue:
 
     `tariffs` are those for everybody, by operator and id; `partner_tariffs` those that a roaming partner was given,
     by operator and partner, then by id: timelines of their own. `revision` counts the publications: what was derived
-    from one revision holds until the next. `calendars` are those of bank holidays, by name; `power_max_w` is what a
-    connector gives at most that is not published. `operators` have the account in effect, by `histories`; `holds` are
-    those of operators' payouts, `stops` those of all.
+    from one revision holds until the next. `calendars` are those of bank holidays, by name; `vat_ids` says which VAT
+    ids are valid; `power_max_w` is what a connector gives at most that is not published. `operators` have the account
+    in effect, by `histories`; `holds` are those of operators' payouts, `stops` those of all.
     """
 
     operators: dict[str, Versions[Operator]] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class Catalogue:
     orders: dict[str, OperatorOrders] = field(default_factory=dict)
     revision: int = 0
     calendars: Calendars = no_calendars
+    vat_ids: VatIds = no_vat_ids
     power_max_w: int = POWER_MAX_KW * 1000
     # By account, which operators have it in the end, by all that was published of them.
     paid_to: dict[str, set[str]] = field(default_factory=dict)
@@ -134,7 +136,7 @@ class Publication:
 def _publish_operator(
     catalogue: Catalogue, source: str, id_: str, time_: datetime, data: Mapping[str, Any]
 ) -> Publication:
-    value = Operator.from_data(data, catalogue.calendars)
+    value = Operator.from_data(data, catalogue.calendars, catalogue.vat_ids)
     history = _history(catalogue, value.operator_id)
     before, is_first = _last_account(history.versions), not history.published
     changed = history.publish(Version(time_, source, id_, instant(data["effective_from"]), value), data.get("by"))
@@ -266,7 +268,7 @@ def _publish_location(
 def _publish_partner(
     catalogue: Catalogue, source: str, id_: str, time_: datetime, data: Mapping[str, Any]
 ) -> Publication:
-    value = Partner.from_data(data)
+    value = Partner.from_data(data, catalogue.vat_ids)
     versions = catalogue.partners.setdefault(value.partner, Versions())
     changed = versions.add(Version(time_, source, id_, time_, value))
     return Publication(Scope.OF_PARTNER, changed, partner=value.partner)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from domain.calendar import MONDAY_TO_FRIDAY, BankCalendar, Calendars, no_calendars, zone
 from domain.catalogue.commission import Schedule
+from domain.catalogue.dealing import AS_AGENT, Dealing, VatIdentity, VatIds, no_vat_ids
 from domain.catalogue.hubs import Hub
 from domain.catalogue.run_terms import RunTerms
 from domain.catalogue.splits import SplitTerms
@@ -92,6 +93,8 @@ class Operator:
     calendars: Calendars = no_calendars
     # What is left out of most contracts: what runs keep back, and what they have somebody look at.
     runs: RunTerms = field(default_factory=RunTerms)
+    # In whose name its sessions are sold, and with which taxes.
+    dealing: Dealing = AS_AGENT
     # Commissions by channel and place, in place of the percent and sum above; None: those count for all.
     schedule: Schedule | None = None
     # Who else has a part of each share; None: nobody.
@@ -105,7 +108,9 @@ class Operator:
         return any(each.payout.requires_approval for each in (self, *self.guards))
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any], calendars: Calendars = no_calendars) -> "Operator":
+    def from_data(
+        cls, data: Mapping[str, Any], calendars: Calendars = no_calendars, vat_ids: VatIds = no_vat_ids
+    ) -> "Operator":
         """An operator version from the data of `operator.registered` or `operator.changed`."""
         currency, commission, payout = data["currency"], data["commission"], data["payout"]
         hours, minutes = payout["cutoff_time"].split(":")
@@ -141,6 +146,7 @@ class Operator:
             confirms_account=_term(data, "account_change") == "CONFIRM",
             calendars=calendars,
             runs=RunTerms.from_data(data),
+            dealing=Dealing.from_data(data, vat_ids),
             schedule=Schedule.from_data(commission.get("schedule"), currency),
             splits=SplitTerms.from_data(data),
         )
@@ -210,15 +216,18 @@ class Partner:
     name: str
     currency: str
     funding: Funding
+    # Where it is established for VAT, None where that was not told.
+    tax: VatIdentity | None = None
     hub: Hub | None = None
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> "Partner":
+    def from_data(cls, data: Mapping[str, Any], vat_ids: VatIds = no_vat_ids) -> "Partner":
         """A partner from the data of `partner.registered`."""
         return cls(
             partner=partner_key(data["country_code"], data["party_id"]),
             name=data["name"],
             currency=data["currency"],
             funding=Funding(data["funding"]),
+            tax=VatIdentity.from_data(data["tax"], vat_ids) if data.get("tax") else None,
             hub=Hub.from_data(data["hub"], data["currency"]) if data.get("hub") else None,
         )

@@ -18,6 +18,7 @@ _CODES = """
     UZUZB VAVAT VCVCT VEVEN VGVGB VIVIR VNVNM VUVUT WFWLF WSWSM YEYEM YTMYT ZAZAF ZMZMB ZWZWE
 """
 _ALPHA_3 = {word[:2]: word[2:] for word in _CODES.split()}
+_ALPHA_2 = {three: two for two, three in _ALPHA_3.items()}
 _KNOWN = frozenset(_ALPHA_3.values())
 
 
@@ -29,3 +30,8 @@ def alpha_3(alpha_2: str) -> str | None:
 def is_alpha_3(code: str) -> bool:
     """Whether these are the three capital letters of a country."""
     return code in _KNOWN
+
+
+def alpha_2(alpha_3_code: str) -> str | None:
+    """The two-letter code of a country given by its three letters in any case: `NLD` is `NL`; None for no country."""
+    return _ALPHA_2.get(alpha_3_code.upper())

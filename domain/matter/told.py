@@ -15,6 +15,8 @@ _ACTS_AT = {
     "saas.invoiced": "invoiced_at",
     "fx.executed": "executed_at",
     "supplier.paid": "paid_at",
+    "vat.filed": "filed_at",
+    "vat.paid": "paid_at",
 }
 
 

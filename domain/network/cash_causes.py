@@ -29,6 +29,7 @@ from domain.book.bookings import (
     TaxWithheld,
 )
 from domain.book.drafts import Draft
+from domain.book.sale_bookings import CapturedChargeReSold, CdrSold, ChargeReSold, ChargeSold
 from domain.book.wallet_bookings import WalletCharged
 from domain.session.driver.share import SESSION_SHARE
 
@@ -81,6 +82,7 @@ class Place(StrEnum):
 # The places that are pending (2011).
 PENDING = (Place.NOT_CAPTURED, Place.PAYMENT_FAILED, Place.NOT_SETTLED, Place.ROAMING_UNPAID, Place.IN_DELAY)
 # What payouts keep or take of what is available.
+_ROAMING = frozenset({CdrAccepted, CdrSold})
 _TAKEN = frozenset({PayoutInitiated, ReserveHeld, TaxWithheld, InstantFeeCharged})
 _PLACE_OF_CODE = {"2020": Place.RESERVED, "2030": Place.DISPUTED}
 
@@ -109,6 +111,9 @@ _PRICES: Mapping[type, Callable[[Any], _Price]] = {
     PaymentCaptured: lambda b: _Price(0, b.amount),
     WalletCharged: lambda b: _Price(0, b.amount),
     PaymentWrittenOff: lambda b: _Price(0, 0, b.gross),
+    ChargeSold: lambda b: _Price(b.net + sum(b.vat)),
+    ChargeReSold: lambda b: _Price(b.net + sum(b.vat) - b.old_net - sum(b.old_vat)),
+    CapturedChargeReSold: lambda b: _Price(b.net + sum(b.vat) - b.old_net - sum(b.old_vat)),
 }
 
 
@@ -164,7 +169,7 @@ class CashCauses:
         if pending:
             share = self._shares.setdefault((operator_id, currency, _share_of(booking)), _Share())
             share.amounts[at] += pending
-            share.roams = share.roams or kind is CdrAccepted
+            share.roams = share.roams or kind in _ROAMING
         if pending or (is_priced and self._shares):
             self._move(moves)
         return {where: amount for where, amount in moves.items() if amount}

@@ -26,9 +26,9 @@ from domain.values import value
 LAST_PAYOUTS = 20
 
 # Kinds of entries by which drivers and partners were billed, or which take that back.
-GROSS_KINDS = frozenset(("J01", "J01f", "J13", "J18", "J19", "J21", "J25", "J27", "J29", "J59"))
+GROSS_KINDS = frozenset(("J01", "J01f", "J06", "J06r", "J13", "J18", "J19", "J21", "J25", "J27", "J29", "J59"))
 # And those by which the operator's share of that changes: commission and fees.
-SHARE_KINDS = GROSS_KINDS | {"J02", "J04", "J07", "J14", "J20", "J26", "J30"}
+SHARE_KINDS = GROSS_KINDS | {"J02", "J04", "J07", "J14", "J20", "J26", "J28r", "J30"}
 
 
 class Doubt(StrEnum):

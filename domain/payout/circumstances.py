@@ -36,6 +36,8 @@ class DecisionRules:
     hold_max_age: timedelta = timedelta(days=180)
     # Profiles of bank files by country and currency, where terms say nothing.
     bank_profiles: Mapping[str, str] = field(default_factory=dict)
+    # The time zone in which months of the book end, until it is fixed by the first close.
+    book_zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,17 @@ from datetime import datetime
 from domain.book.bookings import AcceptedCdrCredited, Booking, CdrAccepted, CdrInvoicePaid, ShareMatured
 from domain.book.release import Release
 from domain.book.roaming_bookings import CdrDisputed, CdrDisputeLost, CdrDisputeWon, CdrInvoiced, InvoicedCdrPaid
+from domain.book.sale_bookings import CdrSold, SoldCdrCredited
 from domain.book.treasury_bookings import HubFeeAccrued
 from domain.catalogue.hubs import Hub
 from domain.money import largest_remainder
 from domain.session.cdr_disputes import Act, Ruling
 from domain.session.decisions import IssuedCdr
+from domain.session.driver.sales import sold
 from domain.session.facts import CdrPaid
 from domain.session.roaming_facts import CdrInvoiced as InvoiceIssued
 from domain.session.scope import BookingHead, BookScope
+from domain.session.supplies import Dealt, Purchase
 from domain.values import value
 
 
@@ -37,6 +40,18 @@ class AcceptedCdr:
     rulings: Sequence[Ruling] = ()
     paid: CdrPaid | None = None
     hub: Hub | None = None
+    # Its taxes, where the operator's terms tell them.
+    dealt: Dealt | None = None
+
+    @property
+    def purchase(self) -> Purchase | None:
+        """What the platform buys it for, where it sells it itself."""
+        return self.dealt.purchase if self.dealt is not None else None
+
+    @property
+    def vat_at(self) -> str:
+        """Where the VAT of its commission is due."""
+        return self.dealt.commission_at if self.dealt is not None else ""
 
     @property
     def share(self) -> str:
@@ -69,15 +84,21 @@ class _Book:
         self._pending = 0
 
     def earned(self) -> Booking:
-        """J13 and J14."""
+        """J13 and J14; of what the platform sells itself J13p, and J06 or J06r."""
+        head = self._scope.head(f"accepted:{self._cdr.number}", self._of.accepted_at, self._of.share)
+        purchase, dealt = self._of.purchase, self._of.dealt
+        if purchase is not None and dealt is not None:
+            self._pending += purchase.share
+            return CdrSold(**head, cdr_id=self._cdr.cdr_id, partner=self._of.partner, **sold(self._gross, dealt))
         self._pending += self._gross - self._commission - self._commission_vat
         return CdrAccepted(
-            **self._scope.head(f"accepted:{self._cdr.number}", self._of.accepted_at, self._of.share),
+            **head,
             cdr_id=self._cdr.cdr_id,
             partner=self._of.partner,
             gross=self._gross,
             commission=self._commission,
             commission_vat=self._commission_vat,
+            vat_at=self._of.vat_at,
         )
 
     def hub_fee(self) -> Iterator[Booking]:
@@ -148,6 +169,17 @@ class _Book:
         )
         if not gross:
             return
+        purchase, dealt = self._of.purchase, self._of.dealt
+        if purchase is not None and dealt is not None:
+            yield SoldCdrCredited(
+                **self._head(f"credited:{number}", at, -purchase.share),
+                cdr_id=self._cdr.cdr_id,
+                partner=self._of.partner,
+                invoiced=self._is_invoiced,
+                unpaid=self._is_invoiced and not self._is_paid,
+                **sold(gross, dealt),
+            )
+            return
         yield AcceptedCdrCredited(
             **self._head(f"credited:{number}", at, -(gross - commission - commission_vat)),
             cdr_id=self._cdr.cdr_id,
@@ -157,6 +189,7 @@ class _Book:
             commission=commission,
             commission_vat=commission_vat,
             unpaid=self._is_invoiced and not self._is_paid,
+            vat_at=self._of.vat_at,
         )
 
     def _opened(self, ruling: Ruling) -> Iterator[Booking]:
@@ -199,6 +232,7 @@ class _Book:
             commission_back=commission,
             commission_vat_back=commission_vat,
             paid=self._is_paid,
+            vat_at=self._of.vat_at,
         )
 
     def _lifted(self, ruling: Ruling) -> Iterator[Booking]:

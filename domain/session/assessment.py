@@ -31,6 +31,7 @@ from domain.session.meter_facts import (
 from domain.session.orphans import ESTIMATED, estimated_end, orphan_deadline
 from domain.session.power import check_power, check_units
 from domain.session.registers import in_reading_order, registers_as_known
+from domain.session.supplies import Dealt, supplies_of
 from domain.tariff.published import PublishedTariff
 from domain.tariff.tariff import Tariff
 from domain.values import value
@@ -73,6 +74,8 @@ class Bill:
     rating: Rating = field(compare=False, repr=False)
     published: PublishedTariff = field(compare=False, repr=False)
     registers: tuple[Reading, ...] = field(default=(), compare=False, repr=False)
+    # Its taxes, where the operator's terms tell them.
+    dealt: Dealt | None = None
 
     @property
     def vat(self) -> int:
@@ -81,7 +84,9 @@ class Bill:
 
     @property
     def share(self) -> int:
-        """What is the operator's: gross less commission and its VAT."""
+        """What is the operator's: gross less commission and its VAT, or what the platform buys the charge for."""
+        if self.dealt is not None and self.dealt.purchase is not None:
+            return self.dealt.purchase.share
         return self.gross - self.commission - self.commission_vat
 
     @property
@@ -150,6 +155,7 @@ def _assess(
     found = story.contract_by(known)
     if isinstance(found, str):
         return Assessment(SessionState.SUSPENSE, found, metered=counted)
+    story.ruling = found
     if found.operator.hold_overlaps:
         story.held_for = overlap
     return _rate_over_time(story, found, counted, estimated_from)
@@ -171,6 +177,8 @@ class _Story:
         self.is_estimated = is_estimated
         # What is wrong with it beside others at its plug, where its contract holds it until somebody has looked.
         self.held_for: FindingKind | None = None
+        # What rules it by all that is known.
+        self.ruling: Contract | None = None
         self._contracts: dict[tuple[datetime | None, datetime | None], Contract | str] = {}
 
     def contract_by(self, known: Corrected) -> Contract | str:
@@ -275,7 +283,7 @@ def _bill(story: _Story, truth: _Truth) -> Bill:
     registers = tuple(stated(told))
     tariff, zone = published.tariff, contract.time_zone
     rating = price(tariff, _periods(story.facts, start, end, zone, tariff, registers, inside), zone)
-    bill = bill_of(rating, contract, published, registers)
+    bill = _bill_by_model(rating, contract, story.ruling or contract, published, registers)
     if max(bill.net, bill.gross) > MAX_AMOUNT_MINOR:
         raise ImplausibleSession("AMOUNT_IMPLAUSIBLE", "the session would cost more than any session can")
     return bill
@@ -348,6 +356,18 @@ def bill_of(
         commission = operator.schedule.commission(net, rating.energy_wh, contract.channel, place)
     commission_vat = percent_of(commission, operator.commission_vat_percent)
     return Bill(rating.energy_wh, net, gross, commission, commission_vat, rating, published, registers)
+
+
+def _bill_by_model(
+    rating: Rating, contract: Contract, ruling: Contract, published: PublishedTariff, registers: tuple[Reading, ...]
+) -> Bill:
+    """The bill, with its taxes where the terms tell them: one model for all bills of a session, that of `ruling`."""
+    supplies = supplies_of(ruling)
+    if supplies is None:
+        return bill_of(rating, contract, published, registers)
+    bill = bill_of(supplies.taxed(rating), contract, published, registers)
+    dealt = supplies.dealt(bill.rating, bill.net, bill.gross, bill.commission)
+    return replace(bill, commission_vat=supplies.commission_vat(bill.commission), dealt=dealt)
 
 
 def session_currency(facts: MeterFacts, catalogue: Catalogue) -> str | None:

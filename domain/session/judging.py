@@ -42,6 +42,7 @@ from domain.session.roaming_book import RoamingCdrs, roaming_book
 from domain.session.scope import BookScope
 from domain.session.session import Judgement, Session, stream_name
 from domain.session.splitting import OF_PAYEE, Billed, share_out
+from domain.session.supplies import supplies_of
 
 CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
 NOT_CHARGEABLE = "NOT_CHARGEABLE_ANY_MORE"
@@ -88,7 +89,15 @@ class _Verdict:
         contract = assessment.contract
         if contract is not None and contract.partner is not None:
             session = self.session
-            cdrs = RoamingCdrs(contract.partner, session.issued, session.answers, session.paid, session.told_of_cdrs)
+            cdrs = RoamingCdrs(
+                contract.partner,
+                session.issued,
+                session.answers,
+                session.paid,
+                session.told_of_cdrs,
+                supplies_of(contract),
+                billed,
+            )
             roaming, of_cdrs = roaming_book(self.scope, cdrs)
             bookings, releases = [*bookings, *roaming], releases | of_cdrs
             self.findings += partner_findings(self.scope, cdrs)

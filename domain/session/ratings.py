@@ -8,7 +8,6 @@ from zlib import crc32
 from domain.calendar import utc_text
 from domain.money import plain
 from domain.rating.explanation import explanation
-from domain.rating.rating import Rating
 from domain.session.assessment import Bill, BillChange
 
 # Texts, since a rating is read by people only: a tree of them would have to be kept, compared and stored each time.
@@ -45,12 +44,17 @@ def _head(change: BillChange, bill: Bill) -> str:
     return (
         f'{{"at":"{utc_text(change.at)}","source":{_write(change.source)},"id":{_write(change.id)},'
         f'"tariff":"{bill.published.hash}","energy_wh":"{plain(bill.energy_wh)}","net":{bill.net},'
-        f'"gross":{bill.gross},"check":{_check(bill.rating)},'
+        f'"gross":{bill.gross},"check":{_check(bill)},'
     )
 
 
-def _check(rating: Rating) -> int:
-    """A checksum of what lines are made of: when each begins, of which component, and how much."""
+def _check(bill: Bill) -> int:
+    """A checksum of what lines are made of: when each begins, of which component, and how much.
+
+    Where terms of taxes say whether a buyer is charged VAT, of that too.
+    """
+    rating = bill.rating
     periods = rating.periods
     priced = [(line.dimension, line.volume, line.price, periods[line.first_period].start) for line in rating.lines]
-    return crc32(repr(priced).encode())
+    taxes = [line.vat for line in rating.lines] if bill.dealt is not None else []
+    return crc32(repr(priced).encode() + (repr(taxes).encode() if taxes else b""))

@@ -10,12 +10,14 @@ from domain.catalogue.parties import Funding, Partner
 from domain.catalogue.run_terms import FundingSource
 from domain.fact import in_order
 from domain.session.accepted_cdr import AcceptedCdr, bookings_of
+from domain.session.assessment import BillChange
 from domain.session.cdr_disputes import Disputable, Ruling, disputes_of
 from domain.session.decisions import IssuedCdr
 from domain.session.facts import CdrAnswered, CdrPaid
 from domain.session.release import release, release_at_once
 from domain.session.roaming_facts import CdrInvoiced, PartnersWord
 from domain.session.scope import BookScope
+from domain.session.supplies import Dealt, Supplies
 from domain.values import value
 
 
@@ -28,6 +30,20 @@ class RoamingCdrs:
     answers: Iterable[CdrAnswered]
     paid: Iterable[CdrPaid]
     told: PartnersWord
+    # How their sales are taxed where the terms tell it, and the bills that were charged, with their taxes.
+    supplies: Supplies | None = None
+    billed: Sequence[BillChange] = ()
+
+    def dealt_of(self, cdr: IssuedCdr) -> Dealt | None:
+        """The taxes of a CDR: of the bill that it was made of; where that is gone, as those of the last bill."""
+        if self.supplies is None:
+            return None
+        bills = [change.bill for change in self.billed if change.bill is not None]
+        for bill in bills:
+            if bill.key == cdr.key:
+                return bill.dealt
+        _, net, gross, commission, _ = cdr.key
+        return self.supplies.dealt_like(bills[-1].dealt if bills else None, net, gross, commission)
 
 
 def roaming_book(scope: BookScope, cdrs: RoamingCdrs) -> tuple[list[Booking], dict[str, Release | None]]:
@@ -54,8 +70,11 @@ def _accepted(scope: BookScope, cdrs: RoamingCdrs) -> Iterator[AcceptedCdr]:
         released_at = _released_at(partner, accepted_at, invoice)
         found = _release(scope, released_at) if released_at else None
         bills = _invoice(cdr, partner, cdrs.told.invoiced) or invoice
-        rulings = _rulings(scope, cdr, accepted_at, cdrs)
-        yield AcceptedCdr(cdr, partner.partner, accepted_at, bills, found, rulings, invoice, partner.hub)
+        dealt = cdrs.dealt_of(cdr)
+        # Nothing is held of an operator for a dispute about the platform's own sale; a lost one credits the CDR.
+        is_sale = dealt is not None and dealt.purchase is not None
+        rulings = () if is_sale else _rulings(scope, cdr, accepted_at, cdrs)
+        yield AcceptedCdr(cdr, partner.partner, accepted_at, bills, found, rulings, invoice, partner.hub, dealt)
 
 
 def _rulings(scope: BookScope, cdr: IssuedCdr, accepted_at: datetime, cdrs: RoamingCdrs) -> Sequence[Ruling]:

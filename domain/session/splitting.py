@@ -28,6 +28,15 @@ from domain.book.findings import Finding
 from domain.book.posting import payable_gain
 from domain.book.release import Release
 from domain.book.roaming_bookings import CdrDisputed, CdrDisputeLost, CdrDisputeWon
+from domain.book.sale_bookings import (
+    CapturedChargeReSold,
+    CdrSold,
+    ChargeReSold,
+    ChargeSold,
+    DisputeFeeRecharged,
+    SoldCdrCredited,
+    share_of_sale,
+)
 from domain.catalogue.run_terms import FundingSource
 from domain.catalogue.splits import Basis, Weights
 from domain.exact import exact
@@ -40,12 +49,29 @@ from domain.session.release import release, release_at_once
 from domain.session.scope import BookScope
 
 # What changes the operator's payable and is nobody else's to bear: fees of providers, and maturing, which moves it.
-_NOT_SHARED = (PspFeeRecharged, ShareMatured)
+_NOT_SHARED = (PspFeeRecharged, DisputeFeeRecharged, ShareMatured)
 # Bookings that say anew what a session was billed.
-_BILLS = (SessionRated, SessionReRated, CdrAccepted)
+_BILLS = (SessionRated, SessionReRated, CdrAccepted, ChargeSold, ChargeReSold, CdrSold)
+_CAPTURED_BILLS = (CapturedSessionReRated, CapturedChargeReSold)
 # Bookings of a pending share move it until it has matured; all others count at once.
-_OF_PENDING = (SessionRated, SessionReRated, CapturedSessionReRated, PaymentWrittenOff)
-_OF_CDRS = (CdrAccepted, AcceptedCdrCredited, CdrDisputed, CdrDisputeWon, CdrDisputeLost)
+_OF_PENDING = (
+    SessionRated,
+    SessionReRated,
+    CapturedSessionReRated,
+    PaymentWrittenOff,
+    ChargeSold,
+    ChargeReSold,
+    CapturedChargeReSold,
+)
+_OF_CDRS = (
+    CdrAccepted,
+    AcceptedCdrCredited,
+    CdrDisputed,
+    CdrDisputeWon,
+    CdrDisputeLost,
+    CdrSold,
+    SoldCdrCredited,
+)
 _MATURING = "maturing"
 # How the names of shares begin that are a payee's.
 OF_PAYEE = "split:"
@@ -114,7 +140,7 @@ class _Walk:
         is_bill = isinstance(booking, _BILLS)
         if terms is None or not (is_bill or terms.losses):
             return
-        if is_bill or isinstance(booking, CapturedSessionReRated):
+        if is_bill or isinstance(booking, _CAPTURED_BILLS):
             self.basis = self._basis(booking) or self.basis
         # Payees that bear no losses have their part of what was billed last, whatever became of it.
         self.sum = _billed_share(booking) if is_bill and not terms.losses else self.sum + gain
@@ -122,12 +148,13 @@ class _Walk:
 
     def _basis(self, booking: Booking) -> Basis | None:
         """What was billed by a booking, None where the bill was withdrawn."""
-        if isinstance(booking, CdrAccepted):
+        if isinstance(booking, CdrAccepted | CdrSold):
             number = int(booking.key.partition(":")[2])
             energy_wh, net, gross, commission, vat = next(
                 each.key for each in self.billed.issued if each.number == number
             )
-            return Basis(net, gross, exact(energy_wh), gross - commission - vat)
+            share = share_of_sale(booking) if isinstance(booking, CdrSold) else gross - commission - vat
+            return Basis(net, gross, exact(energy_wh), share)
         by_then = [each.bill for each in self.billed.changes if each.at <= booking.effective_at]
         bill = by_then[-1] if by_then else None
         return Basis(bill.net, bill.gross, bill.energy_wh, bill.share) if bill is not None else None
@@ -226,7 +253,7 @@ class _Walk:
 def _billed_share(booking: Booking) -> int:
     if isinstance(booking, SessionRated | SessionReRated | CdrAccepted):
         return booking.gross - booking.commission - booking.commission_vat
-    return 0
+    return share_of_sale(booking) if isinstance(booking, ChargeSold | ChargeReSold | CdrSold) else 0
 
 
 def _base_of(booking: Booking) -> str | None:

@@ -5,6 +5,7 @@ from functools import partial
 
 from ledger.audit import advances, history, payout_answers, payouts, sums
 from ledger.audit.account_lines import check_account_lines
+from ledger.audit.affairs import check_affairs
 from ledger.audit.aged_balances import check_aged_balances
 from ledger.audit.bank import BankLines
 from ledger.audit.bank_files import check_bank_files
@@ -27,6 +28,7 @@ from ledger.audit.named_rows import NamedRows
 from ledger.audit.notices import check_below_zero, check_payouts_told
 from ledger.audit.operator_balances import check_operator_balances
 from ledger.audit.outbox import check_outbox
+from ledger.audit.periods import check_periods
 from ledger.audit.plugs import check_plugs
 from ledger.audit.recorded import check_recorded
 from ledger.audit.report import AuditReport, Check, Severity, Tally
@@ -59,6 +61,7 @@ SENTENCES: dict[str, str] = {
     "plugs": "What overlaps at a plug, or starts below a register billed there, is found, and held if so agreed.",
     "prices": "Energy is the difference of the corrected registers, and flat tariffs give the same price again.",
     "earnings": "What stands on the book for a session is what it was rated at.",
+    "sales": "What the platform sells is sold and bought by its terms, and VAT is where they say that it is due.",
     "captures": "Every accepted capture, failure and fee is on the book as it was reported.",
     "splits": "Each payee has its part of what the operator had of a session, and bears its part of losses (J07).",
     "raised": "A price that rose after it was paid stands once it is captured, and not before.",
@@ -75,6 +78,8 @@ SENTENCES: dict[str, str] = {
     "partner_cdrs": "Accepted CDRs are invoiced, disputed and decided on the book as partners were told, or told us.",
     "cdr_delivery": "Every CDR is delivered to its partner, refused, waiting or withheld, and the book knows which.",
     "matters": "Adjustments, write-offs, holds and invoices are booked as it was decided, and paid by the next run.",
+    "affairs": "Periods, sweeps and VAT returns are what two people decided, and on the book as they were.",
+    "periods": "Entries are booked in their period or the first open one, and issued is what was booked by then.",
     "wallets": "What wallets cover acts and no more, sessions have it as it acts, and no wallet was below zero.",
     "positions": "What stands before each exchange of currencies is what those before it leave.",
     "hub_fees": "A partner's hub gets its fee of each CDR that was accepted, and of no other.",
@@ -130,6 +135,8 @@ SNAPSHOT_CHECKS: dict[str, Callable[[Snapshot, Tally], None]] = {
     "in_transit": payouts.check_transit,
     "payable_lines": payouts.check_lines,
     "matters": check_matter_lines,
+    "affairs": check_affairs,
+    "periods": check_periods,
     "wallets": check_never_below,
     "positions": check_positions,
     "bank_files": check_bank_files,

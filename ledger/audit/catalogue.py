@@ -13,6 +13,7 @@ import orjson
 
 from ledger.audit.amounts import Money, exact, half_up, instant, minor
 from ledger.audit.commissions import Charge, scheduled
+from ledger.audit.dealing import PLAIN, Dealing, Identity, read_dealing, read_identity, two_letters
 from ledger.audit.flat_prices import FlatPrices, flat_prices
 from ledger.audit.pins import pin_of
 from ledger.audit.report import Tally
@@ -39,6 +40,7 @@ class Terms:
     orphan_hours: int | None = None
     holds_overlaps: bool = False
     fund_release: str = ""
+    dealing: Dealing = PLAIN
     # As it was published, like the splits.
     schedule: tuple[Mapping[str, Any], ...] = ()
     splits: tuple[Mapping[str, Any], ...] = ()
@@ -51,7 +53,7 @@ class Terms:
             commission = scheduled(self.schedule, self.currency, charge)
         else:
             commission = min(net, half_up(self.percent * net / 100) + self.per_session)
-        return commission, half_up(self.vat_percent * commission / 100)
+        return commission, half_up(self.vat_percent * commission / 100) if self.dealing.taxes_commission else 0
 
 
 @dataclass
@@ -177,10 +179,18 @@ class Catalogue:
     orders: defaultdict[str, list[Order]] = field(default_factory=lambda: defaultdict(list))
     powers: defaultdict[tuple[str, str], Timeline[Powers]] = field(default_factory=lambda: defaultdict(Timeline))
     pins: set[str] = field(default_factory=set)
+    # Where partners are established for VAT, and by operator and location in lower case the country of chargers.
+    partner_taxes: defaultdict[str, Timeline[Identity | None]] = field(default_factory=lambda: defaultdict(Timeline))
+    countries: defaultdict[tuple[str, str], Timeline[str]] = field(default_factory=lambda: defaultdict(Timeline))
 
     def terms_at(self, operator_id: str, moment: datetime) -> Terms | None:
         """The operator's terms in effect."""
         return self.operators[operator_id].at(moment) if operator_id in self.operators else None
+
+    def country_of(self, operator_id: str, start: Mapping[str, Any], moment: datetime) -> str:
+        """The country of the charger that a start names, in two letters; "" where it was not published by then."""
+        key = (operator_id, str(start["location_id"]).casefold())
+        return (self.countries[key].at(moment) if key in self.countries else None) or ""
 
     def power_of(self, operator_id: str, start: Mapping[str, Any], moment: datetime) -> Fraction | None:
         """The power in W of the connector that a start names, None where it was not published by then."""
@@ -304,6 +314,7 @@ def _read_operator(catalogue: Catalogue, head: tuple[datetime, str, str], data: 
         orphan_hours=data.get("orphan_hours"),
         holds_overlaps=bool(data.get("hold_overlaps")),
         fund_release=data["fund_release"],
+        dealing=read_dealing(data),
         schedule=tuple(commission.get("schedule") or ()),
         splits=tuple(data.get("splits") or ()),
         splits_losses=data.get("split_losses") is not False,
@@ -335,6 +346,7 @@ def _read_order(catalogue: Catalogue, head: tuple[datetime, str, str], data: Map
 def _read_partner(catalogue: Catalogue, head: tuple[datetime, str, str], data: Mapping[str, Any]) -> None:
     partner = f"{data['country_code']}-{data['party_id']}".upper()
     catalogue.partners[partner].versions.append((*head, head[0], partner))
+    catalogue.partner_taxes[partner].versions.append((*head, head[0], read_identity(data.get("tax"))))
     hub = HubTerms.read(data["hub"], data["currency"]) if data.get("hub") else None
     catalogue.hubs[partner].versions.append((*head, head[0], hub))
 
@@ -350,6 +362,9 @@ def _read_location(catalogue: Catalogue, head: tuple[datetime, str, str], data: 
     key = (data["operator_id"], str(location["id"]).casefold())
     # A place is as it was first described from the beginning.
     catalogue.powers[key].versions.append((*head, datetime.min.replace(tzinfo=UTC), powers))
+    catalogue.countries[key].versions.append(
+        (*head, datetime.min.replace(tzinfo=UTC), two_letters(location.get("country")))
+    )
 
 
 def _power_of(connector: Mapping[str, Any]) -> Fraction | None:

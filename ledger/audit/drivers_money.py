@@ -5,7 +5,7 @@ disputes are taken from the facts, in the order of their times. Where a price ch
 any order of them is right: what comes back covers a raised price at that very moment, too.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from ledger.audit.amounts import Money, instant, microseconds, minor_of
 from ledger.audit.meter import verdict_of
+from ledger.audit.sale_returns import Given, refund_of_sale_row
 from ledger.audit.sessions import Session
 from ledger.audit.streams import Body, Fact, first_of_each
 from ledger.audit.wallets import REFUND, standing_moves
@@ -67,9 +68,12 @@ class Told:
     owed: int = 0
     due: int = 0
     captured: int = 0
+    # What is given back of a sale of the platform's, None where the operator sells itself.
+    given: Given | None = None
     _aside: int = 0
     _refunded: dict[str, tuple[Fact, _Own]] = field(default_factory=dict)
     _disputed: dict[str, _Dispute] = field(default_factory=dict)
+    _given_back: dict[str, tuple[Counter[str], int, int]] = field(default_factory=dict)
 
     @property
     def overpaid(self) -> int:
@@ -78,6 +82,8 @@ class Told:
 
     def bill(self, kind: str, booking: Body) -> None:
         """A price was put on the book, or changed."""
+        if self.given is not None and "net" in booking:
+            self.given.bill(booking)
         if kind == "PaymentWrittenOff":
             self.owed -= booking["gross"]
             return
@@ -123,8 +129,21 @@ class Told:
         data, own = fact.data, self._refunded[fact.data["refund_id"]][1]
         rest = minor_of(data["amount"]) - own.total
         by_platform = data["borne_by"] == "PLATFORM"
+        if self.given is not None:
+            return self._sale_row(kind, fact, at, rest, self.given)
         shares = (own.overpaid, own.due, 0 if by_platform else rest, rest if by_platform else 0)
         return refund_row(kind, data["refund_id"], data["payment_id"], at, data["amount"]["currency"], shares)
+
+    def _sale_row(self, kind: str, fact: Fact, at: datetime, rest: int, given: Given) -> Row:
+        """The same of what the platform sold: net and VAT go back, and for the operator what it was bought for."""
+        refund_id, own = fact.data["refund_id"], self._refunded[fact.data["refund_id"]][1]
+        borne = 0 if fact.data["borne_by"] == "PLATFORM" else rest
+        if kind == "PaymentRefunded":
+            self._given_back[refund_id] = given.more(rest, borne)
+        else:
+            given.less(rest, borne, self._given_back[refund_id])
+        name = kind.replace("Payment", "Sale")
+        return refund_of_sale_row(name, refund_id, at, (own.overpaid, own.due), self._given_back[refund_id])
 
     def opened(self, fact: Fact) -> None:
         """A dispute was opened."""
@@ -158,11 +177,14 @@ class Told:
         dispute = self._disputed[dispute_id]
         money, own = dispute.fact.data["amount"], dispute.aside.total
         amount = minor_of(money)
+        # Of a sale of the platform's nothing is the operator's, whoever owns it.
+        own = own if self.given is None else amount
         parts: tuple[int, ...] = (own,)
         if kind == "DisputeOpened":
             parts = (own, more)
         elif kind == "DisputeLost" and dispute.lost is not None:
             amount, parts = more * amount, (more * own, more * dispute.lost.overpaid, more * dispute.lost.due)
+            kind, parts = (kind, parts) if self.given is None else ("SaleDisputeLost", parts[1:])
         self.disputes.append(dispute_row(kind, dispute_id, at, money["currency"], amount, parts))
 
     def _own(self, amount: int) -> _Own:
@@ -200,7 +222,41 @@ def dispute_row(kind: str, dispute_id: str, at: datetime, currency: str, amount:
     return (kind, dispute_id, microseconds(at), *(Money(part, currency) for part in (amount, *parts)))
 
 
-_PRICES = ("SessionRated", "SessionReRated", "CapturedSessionReRated", "PaymentWrittenOff")
+# What puts a price on the book, by what it is where the operator sells.
+_PRICES = {
+    "SessionRated": "SessionRated",
+    "SessionReRated": "SessionReRated",
+    "CapturedSessionReRated": "CapturedSessionReRated",
+    "PaymentWrittenOff": "PaymentWrittenOff",
+    "ChargeSold": "SessionRated",
+    "ChargeReSold": "SessionReRated",
+    "CapturedChargeReSold": "CapturedSessionReRated",
+    "PaymentLost": "PaymentWrittenOff",
+}
+
+
+def _prices(session: Session) -> Iterable[tuple[str, Body]]:
+    """What stands of prices, each with its gross."""
+    for kind, booking in session.stream.standing.values():
+        if kind not in _PRICES:
+            continue
+        grosses = {
+            f"{prefix}gross": booking[f"{prefix}net"] + sum(booking[f"{prefix}vat"])
+            for prefix in ("", "old_")
+            if f"{prefix}net" in booking
+        }
+        yield _PRICES[kind], booking | grosses if grosses else booking
+
+
+def _given(session: Session, prices: Iterable[tuple[str, Body]]) -> Given | None:
+    """What is given back of a sale, beginning by the first bill, by which what was prepaid goes back."""
+    if not session.is_sale or session.partner is not None or not session.was_rated:
+        return None
+    given = Given()
+    for kind, booking in prices:
+        if kind == "SessionRated":
+            given.bill(booking)
+    return given
 
 
 # Where prices may stand among the facts of their moment: before all, after what is captured, after all.
@@ -209,8 +265,8 @@ PRICES_FIRST, PRICES_AFTER_CAPTURES, PRICES_LAST = -1, 1, 1_000_000
 
 def tell(session: Session, captures: Iterable[Fact], price_rank: int) -> Told:
     """What the facts of a session ask for; `price_rank` is where a price stands among the facts of its moment."""
-    prices = [(kind, booking) for kind, booking in session.stream.standing.values() if kind in _PRICES]
-    told = Told(_to_bill(session, prices))
+    prices = list(_prices(session))
+    told = Told(_to_bill(session, prices), given=_given(session, prices))
     moves = [
         _Move(instant(booking["effective_at"]), price_rank, "", "", partial(told.bill, kind, booking))
         for kind, booking in prices
@@ -240,8 +296,7 @@ def _to_bill(session: Session, prices: Iterable[tuple[str, Body]]) -> int | None
         if kind == "SessionRated":
             gross: int = booking["gross"]
             return gross
-    was_rated = session.is_rated or (session.outcome is not None and session.outcome.get("ratings"))
-    return 0 if was_rated or was_none else None
+    return 0 if session.was_rated or was_none else None
 
 
 def _going_back(session: Session, told: Told, captured: dict[str, datetime]) -> Iterable[_Move]:

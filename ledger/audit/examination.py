@@ -25,6 +25,7 @@ from ledger.audit.payments import check_captures, check_disputes, check_raised, 
 from ledger.audit.plugs import keep_visit, sessions_to_be_told
 from ledger.audit.receipts import check_receipt
 from ledger.audit.report import Tally
+from ledger.audit.sales import check_sales
 from ledger.audit.sessions import SESSION_CHECKS, Session, Surroundings
 from ledger.audit.settled_lines import Lines
 from ledger.audit.settlements import check_settlements
@@ -56,6 +57,7 @@ _WAITING = "SELECT session_id, stale FROM intake.session_head WHERE stale OR due
 
 OF_SESSIONS: dict[str, Callable[[Session, Tally], None]] = {
     **SESSION_CHECKS,
+    "sales": check_sales,
     "captures": check_captures,
     "raised": check_raised,
     "splits": check_splits,

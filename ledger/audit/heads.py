@@ -101,7 +101,7 @@ def _is_ahead(session: Session, released: dict[str, Any]) -> bool:
         return False
     captured = -session.stream.sum("J01c", f"1105/{session.session_id}")
     captured += sum(minor_of(fact.data["amount"]) for fact in charges_of(session))
-    return captured < outcome["gross"] and not session.stream.bookings("PaymentWrittenOff")
+    return captured < outcome["gross"] and not session.stream.bookings("PaymentWrittenOff", "PaymentLost")
 
 
 def check_heads(snapshot: Snapshot, spool: Spool, tally: Tally) -> None:

@@ -26,6 +26,8 @@ _TOLD = frozenset(
         "DaysClosedAhead",
         "DecisionRefused",
         "PayoutStatusChanged",
+        "PeriodClosed",
+        "PeriodReopened",
         "SessionAssessed",
         "SourceAhead",
         "TariffWarned",
@@ -80,6 +82,8 @@ def _key_of(topic: str, event: str, body: dict[str, Any]) -> str | None:
         return str(body["finding"]["operator_id"] or body["finding"]["subject"])
     if event in _UNDER_OPERATORS:
         return str(body["operator_id"])
+    if event in ("PeriodClosed", "PeriodReopened"):
+        return str(body["period"])
     if event == "TariffWarned":
         return str(body["tariff_id"])
     if event == "SessionAssessed":

@@ -179,6 +179,9 @@ def _invoices(session: Session, issued: Body, credited_at: datetime | None) -> I
 
 def _disputes(session: Session, issued: Body, accepted_at: datetime) -> Iterator[_Said]:
     opened: dict[str, datetime] = {}
+    if session.is_sale:
+        # Of what the platform sells itself nothing is the operator's to be held: a lost dispute credits the CDR.
+        return
     for fact in _about(session, DISPUTED, issued):
         money: dict[str, Any] | None = fact.data.get("amount")
         dispute_id = fact.data["dispute_id"]

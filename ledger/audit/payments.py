@@ -16,6 +16,7 @@ from ledger.audit.drivers_money import (
     wallet_refund_row,
 )
 from ledger.audit.report import Tally
+from ledger.audit.sale_returns import refund_of_sale_row
 from ledger.audit.sessions import Session
 from ledger.audit.streams import Body, Fact, in_order
 from ledger.audit.wallets import CHARGE, REFUND, standing_moves
@@ -45,7 +46,18 @@ def check_captures(session: Session, tally: Tally) -> None:
     written_off = -session.stream.sum("J01f", f"1105/{session.session_id}")
     expected, actual = session.money(owed if failed else 0), session.money(written_off)
     tally.compare(session.where, expected, actual, "what was written off (J01f)")
+    by_platform = session.money(session.stream.sum("J01f", "5050"))
+    tally.compare(session.where, expected if bears_failures(session) else session.money(0), by_platform, _LOST)
     _check_recharges(session, tally)
+
+
+_LOST = "what the platform bears of it (J01f on 5050)"
+
+
+def bears_failures(session: Session) -> bool:
+    """Whether the platform bears a payment that failed: of what it sells itself, or where the terms say so."""
+    dealing = session.terms.dealing if session.terms is not None else None
+    return dealing is not None and (dealing.is_principal or dealing.platform_bears_failures)
 
 
 def _check_charges(session: Session, tally: Tally) -> None:
@@ -105,6 +117,11 @@ def check_refunds(session: Session, tally: Tally) -> None:
         for kind, b in session.stream.standing.values()
         if kind in ("PaymentRefunded", "PaymentRefundFailed")
     ]
+    booked += [
+        _of_sale(kind, b)
+        for kind, b in session.stream.standing.values()
+        if kind in ("SaleRefunded", "SaleRefundFailed")
+    ]
     if booked or session.stream.facts.get("payment.refunded"):
         told = _told(session, lambda told: Counter(told.refunds) == Counter(booked))
         _compare_rows(session, told.refunds, booked, "refund", tally)
@@ -115,6 +132,16 @@ def check_refunds(session: Session, tally: Tally) -> None:
         tally.note(
             session.where, "nothing more", more, f"{session.where}: {more} more was paid back than was due (2080)"
         )
+
+
+def _of_sale(kind: str, booking: Body) -> Row:
+    """A refund of what the platform sold, as a row."""
+    back = Counter({"": booking["net"]})
+    for at, amount in zip(booking["vat_at"], booking["vat"], strict=True):
+        back[at or "-"] += amount
+    own = (booking["from_overpaid"], booking["from_refunds_due"])
+    parts = (back, booking["purchase"], booking["purchase_vat"])
+    return refund_of_sale_row(kind, booking["refund_id"], instant(booking["effective_at"]), own, parts)
 
 
 def _check_wallet_refunds(session: Session, tally: Tally) -> None:
@@ -139,14 +166,21 @@ def check_disputes(session: Session, tally: Tally) -> None:
     booked = [
         dispute_row(kind, b["dispute_id"], instant(b["effective_at"]), b["currency"], b["amount"], _parts(kind, b))
         for kind, b in session.stream.standing.values()
-        if kind in ("DisputeOpened", "DisputeWon", "DisputeLost")
+        if kind in ("DisputeOpened", "DisputeWon", "DisputeLost", "SaleDisputeLost")
     ]
     if booked or session.stream.facts.get("payment.disputed"):
         told = _told(session, lambda told: Counter(told.disputes) == Counter(booked))
         _compare_rows(session, told.disputes, booked, "dispute", tally)
+    of_driver = session.terms is not None and session.partner is None and session.was_rated
+    recharges = of_driver and session.terms is not None and session.terms.dealing.operator_bears_dispute_fees
+    borne = session.stream.sum("J28", "5040") if recharges else 0
+    recharged = session.money(-session.stream.sum("J28r", "4050"))
+    tally.compare(session.where, session.money(borne), recharged, "the fees of disputes recharged (J28r)")
 
 
 def _parts(kind: str, booking: Body) -> tuple[int, ...]:
+    if kind == "SaleDisputeLost":
+        return booking["from_overpaid"], booking["from_refunds_due"]
     own = booking.get("drivers_own", 0)
     if kind == "DisputeOpened":
         return own, booking["fee"]
@@ -160,7 +194,7 @@ def check_raised(session: Session, tally: Tally) -> None:
     if session.partner is not None or not (session.stream.facts.get("payment.captured") or charges_of(session)):
         return
     shortfall = session.outcome["shortfall"] if session.outcome and session.is_rated else 0
-    if not shortfall and not session.stream.bookings("SessionReRated"):
+    if not shortfall and not session.stream.bookings("SessionReRated", "ChargeReSold"):
         return
     told = _told(session, lambda told: not told.early)
     for old, new in told.early:

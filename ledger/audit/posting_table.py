@@ -8,40 +8,41 @@ entries.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, TypeAlias
+
+from ledger.audit.sale_table import SALES
 
 _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "SessionRated": (
         ("J01", "1105/session_id +gross", "201x/operator_id -gross"),
-        ("J02", "201x/operator_id +commission+commission_vat", "4010 -commission", "2110 -commission_vat"),
+        ("J02", "201x/operator_id +commission+commission_vat", "4010 -commission", "2110/vat_at -commission_vat"),
     ),
     "SessionReRated": (
         ("J01", "201x/operator_id +old_gross", "1105/session_id -old_gross"),
         (
             "J02",
             "4010 +old_commission",
-            "2110 +old_commission_vat",
+            "2110/vat_at +old_commission_vat",
             "201x/operator_id -old_commission-old_commission_vat",
         ),
         ("J01", "1105/session_id +gross", "201x/operator_id -gross"),
-        ("J02", "201x/operator_id +commission+commission_vat", "4010 -commission", "2110 -commission_vat"),
+        ("J02", "201x/operator_id +commission+commission_vat", "4010 -commission", "2110/vat_at -commission_vat"),
     ),
     "CapturedSessionReRated": (
         (
             "J59",
             "201x/operator_id +old_gross",
             "4010 +old_commission",
-            "2110 +old_commission_vat",
+            "2110/vat_at +old_commission_vat",
             "2080/payment_id +gross",
             "201x/operator_id +commission+commission_vat",
             "2080/payment_id -old_gross",
             "201x/operator_id -old_commission-old_commission_vat",
             "201x/operator_id -gross",
             "4010 -commission",
-            "2110 -commission_vat",
+            "2110/vat_at -commission_vat",
         ),
     ),
     "PaymentCaptured": (
@@ -58,7 +59,7 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
         (
             "J26",
             "4010 +commission_back",
-            "2110 +commission_vat_back",
+            "2110/vat_at +commission_vat_back",
             "2010/operator_id -commission_back-commission_vat_back",
         ),
         ("J25x", "1105/session_id +from_overpaid", "1110/provider -from_overpaid"),
@@ -72,7 +73,7 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
             "J26",
             "2010/operator_id +commission_back+commission_vat_back",
             "4010 -commission_back",
-            "2110 -commission_vat_back",
+            "2110/vat_at -commission_vat_back",
         ),
         ("J25x", "1110/provider +from_overpaid", "1105/session_id -from_overpaid"),
     ),
@@ -104,14 +105,14 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
             "1105/session_id +from_overpaid",
             "2080/due_payment_id +from_refunds_due",
             "4010 +commission_back",
-            "2110 +commission_vat_back",
+            "2110/vat_at +commission_vat_back",
             "1250/provider -amount",
             "2010/operator_id -commission_back-commission_vat_back+drivers_own-from_overpaid-from_refunds_due",
         ),
     ),
     "CdrAccepted": (
         ("J13", "1200/partner +gross", "201x/operator_id -gross"),
-        ("J14", "201x/operator_id +commission+commission_vat", "4020 -commission", "2110 -commission_vat"),
+        ("J14", "201x/operator_id +commission+commission_vat", "4020 -commission", "2110/vat_at -commission_vat"),
     ),
     "CdrInvoicePaid": (("J16", "1210/partner +gross", "1200/partner -gross"),),
     "AcceptedCdrCredited": (
@@ -119,7 +120,7 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
             "J21",
             "201x/operator_id +gross",
             "4020 +commission",
-            "2110 +commission_vat",
+            "2110/vat_at +commission_vat",
             "12xx/partner -gross",
             "201x/operator_id -commission-commission_vat",
         ),
@@ -154,7 +155,7 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
             "J20",
             "2030/operator_id +amount",
             "4020 +commission_back",
-            "2110 +commission_vat_back",
+            "2110/vat_at +commission_vat_back",
             "1220/partner -amount",
             "201x/operator_id -commission_back-commission_vat_back",
         ),
@@ -206,14 +207,22 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "CurrencySold": (("J52", "1510/pair +amount", "1010 -amount"),),
     "CurrencyBought": (("J52", "1010 +amount", "1510/pair -amount"),),
     "FxResultRealised": (("J53", "5080 +loss", "1510/pair -loss"),),
+    "OwnFundsSwept": (("J57", "1020 +amount", "1010 -amount"),),
+    # What stood on each of its accounts goes.
+    "VatPaid": (("J58", "*accounts", "1020 -amount"),),
     "SaasRecognised": (("J44", "2310/operator_id +amount", "4030 -amount"),),
 }
+
+_TABLE |= SALES
 
 # Codes that depend on a flag of the booking: the flag, the code when it is off, the code when it is on.
 _SWITCHES = {"201x": ("matured", "2011", "2010"), "12xx": ("invoiced", "1200", "1210")}
 
 # Amounts that bookings of before did not have: nothing.
 _LATER = frozenset({"from_overpaid", "drivers_own", "from_refunds_due"})
+
+# Accounts of VAT: without a dimension where nobody told one, as in bookings of before.
+_VAT_CODES = frozenset({"1310", "2110"})
 
 Postings: TypeAlias = list[tuple[str, int]]
 
@@ -229,6 +238,8 @@ class Leg:
     @classmethod
     def read(cls, text: str) -> "Leg":
         """A leg from `CODE/DIMENSION +field-field`."""
+        if text.startswith("*"):
+            return cls("*", text[1:], ())
         account, amount = text.split(" ")
         code, _, dimension = account.partition("/")
         terms = re.findall(r"([+-])([a-z_]+)", amount)
@@ -237,7 +248,9 @@ class Leg:
         return cls(code, dimension, tuple((1 if sign == "+" else -1, name) for sign, name in terms))
 
     def postings(self, booking: Mapping[str, Any], sign: int) -> Postings:
-        """What it gives: one posting."""
+        """What this leg posts: one line, or one for each account that the booking lists, against how it stands."""
+        if self.code == "*":
+            return [(str(account), -sign * amount) for account, amount in booking[self.dimension]]
         return [self.posting(booking, sign)]
 
     def posting(self, booking: Mapping[str, Any], sign: int) -> tuple[str, int]:
@@ -245,12 +258,17 @@ class Leg:
         amount = 0
         for factor, name in self.terms:
             value = booking.get(name, 0) if name in _LATER else booking[name]
+            if name.endswith("vat") and isinstance(value, list | tuple):
+                value = sum(value)
             if type(value) is not int:
                 raise TypeError(f"{name} is {value!r}, no whole number of minor units")
             amount += factor * value
         if not amount:
             return self.code, 0
         code = self.code
+        if code in _VAT_CODES:
+            at = booking.get(self.dimension, "") if self.dimension else ""
+            return (f"{code}/{at}" if at else code), sign * amount
         if code.startswith("="):
             return booking[code[1:]], sign * amount
         if code in _SWITCHES:
@@ -258,6 +276,17 @@ class Leg:
             code = on if booking[flag] else off
         dimension = booking[self.dimension] if self.dimension else ""
         return (f"{code}/{dimension}" if dimension else code), sign * amount
+
+
+@dataclass(frozen=True, slots=True)
+class EachLeg(Leg):
+    """A leg for each account that the booking lists by its dimension, with an amount of its own: `CODE/NAME[]`."""
+
+    def postings(self, booking: Mapping[str, Any], sign: int) -> Postings:
+        """An account for each place that is listed, with the amount listed beside it."""
+        ((factor, name),) = self.terms
+        listed = zip(booking[self.dimension], booking[name], strict=True)
+        return [(f"{self.code}/{at}" if at else self.code, sign * factor * amount) for at, amount in listed]
 
 
 class PartLegs:
@@ -273,11 +302,38 @@ class PartLegs:
         return found
 
 
-def _legs(texts: Iterable[str]) -> tuple[Leg | PartLegs, ...]:
-    return tuple(PartLegs() if text == "*parts" else Leg.read(text) for text in texts)
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """A journal of a booking: its kind, its legs, and whether it is there by reverse charge alone, or without it."""
+
+    kind: str
+    legs: tuple[Leg | PartLegs, ...]
+    only_if: bool | None
+
+    @classmethod
+    def read(cls, kind: str, *texts: str) -> "Journal":
+        """From its row; a first leg `?is_reversed` or `?not is_reversed` says when there is one."""
+        only_if = {"?is_reversed": True, "?not is_reversed": False}.get(texts[0])
+        legs = texts if only_if is None else texts[1:]
+        return cls(kind, tuple(_read_leg(text) for text in legs), only_if)
+
+    def postings(self, booking: Mapping[str, Any], sign: int) -> Postings:
+        """Its postings for a booking, sorted by account and amount, but for those of nothing."""
+        if self.only_if is not None and booking["is_reversed"] is not self.only_if:
+            return []
+        return sorted(posting for leg in self.legs for posting in leg.postings(booking, sign) if posting[1])
 
 
-_JOURNALS = {name: tuple((kind, _legs(legs)) for kind, *legs in journals) for name, journals in _TABLE.items()}
+def _read_leg(text: str) -> Leg | PartLegs:
+    if text == "*parts":
+        return PartLegs()
+    if "[]" not in text:
+        return Leg.read(text)
+    leg = Leg.read(text.replace("[]", ""))
+    return EachLeg(leg.code, leg.dimension, leg.terms)
+
+
+_JOURNALS = {name: tuple(Journal.read(*journal) for journal in journals) for name, journals in _TABLE.items()}
 
 
 def is_known(booking_type: str) -> bool:
@@ -292,10 +348,8 @@ def journals_of(booking_type: str, booking: Mapping[str, Any], sign: int) -> lis
     Raises KeyError for a type or field that is not there.
     """
     made = []
-    for place, (kind, legs) in enumerate(_JOURNALS[booking_type]):
-        given = chain.from_iterable(leg.postings(booking, sign) for leg in legs)
-        postings = [posting for posting in given if posting[1]]
+    for place, journal in enumerate(_JOURNALS[booking_type]):
+        postings = journal.postings(booking, sign)
         if postings:
-            postings.sort()
-            made.append((place, kind, postings))
+            made.append((place, journal.kind, postings))
     return made

@@ -39,11 +39,12 @@ WITH made AS MATERIALIZED (
     SELECT effect.payout_id, sum(effect.amount)::bigint AS total,
            coalesce(sum(effect.amount) FILTER (WHERE effect.kind NOT IN ('J31', 'J32')), 0)::bigint AS earned,
            coalesce(sum(effect.amount) FILTER (
-               WHERE effect.kind IN ('J01', 'J01f', 'J13', 'J18', 'J19', 'J21', 'J25', 'J27', 'J29',
-                                     'J59')), 0)::bigint AS gross,
+               WHERE effect.kind IN ('J01', 'J01f', 'J06', 'J06r', 'J13', 'J18', 'J19', 'J21', 'J25', 'J27',
+                                     'J29', 'J59')), 0)::bigint AS gross,
            coalesce(sum(effect.amount) FILTER (
-               WHERE effect.kind IN ('J01', 'J01f', 'J02', 'J04', 'J07', 'J13', 'J14', 'J18', 'J19', 'J20', 'J21',
-                                     'J25', 'J26', 'J27', 'J29', 'J30', 'J59')), 0)::bigint AS share,
+               WHERE effect.kind IN ('J01', 'J01f', 'J02', 'J04', 'J06', 'J06r', 'J07', 'J13', 'J14', 'J18', 'J19',
+                                     'J20', 'J21', 'J25', 'J26', 'J27', 'J28r', 'J29', 'J30', 'J59')
+           ), 0)::bigint AS share,
            min(line.available_on) FILTER (WHERE line.share <> 'retained-release') AS oldest
     FROM effect LEFT JOIN intake.line AS line
         ON line.entry_id = effect.entry_id AND line.operator_id = effect.operator_id

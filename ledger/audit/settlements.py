@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ledger.audit.amounts import instant, minor_of
-from ledger.audit.payments import captured_elsewhere, captures_of, charges_of
+from ledger.audit.payments import bears_failures, captured_elsewhere, captures_of, charges_of
 from ledger.audit.report import Tally
 from ledger.audit.sessions import Session
 from ledger.audit.streams import Body, Fact, Stream, first_of_each, in_order
@@ -205,6 +205,9 @@ def _check_release(session: Session, payments: list[_Payment], tally: Tally) -> 
     if outcome is None or terms is None or not session.is_rated or session.partner is not None:
         return
     if terms.fund_release != "ON_SETTLEMENT" or len(outcome["ratings"]) != 1:
+        return
+    if bears_failures(session) and session.stream.facts.get("payment.failed"):
+        # Released when it failed, if nothing was captured by then.
         return
     gross, where = outcome["gross"], session.where
     charges = charges_of(session)

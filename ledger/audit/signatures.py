@@ -38,6 +38,13 @@ SIGNED = (
     "write_off.rejected",
     "reserve.held",
     "reserve.released",
+    "period.closed",
+    "period.reopened",
+    "sweep.proposed",
+    "sweep.approved",
+    "sweep.executed",
+    "vat.filed",
+    "vat.paid",
 )
 _ONCE_UNSIGNED = ("payout.retried", "payouts.reopened")
 _DECIDED = """

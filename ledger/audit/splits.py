@@ -20,8 +20,8 @@ from ledger.audit.report import Tally
 from ledger.audit.sessions import Session
 from ledger.audit.streams import Body
 
-_APART = ("PspFeeRecharged", "ShareMatured", "ShareSplit")
-_BILLS = ("SessionRated", "SessionReRated", "CdrAccepted")
+_APART = ("PspFeeRecharged", "DisputeFeeRecharged", "ShareMatured", "ShareSplit")
+_BILLS = ("SessionRated", "SessionReRated", "CdrAccepted", "ChargeSold", "ChargeReSold", "CdrSold")
 _SPLIT = "split:"
 
 
@@ -93,12 +93,22 @@ def _wanted(
         bills = [booking for kind, booking in standing if kind in _BILLS]
         bills.sort(key=lambda booking: instant(booking["effective_at"]))
         last = bills[-1] if bills else None
-        level = last["gross"] - last["commission"] - last["commission_vat"] if last else 0
-        if any(kind == "CapturedSessionReRated" for kind, _ in standing):
+        level = _share_billed(last) if last else 0
+        if any(kind in ("CapturedSessionReRated", "CapturedChargeReSold") for kind, _ in standing):
             return None
     if bill is None:
         return dict.fromkeys((each["operator_id"] for each in splits), 0) if level == 0 else None
     return parts_of(splits, bill, level, terms.currency)
+
+
+def _share_billed(booking: Body) -> int:
+    """The operator's of what a booking says was billed."""
+    share: int
+    if "purchase" in booking:
+        share = booking["purchase"] if booking["is_reversed"] else booking["purchase"] + booking["purchase_vat"]
+    else:
+        share = booking["gross"] - booking["commission"] - booking["commission_vat"]
+    return share
 
 
 def _gain(session: Session, kind: str, booking: Body) -> int:
@@ -111,12 +121,15 @@ def _gain(session: Session, kind: str, booking: Body) -> int:
 def _bill(session: Session) -> Bill | None:
     """The bill that rules parts in the end: the accepted CDR's of a partner, the rating of a driver."""
     if session.partner is not None:
-        accepted = {booking["cdr_id"] for booking in session.stream.bookings("CdrAccepted")}
+        accepted = {booking["cdr_id"] for booking in session.stream.bookings("CdrAccepted", "CdrSold")}
         sent = [body["key"] for body in session.stream.decided("CdrIssued") if body["cdr_id"] in accepted]
         if not sent:
             return None
         energy_wh, net, gross, commission, vat = sent[-1]
-        return Bill(net, gross, exact(energy_wh), gross - commission - vat)
+        share = gross - commission - vat
+        if session.is_sale and session.terms is not None:
+            share = session.terms.dealing.bought(net - commission).share
+        return Bill(net, gross, exact(energy_wh), share)
     outcomes = [body for body in session.stream.decided("SessionAssessed") if body["state"] == "RATED"]
     if not outcomes:
         return None

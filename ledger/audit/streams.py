@@ -23,6 +23,7 @@ INVOICE_ISSUED, CDR_DISPUTE = "invoice issued", "CDR dispute"
 BANK_ENTRY, BANK_SAYING = "bank entry", "bank saying"
 ADJUSTMENT, WRITE_OFF, HOLD, SAAS_INVOICE = "adjustment", "write_off", "hold", "saas_invoice"
 FUNDED, COLLECTED = "balance_funded", "balance_collected"
+PERIOD, SWEEP, VAT_RETURN = "period", "sweep", "vat_return"
 WALLET = "wallet"
 CONVERSION, DEAL = "fx_conversion", "fx_deal"
 SUPPLIER_PAYMENT, HUB_INVOICE = "supplier_payment", "hub_invoice"
@@ -98,6 +99,13 @@ FACT_TYPES: Mapping[str, FactType] = {
     "fx.executed": FactType("executed_at", DEAL),
     "supplier.paid": FactType("paid_at", SUPPLIER_PAYMENT),
     "hub.invoiced": FactType("at", HUB_INVOICE),
+    "period.closed": FactType("at", PERIOD),
+    "period.reopened": FactType("at", PERIOD),
+    "sweep.proposed": FactType("at", SWEEP),
+    "sweep.approved": FactType("at", SWEEP),
+    "sweep.executed": FactType("at", SWEEP),
+    "vat.filed": FactType("filed_at", VAT_RETURN),
+    "vat.paid": FactType("paid_at", VAT_RETURN),
 }
 
 # These move no money, and nothing that is checked in a stream follows from them; the catalogue is read apart, and so
@@ -261,6 +269,9 @@ _NAMES = {
     HOLD: lambda data: f"hold:{data['hold_id']}",
     FUNDED: lambda data: f"balance_funded:{data['operator_id']}:{data['reference']}",
     COLLECTED: lambda data: f"balance_collected:{data['operator_id']}:{data['reference']}",
+    PERIOD: lambda data: f"period:{data['period']}",
+    SWEEP: lambda data: f"sweep:{data['sweep_id']}",
+    VAT_RETURN: lambda data: f"vat_return:{data['return_id']}",
     SAAS_INVOICE: lambda data: f"saas_invoice:{data['operator_id']}:{data['invoice_id']}",
     CONVERSION: lambda data: f"fx_conversion:{data['conversion_id']}",
     DEAL: lambda data: f"fx_deal:{data['deal_id']}",

@@ -23,6 +23,7 @@ from domain.book.findings import Finding, FindingEnded, FindingOpened
 from domain.book.posting import POSTING_RULES
 from domain.book.refusals import DecisionCounts, DecisionRefused
 from domain.book.standing import Booked, Retracted
+from domain.closing.events import BookDecided, PeriodClosed, PeriodReopened, SweepReserved, VatReturnFiled
 from domain.fact import RecordedFact
 from domain.far_ahead import SourceAhead
 from domain.matter.judgement import MatterJudged
@@ -70,6 +71,11 @@ _PLAIN_EVENTS: tuple[type, ...] = (
     DaysClosedAhead,
     BankLineConfirmed,
     MatterJudged,
+    BookDecided,
+    PeriodClosed,
+    PeriodReopened,
+    SweepReserved,
+    VatReturnFiled,
 )
 
 _WRAPPERS = (Booked, Retracted)

@@ -11,6 +11,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from contracts.holiday_calendars import holiday_calendar
+from contracts.vat_ids import is_vat_id
 from domain.calendar import BankCalendar
 from domain.catalogue.account_changes import COOLING_OFF
 from domain.catalogue.catalogue import POWER_MAX_KW, Catalogue, Publication, Scope
@@ -144,7 +145,9 @@ class KnownCatalogue:
     def forget(self) -> None:
         """Start over after a rollback: what this transaction published is not there."""
         watts = self.power_max_kw * 1000
-        self.catalogue = Catalogue(calendars=bank_calendar, power_max_w=watts, cooling_off=self.cooling_off)
+        self.catalogue = Catalogue(
+            calendars=bank_calendar, vat_ids=is_vat_id, power_max_w=watts, cooling_off=self.cooling_off
+        )
         self.seq = 0
 
     def publish(

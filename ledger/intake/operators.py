@@ -4,6 +4,7 @@ import orjson
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from contracts.vat_ids import is_vat_id
 from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.parties import Operator
 from domain.catalogue.versions import Versions
@@ -20,7 +21,7 @@ _NAMED = "SELECT EXISTS (SELECT FROM intake.session_head WHERE operator_id = %s)
 
 def known_operators(cursor: Cursor[TupleRow]) -> dict[str, Versions[Operator]]:
     """The contracts of all operators that were registered, by id."""
-    catalogue = Catalogue(calendars=bank_calendar)
+    catalogue = Catalogue(calendars=bank_calendar, vat_ids=is_vat_id)
     for type_, source, id_, event_time, data in cursor.execute(_PUBLISHED):
         catalogue.publish(type_, source, id_, event_time, orjson.loads(data))
     return catalogue.operators

@@ -48,6 +48,11 @@ def bookings(draw: st.DrawFn) -> Booking:
             values["parts"] = tuple([f"P-{n}", draw(st.integers(-9, 9)), draw(st.booleans()), "s"] for n in (1, 2))
         elif field.name == "effective_at":
             values[field.name] = START
+        elif field.name in ("vat_at", "old_vat_at") and field.type is not str:
+            # They go with the amounts beside them.
+            values[field.name] = ("DE-19", "FR-5.5")
+        elif field.name in ("vat", "old_vat"):
+            values[field.name] = (draw(st.integers(-3, 3)), draw(st.integers(-(10**9), 10**9)))
         else:
             values[field.name] = f"{field.name}-1"
     if "parts" in values:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 
 from contracts.decode import Message, decode_event
 from contracts.messages import CDR, MESSAGE_TYPES, Kind, items_of, stream_of
+from contracts.vat_ids import is_vat_id
 from domain.bank.entry import BankEntry, BankLineConfirmed
 from domain.bank.matching import ToldReceipt, folded, match, told_by
 from domain.book.bookings import Booking, PaidTwice, ReserveReleased
@@ -39,6 +40,7 @@ from domain.session.judging import decide
 from domain.session.session import Session, session_stream
 from domain.wallet.wallet import Wallet
 from engine.wallets import news
+from tests.docs.dry_affairs import DryAffairs
 from tests.docs.treasury import of_treasury
 
 
@@ -46,11 +48,12 @@ from tests.docs.treasury import of_treasury
 class DryRun:
     """Everything told so far, what it came to, and the entries in the order in which they were made."""
 
-    catalogue: Catalogue = field(default_factory=Catalogue)
+    catalogue: Catalogue = field(default_factory=lambda: Catalogue(vat_ids=is_vat_id))
     sessions: dict[str, Session] = field(default_factory=dict)
     payouts: dict[str, Payout] = field(default_factory=dict)
     matters: dict[UUID, Matter] = field(default_factory=dict)
     bank: dict[UUID, BankEntry] = field(default_factory=dict)
+    affairs: DryAffairs = field(default_factory=DryAffairs)
     wallets: dict[UUID, Wallet] = field(default_factory=dict)
     receipts: list[ToldReceipt] = field(default_factory=list)
     journal: list[Entry] = field(default_factory=list)
@@ -100,6 +103,8 @@ class DryRun:
             self._paid |= {(entry, operator_id) for entries in runs.paid_lines.values() for entry in entries}
             if runs.closed_through is not None:
                 self._closed[operator_id] = runs.closed_through
+        for stream_id, decided in self.affairs.decide(self.journal, moment):
+            self._note(stream_id, decided)
 
     def _session(self, session_id: str) -> Session:
         return self.sessions.setdefault(session_id, Session(session_id))
@@ -162,6 +167,9 @@ class DryRun:
         stream_id = stream_of(message.type, message.data)
         fact = RecordedFact(message.type, message.source, message.id, message.time, message.data)
         self.matters.setdefault(stream_id, Matter(stream_id)).learn(fact)
+
+    def _take_affair(self, message: Message) -> None:
+        self.affairs.learn(message)
 
     def _take_wallet(self, message: Message) -> None:
         stream_id = stream_of(message.type, message.data)
@@ -270,6 +278,7 @@ _TAKE_IN: dict[Kind, Callable[[DryRun, Message], None]] = {
     Kind.PAYOUT_FACT: DryRun._take_payout_fact,
     Kind.RUN_DECISION: DryRun._take_request,
     Kind.OPERATOR_MATTER: DryRun._take_matter,
+    Kind.BOOK_DECISION: DryRun._take_affair,
     Kind.BANK: DryRun._take_bank,
     Kind.WALLET: DryRun._take_wallet,
     Kind.RATE: DryRun._ignore,

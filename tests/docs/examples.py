@@ -50,10 +50,17 @@ _TIME_FIELD = {
     "bank.entry_booked": "booked_at",
     "fx.executed": "executed_at",
     "supplier.paid": "paid_at",
+    "vat.filed": "filed_at",
+    "vat.paid": "paid_at",
 }
-_MONEY = frozenset({"amount", "fee", "net", "vat", "sold", "bought"})
-# In these amounts are decimal texts in the party's own currency.
-_TERMS = frozenset({"operator.registered", "operator.changed", "partner.registered", "payout.instant_requested"})
+_MONEY = frozenset({"amount", "fee", "net", "vat", "sold", "bought", "output", "input"})
+# In these amounts are decimal texts in a currency that stands beside them.
+_TERMS = frozenset(
+    {
+        *("operator.registered", "operator.changed", "partner.registered", "payout.instant_requested"),
+        *("sweep.proposed", "sweep.approved", "sweep.executed"),
+    }
+)
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SECTION = re.compile(r"^#{2,3} (.+)$", re.MULTILINE)
 _HEADER = "| effective at | entry | account | debit | credit |"

@@ -10,8 +10,10 @@ import pytest
 
 from domain.book import bank_bookings as bank
 from domain.book import bookings as b
+from domain.book import closing_bookings as c
 from domain.book import matter_bookings as m
 from domain.book import roaming_bookings as r
+from domain.book import sale_bookings as sale
 from domain.book import treasury_bookings as t
 from domain.book import wallet_bookings as w
 from domain.book.journal import Entry, Posting
@@ -55,6 +57,28 @@ OF_WALLET: dict[str, Any] = {"wallet_id": "W", "session_id": None, "operator_id"
 CDR: dict[str, Any] = {"cdr_id": "C-1", "partner": "DE-ABC"}
 ALONE: dict[str, Any] = {"session_id": None, "amount": 700, "matured": True}
 PAYOUT: dict[str, Any] = {"session_id": None, "payout_id": "PO-1", "amount": 1080}
+
+# A sale of 10.00 with 19 % VAT on it, bought for 9.00 with as much.
+SALE: dict[str, Any] = {"net": 1000, "vat_at": ("DE-19",), "vat": (190,)}
+BOUGHT: dict[str, Any] = {"purchase": 900, "purchase_vat": 171, "purchase_at": "DE-19", "is_reversed": False}
+REVERSED: dict[str, Any] = BOUGHT | {"is_reversed": True}
+OLD_SALE: dict[str, Any] = {
+    "old_net": 1000,
+    "old_vat_at": ("DE-19",),
+    "old_vat": (190,),
+    "old_purchase": 900,
+    "old_purchase_vat": 171,
+}
+HALF_SALE: dict[str, Any] = {"net": 500, "vat_at": ("DE-19",), "vat": (95,)}
+HALF_BOUGHT: dict[str, Any] = BOUGHT | {"purchase": 450, "purchase_vat": 86}
+SALE_REFUND: dict[str, Any] = {
+    "refund_id": "R-1",
+    "payment_id": "P-1",
+    "due_payment_id": "P-1",
+    "provider": "psp",
+    "from_refunds_due": 100,
+    "from_overpaid": 10,
+}
 
 EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
     (
@@ -420,6 +444,125 @@ EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
         [("J56", {"2410/BE-1": 2500, "1210/DE-ABC": -2500})],
     ),
     (
+        "J02 with terms of taxes is on the VAT account of its place and rate",
+        of(b.SessionRated, **BILL, vat_at="DE-20"),
+        [
+            ("J01", {"1105/S-1": 1200, "2011/OP": -1200}),
+            ("J02", {"2011/OP": 120, "4010": -100, "2110/DE-20": -20}),
+        ],
+    ),
+    (
+        "J05 and J06: the platform sells to the driver and buys from the operator",
+        of(sale.ChargeSold, **SALE, **BOUGHT),
+        [
+            ("J05", {"1105/S-1": 1190, "4040": -1000, "2110/DE-19": -190}),
+            ("J06", {"5030": 900, "1310/DE-19": 171, "2011/OP": -1071}),
+        ],
+    ),
+    (
+        "J06r: it owes the VAT of the purchase itself",
+        of(sale.ChargeSold, **SALE, **REVERSED),
+        [
+            ("J05", {"1105/S-1": 1190, "4040": -1000, "2110/DE-19": -190}),
+            ("J06r", {"5030": 900, "1310/DE-19": 171, "2110/DE-19": -171, "2011/OP": -900}),
+        ],
+    ),
+    (
+        "J05 of two rates, without terms of a purchase",
+        of(
+            sale.ChargeSold,
+            net=1000,
+            vat_at=("FR-5.5", "FR-20"),
+            vat=(22, 120),
+            purchase=900,
+            purchase_vat=0,
+            purchase_at="",
+            is_reversed=False,
+        ),
+        [
+            ("J05", {"1105/S-1": 1142, "4040": -1000, "2110/FR-5.5": -22, "2110/FR-20": -120}),
+            ("J06", {"5030": 900, "2011/OP": -900}),
+        ],
+    ),
+    (
+        "J05 and J06 anew: another price before it was captured",
+        of(sale.ChargeReSold, **OLD_SALE, **HALF_SALE, **HALF_BOUGHT),
+        [
+            ("J05", {"1105/S-1": -1190, "4040": 1000, "2110/DE-19": 190}),
+            ("J06", {"5030": -900, "1310/DE-19": -171, "2011/OP": 1071}),
+            ("J05", {"1105/S-1": 595, "4040": -500, "2110/DE-19": -95}),
+            ("J06", {"5030": 450, "1310/DE-19": 86, "2011/OP": -536}),
+        ],
+    ),
+    (
+        "J59 of a sale: a lower price after it was captured, and the purchase anew",
+        of(sale.CapturedChargeReSold, **OLD_SALE, **HALF_SALE, **HALF_BOUGHT, payment_id="P-1", matured=True),
+        [
+            ("J59", {"2080/P-1": -595, "4040": 500, "2110/DE-19": 95}),
+            ("J06", {"5030": -900, "1310/DE-19": -171, "2010/OP": 1071}),
+            ("J06", {"5030": 450, "1310/DE-19": 86, "2010/OP": -536}),
+        ],
+    ),
+    (
+        "J01f: the platform bears a payment that failed",
+        of(sale.PaymentLost, gross=1190),
+        [("J01f", {"5050": 1190, "1105/S-1": -1190})],
+    ),
+    (
+        "J25 of a sale: net and VAT go back, and half of the purchase",
+        of(sale.SaleRefunded, **SALE_REFUND, **HALF_SALE, **HALF_BOUGHT),
+        [
+            ("J59r", {"2080/P-1": 100, "1110/psp": -100}),
+            ("J25", {"4040": 500, "2110/DE-19": 95, "1110/psp": -595}),
+            ("J06", {"5030": -450, "1310/DE-19": -86, "2010/OP": 536}),
+            ("J25x", {"1105/S-1": 10, "1110/psp": -10}),
+        ],
+    ),
+    (
+        "J25 of a sale did not reach the driver: the sides changed",
+        of(sale.SaleRefundFailed, **SALE_REFUND, **HALF_SALE, **HALF_BOUGHT | {"is_reversed": True}),
+        [
+            ("J59r", {"2080/P-1": -100, "1110/psp": 100}),
+            ("J25", {"4040": -500, "2110/DE-19": -95, "1110/psp": 595}),
+            ("J06r", {"5030": 450, "1310/DE-19": 86, "2110/DE-19": -86, "2010/OP": -450}),
+            ("J25x", {"1105/S-1": -10, "1110/psp": 10}),
+        ],
+    ),
+    (
+        "J30 of a sale: the platform bears it, but for the driver's own",
+        of(sale.SaleDisputeLost, **DISPUTE, from_overpaid=10, due_payment_id="P-1", from_refunds_due=100),
+        [("J30", {"5050": 1090, "1105/S-1": 10, "2080/P-1": 100, "1250/psp": -1200})],
+    ),
+    (
+        "J28r: the fee of a dispute is the operator's to bear",
+        of(sale.DisputeFeeRecharged, dispute_id="D-1", fee=1500, matured=True),
+        [("J28r", {"2010/OP": 1500, "4050": -1500})],
+    ),
+    (
+        "J13p and J06: the platform sells to a partner",
+        of(sale.CdrSold, **CDR, **SALE, **BOUGHT),
+        [
+            ("J13p", {"1200/DE-ABC": 1190, "4040": -1000, "2110/DE-19": -190}),
+            ("J06", {"5030": 900, "1310/DE-19": 171, "2011/OP": -1071}),
+        ],
+    ),
+    (
+        "J13p by reverse charge: the partner abroad owes the VAT",
+        of(sale.CdrSold, **CDR, net=1000, vat_at=(), vat=(), **REVERSED),
+        [
+            ("J13p", {"1200/DE-ABC": 1000, "4040": -1000}),
+            ("J06r", {"5030": 900, "1310/DE-19": 171, "2110/DE-19": -171, "2011/OP": -900}),
+        ],
+    ),
+    (
+        "J21 of a sale: its CDR is taken back, and the purchase with it",
+        of(sale.SoldCdrCredited, **CDR, **SALE, **BOUGHT, invoiced=True),
+        [
+            ("J21", {"4040": 1000, "2110/DE-19": 190, "1210/DE-ABC": -1190}),
+            ("J06", {"5030": -900, "1310/DE-19": -171, "2011/OP": 1071}),
+        ],
+    ),
+    (
         "J45: two people give the operator an amount",
         of(m.AdjustmentGranted, **ALONE),
         [("J45", {"5060": 700, "2010/OP": -700})],
@@ -437,6 +580,16 @@ EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
         [("J48", {"1010": 700, "1020": -700})],
     ),
     ("J49: the operator paid", of(m.BalanceCollected, **ALONE), [("J49", {"1010": 700, "2010/OP": -700})]),
+    (
+        "J57: own money leaves the account of client money",
+        of(c.OwnFundsSwept, amount=700),
+        [("J57", {"1020": 700, "1010": -700})],
+    ),
+    (
+        "J58: a VAT return is paid",
+        of(c.VatPaid, accounts=[["2110/DE-19", -1900], ["1310/DE-19", 171]], amount=1729),
+        [("J58", {"2110/DE-19": 1900, "1310/DE-19": -171, "1020": -1729})],
+    ),
     ("J50: what it owes is given up", of(m.OperatorWrittenOff, **ALONE), [("J50", {"5050": 700, "2010/OP": -700})]),
     (
         "J22: what a partner owes is given up",

@@ -34,6 +34,7 @@ READ_IN = {
     Kind.RUN_DECISION: files.RUNS,
     Kind.BANK: files.BANK,
     Kind.OPERATOR_MATTER: files.MATTERS,
+    Kind.BOOK_DECISION: files.AFFAIRS,
     Kind.WALLET: files.WALLETS,
 }
 STREAMS_OF_THEIR_OWN = (
@@ -42,6 +43,7 @@ STREAMS_OF_THEIR_OWN = (
     Kind.CDR_DOCUMENT,
     Kind.RUN_DECISION,
     Kind.OPERATOR_MATTER,
+    Kind.BOOK_DECISION,
     Kind.WALLET,
     Kind.BANK,
     Kind.RATE,

@@ -15,6 +15,7 @@ from contracts.schemas import event_schemas, schema_file
 from contracts.upcasters import CURRENT_VERSION
 from domain.bank.facts import BANK_FACTS
 from domain.catalogue.catalogue import PUBLISHERS
+from domain.closing import kinds
 from domain.matter.matter import JUDGES
 from domain.payout.answers import PAYOUT_PARSERS
 from domain.payout.reopening import RUN_PARSERS
@@ -37,6 +38,7 @@ CATALOGUE, RECEIPTS, PAYOUT = "domain/catalogue/catalogue.py", "domain/receipt.p
 RUNS = "domain/payout/reopening.py"
 BANK = "domain/bank/facts.py"
 MATTERS = "domain/matter/matter.py"
+AFFAIRS = "domain/closing/kinds.py"
 WALLETS = "domain/wallet/balance.py"
 INTAKE, FORESIGHT = "engine/intake.py", "wattledger/demo/foresight.py"
 AUDITED_STREAMS, AUDITED_CATALOGUE = "ledger/audit/streams.py", "ledger/audit/catalogue.py"
@@ -89,6 +91,7 @@ def real_tables() -> Tables:
             RUNS: set(RUN_PARSERS),
             BANK: set(BANK_FACTS) & set(MESSAGE_TYPES),
             MATTERS: set(JUDGES),
+            AFFAIRS: set(kinds.AFFAIRS),
             WALLETS: set(WALLET_FACTS),
         },
         facts={type_: get_type_hints(parse)["return"] for type_, parse in FACT_PARSERS.items()},

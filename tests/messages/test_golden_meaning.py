@@ -43,6 +43,13 @@ STREAMS = {
     "fx.executed/v1-sek-eur": "fx_deal:DEAL-4711",
     "supplier.paid/v1-foreign-operator": "supplier_payment:2220/FR-CPO:F-2026-118",
     "hub.invoiced/v1-month": "hub_invoice:HUB-1:H-2026-03",
+    "period.closed/v1-waived": "period:2026-03",
+    "period.reopened/v1-with-reason": "period:2026-03",
+    "sweep.proposed/v1-plain": "sweep:SW-1",
+    "sweep.approved/v1-plain": "sweep:SW-1",
+    "sweep.executed/v1-plain": "sweep:SW-1",
+    "vat.filed/v1-quarter": "vat_return:VAT-2026-1-DE",
+    "vat.paid/v1-owed": "vat_return:VAT-2026-1-DE",
     "location.published/v1-two-chargers": "location:OP-1:loc-7",
     "operator.changed/v1-commission": "operator:OP-1",
     "operator.registered/v1-routing-code": "operator:OP-2",
@@ -103,7 +110,7 @@ def facts(golden: Golden) -> list[tuple[str, object, Fact | Told | Move]]:
     ]
     if message.type in FACT_PARSERS:
         found.append((message.type, message.data, parse_fact(message.type, message.data, message.source, message.id)))
-    if MESSAGE_TYPES[message.type].kind is Kind.OPERATOR_MATTER:
+    if MESSAGE_TYPES[message.type].kind in (Kind.OPERATOR_MATTER, Kind.BOOK_DECISION):
         recorded = RecordedFact(message.type, message.source, message.id, message.time, message.data)
         found.append((message.type, message.data, told_of(recorded)))
     if MESSAGE_TYPES[message.type].kind is Kind.WALLET:

@@ -20,7 +20,10 @@ from tests.domain.test_posting_table import EXAMPLES
 
 BOOKINGS, RULES, AUDIT = "domain/book/bookings.py", "domain/book/posting.py", "ledger/audit/posting_table.py"
 TESTED, PAGE = "tests/domain/test_posting_table.py", "docs/accounting.md"
-DECIDERS = ("domain/session", "domain/payout", "domain/matter", "domain/receipt.py", "domain/bank", "domain/wallet")
+DECIDERS = (
+    *("domain/session", "domain/payout", "domain/matter", "domain/closing", "domain/receipt.py", "domain/bank"),
+    "domain/wallet",
+)
 CHECKS = "ledger/audit/sessions.py, payments.py, payouts.py, matters.py, wallets.py or bank.py"
 # Between two receivables of one partner: J13 and J17, on either side of it, are each compared with their facts.
 MOVES_NO_MONEY = frozenset({"J16"})

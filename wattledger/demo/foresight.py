@@ -122,6 +122,7 @@ LEARN: dict[Kind, Callable[[Foresight, Event], None]] = {
     Kind.RUN_DECISION: Foresight._ignore,
     Kind.BANK: Foresight._ignore,
     Kind.OPERATOR_MATTER: Foresight._ignore,
+    Kind.BOOK_DECISION: Foresight._ignore,
     Kind.WALLET: Foresight._ignore,
     Kind.RATE: Foresight._ignore,
     Kind.STATUS: Foresight._ignore,

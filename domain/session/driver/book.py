@@ -16,24 +16,27 @@ from domain.book.bookings import Booking
 from domain.book.findings import Finding
 from domain.book.release import Release
 from domain.calendar import END
+from domain.catalogue.dealing import AS_AGENT
 from domain.catalogue.parties import FeeBearer, FundRelease
 from domain.catalogue.run_terms import FundingSource
 from domain.fact import Fact
 from domain.payout.cut_offs import fires_at
 from domain.session.assessment import VOIDED, Assessment, BillChange, SessionState
 from domain.session.driver.astray import Astray
-from domain.session.driver.captures import Captures, Received, WriteOff
-from domain.session.driver.disputes import Disputes, outcomes
+from domain.session.driver.captures import Captures, LostPayment, Received, WriteOff
+from domain.session.driver.disputes import Disputes, outcomes, recharge_dispute_fee
 from domain.session.driver.due import DriversMoney
 from domain.session.driver.given_back import GivenBack
 from domain.session.driver.ratings import Charged, Ratings
 from domain.session.driver.refunds import Refunds
-from domain.session.driver.settlements import differing, dispute_fees, settlings, without_fees_of_others
+from domain.session.driver.sales import SaleDisputes, SaleRatings, SaleRefunds, SaleReturns
+from domain.session.driver.settlements import DisputeFee, differing, dispute_fees, settlings, without_fees_of_others
 from domain.session.driver.share import Share
 from domain.session.driver.wallets import WalletMoves, WalletPayments
 from domain.session.facts import Disputed, Failed, RefundBearer, Refunded
 from domain.session.payment_facts import PaymentFacts, closes_by_dispute, distinct_captures, first_of_each
 from domain.session.scope import BookScope
+from domain.session.supplies import Dealt
 from domain.values import value
 
 
@@ -84,14 +87,23 @@ class _Walk:
         self._terms = contract.operator if contract else None
         self._captures = without_fees_of_others(distinct_captures(payments.captures), payments)
         self._capture_of = {capture.payment_id: capture for capture in reversed(self._captures)}
-        self._scope, self._share, self._charged = scope, Share(scope), Charged()
+        dealt = _first_dealt(assessment)
+        # Whether the platform sells in its own name: known once there is a bill.
+        self._is_sale = dealt is not None and dealt.purchase is not None
+        self._scope, self._charged = scope, Charged()
+        self._share = Share(scope, dealt.commission_at if dealt is not None else "")
         if (payments.wallets or scope.wallet_id) and not self._captures:
             self._share.source = FundingSource.WALLET
+        dealing = self._terms.dealing if self._terms and assessment.changes else AS_AGENT
+        self._recharges_disputes = dealing.operator_bears_dispute_fees
+        is_lost = self._is_sale or dealing.platform_bears_failures
         self._money = DriversMoney(_to_bill(assessment))
         self._wallets = WalletMoves(payments.wallets, scope) if payments.wallets else None
         self._received = Received(self._first_payment_id(), self._money)
-        self._write_off = WriteOff(self._share, self._money)
-        self._rating = Ratings(self._share, self._charged, self._received, self._write_off, self._money)
+        self._write_off = (LostPayment if is_lost else WriteOff)(self._share, self._money)
+        self._rating = (SaleRatings if self._is_sale else Ratings)(
+            self._share, self._charged, self._received, self._write_off, self._money
+        )
         self._releases_at_once = self._terms is not None and self._terms.fund_release is _ON_SESSION
         self._versions = scope.catalogue.operators.get(scope.operator_id)
         self._paid_since: datetime | None = None
@@ -153,13 +165,23 @@ class _Walk:
             disputes = first_of_each(self._payments.disputes, _dispute_id)
             opened = [dispute for dispute in disputes if dispute.payment_id in self._capture_of]
             for fee in dispute_fees(opened, self._capture_of, self._payments):
-                yield _Step(fee.at, 1, fee.source, fee.id, partial(self._payment.correct_dispute_fee, fee))
+                yield _Step(fee.at, 1, fee.source, fee.id, partial(self._correct_dispute_fee, fee))
+
+    def _correct_dispute_fee(self, fee: DisputeFee) -> None:
+        self._payment.correct_dispute_fee(fee)
+        if self._recharges_disputes:
+            key = f"dispute-fee-recharge:{fee.source}:{fee.id}"
+            recharge_dispute_fee(self._share, key, fee.at, fee.dispute, fee.fee)
 
     def _steps_back(self) -> Iterator[_Step]:
         """Of money that goes back to the driver."""
         changes = self._assessment.changes
-        given_back = GivenBack(self._charged, changes[0].bill if changes else None)
-        refunds = Refunds(self._share, self._capture_of, given_back, self._money)
+        first_bill = changes[0].bill if changes else None
+        given_back = GivenBack(self._charged, first_bill)
+        refunds: Refunds | SaleRefunds = Refunds(self._share, self._capture_of, given_back, self._money)
+        if self._is_sale:
+            returns = SaleReturns(self._charged, first_bill)
+            refunds = SaleRefunds(self._share, self._capture_of, returns, self._money)
         failures = {fact.refund_id: fact for fact in first_of_each(self._payments.refund_failures, _refund_id)}
         for refund in first_of_each(self._payments.refunds, _refund_id):
             if self._may_act(refund):
@@ -169,7 +191,9 @@ class _Walk:
                 if failure is not None:
                     failure = failure if failure.at >= refund.at else replace(failure, at=refund.at)
                     yield _after(step, failure, 1, refunds.fail)
-        disputes = Disputes(self._share, self._capture_of, given_back, self._money)
+        disputes = (SaleDisputes if self._is_sale else Disputes)(
+            self._share, self._capture_of, given_back, self._money, recharges=self._recharges_disputes
+        )
         closes = closes_by_dispute(self._payments.closes)
         for dispute in first_of_each(self._payments.disputes, _dispute_id):
             if self._may_act(dispute):
@@ -214,9 +238,10 @@ class _Walk:
         floor, bill, terms = self._assessment.rateable_from, self._charged.bill, self._terms
         if self._share.release is not None or bill is None or floor is None or terms is None:
             return
-        if terms.fund_release is _ON_CAPTURE and not self._received.reaches(bill):
+        is_borne = self._write_off.releases and self._write_off.stands
+        if terms.fund_release is _ON_CAPTURE and not (is_borne or self._received.reaches(bill)):
             return
-        if terms.fund_release is _ON_SETTLEMENT and not self._received.is_settled(bill):
+        if terms.fund_release is _ON_SETTLEMENT and not (is_borne or self._received.is_settled(bill)):
             return
         self._share.release_at(max(now, floor))
 
@@ -236,6 +261,12 @@ class _Walk:
             return None
         fired = fires_at(self._versions, release.available_on) if self._versions else None
         return until if fired is None or fired[0] < until else None
+
+
+def _first_dealt(assessment: Assessment) -> Dealt | None:
+    """The taxes of the first bill, whose places and model are those of all."""
+    first = assessment.changes[0].bill if assessment.changes else None
+    return first.dealt if first is not None else None
 
 
 def _to_bill(assessment: Assessment) -> int | None:

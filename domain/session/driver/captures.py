@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from domain.book.bookings import (
     DisputeFeeCorrected,
@@ -10,6 +11,7 @@ from domain.book.bookings import (
     PspFeeCorrected,
     PspFeeRecharged,
 )
+from domain.book.sale_bookings import PaymentLost
 from domain.fact import Fact
 from domain.session.assessment import Bill, BillChange
 from domain.session.driver.due import DriversMoney
@@ -48,9 +50,12 @@ class WriteOff:
         self._failed = self._made_good = False
         self._written_off: int | None = None
 
+    # Whether the share is released although nothing was captured: not where the operator bears that.
+    releases: ClassVar[bool] = False
+
     @property
     def stands(self) -> bool:
-        """Whether the operator bears the bill."""
+        """Whether the bill is written off."""
         return bool(self._written_off)
 
     def fail(self, bill: Bill | None, at: datetime) -> None:
@@ -87,7 +92,19 @@ class WriteOff:
 
     def _book(self, key: str, at: datetime, gross: int) -> None:
         self._money.owed -= gross
+        self._book_loss(key, at, gross)
+
+    def _book_loss(self, key: str, at: datetime, gross: int) -> None:
         self._share.book(PaymentWrittenOff(**self._share.head(key, at), gross=gross), gain=-gross)
+
+
+class LostPayment(WriteOff):
+    """The same, borne by the platform: the operator's share is released as if the driver had paid."""
+
+    releases = True
+
+    def _book_loss(self, key: str, at: datetime, gross: int) -> None:
+        self._share.book(PaymentLost(**self._share.head_apart(key, at), gross=gross))
 
 
 class Captures:

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from domain.book.bookings import DisputeLost, DisputeOpened, DisputeWon
+from domain.book.bookings import Booking, DisputeLost, DisputeOpened, DisputeWon
+from domain.book.sale_bookings import DisputeFeeRecharged
 from domain.fact import in_order
 from domain.session.driver.due import DriversMoney, Part
 from domain.session.driver.given_back import Commission, GivenBack
@@ -15,7 +16,7 @@ _NOTHING = Part(0, "", 0)
 
 
 @dataclass(slots=True)
-class _Dispute:
+class Dispute:
     """A dispute, what it set aside of the driver's own money, and how it stands.
 
     `taken` and `back` are of the last time that it was lost.
@@ -37,20 +38,38 @@ def outcomes(dispute: Disputed, closes: Iterable[DisputeClosed]) -> Iterator[Dis
             yield close if close.at >= dispute.at else replace(close, at=dispute.at)
 
 
+def recharge_dispute_fee(share: Share, key: str, at: datetime, dispute: Disputed, fee: int) -> None:
+    """Have the operator bear a fee of a dispute, at once (J28r)."""
+    if fee:
+        head = share.head_at_once(key, at, dispute.currency)
+        share.book(DisputeFeeRecharged(**head, dispute_id=dispute.dispute_id, fee=fee))
+
+
 class Disputes:
     """Books disputes; what of them is the driver's own money anyway moves nothing of the operator's."""
 
     def __init__(
-        self, share: Share, captures: Mapping[str, Captured], given_back: GivenBack, money: DriversMoney
+        self,
+        share: Share,
+        captures: Mapping[str, Captured],
+        given_back: GivenBack,
+        money: DriversMoney,
+        *,
+        recharges: bool = False,
     ) -> None:
+        """With `recharges` the operator bears the fees of disputes."""
         self._share, self._captures, self._given_back, self._money = share, captures, given_back, money
-        self._known: dict[str, _Dispute] = {}
+        self._recharges = recharges
+        self._known: dict[str, Dispute] = {}
 
     def open(self, fact: Disputed) -> None:
         """Take in that a cardholder disputes a payment."""
         part = self._money.set_aside(fact.amount, fact.payment_id)
-        self._known[fact.dispute_id] = _Dispute(fact, part)
-        self._book_opened(f"dispute:{fact.source}:{fact.id}", fact.at, self._known[fact.dispute_id], fact.fee)
+        self._known[fact.dispute_id] = Dispute(fact, part)
+        name = f"{fact.source}:{fact.id}"
+        self._book_opened(f"dispute:{name}", fact.at, self._known[fact.dispute_id], fact.fee)
+        if self._recharges:
+            recharge_dispute_fee(self._share, f"dispute-fee-recharge:{name}", fact.at, fact, fact.fee)
 
     def close(self, close: DisputeClosed) -> None:
         """Take in how a dispute was decided; what was decided before stays on the book."""
@@ -68,7 +87,7 @@ class Disputes:
             self._lose(f"dispute-closed:{name}", close.at, dispute)
         dispute.outcome = close.outcome
 
-    def _lose(self, key: str, at: datetime, dispute: _Dispute) -> None:
+    def _lose(self, key: str, at: datetime, dispute: Dispute) -> None:
         """The driver's own money pays first, also what became due only after the dispute was opened."""
         fact = dispute.fact
         self._money.free(dispute.part)
@@ -76,51 +95,55 @@ class Disputes:
         dispute.back = self._given_back.for_dispute(fact.amount - dispute.taken.total)
         self._book_lost(key, at, dispute, dispute.back, 1)
 
-    def _regain(self, key: str, at: datetime, dispute: _Dispute) -> None:
+    def _regain(self, key: str, at: datetime, dispute: Dispute) -> None:
         """All that was lost is there again."""
         back = dispute.back or Commission()
         self._money.put_back(dispute.taken)
         self._given_back.dispute_regained(back)
         self._book_lost(key, at, dispute, back, -1)
 
-    def _book_opened(self, key: str, at: datetime, dispute: _Dispute, fee: int) -> None:
+    def _book_opened(self, key: str, at: datetime, dispute: Dispute, fee: int) -> None:
+        self._share.book(self._opened(key, at, dispute, fee))
+
+    def _book_won(self, key: str, at: datetime, dispute: Dispute) -> None:
+        self._share.book(self._won(key, at, dispute))
+
+    def _book_lost(self, key: str, at: datetime, dispute: Dispute, back: Commission, sign: int) -> None:
+        self._share.book(self._lost(key, at, dispute, back, sign))
+
+    def _opened(self, key: str, at: datetime, dispute: Dispute, fee: int) -> Booking:
         fact = dispute.fact
-        self._share.book(
-            DisputeOpened(
-                **self._share.head_at_once(key, at, fact.currency),
-                dispute_id=fact.dispute_id,
-                provider=self._captures[fact.payment_id].provider,
-                amount=fact.amount,
-                fee=fee,
-                drivers_own=dispute.part.total,
-            )
+        return DisputeOpened(
+            **self._share.head_at_once(key, at, fact.currency),
+            dispute_id=fact.dispute_id,
+            provider=self._captures[fact.payment_id].provider,
+            amount=fact.amount,
+            fee=fee,
+            drivers_own=dispute.part.total,
         )
 
-    def _book_won(self, key: str, at: datetime, dispute: _Dispute) -> None:
+    def _won(self, key: str, at: datetime, dispute: Dispute) -> Booking:
         fact = dispute.fact
-        self._share.book(
-            DisputeWon(
-                **self._share.head_at_once(key, at, fact.currency),
-                dispute_id=fact.dispute_id,
-                provider=self._captures[fact.payment_id].provider,
-                amount=fact.amount,
-                drivers_own=dispute.part.total,
-            )
+        return DisputeWon(
+            **self._share.head_at_once(key, at, fact.currency),
+            dispute_id=fact.dispute_id,
+            provider=self._captures[fact.payment_id].provider,
+            amount=fact.amount,
+            drivers_own=dispute.part.total,
         )
 
-    def _book_lost(self, key: str, at: datetime, dispute: _Dispute, back: Commission, sign: int) -> None:
+    def _lost(self, key: str, at: datetime, dispute: Dispute, back: Commission, sign: int) -> Booking:
         fact, taken = dispute.fact, dispute.taken
-        self._share.book(
-            DisputeLost(
-                **self._share.head_at_once(key, at, fact.currency),
-                dispute_id=fact.dispute_id,
-                provider=self._captures[fact.payment_id].provider,
-                amount=sign * fact.amount,
-                commission_back=sign * back.net,
-                commission_vat_back=sign * back.vat,
-                drivers_own=sign * dispute.part.total,
-                from_overpaid=sign * taken.overpaid,
-                due_payment_id=taken.due_payment_id,
-                from_refunds_due=sign * taken.due,
-            )
+        return DisputeLost(
+            **self._share.head_at_once(key, at, fact.currency),
+            dispute_id=fact.dispute_id,
+            provider=self._captures[fact.payment_id].provider,
+            amount=sign * fact.amount,
+            commission_back=sign * back.net,
+            commission_vat_back=sign * back.vat,
+            drivers_own=sign * dispute.part.total,
+            from_overpaid=sign * taken.overpaid,
+            due_payment_id=taken.due_payment_id,
+            from_refunds_due=sign * taken.due,
+            vat_at=self._share.vat_at,
         )

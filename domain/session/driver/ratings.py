@@ -4,11 +4,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple, TypedDict
 
-from domain.book.bookings import CapturedSessionReRated, SessionRated, SessionReRated
+from domain.book.bookings import Booking, CapturedSessionReRated, SessionRated, SessionReRated
 from domain.session.assessment import Bill, BillChange
 from domain.session.driver.captures import Received, WriteOff
 from domain.session.driver.due import DriversMoney
 from domain.session.driver.share import Share
+from domain.session.scope import BookingHead
+from domain.session.supplies import Dealt
 
 
 @dataclass(slots=True)
@@ -37,23 +39,29 @@ class Charged:
         self.changes.append(change)
 
 
-class _Amounts(NamedTuple):
-    """What a bill puts on the book, in minor units; nothing where there is no bill."""
+class Amounts(NamedTuple):
+    """What a bill puts on the book, in minor units; nothing where there is no bill.
+
+    `share` is the operator's of it; `dealt` says of a sale of the platform's its VAT, and what it is bought for.
+    """
 
     gross: int
     commission: int
     commission_vat: int
+    share: int
+    dealt: Dealt | None = None
 
-    @property
-    def share(self) -> int:
-        return self.gross - self.commission - self.commission_vat
+    def in_part(self, gross: int) -> "Amounts":
+        """The same where so much of its gross is charged so far: what is missing is the seller's."""
+        is_sold = self.dealt is not None and self.dealt.purchase is not None
+        return self._replace(gross=gross, share=self.share if is_sold else self.share - (self.gross - gross))
 
 
-_NOTHING = _Amounts(0, 0, 0)
+_NOTHING = Amounts(0, 0, 0, 0)
 
 
-def _amounts(bill: Bill | None) -> _Amounts:
-    return _Amounts(bill.gross, bill.commission, bill.commission_vat) if bill else _NOTHING
+def _amounts(bill: Bill | None) -> Amounts:
+    return Amounts(bill.gross, bill.commission, bill.commission_vat, bill.share, bill.dealt) if bill else _NOTHING
 
 
 class _FromTo(TypedDict):
@@ -67,7 +75,7 @@ class _FromTo(TypedDict):
     commission_vat: int
 
 
-def _from_to(old: _Amounts, new: _Amounts) -> _FromTo:
+def _from_to(old: Amounts, new: Amounts) -> _FromTo:
     return {
         "old_gross": old.gross,
         "old_commission": old.commission,
@@ -114,13 +122,24 @@ class Ratings:
         self._money.to_bill = 0
         bill = change.bill
         if bill is not None and bill.gross:
-            head = self._share.head("rating", change.at)
-            booking = SessionRated(
-                **head, gross=bill.gross, commission=bill.commission, commission_vat=bill.commission_vat
-            )
-            self._share.book(booking, gain=bill.share)
+            self._share.book(self._rated(self._share.head("rating", change.at), bill), gain=bill.share)
             self._money.owed += bill.gross
         self._write_off.of_first_bill(bill, change.at)
+
+    def _rated(self, head: BookingHead, bill: Bill) -> Booking:
+        return SessionRated(
+            **head,
+            gross=bill.gross,
+            commission=bill.commission,
+            commission_vat=bill.commission_vat,
+            vat_at=self._share.vat_at,
+        )
+
+    def _re_rated(self, head: BookingHead, old: Amounts, new: Amounts) -> Booking:
+        return SessionReRated(**head, **_from_to(old, new), vat_at=self._share.vat_at)
+
+    def _captured_re_rated(self, head: BookingHead, payment_id: str, old: Amounts, new: Amounts) -> Booking:
+        return CapturedSessionReRated(**head, payment_id=payment_id, **_from_to(old, new), vat_at=self._share.vat_at)
 
     def _re_rate(self, change: BillChange) -> None:
         old, new = _amounts(self._charged.bill), _amounts(change.bill)
@@ -128,9 +147,9 @@ class Ratings:
         self._post_anew(change, _key(change), old, new)
         self._write_off.follow(change, new.gross)
 
-    def _post_anew(self, change: BillChange, key: str, old: _Amounts, new: _Amounts) -> None:
+    def _post_anew(self, change: BillChange, key: str, old: Amounts, new: Amounts) -> None:
         if old != new:
-            booking = SessionReRated(**self._share.head(key, change.at), **_from_to(old, new))
+            booking = self._re_rated(self._share.head(key, change.at), old, new)
             self._share.book(booking, gain=new.share - old.share)
             self._money.owed += new.gross - old.gross
 
@@ -171,16 +190,14 @@ class Ratings:
         charged.turn_to(change)
         from_due = new.gross - old.gross - min(new.gross - old.gross, money.overpaid)
         if from_due:
-            paid = new if old.gross + from_due == new.gross else new._replace(gross=old.gross + from_due)
+            paid = new if old.gross + from_due == new.gross else new.in_part(old.gross + from_due)
             key = _key(change, f"{name}-of-due")
             self._post_due(change, key, money.charge_from_due(from_due), old, paid)
             old = paid
         self._post_anew(change, _key(change, name), old, new)
 
-    def _post_due(self, change: BillChange, key: str, payment_id: str, old: _Amounts, new: _Amounts) -> None:
-        booking = CapturedSessionReRated(
-            **self._share.head(key, change.at), payment_id=payment_id, **_from_to(old, new)
-        )
+    def _post_due(self, change: BillChange, key: str, payment_id: str, old: Amounts, new: Amounts) -> None:
+        booking = self._captured_re_rated(self._share.head(key, change.at), payment_id, old, new)
         self._share.book(booking, gain=new.share - old.share)
 
 

@@ -25,6 +25,7 @@ class _RefundSays(TypedDict):
     commission_back: int
     commission_vat_back: int
     from_overpaid: int
+    vat_at: str
 
 
 class Refunds:
@@ -73,4 +74,5 @@ class Refunds:
             "commission_back": back.net,
             "commission_vat_back": back.vat,
             "from_overpaid": part.overpaid,
+            "vat_at": self._share.vat_at,
         }

@@ -18,8 +18,9 @@ SESSION_SHARE = "session"
 class Share:
     """The bookings of one session as far as the walk has come, and what of them is the operator's and pending."""
 
-    def __init__(self, scope: BookScope) -> None:
-        self._scope = scope
+    def __init__(self, scope: BookScope, vat_at: str = "") -> None:
+        """`vat_at`: where the VAT of the commission is due and at which rate, "" where no terms tell that."""
+        self._scope, self.vat_at = scope, vat_at
         self.bookings: list[Booking] = []
         self.releases: dict[str, Release | None] = {}
         self.release: Release | None = None
@@ -41,7 +42,7 @@ class Share:
         """Of a booking that moves what is available itself (2010), without delay, as a share of its own."""
         return self._scope.head(key, at, key, matured=True, currency=currency)
 
-    def head_apart(self, key: str, at: datetime, currency: str) -> BookingHead:
+    def head_apart(self, key: str, at: datetime, currency: str | None = None) -> BookingHead:
         """Of a booking that moves nothing of the operator's."""
         return {**self._scope.head(key, at, "", currency=currency), "operator_id": ""}
 

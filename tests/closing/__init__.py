@@ -1,0 +1,1 @@
+"""Tests of the close of a period, of sweeps and of VAT returns."""
