@@ -65,10 +65,13 @@ def document(head: Head) -> dict[str, Any]:
 
 
 class HeadFile:
-    """JSON Lines that are only added to, each whole and on the disk when `append` returns."""
+    """JSON Lines that are only added to, each whole and on the disk when `append` returns.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    A line is one of ours where it has a whole number by the name that is given.
+    """
+
+    def __init__(self, path: Path, numbered: str = "events") -> None:
+        self.path, self._numbered = path, numbered
 
     def append(self, line: bytes) -> None:
         """Add a line; raises OSError where that cannot be, and then it is not there."""
@@ -93,7 +96,7 @@ class HeadFile:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
                 lines = file.read().split(b"\n")[:-1]
             found = orjson.loads(lines[-1]) if lines else {}
-            return found if isinstance(found.get("events"), int) else {}
+            return found if isinstance(found.get(self._numbered), int) else {}
         except (OSError, ValueError, AttributeError):
             return {}
 

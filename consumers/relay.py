@@ -13,6 +13,7 @@ from typing import Any
 
 from tenacity import stop_after_delay, wait_fixed
 
+from consumers.anchors import AnchorKeeper
 from consumers.heads import HeadKeeper
 from consumers.outgoing import all_outgoing
 from consumers.publisher import RECORD_MAX_BYTES, Outgoing, Publisher
@@ -29,6 +30,7 @@ _log = logging.getLogger(__name__)
 
 BATCH_ROWS = 200
 _PAYOUTS = "settlement.batches"
+_CLOSED = "PeriodClosed"
 # Each batch is a transaction, and a wait for the broker; what is drained is much, and nobody waits for one of them.
 _DRAIN_ROWS = 1_000
 _LOOK_SECONDS = 0.2
@@ -38,7 +40,10 @@ DRAIN_PATIENCE_SECONDS = 120.0
 
 
 class Relay:
-    """Sends the outbox, and heads of the chain. Its database calls are short and block: give it a loop of its own."""
+    """Sends the outbox, heads of the chain and anchors of the book; those are made beside it, in another thread.
+
+    Its database calls are short and block: give it a loop of its own.
+    """
 
     def __init__(
         self,
@@ -46,9 +51,10 @@ class Relay:
         publisher: Publisher,
         batch_rows: int = BATCH_ROWS,
         heads: HeadKeeper | None = None,
+        anchors: AnchorKeeper | None = None,
     ) -> None:
         self._gateway, self._batch_rows = gateway, batch_rows
-        self._publisher, self._heads = publisher, heads
+        self._publisher, self._heads, self._anchors = publisher, heads, anchors
         self._set_aside: set[int] = set()
 
     async def send_batch(self) -> int:
@@ -62,15 +68,26 @@ class Relay:
             rows = outbox.pending(cursor, self._batch_rows, self._set_aside)
             records = {row.outbox_id: made for row in rows if (made := self._records(row))}
             await self._publisher.send_all(record for made in records.values() for record in made)
+            pays = any(row.topic == _PAYOUTS for row in rows)
             # Behind the payouts that it binds, whose rows are there until it is sent.
             if self._heads is not None:
-                await self._send_head(self._heads, current_head(cursor), any(row.topic == _PAYOUTS for row in rows))
+                await self._send_head(self._heads, current_head(cursor), pays)
             await self._publisher.flush()
+            if self._anchors is not None:
+                self._anchors.look(pays=pays, closes=any(map(_closes, rows)))
+                await self._anchors.send(self._publisher, cursor)
             outbox.delete(cursor, list(records))
         return sum(map(len, records.values()))
 
-    async def send_last_head(self) -> None:
-        """Sends the head of the chain as it is now, unless it was sent; raises MachineryFault."""
+    async def send_last(self) -> None:
+        """Sends the head of the chain as it is now, unless it was sent, and anchors that are under way.
+
+        Raises MachineryFault.
+        """
+        if self._anchors is not None:
+            await self._anchors.made()
+            with self._gateway.transaction() as cursor:
+                await self._anchors.send(self._publisher, cursor)
         if self._heads is not None:
             with self._gateway.transaction() as cursor:
                 await self._send_head(self._heads, current_head(cursor), by_now=True)
@@ -104,6 +121,10 @@ class Relay:
         return []
 
 
+def _closes(row: PendingEvent | PendingLetter) -> bool:
+    return isinstance(row, PendingEvent) and row.event_topic == _CLOSED
+
+
 def _about(row: PendingEvent | PendingLetter) -> dict[str, Any]:
     """What a log line says of a row: the event (`wattledger trace` shows it) or the dead letter it is made of."""
     made_of = (
@@ -120,13 +141,14 @@ async def run_relay(
     stop: threading.Event,
     watch: Watch = UNWATCHED,
     heads: HeadKeeper | None = None,
+    anchors: AnchorKeeper | None = None,
 ) -> None:
     """Relays until the event is set; faults of the database and the brokers are waited out.
 
-    Heads of the chain are sent and kept where `heads` says.
+    Heads of the chain are sent and kept where `heads` says, and anchors of the book are made where `anchors` does.
     """
     stopping = asyncio.Event()
-    relaying = asyncio.create_task(_relay_forever(client_options, dsn, stopping, watch, heads))
+    relaying = asyncio.create_task(_relay_forever(client_options, dsn, stopping, watch, heads, anchors))
 
     async def is_over() -> bool:
         watch.moves("relay")
@@ -143,13 +165,18 @@ async def run_relay(
 
 
 async def _relay_forever(
-    client_options: Mapping[str, Any], dsn: str, stopping: asyncio.Event, watch: Watch, heads: HeadKeeper | None
+    client_options: Mapping[str, Any],
+    dsn: str,
+    stopping: asyncio.Event,
+    watch: Watch,
+    heads: HeadKeeper | None,
+    anchors: AnchorKeeper | None,
 ) -> None:
     gateway, patience = Gateway(dsn), Patience(wait_fixed(_RETRY_SECONDS))
 
     async def relay_on() -> None:
         async with Publisher(client_options) as publisher:
-            relay = Relay(gateway, publisher, heads=heads)
+            relay = Relay(gateway, publisher, heads=heads, anchors=anchors)
             while not stopping.is_set():
                 if sent := await relay.send_batch():
                     watch.sent(sent)
@@ -161,6 +188,8 @@ async def _relay_forever(
         with suppress(Stopping):
             await patience.do_async(relay_on, stopping)
     finally:
+        if anchors is not None:
+            await anchors.close()
         gateway.close()
 
 
@@ -169,18 +198,24 @@ def drain(
     dsn: str,
     patience_seconds: float = DRAIN_PATIENCE_SECONDS,
     heads: HeadKeeper | None = None,
+    anchors: AnchorKeeper | None = None,
 ) -> int:
     """Sends all that the outbox holds, from code that is not asynchronous; answers how many records were sent.
 
-    The head of the chain goes out behind it and does not count, where `heads` says where it is kept.
+    The head of the chain goes out behind it, where `heads` says where it is kept, and so do anchors of the book,
+    which `anchors` makes where payouts leave; neither counts.
     Waits where another relay is at it, for as long as that gets on, and says so. Raises MachineryFault when one lasts
     longer than the patience, or that relay sends nothing for so long.
     """
-    return asyncio.run(_drain(client_options, dsn, patience_seconds, heads))
+    return asyncio.run(_drain(client_options, dsn, patience_seconds, heads, anchors))
 
 
 async def _drain(
-    client_options: Mapping[str, Any], dsn: str, patience_seconds: float, heads: HeadKeeper | None
+    client_options: Mapping[str, Any],
+    dsn: str,
+    patience_seconds: float,
+    heads: HeadKeeper | None,
+    anchors: AnchorKeeper | None,
 ) -> int:
     gateway, sent = Gateway(dsn), 0
     patience = Patience(wait_fixed(_RETRY_SECONDS), stop_after_delay(patience_seconds))
@@ -188,7 +223,7 @@ async def _drain(
     async def send_all() -> None:
         nonlocal sent
         async with Publisher(client_options) as publisher:
-            relay = Relay(gateway, publisher, _DRAIN_ROWS, heads)
+            relay = Relay(gateway, publisher, _DRAIN_ROWS, heads, anchors)
             words, first = Words(), None
             while (count := await relay.send_batch()) or not relay.is_done():
                 sent += count
@@ -205,7 +240,7 @@ async def _drain(
                     await asyncio.sleep(_LOOK_SECONDS)
                 else:
                     words.moved()
-            await relay.send_last_head()
+            await relay.send_last()
 
     try:
         await patience.do_async(send_all)
@@ -216,5 +251,7 @@ async def _drain(
             f"the outbox was not sent within {patience_seconds:.0f} s: {fault}; run it again"
         ) from fault
     finally:
+        if anchors is not None:
+            await anchors.close()
         gateway.close()
     return sent

@@ -11,7 +11,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 from consumers.faults import broker_faults
 from contracts.authorizations import ANSWERS_TOPIC, QUESTIONS_TOPIC
 from contracts.messages import CATALOGUE_TOPIC, INBOUND_TOPICS
-from contracts.outgoing import HEADS_TOPIC, OUTBOUND_TOPIC_OF
+from contracts.outgoing import ANCHORS_TOPIC, HEADS_TOPIC, OUTBOUND_TOPIC_OF
 from ledger.errors import MachineryFault
 from ledger.intake.positions import Partition
 
@@ -22,8 +22,9 @@ _A_DAY_MS = str(24 * 60 * 60 * 1000)
 # Every version of an operator or a tariff counts for the sessions of its time, so none is ever dropped or compacted.
 _CONFIGURATION: Mapping[str, Mapping[str, str]] = {
     CATALOGUE_TOPIC: {"retention.ms": "-1", "cleanup.policy": "delete"},
-    # With the heads nobody can change what was stored, however long ago.
+    # With heads and anchors nobody can change what was stored, however long ago.
     HEADS_TOPIC: {"retention.ms": "-1", "cleanup.policy": "delete"},
+    ANCHORS_TOPIC: {"retention.ms": "-1", "cleanup.policy": "delete"},
     # Nobody waits longer for an answer; how long somebody has waited is told by the brokers' clock.
     QUESTIONS_TOPIC: {"retention.ms": _A_DAY_MS, "message.timestamp.type": "LogAppendTime"},
     ANSWERS_TOPIC: {"retention.ms": _A_DAY_MS},

@@ -5,7 +5,7 @@ from typing import Any
 
 from contracts.authorizations import ANSWERS_TOPIC, KEYS, QUESTION_TOPIC_OF, QUESTIONS_TOPIC
 from contracts.messages import INBOUND_KEYS, TOPIC_OF
-from contracts.outgoing import HEADS_TOPIC, OUTBOUND_TOPIC_OF
+from contracts.outgoing import ANCHORS_TOPIC, HEADS_TOPIC, OUTBOUND_TOPIC_OF
 from contracts.profiles import PROFILES_TOPIC
 
 SCHEMA_FORMAT = "application/schema+json;version=draft-2020-12"
@@ -19,6 +19,7 @@ KEY_OF_TOPIC: Mapping[str, str] = {
     "settlement.notifications": "the subject of the notification",
     "settlement.deadletter": "the source of what was refused, or its session; none where neither is known",
     HEADS_TOPIC: "the hash that names the store; its heads follow each other",
+    ANCHORS_TOPIC: "the id of the book; its anchors follow each other",
     ANSWERS_TOPIC: KEYS,
     PROFILES_TOPIC: "the EVSE uid",
 }

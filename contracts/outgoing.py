@@ -26,7 +26,7 @@ MAX_RAW_BYTES = 600_000
 # The entries of a payout that are named in its message; those of larger ones go out in parts of so many. An id is 36
 # characters, two quotes and a comma: a part stays far below 512 KiB.
 ENTRY_IDS_MAX, ENTRY_IDS_OF_PART = 5_000, 10_000
-HEADS_TOPIC = "settlement.heads"
+HEADS_TOPIC, ANCHORS_TOPIC = "settlement.heads", "settlement.anchors"
 
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -154,6 +154,24 @@ class HeadData(Wire):
     hash: Digest
 
 
+class AnchorData(Wire):
+    """A signed anchor of the tree over all entries (docs/proofs.md): its first `tree_size` have this `root`.
+
+    `book` names the store, `number` counts its anchors from 1, `previous` is the SHA-256 of the text of the one
+    before. `at_us` is in microseconds since 1970 UTC, `signature` by the key `key_id` (Ed25519, base64).
+    """
+
+    book: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+    number: Annotated[int, Field(ge=1)]
+    tree_size: Count
+    root: Digest
+    previous: Digest
+    at_us: Count
+    reason: Literal["BATCH", "CLOSE", "TIME"]
+    key_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+    signature: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{86}==$")]
+
+
 class BatchCreated(Event):
     """`settlement.batch.created`."""
 
@@ -196,6 +214,13 @@ class HeadRecorded(Event):
     data: HeadData
 
 
+class AnchorMade(Event):
+    """`settlement.anchor.made`."""
+
+    type: Literal["settlement.anchor.made"]
+    data: AnchorData
+
+
 OUTBOUND_MODEL_OF = models_by_type(
     (
         BatchCreated,
@@ -204,6 +229,7 @@ OUTBOUND_MODEL_OF = models_by_type(
         NotificationRaised,
         DeadLetterRecorded,
         HeadRecorded,
+        AnchorMade,
         authorizations.AuthorizationAnswered,
         profiles.ProfileRequested,
         profiles.FallbackRequested,
@@ -219,6 +245,7 @@ OUTBOUND_TOPIC_OF: Mapping[str, str] = MappingProxyType(
         "settlement.notification.raised": "settlement.notifications",
         "settlement.deadletter.recorded": "settlement.deadletter",
         "settlement.head.recorded": HEADS_TOPIC,
+        "settlement.anchor.made": ANCHORS_TOPIC,
         authorizations.ANSWERED: authorizations.ANSWERS_TOPIC,
         profiles.REQUESTED: profiles.PROFILES_TOPIC,
         profiles.FALLBACK_REQUESTED: profiles.PROFILES_TOPIC,

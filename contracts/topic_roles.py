@@ -49,6 +49,7 @@ ENGINE_TOPICS: tuple[str, ...] = (
     "settlement.notifications",
     "settlement.deadletter",
     "settlement.heads",
+    "settlement.anchors",
     ANSWERS_TOPIC,
     PROFILES_TOPIC,
 )

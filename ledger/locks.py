@@ -29,6 +29,8 @@ class Lock(StrEnum):
     TREASURY = "lock.treasury"
     # One process at a time makes bank files.
     BANK_FILES = "lock.bank_files"
+    # One transaction at a time lets the tree over the entries grow, and signs an anchor of it.
+    ANCHORS = "lock.anchors"
     # One process at a time issues statements.
     STATEMENTS = "lock.statements"
     # Who appends events holds it from the moment by which they are known to its end, by a trigger; who asks for what

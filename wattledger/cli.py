@@ -42,6 +42,7 @@ from wattledger.commands import (
     prices,
     processor,
     projections,
+    proof,
     psql,
     rerate,
     serving,
@@ -84,7 +85,7 @@ for noun in (
     *(settling.app, live.app, serving.app, status.app, balances.app, sessions.app, sessions.lists, payments.app),
     *(payout_decisions.app, statements.app, withholding.app, bank.app, *matters.apps, negative.app, processor.app),
     *closing.apps,
-    *(trace.app, findings.app, deadletters.app, cdrs.app, audit.app, projections.app, leakage.app),
+    *(trace.app, findings.app, deadletters.app, cdrs.app, audit.app, proof.app, projections.app, leakage.app),
     *(
         network.app,
         use.app,

@@ -266,6 +266,11 @@ class Settings(BaseModel):
     # the latest another one is; `heads.jsonl` in the data directory where nothing is said.
     heads_file: Path | None = None
     heads_every: int = Field(default=10_000, ge=1)
+    # Where anchors of the book are kept, out of the database's reach, how long there may be entries in none, and the
+    # private key that signs them; `anchors.jsonl` and `anchor-keys/signing.pem` in the data directory otherwise.
+    anchors_file: Path | None = None
+    anchors_every_s: float = Field(default=600, ge=1, le=86_400)
+    anchor_key: Path | None = None
     # A hold that keeps money of an operator for longer is told.
     hold_max_age_days: int = Field(default=180, ge=1, le=3650)
 
@@ -345,11 +350,12 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _heads_are_elsewhere(self) -> Self:
-        if self.head_file_path.resolve().is_relative_to((self.data_dir / "postgresql").resolve()):
-            raise ValueError(
-                f"{ENV_PREFIX}HEADS_FILE is {self.heads_file}, in the folder of the database: whoever changes that "
-                "would change the heads with it; name a file elsewhere"
-            )
+        for name, path in (("heads", self.head_file_path), ("anchors", self.anchor_file_path)):
+            if path.resolve().is_relative_to((self.data_dir / "postgresql").resolve()):
+                raise ValueError(
+                    f"{ENV_PREFIX}{name.upper()}_FILE is {path}, in the folder of the database: whoever changes that "
+                    f"would change the {name} with it; name a file elsewhere"
+                )
         return self
 
     @model_validator(mode="after")
@@ -364,6 +370,11 @@ class Settings(BaseModel):
     def head_file_path(self) -> Path:
         """The file that heads of the chain are kept in."""
         return self.heads_file or self.data_dir / "heads.jsonl"
+
+    @property
+    def anchor_file_path(self) -> Path:
+        """The file that anchors of the book are kept in."""
+        return self.anchors_file or self.data_dir / "anchors.jsonl"
 
     @property
     def embedded(self) -> bool:

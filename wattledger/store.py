@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from wattledger.errors import SettingsError
 from wattledger.settings import Settings
 
 if TYPE_CHECKING:
+    from consumers.anchors import AnchorKeeper
     from consumers.heads import HeadKeeper
     from engine.working_set import WorkingSet
     from projections.bank_file import Platform
@@ -59,6 +61,16 @@ class Store:
         from consumers.heads import HeadKeeper  # Here: commands that send nothing need no Kafka.
 
         return HeadKeeper(self.settings.head_file_path, self.settings.heads_every)
+
+    def anchors(self) -> "AnchorKeeper":
+        """Who makes anchors of the book, and the file that they are kept in."""
+        from consumers.anchors import AnchorKeeper  # Here: commands that send nothing need no Kafka.
+        from wattledger.anchor_keys import anchor_signer
+
+        settings = self.settings
+        every = timedelta(seconds=settings.anchors_every_s)
+        signer = partial(anchor_signer, settings)
+        return AnchorKeeper(self.dsn, signer, settings.anchor_file_path, every, settings.book_zone)
 
     @property
     def platform(self) -> "Platform":

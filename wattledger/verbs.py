@@ -191,7 +191,7 @@ def settle(
         advance_clock(crew, until, on_progress, by_event_time=True)
         taken = patiently(lambda: count(store)) - before
         project_all(crew, on_progress)
-    drain(store.kafka, store.dsn, heads=store.heads)
+    drain(store.kafka, store.dsn, heads=store.heads, anchors=store.anchors())
     seconds = time.monotonic() - began
     summary = taken_document(taken, seconds, events_in)
     on_progress("writing files", 0, None)

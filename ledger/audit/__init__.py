@@ -5,8 +5,23 @@ may import nothing of `domain`, `engine` and the rooms beside it, and nothing th
 verify` runs it. A new type or posting needs its row here. Read `audit` first, then `streams` and `posting_table`.
 """
 
+from ledger.audit.anchor_lines import AnchorsUnreadable, KeptAnchor, read_anchors
+from ledger.audit.anchors import Outside
 from ledger.audit.audit import verify
 from ledger.audit.chain_heads import Head, HeadsUnreadable, read_heads
 from ledger.audit.report import AuditReport, Check, Finding, Severity
 
-__all__ = ["AuditReport", "Check", "Finding", "Head", "HeadsUnreadable", "Severity", "read_heads", "verify"]
+__all__ = [
+    "AnchorsUnreadable",
+    "AuditReport",
+    "Check",
+    "Finding",
+    "Head",
+    "HeadsUnreadable",
+    "KeptAnchor",
+    "Outside",
+    "Severity",
+    "read_anchors",
+    "read_heads",
+    "verify",
+]

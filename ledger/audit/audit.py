@@ -7,6 +7,7 @@ from ledger.audit import advances, history, payout_answers, payouts, sums
 from ledger.audit.account_lines import check_account_lines
 from ledger.audit.affairs import check_affairs
 from ledger.audit.aged_balances import check_aged_balances
+from ledger.audit.anchors import Outside, check_anchors
 from ledger.audit.bank import BankLines
 from ledger.audit.bank_files import check_bank_files
 from ledger.audit.cdr_delivery import check_cdr_delivery
@@ -47,6 +48,7 @@ SENTENCES: dict[str, str] = {
     "ground": "Tables, guards and rights are those that this version makes, and nothing beside.",
     "chain": "Every event is chained as it was stored, in its place, and the chain is that of the heads given.",
     "recorded": "Every entry was recorded by the transaction of its event, when that began.",
+    "anchors": "Every entry is in the tree once and as it was, and its anchors are signed, and those that left.",
     "entries": "Every entry has the postings it states, they add up to zero, and its hash is that of its content.",
     "balances": "Every kept balance is the sum of the postings to its account.",
     "balance_history": "Every bucket of an account's history is the sum of the postings that are effective in it.",
@@ -118,6 +120,7 @@ SENTENCES: dict[str, str] = {
     "receivables": "Drivers paid what their sessions cost.",
     "advances": "Operators were paid nothing that drivers have not paid.",
 }
+_NOTHING = Outside()
 NOTICES = ("judged", "passed", "cover", "receivables", "advances")
 
 SNAPSHOT_CHECKS: dict[str, Callable[[Snapshot, Tally], None]] = {
@@ -171,14 +174,15 @@ def verify(
     cooling_off_hours: int = 24,
     decision_keys: str = '{"keys": []}',
     chain_heads: Sequence[Head] = (),
+    anchors: Outside = _NOTHING,
     without: Collection[str] = (),
 ) -> AuditReport:
     """Recompute the book from the stored events and check every invariant; changes nothing.
 
     `power_max_kw` is what no connector gives, for those that were not published; `cooling_off_hours` how long another
     account of an operator waits that two people agreed on. `decision_keys` are the public keys by which decisions are
-    signed, a JSON Web Key Set; without keys signatures are not checked. `chain_heads` were kept elsewhere. `without`
-    names checks of the snapshot that are left out, of this audit and of its report.
+    signed, a JSON Web Key Set; without keys signatures are not checked. `chain_heads` were kept elsewhere, and so was
+    what `anchors` has. `without` names checks of the snapshot that are left out, of this audit and of its report.
     `on_progress` is told a stage (`streams`, `entries`, `checks`) and how many of it were done since the last call.
     Memory stays flat but for the catalogue and the sessions that wait for something. Raises
     MachineryFault when the database cannot be reached.
@@ -220,6 +224,7 @@ def verify(
         run.guard("causes", lambda: check_causes(snapshot, event_ids.sorted(), run.tallies["causes"]))
         checks = {
             **SNAPSHOT_CHECKS,
+            "anchors": lambda snapshot, tally: check_anchors(snapshot, anchors, tally),
             "chain": lambda snapshot, tally: check_stored(snapshot, chain_heads, tally),
             "decided": lambda snapshot, tally: check_decided(snapshot, cooling_off_hours, tally),
             "run_amounts": lambda snapshot, tally: check_run_amounts(snapshot, cooling_off_hours, tally),

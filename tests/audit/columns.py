@@ -38,7 +38,8 @@ LEFT JOIN pg_index ON indrelid = pg_class.oid AND indisprimary
 WHERE relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped AND nspname !~ '^pg_'
 ORDER BY 1, attnum
 """
-# Another value of each type, whatever it was; of bytes, which are JSON, that of their first text.
+# Another value of each type, whatever it was; of bytes, which are JSON or else a hash, a key or a signature, that of
+# their first text.
 _OTHER = {
     "text": "coalesce({0}, '') || 'X'",
     "timestamp(3) with time zone": "coalesce({0}, '2026-03-05') + interval '1 day'",
@@ -56,7 +57,10 @@ _OTHER = {
     "jsonb": """'[["a", "Yg=="]]'""",
     "text[]": "array_append({0}, 'X')",
     "bigint[]": "CASE WHEN {0} = '{{}}' THEN '{{{{1, 1}}}}'::bigint[] ELSE '{{}}' END",
-    "bytea": r"""convert_to(regexp_replace(coalesce(convert_from({0}, 'LATIN1'), ''), '": ?"|$', '\&X'), 'LATIN1')""",
+    "bytea": (
+        "CASE WHEN octet_length({0}) IN (32, 64) THEN set_byte({0}, 0, 255 - get_byte({0}, 0)) ELSE "
+        r"""convert_to(regexp_replace(coalesce(convert_from({0}, 'LATIN1'), ''), '": ?"|$', '\&X'), 'LATIN1') END"""
+    ),
 }
 _HARMLESS = re.compile(r"^\| `([a-z_]+\.[a-z_]+)`: ([^|]+) \| [^|]+ \|$", re.MULTILINE)
 

@@ -3,17 +3,22 @@
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from uuid import UUID
 
 import psycopg
 import pytest
 
 from ledger.audit import verify
+from ledger.book.anchors import Reason, anchor
+from ledger.gateway import Gateway
 from ledger.intake.messages import message_key
 from tests.audit.banks import more_lines
 from tests.audit.columns import ANY, Attack, Attacker, Outcome, Walk, attacks_on, harmless, may_write
 from tests.audit.network import settle
 from tests.support.decisions import PUBLIC_KEYS
+from wattledger.anchor_keys import anchor_signer
+from wattledger.settings import Settings
 
 _BOOK = ("entries", "journal", "balances", "balance_history", "causes", "account_lines")
 WALKS = {
@@ -23,6 +28,8 @@ WALKS = {
             "book.entry": _BOOK,
             "book.posting": _BOOK,
             "book.balance": _BOOK,
+            "book.anchor": ("anchors",),
+            "book.anchor_key": ("anchors",),
             "book.balance_history": _BOOK,
             "event_store.stored_events": ("streams", "decisions", "journal"),
             "intake.line": ("payable_lines",),
@@ -75,10 +82,17 @@ def _copy(postgres_dsn: str, of: str, copying: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def rich_store(settled_network: str, postgres_dsn: str, copying: str) -> Iterator[str]:
+def rich_store(
+    settled_network: str, postgres_dsn: str, copying: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """The name of a store with rows in nearly every table, and several where a table has many columns."""
     with _copy(postgres_dsn, settled_network.rpartition("/")[2], copying) as dsn:
-        settle(dsn, more_lines(10), stages=1, partition=5)
+        gateway, settings = Gateway(dsn), Settings(data_dir=tmp_path_factory.mktemp("anchored"))
+        for number in range(10):
+            # Each attack has an anchor of its own.
+            settle(dsn, more_lines(1) if number else more_lines(10), stages=1, partition=5 + number)
+            anchor(gateway, Reason.CLOSE, partial(anchor_signer, settings), "UTC")
+        gateway.close()
         yield dsn.rpartition("/")[2]
 
 

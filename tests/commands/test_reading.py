@@ -12,6 +12,7 @@ import pytest
 
 from domain.book import posting as posting_rules
 from domain.book.words import MEANING_OF_KIND
+from projections.books.files import BOOK_FILES
 from projections.documents.balances import OWED
 from projections.export import export
 from tests.commands.conftest import Run
@@ -335,6 +336,16 @@ def test_an_export_says_what_it_wrote(run: Run, tmp_path: Path) -> None:
     told = json.loads(run("export", str(folder), "--json").stdout)
     assert told["directory"] == str(folder)
     assert told["payouts"] == files["payouts.jsonl"]
+
+
+def test_an_export_writes_the_book_as_text_where_that_is_asked_for(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    files = {row["file"] for row in rows_of(run, "export", str(folder), "--books")}
+    books = {f"books/{path.name}" for path in (folder / "books").iterdir()}
+    assert books == {each for each in files if each.startswith("books/")} == set(BOOK_FILES)
+    kinds = [json.loads(line)["kind"] for line in (folder / "journal.jsonl").read_text().splitlines()]
+    text = (folder / "books" / "book.beancount").read_text()
+    assert re.findall(r'^\S+ \* "(\w+)"$', text, re.MULTILINE) == kinds
 
 
 def test_cdrs_are_one_document_where_that_is_asked_for(run: Run, ask: Any) -> None:

@@ -3,7 +3,7 @@
 import sys
 import time
 from json import dumps
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from wattledger.errors import ApplicationError
 from wattledger.given_file import given_or_input
 from wattledger.views.forms import Form
 from wattledger.views.terminal import print_error, print_json
+
+if TYPE_CHECKING:
+    from ledger.audit import KeptAnchor
 
 app = typer.Typer()
 
@@ -25,13 +28,28 @@ Head = Annotated[
     ),
 ]
 
+Anchors = Annotated[
+    str | None,
+    typer.Option(
+        "--anchors",
+        metavar="FILE",
+        help="Anchors of the book, kept elsewhere: lines of the file of anchors or of its topic; - for standard "
+        "input. Without it those of the file that this machine keeps.",
+    ),
+]
+
 
 @app.command()
 def verify(
-    head: Head = None, data_dir: DataDir = None, json: Json = False, csv: Csv = False, debug: Debug = False
+    head: Head = None,
+    anchors: Anchors = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+    csv: Csv = False,
+    debug: Debug = False,
 ) -> None:
     """Recompute the book from the events, check every invariant and print what differs; exit 1 if anything does."""
-    from ledger.audit import AuditReport, HeadsUnreadable, read_heads
+    from ledger.audit import AuditReport, HeadsUnreadable, Outside, read_heads
     from ledger.audit import verify as audit
     from ledger.database import database_faults
     from ledger.verifications import record_verification
@@ -45,7 +63,11 @@ def verify(
         heads = read_heads(given_or_input(head, "heads").splitlines(keepends=True)) if head is not None else []
     except HeadsUnreadable as error:
         raise ApplicationError(f"{head}: {error}; name the file of heads, or records of settlement.heads") from None
+    outside = _anchors(anchors)
     with the_store(data_dir, debug=debug, needs_kafka=False) as store, database_faults():
+        from wattledger.anchor_keys import outside_keys
+        from wattledger.anchoring import kept_anchors
+
         began = time.monotonic()
         settings = store.settings
         report = audit(
@@ -54,6 +76,7 @@ def verify(
             cooling_off_hours=settings.account_cooling_off_hours,
             decision_keys=dumps({"keys": public_keys(settings)}),
             chain_heads=heads,
+            anchors=Outside(kept_anchors(store) if outside is None else outside, outside_keys(store.settings)),
         )
         report = AuditReport((*report.checks, compare_read_models(store.dsn)))
         found = sum(check.found for check in report.failed)
@@ -71,3 +94,17 @@ def verify(
         (write_report if form is Form.CSV else show_report)(report)
     if not report.passed:
         sys.exit(1)
+
+
+def _anchors(given: str | None) -> "list[KeptAnchor] | None":
+    """The anchors that were named; None where none were."""
+    if given is None:
+        return None
+    from ledger.audit import AnchorsUnreadable, read_anchors
+
+    try:
+        return read_anchors(given_or_input(given, "anchors").splitlines(keepends=True))
+    except AnchorsUnreadable as error:
+        raise ApplicationError(
+            f"{given}: {error}; name the file of anchors, or records of settlement.anchors"
+        ) from None

@@ -76,7 +76,8 @@ def project(data_dir: DataDir = None, debug: Debug = False) -> None:
         heartbeat(store.dsn, "project"),
         ThreadPoolExecutor(max_workers=4, thread_name_prefix="project") as threads,
     ):
-        relay = threads.submit(lambda: asyncio.run(run_relay(store.kafka, store.dsn, stop, signs, store.heads)))
+        keepers = store.heads, store.anchors()
+        relay = threads.submit(lambda: asyncio.run(run_relay(store.kafka, store.dsn, stop, signs, *keepers)))
         # Without the relay nothing leaves: its end, whatever the reason, is the end of both.
         relay.add_done_callback(lambda _: stop.set())
         beside = threads.submit(follow_forever, store.dsn, stop, ON_DEMAND)

@@ -48,6 +48,12 @@ def rebuild(
 def export(
     directory: Directory,
     bank_files: BankFilesOption = BankFiles.NEW,
+    books: Annotated[
+        bool, typer.Option("--books", help="Also the book as text: hledger, beancount, CSV and Parquet.")
+    ] = False,
+    proofs: Annotated[
+        bool, typer.Option("--proofs", help="Anchor what is new, and write what proves the journal to strangers.")
+    ] = False,
     data_dir: DataDir = None,
     json: Json = False,
     csv: Csv = False,
@@ -65,6 +71,10 @@ def export(
         began = time.monotonic()
         with connect(store.dsn, Role.PROJECTOR) as connection, connection.cursor() as cursor:
             tally = positions.totals(cursor)
+        if proofs:
+            from wattledger.anchoring import anchor_now  # Here: it signs, and other exports do not.
+
+            anchor_now(store)
         summary = taken_document(tally, time.monotonic() - began)
         written = write_files(
             store.dsn,
@@ -73,6 +83,8 @@ def export(
             summary,
             every_bank_file=bank_files is BankFiles.ALL,
             network=True,
+            books=books,
+            proofs=proofs,
             made_at=datetime.now(UTC),
         )
     files = [{"file": name, "holds": holds, "count": number} for name, holds, number in written]

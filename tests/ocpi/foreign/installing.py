@@ -56,6 +56,23 @@ def program_of(source: Path) -> Path:
     return _kept(f"{source.name}-{digest}", make) / "program"
 
 
+def go_program_of(source: Path) -> Path:
+    """The program that a Go module of ours is with the modules it names; skips where it cannot be made."""
+    go = shutil.which("go")
+    if go is None:
+        pytest.skip("there is no go, which builds the package")
+    files = sorted(each for each in source.iterdir() if each.is_file())
+    digest = hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()[:16]
+
+    def make(folder: Path) -> None:
+        if not os.environ.get(BUILDS):
+            pytest.skip(f"building the package takes half a minute of a processor, once: {BUILDS}=1 has it done")
+        folder.mkdir()
+        _run([go, "build", "-C", str(source), "-o", str(folder / "program"), "."])
+
+    return _kept(f"{source.name}-{digest}", make) / "program"
+
+
 def _kept(name: str, make: Callable[[Path], None]) -> Path:
     """The folder of that name, made if it is not there whole; of several that ask at once one makes it."""
     root = default_cache_dir() / "foreign"
