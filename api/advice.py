@@ -32,6 +32,7 @@ _KINDS = {
     "J19": "Roaming dispute won",
     "J20": "Roaming dispute lost",
     "J21": "Correction",
+    "J24h": "Home charging",
     "J25": "Refund",
     "J26": "Refund",
     "J27": "Chargeback",

@@ -365,6 +365,11 @@ MESSAGE_TYPES: Mapping[str, MessageType] = MappingProxyType(
             stream=_dispute_stream,
             items=Items("roaming.dispute_closed.item", "cdr_id", CDR, ("dispute_id", "partner", "outcome", "at")),
         ),
+        "roaming.cdr_received": MessageType(
+            Kind.OPERATOR_MATTER,
+            _ROAMING,
+            stream=lambda data: f"received_cdr:{data['partner'].upper()}:{data['cdr_id']}",
+        ),
         "payout.accepted": _PAYOUT_ANSWER,
         "payout.paid": _PAYOUT_ANSWER,
         "payout.failed": _PAYOUT_ANSWER,

@@ -1,10 +1,11 @@
 """Events between roaming partners and the platform: invoices that are issued, CDRs that are disputed or received."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, model_validator
 
-from contracts.amounts import PositiveMoney, UnsignedMoney
+from contracts.amounts import Percent, PositiveMoney, UnsignedMoney, check_same_currency
+from contracts.countries import KnownCountry
 from contracts.envelope import Event
 from contracts.payments import BusinessDate
 from contracts.values import AtLeastOne, Identifier, Partner, Text, Time, Wire, bad_value
@@ -52,6 +53,28 @@ class DisputeClosedData(Wire):
     at: Time
 
 
+class CdrReceivedData(Wire):
+    """A partner sent a CDR of a driver of ours (J24); with `payee_id` of one who charged at that payee's home (J24h).
+
+    `cdr` is the OCPI CDR as it came, which is kept and not read.
+    """
+
+    cdr_id: Identifier
+    partner: Partner
+    net: UnsignedMoney
+    vat: UnsignedMoney
+    jurisdiction: KnownCountry
+    vat_percent: Percent
+    at: Time
+    cdr: dict[str, Any] | None = None
+    payee_id: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _is_in_one_currency(self) -> "CdrReceivedData":
+        check_same_currency(self.net, self.vat, "vat")
+        return self
+
+
 class InvoiceIssued(Event):
     """`roaming.invoice_issued`."""
 
@@ -71,3 +94,10 @@ class DisputeClosed(Event):
 
     type: Literal["roaming.dispute_closed"]
     data: DisputeClosedData
+
+
+class CdrReceived(Event):
+    """`roaming.cdr_received`."""
+
+    type: Literal["roaming.cdr_received"]
+    data: CdrReceivedData

@@ -20,9 +20,11 @@ from psycopg.rows import TupleRow
 
 from domain.book.bookings import Booking, PaidTwice, ReserveReleased, TiersSettled
 from domain.book.matter_posting import RULES_OF_MATTERS
+from domain.book.roaming_bookings import HomeChargingEarned
 from domain.book.treasury_bookings import FundsBought, FundsSold
 from domain.calendar import opens_at, utc_text
 from domain.catalogue.catalogue import Catalogue
+from domain.matter.judgement import delayed
 from domain.money import format_minor
 from domain.payout.lines import Line
 from domain.payout.payout import Payout
@@ -116,7 +118,15 @@ _REJECTED = "SELECT payout_id FROM intake.open_payout WHERE operator_id = ANY(%s
 
 # What is payable from its own time on, without a release that is stored: what payouts, matters, months of tiers and
 # conversions book by themselves.
-_RELEASED_BY_ITSELF = (ReserveReleased, PaidTwice, TiersSettled, *RULES_OF_MATTERS, FundsSold, FundsBought)
+_RELEASED_BY_ITSELF = (
+    ReserveReleased,
+    PaidTwice,
+    TiersSettled,
+    *RULES_OF_MATTERS,
+    FundsSold,
+    FundsBought,
+    HomeChargingEarned,
+)
 # How far the business date of a moment may be from its date in UTC.
 _ANY_ZONE = timedelta(days=2)
 
@@ -271,6 +281,11 @@ def _why_not_by_itself(row: _Row, booking: Booking, catalogue: Catalogue) -> str
         has_terms = terms is not None and terms.at(booking.effective_at) is not None
         return "it is payable from its own time on, and not released" if has_terms else ""
     latest = booking.effective_at.date() + _ANY_ZONE
+    known = catalogue.operators.get(row.operator_id)
+    if isinstance(booking, HomeChargingEarned) and known:
+        # It waits as what partners pay does, by the terms at its time.
+        ruling = known.at(booking.effective_at) or known.timeline[0][1].value
+        latest = delayed(booking.effective_at, ruling).available_on
     if row.released_at != booking.effective_at or row.available_on is None or row.available_on > latest:
         return f"it is payable from {utc_text(booking.effective_at)} on, and not from {row.available_on}"
     return ""

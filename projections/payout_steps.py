@@ -79,6 +79,7 @@ STEP_OF_KIND: Mapping[str, Step] = {
     "J06": Step.GROSS_CARD,
     "J06r": Step.GROSS_CARD,
     "J13": Step.GROSS_ROAMING,
+    "J24h": Step.GROSS_ROAMING,
     "J02": Step.COMMISSION,
     "J02t": Step.COMMISSION,
     "J14": Step.COMMISSION,

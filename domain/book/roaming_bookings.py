@@ -58,3 +58,23 @@ class CdrDisputeLost(Booking):
     commission_vat_back: int
     paid: bool
     vat_at: str = ""
+
+
+@named_value
+class CdrReceived(Booking):
+    """A partner sent a CDR of a driver of ours: J24; `vat_code` is jurisdiction and rate, `FR-20`."""
+
+    cdr_id: str
+    partner: str
+    vat_code: str
+    net: int
+    vat: int
+
+
+@named_value
+class HomeChargingEarned(Booking):
+    """A driver charged at somebody's home: J24h, which the partner owes and the payee has."""
+
+    cdr_id: str
+    partner: str
+    amount: int

@@ -4,9 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 from domain.book.drafts import OUTPUT_VAT, Draft, vat_account
-from domain.book.roaming_bookings import CdrDisputed, CdrDisputeLost, CdrDisputeWon, CdrInvoiced, InvoicedCdrPaid
+from domain.book.roaming_bookings import (
+    CdrDisputed,
+    CdrDisputeLost,
+    CdrDisputeWon,
+    CdrInvoiced,
+    CdrReceived,
+    HomeChargingEarned,
+    InvoicedCdrPaid,
+)
 
-COMMISSION_ROAMING = "4020"
+COMMISSION_ROAMING, COST_OF_CHARGING = "4020", "5030"
 
 
 def _payable(b: CdrDisputed | CdrDisputeWon | CdrDisputeLost) -> str:
@@ -57,10 +65,21 @@ def _lost(b: CdrDisputeLost) -> list[Draft]:
     return [("J20", legs)]
 
 
+def _received(b: CdrReceived) -> list[Draft]:
+    owed = f"2220/{b.partner}"
+    return [("J24", [(COST_OF_CHARGING, b.net), (f"1310/{b.vat_code}", b.vat), (owed, -b.net - b.vat)])]
+
+
+def _home_charging(b: HomeChargingEarned) -> list[Draft]:
+    return [("J24h", [(f"1210/{b.partner}", b.amount), (f"2011/{b.operator_id}", -b.amount)])]
+
+
 RULES_OF_ROAMING: dict[type, Callable[[Any], list[Draft]]] = {
     CdrInvoiced: _invoiced,
     InvoicedCdrPaid: _paid,
     CdrDisputed: _disputed,
     CdrDisputeWon: _won,
     CdrDisputeLost: _lost,
+    CdrReceived: _received,
+    HomeChargingEarned: _home_charging,
 }

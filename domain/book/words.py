@@ -33,6 +33,8 @@ MEANING_OF_KIND: Mapping[str, str] = {
     "J20": "CDR dispute lost",
     "J21": "CDR taken back",
     "J22": "partner's debt written off",
+    "J24": "CDR received",
+    "J24h": "home charging",
     "J25": "refund",
     "J25x": "overpayment refunded",
     "J26": "commission given back",

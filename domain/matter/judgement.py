@@ -11,9 +11,11 @@ from domain.book.bookings import Booking
 from domain.book.findings import Finding
 from domain.book.refusals import DecisionRefused
 from domain.book.release import Release
-from domain.calendar import business_date
+from domain.book.roaming_bookings import HomeChargingEarned
+from domain.calendar import add_days, business_date, opens_at
 from domain.catalogue.exchange import Position
 from domain.catalogue.parties import Operator
+from domain.catalogue.run_terms import FundingSource
 from domain.catalogue.versions import Versions
 from domain.values import value
 
@@ -91,6 +93,15 @@ class OfTreasury:
     accrued: tuple[Accrued, ...] = ()
 
 
+def delayed(at: datetime, terms: Operator) -> Release:
+    """The release of what was earned at a moment and waits as the terms say for what partners pay (P1, P3)."""
+    payout = terms.payout
+    delay_days = terms.runs.funding_delays.get(FundingSource.ROAMING, payout.delay_days)
+    day = business_date(at, terms.time_zone, payout.cutoff)
+    day = add_days(day, delay_days, payout.business_days_only, payout.calendar)
+    return Release(at, day, max(at, opens_at(day, terms.time_zone, payout.cutoff)))
+
+
 @value
 class Surroundings:
     """What a matter is judged in: the operator's terms by time, how far the clock came, and what it has done already.
@@ -117,6 +128,8 @@ class Surroundings:
         at, terms = booking.effective_at, self.terms(booking.effective_at)
         if not booking.share or terms is None:
             return None
+        if isinstance(booking, HomeChargingEarned):
+            return delayed(booking.effective_at, terms)
         return Release(at, business_date(at, terms.time_zone, terms.payout.cutoff), at)
 
     def has_come(self, key: str, at: datetime) -> bool:

@@ -21,6 +21,7 @@ from domain.matter.adjustment import judge_adjustment
 from domain.matter.balance import judge_balance
 from domain.matter.hold import judge_hold
 from domain.matter.judgement import Judgement, MatterJudged, OfTreasury, Surroundings
+from domain.matter.received_cdr import RECEIVED, judge_received_cdr
 from domain.matter.saas_invoice import judge_saas_invoice
 from domain.matter.suppliers import judge_hub_invoice, judge_supplier_payment
 from domain.matter.told import Told, told_of
@@ -54,6 +55,7 @@ JUDGES: Mapping[str, Judge] = MappingProxyType(
         "fx.executed": judge_deal,
         "supplier.paid": judge_supplier_payment,
         "hub.invoiced": judge_hub_invoice,
+        RECEIVED: judge_received_cdr,
     }
 )
 
@@ -68,6 +70,7 @@ _SAY_WHOSE = frozenset(
         "saas.invoiced",
         "fx.converted",
         "fx.converted.by_run",
+        RECEIVED,
     }
 )
 
@@ -156,7 +159,8 @@ class Matter:
         """The operator it is about, by what was said of it first; nothing while nobody said that, or of none."""
         for each in sorted(self.told, key=lambda told: (told.at, told.source, told.id)):
             if each.type in _SAY_WHOSE:
-                return str(each.data.get("operator_id") or operator_of(each.data.get("account") or ""))
+                data = each.data
+                return str(data.get("operator_id") or data.get("payee_id") or operator_of(data.get("account") or ""))
         return ""
 
     def _with_entry(self, judgement: Judgement) -> MatterJudged | None:

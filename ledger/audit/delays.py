@@ -45,7 +45,7 @@ def check_releases(session: Session, terms: Mapping[str, Timeline[Delays]], tall
         if ruling is None:
             continue
         share_of = share.removeprefix(f"split:{body['operator_id']}:")
-        first, latest = _dates(ruling, released_at, _source(session, share_of))
+        first, latest = dates(ruling, released_at, _source(session, share_of))
         if not first <= found <= latest:
             where = f"{session.where}, {share}"
             sentence = f"{where}: released at {released_at}, it may be paid from {found} on, and not from {first}"
@@ -66,7 +66,7 @@ def _source(session: Session, share: str) -> str | None:
     return "WALLET" if starts and starts[0].data.get("wallet_id") else "CARD"
 
 
-def _dates(terms: Delays, released_at: datetime, source: str | None) -> tuple[date, date]:
+def dates(terms: Delays, released_at: datetime, source: str | None) -> tuple[date, date]:
     """The first and the last date that may be right: one, but for calendars that the audit does not know."""
     day = business_date(terms, released_at)
     if source is None:

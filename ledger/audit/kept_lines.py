@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 
 from ledger.audit.amounts import instant
 from ledger.audit.catalogue import Timeline
-from ledger.audit.delays import Delays, business_date
+from ledger.audit.delays import Delays, business_date, dates
 from ledger.audit.posting_table import is_known, journals_of
 from ledger.audit.report import Tally
 from ledger.audit.snapshot import Snapshot
@@ -150,6 +150,8 @@ class KeptLines:
                 yield from known
         elif stream.kind == PAYOUT:
             yield self._of_payout(stream, line, made)
+        elif made.type == "HomeChargingEarned":
+            yield from self._delayed(line, instant(made.at))
         else:
             yield self._at_once(line, instant(made.at))
         if line.was_paid and line.takes_back is not None:
@@ -162,6 +164,17 @@ class KeptLines:
         known = self._delays[line.operator_id]
         # What acts before the operator was known goes by its first terms.
         return at, business_date(known.at(at) or known.first(), at)
+
+    def _delayed(self, line: _Line, at: datetime) -> Iterator[_Release]:
+        """What a partner owes waits as the terms at its time say; of days that only a calendar knows any may be."""
+        if line.operator_id not in self._delays:
+            yield _NEVER
+            return
+        known = self._delays[line.operator_id]
+        day, last = dates(known.at(at) or known.first(), at, "ROAMING")
+        while day <= last:
+            yield at, day
+            day += _ONE_DAY
 
     def _of_payout(self, stream: Stream, line: _Line, made: _Made) -> _Release:
         """What a payout books of itself is paid with it, but for what it gives back, and what was paid twice."""

@@ -233,4 +233,5 @@ def _time(text: str | None) -> datetime | None:
 def _operator_of(data: Body) -> str:
     """Whose a matter is: the operator that is named, or whose account is."""
     code, _, operator_id = (data.get("account") or "").partition("/")
-    return str(data.get("operator_id") or (operator_id if code in ("2010", "1230") else ""))
+    whose = data.get("operator_id") or data.get("payee_id")
+    return str(whose or (operator_id if code in ("2010", "1230") else ""))

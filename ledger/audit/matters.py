@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 from uuid import UUID
@@ -27,6 +28,7 @@ from ledger.audit.streams import (
     COLLECTED,
     FUNDED,
     HOLD,
+    RECEIVED_CDR,
     SAAS_INVOICE,
     WRITE_OFF,
     Body,
@@ -45,7 +47,7 @@ _WAITING = "SELECT stream_id, due_at, stale FROM intake.matter WHERE due_at IS N
 _LATE_LINES = """
 SELECT entry_id, line.kind, line.released_at, line.available_on
 FROM intake.line AS line JOIN intake.matter USING (stream_id)
-WHERE released_at IS NULL OR available_on > (released_at AT TIME ZONE 'UTC')::date + 1
+WHERE line.kind <> 'J24h' AND (released_at IS NULL OR available_on > (released_at AT TIME ZONE 'UTC')::date + 1)
 ORDER BY entry_id
 """
 _ONE_DAY, _BEFORE_MIDNIGHT = timedelta(days=1), timedelta(seconds=1)
@@ -73,6 +75,7 @@ CAUSES = (
     "fx.executed",
     "supplier.paid",
     "hub.invoiced",
+    "roaming.cdr_received",
 )
 
 
@@ -345,6 +348,30 @@ def _parts(data: Body, net: int) -> Sequence[tuple[date, int]]:
     return [(ends[month], parts[month]) for month in sorted(parts)]
 
 
+def _received_cdr(stream: Stream, around: MatterSurroundings) -> Told:
+    first, *again = _of(stream, "roaming.cdr_received")
+    data, told = first.data, Told(findings=set())
+    net, vat, currency = minor_of(data["net"]), minor_of(data["vat"]), data["net"]["currency"]
+    partner, payee_id, open_ = data["partner"].upper(), data.get("payee_id"), told.findings or set()
+    open_ |= {("CDR_DOCUMENT_TOLD_OTHERWISE", f"told:{f.source}:{f.id}") for f in again if f.data != data}
+    told.findings = open_
+    if payee_id is None:
+        rate = Decimal(str(data["vat_percent"]))
+        code = f"{data['jurisdiction']}-{rate.normalize():f}"
+        told.post("J24", first.at, currency, ("5030", net), (f"1310/{code}", vat), (f"2220/{partner}", -net - vat))
+        return told
+    pending, available = f"2011/{payee_id}", f"2010/{payee_id}"
+    told.post("J24h", first.at, currency, (f"1210/{partner}", net + vat), (pending, -net - vat))
+    if around.zone(payee_id, first.at) is None:
+        open_.add(("PAYEE_UNKNOWN", f"payee:{payee_id}"))
+    # When it matures is the terms' to say: `payable_lines` and the sums of accounts look at that.
+    for matured in stream.bookings("ShareMatured"):
+        at = instant(matured["effective_at"])
+        if at >= first.at:
+            told.post("J08", at, currency, (pending, net + vat), (available, -net - vat))
+    return told
+
+
 _JUDGES: Mapping[str, Any] = {
     ADJUSTMENT: _adjustment,
     WRITE_OFF: _write_off,
@@ -352,5 +379,6 @@ _JUDGES: Mapping[str, Any] = {
     FUNDED: _balance,
     COLLECTED: _balance,
     SAAS_INVOICE: _saas_invoice,
+    RECEIVED_CDR: _received_cdr,
 }
 MATTERS = frozenset(_JUDGES) | OF_TREASURY

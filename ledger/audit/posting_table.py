@@ -134,6 +134,8 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "ProviderReserveKept": (("J10", "1120/provider +amount", "1110/provider -amount"),),
     "CdrInvoiced": (("J16", "1210/partner +gross", "1200/partner -gross"),),
     "InvoicedCdrPaid": (),
+    "CdrReceived": (("J24", "5030 +net", "1310/vat_code +vat", "2220/partner -net-vat"),),
+    "HomeChargingEarned": (("J24h", "1210/partner +amount", "2011/operator_id -amount"),),
     "CdrDisputed": (
         (
             "J18",

@@ -18,6 +18,7 @@ Body = dict[str, Any]
 
 # What a stream is about.
 SESSION, PAYOUT, SETTLEMENT, INVOICE = "session", "payout", "settlement", "invoice"
+RECEIVED_CDR = "received CDR"
 INVOICE_ISSUED, CDR_DISPUTE = "invoice issued", "CDR dispute"
 BANK_ENTRY, BANK_SAYING = "bank entry", "bank saying"
 ADJUSTMENT, WRITE_OFF, HOLD, SAAS_INVOICE = "adjustment", "write_off", "hold", "saas_invoice"
@@ -71,6 +72,7 @@ FACT_TYPES: Mapping[str, FactType] = {
     "roaming.cdr_disputed.item": FactType("at"),
     "roaming.dispute_closed": FactType("at", CDR_DISPUTE),
     "roaming.dispute_closed.item": FactType("at"),
+    "roaming.cdr_received": FactType("at", RECEIVED_CDR),
     "payout.accepted": FactType("at", PAYOUT),
     "payout.paid": FactType("at", PAYOUT),
     "payout.failed": FactType("at", PAYOUT),
@@ -255,6 +257,7 @@ _NAMES = {
     INVOICE: lambda data: f"invoice:{data['partner'].upper()}:{data['invoice_id']}",
     INVOICE_ISSUED: lambda data: f"invoice-issued:{data['partner'].upper()}:{data['invoice_id']}",
     CDR_DISPUTE: lambda data: f"cdr-dispute:{data['partner'].upper()}:{data['dispute_id']}",
+    RECEIVED_CDR: lambda data: f"received_cdr:{data['partner'].upper()}:{data['cdr_id']}",
     BANK_ENTRY: lambda data: f"bank-entry:{data['entry_reference'].split('.')[0]}",
     BANK_SAYING: lambda data: (
         f"bank-notice:{data['notice_id']}"

@@ -7,7 +7,7 @@ from domain.money import format_minor
 from projections.operator_lines import Desk, LineState, NextRun, OperatorLine, why_not_paid
 from projections.payout_excluded import Reason
 
-_ROAMING = frozenset({"J13", "J14", "J18", "J19", "J20", "J21"})
+_ROAMING = frozenset({"J13", "J14", "J18", "J19", "J20", "J21", "J24h"})
 _RELEASED_BY = {
     "ON_SESSION": "The session is not rated yet",
     "ON_CAPTURE": "The driver's payment is not captured in full yet",

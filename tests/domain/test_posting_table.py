@@ -371,6 +371,16 @@ EXAMPLES: list[tuple[str, b.Booking, list[tuple[str, Amounts]]]] = [
         [("J20", {"2030/OP": 1190, "4020": 100, "2110": 19, "1220/DE-ABC": -1190, "2011/OP": -119})],
     ),
     (
+        "J24: a driver of ours charged at a foreign operator's",
+        of(r.CdrReceived, operator_id="", cdr_id="C", partner="FR-CPO", vat_code="FR-20", net=1000, vat=200),
+        [("J24", {"5030": 1000, "1310/FR-20": 200, "2220/FR-CPO": -1200})],
+    ),
+    (
+        "J24h: a driver charged at somebody's home",
+        of(r.HomeChargingEarned, operator_id="HOME", cdr_id="C", partner="FR-CPO", amount=1200),
+        [("J24h", {"1210/FR-CPO": 1200, "2011/HOME": -1200})],
+    ),
+    (
         "J21: an accepted CDR taken back before it was invoiced and before its share had matured",
         of(b.AcceptedCdrCredited, **CDR, **BILL, invoiced=False),
         [("J21", {"2011/OP": 1080, "4020": 100, "2110": 20, "1200/DE-ABC": -1200})],

@@ -8,14 +8,16 @@ from random import Random
 from typing import Any
 
 import orjson
+import psycopg
 
 from projections.export import export
+from tests.audit.forgery import unguarded
 from tests.projections.builders import PLATFORM
 from tests.support import aftermath
 from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import TOKEN, cdr_answer, ended, money, operator, partner, started, tariff
-from tests.support.partner_documents import cdr_dispute_closed, cdr_disputed, invoice_issued
+from tests.support.partner_documents import cdr_dispute_closed, cdr_disputed, cdr_received, invoice_issued
 
 UNTIL = "2026-04-20T00:00:00Z"
 NAMES = ("S-1", "S-2", "S-3", "S-4", "S-5", "S-6")
@@ -50,6 +52,10 @@ def told() -> list[dict[str, Any]]:
         cdr_disputed("D-6", "2026-03-15T08:00:00Z", CDR["S-6"], "99.00"),
         cdr_disputed("D-9", "2026-03-15T09:00:00Z", aftermath.cdr_id("S-99")),
         cdr_dispute_closed("D-8", "2026-03-15T10:00:00Z", CDR["S-6"], "LOST"),
+        cdr_received("R-1", "2026-03-06T09:00:00Z"),
+        cdr_received("R-1", "2026-03-07T09:00:00Z", net="11.00"),
+        cdr_received("R-2", "2026-03-06T09:00:00Z", payee_id="OP-1"),
+        cdr_received("R-3", "2026-03-06T09:00:00Z", payee_id="OP-9"),
         aftermath.invoice_paid("I-1", "DE-ABC", "2026-04-10T09:00:00Z", [CDR["S-1"], CDR["S-2"]], money("24.20")),
     ]
     return found
@@ -76,11 +82,15 @@ def test_a_network_of_disputes_is_sound_and_every_vain_word_is_a_finding(engine:
     # S-1 and S-2 are paid; of S-4 8.10 is accepted anew, S-5 is billed anew, and S-6 is not invoiced.
     accounts = ("1200/DE-ABC", "1210/DE-ABC", "1220/DE-ABC", "2030/OP-1")
     assert balances(engine, *accounts) == [810 + 1210 + 1210, 0, 0, 0]
+    # What drivers of ours took stands as it was told first; the home of OP-1 has matured and was paid, OP-9 waits.
+    others = ("5030", "1310/FR-20", "2220/FR-CPO", "1210/FR-CPO", "2011/OP-1", "2011/OP-9")
+    assert balances(engine, *others) == [1000, 200, -1200, 2400, 0, -1200]
     found = [orjson.loads(line) for line in files(engine, tmp_path)["findings.jsonl"].splitlines()]
     unknown = aftermath.cdr_id("S-99")
     wanted = [
         ("CDR_DISPUTE_WITHOUT_EFFECT", "D-6"),
         ("CDR_DISPUTE_WITHOUT_EFFECT", "D-8"),
+        ("CDR_DOCUMENT_TOLD_OTHERWISE", "R-1"),
         ("CDR_INVOICE_WITHOUT_EFFECT", CDR["S-1"]),
         ("CDR_INVOICE_WITHOUT_EFFECT", CDR["S-5"]),
         ("CDR_NOT_KNOWN", unknown),
@@ -91,6 +101,47 @@ def test_a_network_of_disputes_is_sound_and_every_vain_word_is_a_finding(engine:
     cdrs = [orjson.loads(line) for line in files(engine, tmp_path / "again")["cdrs.jsonl"].splitlines()]
     of_part = {each["id"]: each["total_cost"]["incl_vat"] for each in cdrs if each["session_id"] == "S-4"}
     assert of_part == {CDR["S-4"]: 12.1, f"{CDR['S-4']}-C": -12.1, aftermath.cdr_id("S-4", 2): 8.1}
+
+
+def test_what_is_booked_otherwise_is_found(engine: Engine) -> None:
+    engine.feed(told())
+    engine.advance(UNTIL)
+    for topic, path, value, check in (
+        ("roaming.cdr_disputed.item", "{data,amount,amount}", '"3.00"', "partner_cdrs"),
+        ("roaming.invoice_issued.item", "{data,issued_at}", '"2026-03-10T08:00:00Z"', "partner_cdrs"),
+        ("roaming.dispute_closed.item", "{data,outcome}", '"LOST"', "partner_cdrs"),
+        ("roaming.cdr_received", "{data,net,amount}", '"7.00"', "matters"),
+    ):
+        before = change(engine, topic, path, value)
+        assert check in {each.name for each in verify(engine.dsn).failed}, topic
+        restore(engine, *before)
+    assert not verify(engine.dsn).failed
+
+
+def change(engine: Engine, topic: str, path: str, value: str) -> tuple[int, bytes]:
+    """Change one stored event; its position and how it was."""
+    asked = "body #>> %s::text[] IS NOT NULL AND body #> %s::text[] <> %s::jsonb"
+    # Of what was received what was told once.
+    asked += " AND coalesce(body #>> '{data,cdr_id}', '') <> 'R-1'"
+    query = f"""SELECT notification_id, state FROM event_store.stored_events,
+        LATERAL (SELECT convert_from(state, 'UTF8')::jsonb AS body) AS parsed
+        WHERE topic = %s AND {asked} ORDER BY notification_id LIMIT 1"""
+    ((position, state),) = engine.rows(query, topic, path, path, value)
+    made = "convert_to(jsonb_set(convert_from(state, 'UTF8')::jsonb, %s::text[], %s::jsonb)::text, 'UTF8')"
+    with psycopg.connect(engine.dsn) as connection, unguarded(connection, "event_store.stored_events"):
+        connection.execute(
+            f"UPDATE event_store.stored_events SET state = {made} WHERE notification_id = %s".encode(),
+            (path, value, position),
+        )
+    return position, state
+
+
+def restore(engine: Engine, position: int, state: bytes) -> None:
+    """Put a stored event back as it was."""
+    with psycopg.connect(engine.dsn) as connection, unguarded(connection, "event_store.stored_events"):
+        connection.execute(
+            "UPDATE event_store.stored_events SET state = %s WHERE notification_id = %s", (state, position)
+        )
 
 
 def test_shuffled_and_doubled_it_ends_in_the_same_files(stores: Any, tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ STREAMS = {
     "roaming.invoice_paid/v1-one-cdr": "invoice:DE-ABC:I-2026-03",
     "roaming.invoice_issued/v1-one-cdr": "invoice-issued:DE-ABC:I-2026-03",
     "roaming.cdr_disputed/v1-in-part": "cdr-dispute:DE-ABC:DSP-1",
+    "roaming.cdr_received/v1-foreign-operator": "received_cdr:FR-CPO:FR-CPO-4711",
     "roaming.dispute_closed/v1-lost": "cdr-dispute:DE-ABC:DSP-1",
     "tariff.published/v1-energy": "tariff:OP-1:t-day",
     "discount.published/v1-fixed": "discount:OP-1:D-WELCOME",

@@ -31,3 +31,12 @@ def cdr_dispute_closed(dispute_id: str, at: str, cdr_id: str, outcome: str, part
     """A dispute was WON or LOST."""
     data = {"dispute_id": dispute_id, "partner": partner, "cdr_id": cdr_id, "outcome": outcome, "at": at}
     return event("roaming.dispute_closed", partner, at, data, f"{dispute_id}:{cdr_id}:{outcome}:{at}")
+
+
+def cdr_received(
+    cdr_id: str, at: str, net: str = "10.00", vat: str = "2.00", payee_id: str | None = None, partner: str = "FR-CPO"
+) -> dict[str, Any]:
+    """A partner sent a CDR of a driver of ours, or of one who charged at a payee's home."""
+    data: dict[str, Any] = {"cdr_id": cdr_id, "partner": partner, "net": money(net), "vat": money(vat), "at": at}
+    data |= {"jurisdiction": "FR", "vat_percent": "20.0"} | ({"payee_id": payee_id} if payee_id else {})
+    return event("roaming.cdr_received", partner, at, data, f"received:{cdr_id}:{at}:{net}")
