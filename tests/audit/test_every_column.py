@@ -90,7 +90,7 @@ def rich_store(
         gateway, settings = Gateway(dsn), Settings(data_dir=tmp_path_factory.mktemp("anchored"))
         for number in range(10):
             # Each attack has an anchor of its own.
-            settle(dsn, more_lines(1) if number else more_lines(10), stages=1, partition=5 + number)
+            settle(dsn, more_lines(1) if number else more_lines(10), stages=1, partition=20 + number)
             anchor(gateway, Reason.CLOSE, partial(anchor_signer, settings), "UTC")
         gateway.close()
         yield dsn.rpartition("/")[2]
