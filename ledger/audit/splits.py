@@ -96,6 +96,9 @@ def _wanted(
         level = _share_billed(last) if last else 0
         if any(kind in ("CapturedSessionReRated", "CapturedChargeReSold") for kind, _ in standing):
             return None
+    if not any(kind in _BILLS for kind, _ in standing):
+        # What came before it was billed is nobody's part.
+        return dict.fromkeys((each["operator_id"] for each in splits), 0)
     if bill is None:
         return dict.fromkeys((each["operator_id"] for each in splits), 0) if level == 0 else None
     return parts_of(splits, bill, level, terms.currency)

@@ -133,6 +133,18 @@ def test_each_payee_ends_as_if_it_had_been_so_from_the_start(engine: Engine, fac
     assert left["HOST"] in (round(share * 0.125), int(share * 0.125) + 1, int(share * 0.125))
 
 
+def test_what_went_back_before_there_was_a_bill_is_borne_with_it(engine: Engine) -> None:
+    early = captured(at="2026-03-02T10:30:00Z", payment_id="P-S-1")
+    engine.feed([OWNER, HOST, INV, tariff(), started(), ended(), early, refunded("3.00", "2026-03-02T10:45:00Z")])
+    assert verify(engine.dsn).passed
+    parts = engine.rows(
+        "SELECT account, -sum(amount_minor)::int FROM book.entry JOIN book.posting USING (entry_id) "
+        "WHERE kind = 'J07' GROUP BY account ORDER BY account"
+    )
+    # Of 10.89 less 3.00.
+    assert parts == [("2011/HOST", 99), ("2011/INV", 263), ("2011/OP-1", -362)]
+
+
 def test_a_cdr_that_is_credited_takes_the_parts_with_it(engine: Engine) -> None:
     roaming = started(token=TOKEN)
     facts = [OWNER, HOST, INV, partner(funding="ADVANCE"), tariff(), roaming, ended()]
