@@ -17,13 +17,13 @@ MONTH = "2026-02"
 def settle_closings(dsn: str) -> None:
     """An invoice of the month before, which is closed then; what comes late of it; a return, and a sweep."""
     invoiced = BEGINNING - timedelta(days=10)
-    settle(dsn, [_invoice("SI-OLD", invoiced)], stages=1, partition=7, days=DAYS + 1)
+    settle(dsn, [_invoice("SI-OLD", invoiced)], stages=1, partition=30, days=DAYS + 1)
     with psycopg.connect(dsn) as connection:
         hash_ = period_status(connection.cursor(), MONTH, "UTC").statement_hash
         free = {each: free_to_sweep(connection.cursor(), each, AT) for each in ("EUR", "SEK", "GBP", "JPY")}
     currency = next(each for each, amount in free.items() if amount > 100)
     closes = [_said("period.closed", MONTH, by, _close(hash_), hour) for hour, by in enumerate((MAKER, CHECKER))]
-    settle(dsn, closes, stages=1, partition=8, days=DAYS + 1)
+    settle(dsn, closes, stages=1, partition=31, days=DAYS + 1)
     months = {"jurisdiction": "NL", "from": f"{MONTH}-01", "to": f"{MONTH}-28"}
     vat = {"output": _money("21.00", "EUR"), "input": _money("0.00", "EUR")}
     swept = {"sweep_id": "SW-1", "currency": currency, "amount": "1"}
@@ -35,7 +35,7 @@ def settle_closings(dsn: str) -> None:
         _said("vat.filed", "VAT-1", MAKER, {"return_id": "VAT-1"} | months | vat, 2, "filed_at"),
         _said("vat.paid", "VAT-1", MAKER, {"return_id": "VAT-1", "amount": _money("21.00", "EUR")}, 3, "paid_at"),
     ]
-    settle(dsn, events[::-1], stages=1, partition=9, days=DAYS + 1)
+    settle(dsn, events[::-1], stages=1, partition=32, days=DAYS + 1)
 
 
 def _close(hash_: str) -> dict[str, Any]:
