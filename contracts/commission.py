@@ -23,6 +23,8 @@ def told_of(wire: Any, names: Sequence[str]) -> list[str]:
 class RateStep(Wire):
     """A step of tiers: one rate `from` a measure on."""
 
+    model_config = ConfigDict(serialize_by_alias=True)
+
     from_measure: Annotated[UnsignedText, Field(alias="from")]
     percent: Percent | None = None
     per_kwh: UnsignedText | None = None
