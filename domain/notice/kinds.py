@@ -25,6 +25,8 @@ class NoticeType(StrEnum):
     PAYOUTS_RESUMED = "payouts.resumed"
     PAYOUTS_DAYS_CLOSED = "payouts.days_closed"
     PAYOUTS_DAYS_REOPENED = "payouts.days_reopened"
+    PERIOD_CLOSED = "period.closed"
+    PERIOD_REOPENED = "period.reopened"
     BANK_ACCOUNT_PROPOSED = "bank_account.proposed"
     BANK_ACCOUNT_CONFIRMED = "bank_account.confirmed"
     DECISION_REFUSED = "decision.refused"
@@ -64,6 +66,8 @@ TYPE_OF_KIND: Mapping[str, NoticeType] = MappingProxyType(
         "PAYOUTS_RESUMED": NoticeType.PAYOUTS_RESUMED,
         "PAYOUT_DAYS_CLOSED": NoticeType.PAYOUTS_DAYS_CLOSED,
         "PAYOUT_DAYS_REOPENED": NoticeType.PAYOUTS_DAYS_REOPENED,
+        "PERIOD_CLOSED": NoticeType.PERIOD_CLOSED,
+        "PERIOD_REOPENED": NoticeType.PERIOD_REOPENED,
         "BANK_ACCOUNT_PROPOSED": NoticeType.BANK_ACCOUNT_PROPOSED,
         "BANK_ACCOUNT_CONFIRMED": NoticeType.BANK_ACCOUNT_CONFIRMED,
         "DECISION_REFUSED": NoticeType.DECISION_REFUSED,
@@ -85,6 +89,7 @@ _INFO = frozenset(
         NoticeType.PAYOUTS_RELEASED,
         NoticeType.PAYOUTS_RESUMED,
         NoticeType.PAYOUTS_DAYS_REOPENED,
+        NoticeType.PERIOD_CLOSED,
         NoticeType.SESSION_ESTIMATED,
         NoticeType.DIGEST,
     }
