@@ -20,7 +20,7 @@ def told_of_partners() -> Iterator[Event]:
     for number in (1, 2):
         yield from _session(f"ROAM-{number}", ended - timedelta(hours=1), ended)
     at = ended + timedelta(days=1)
-    bill = {"invoice_id": "I-ROAM", "partner": PARTNER, "cdr_ids": [cdr_id("ROAM-1"), cdr_id("ROAM-2")]}
+    bill: Event = {"invoice_id": "I-ROAM", "partner": PARTNER, "cdr_ids": [cdr_id("ROAM-1"), cdr_id("ROAM-2")]}
     bill |= {"amount": _money("24.20", "EUR"), "issued_at": _iso(at), "due_on": "2026-05-01"}
     yield _event("roaming.invoice_issued", "I-ROAM", at, bill)
     for number, outcome in ((1, "WON"), (2, "LOST")):
@@ -31,7 +31,7 @@ def told_of_partners() -> Iterator[Event]:
         yield _event(
             "roaming.dispute_closed", told["dispute_id"], closed, told | {"outcome": outcome, "at": _iso(closed)}
         )
-    came = {"partner": "FR-CPO", "net": _money("10.00", "EUR"), "vat": _money("2.00", "EUR"), "at": _iso(at)}
+    came: Event = {"partner": "FR-CPO", "net": _money("10.00", "EUR"), "vat": _money("2.00", "EUR"), "at": _iso(at)}
     came |= {"jurisdiction": "FR", "vat_percent": "20"}
     yield _event("roaming.cdr_received", "R-1", at, came | {"cdr_id": "R-1"})
     yield _event("roaming.cdr_received", "R-2", at, came | {"cdr_id": "R-2", "payee_id": "OP-ROAM"})

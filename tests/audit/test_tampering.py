@@ -297,6 +297,19 @@ TAMPERING: dict[str, tuple[str, set[str]]] = {
         _event("Booked.SessionRated", "booking.gross", _more("booking", "gross")),
         {"journal"},
     ),
+    "a sale is changed": (
+        _event("Booked.ChargeSold", "booking.net", _more("booking", "net")),
+        {"journal", "sales"},
+    ),
+    "terms of a purchase are changed after the fact": (
+        _event(
+            "operator.registered",
+            "data.tax.purchase.percent",
+            "'\"7\"'",
+            "body #>> '{data,operator_id}' = 'OP-SOLD'",
+        ),
+        {"sales", "states"},
+    ),
     "a booking is forgotten": (
         "DELETE FROM event_store.stored_events WHERE "
         + _one("event_store.stored_events", "topic = 'Booked.SessionRated'", "notification_id"),

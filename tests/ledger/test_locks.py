@@ -17,7 +17,7 @@ from tests.support.waiting import wait_until
 
 # Who takes which; `lock.known` is taken by functions of the owner alone.
 TAKEN_BY = {
-    Role.WRITER: {Lock.CATALOGUE, Lock.CLOCK, Lock.RELAY, Lock.BANK_LINES},
+    Role.WRITER: {Lock.ANCHORS, Lock.BANK_LINES, Lock.CATALOGUE, Lock.CLOCK, Lock.RELAY, Lock.TREASURY},
     Role.BANK: {Lock.BANK_FILES},
     Role.PROJECTOR: {Lock.STATEMENTS, Lock.ROAMING, *map(of_rebuild, [*PROJECTIONS, "roaming"])},
     Role.DOOR: {Lock.PUSHING, Lock.SIGN_IN, Lock.ACTION, Lock.LOGIN},
