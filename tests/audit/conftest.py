@@ -16,6 +16,7 @@ from tests.audit.discounts import told_of_discounts
 from tests.audit.forgery import unguarded
 from tests.audit.network import history, settle, settle_last_words
 from tests.audit.networked import told_of_networks
+from tests.audit.partners import told_of_partners
 from tests.audit.sales import told_of_sales
 from tests.audit.splits import told_of_splits
 from tests.audit.treasury import told_of_the_treasury
@@ -47,6 +48,7 @@ def settled_network(postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory)
         settle(dsn, [*told_of_the_treasury()], stages=1, partition=7)
         settle(dsn, [*told_of_sales()], stages=1, partition=10)
         settle(dsn, [*told_of_splits()], stages=1, partition=21)
+        settle(dsn, [*told_of_partners()], stages=1, partition=12)
         settle_last_words(dsn)
         settle_closings(dsn)
         export(dsn, tmp_path_factory.mktemp("settled"), PLATFORM)
