@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from domain.book.discount_bookings import DiscountFunded, DiscountGranted
-from domain.book.drafts import Draft
+from domain.book.drafts import Draft, payable
 
 DISCOUNTS_FUNDED = "5065"
 
@@ -20,7 +20,7 @@ def _granted(b: DiscountGranted) -> list[Draft]:
 
 
 def _funded(b: DiscountFunded) -> list[Draft]:
-    return _of_driver(b, f"{'2010' if b.matured else '2011'}/{b.operator_id}")
+    return _of_driver(b, payable(b))
 
 
 RULES_OF_DISCOUNTS: dict[type, Callable[[Any], list[Draft]]] = {

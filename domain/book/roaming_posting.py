@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from domain.book.drafts import OUTPUT_VAT, Draft, vat_account
+from domain.book.drafts import OUTPUT_VAT, Draft, payable, vat_account
 from domain.book.roaming_bookings import (
     CdrDisputed,
     CdrDisputeLost,
@@ -15,10 +15,6 @@ from domain.book.roaming_bookings import (
 )
 
 COMMISSION_ROAMING, COST_OF_CHARGING = "4020", "5030"
-
-
-def _payable(b: CdrDisputed | CdrDisputeWon | CdrDisputeLost) -> str:
-    return f"{'2010' if b.matured else '2011'}/{b.operator_id}"
 
 
 def _receivable(b: CdrDisputed | CdrDisputeWon) -> str:
@@ -38,7 +34,7 @@ def _disputed(b: CdrDisputed) -> list[Draft]:
     legs = [
         (f"1220/{b.partner}", b.amount),
         (_receivable(b), -b.amount),
-        (_payable(b), b.amount),
+        (payable(b), b.amount),
         (f"2030/{b.operator_id}", -b.amount),
     ]
     return [("J18", legs)]
@@ -49,7 +45,7 @@ def _won(b: CdrDisputeWon) -> list[Draft]:
         (_receivable(b), b.amount),
         (f"1220/{b.partner}", -b.amount),
         (f"2030/{b.operator_id}", b.amount),
-        (_payable(b), -b.amount),
+        (payable(b), -b.amount),
     ]
     return [("J19", legs)]
 
@@ -60,7 +56,7 @@ def _lost(b: CdrDisputeLost) -> list[Draft]:
         (COMMISSION_ROAMING, b.commission_back),
         (vat_account(OUTPUT_VAT, b.vat_at), b.commission_vat_back),
         (f"1220/{b.partner}", -b.amount),
-        (_payable(b), -(b.commission_back + b.commission_vat_back)),
+        (payable(b), -(b.commission_back + b.commission_vat_back)),
     ]
     return [("J20", legs)]
 

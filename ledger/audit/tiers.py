@@ -4,7 +4,7 @@ Sums alone are kept while streams are read; a month is compared once all of its 
 says so. Until then it waits for the clock.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -96,7 +96,7 @@ class Tiers:
         counted = set[UUID]()
         kept: dict[UUID, _Sum] = {}
         for stream_id, sessions, net, energies, commission, vat, is_counted in snapshot.rows(_KEPT):
-            kept[stream_id] = _Sum(sessions, net, sum(map(exact, energies or ()), Fraction(0)), commission, vat)
+            kept[stream_id] = _Sum(sessions, net, _energy(energies or ()), commission, vat)
             counted |= {stream_id} if is_counted else set()
         for stream_id in sorted({*kept, *self._sums, *self._booked}):
             tally.examined += 1
@@ -122,6 +122,14 @@ class Tiers:
             for each in self._booked.get(stream_id, ())
         ]
         tally.compare(where, wanted, found, "what is settled of it (J02t)")
+
+
+def _energy(texts: Iterable[str]) -> Fraction:
+    """The sum of energies that are kept as texts; -1 Wh, which sessions never come to, where one is no number."""
+    try:
+        return sum(map(exact, texts), Fraction(0))
+    except ValueError:
+        return Fraction(-1)
 
 
 def _charged(session: Session) -> tuple[datetime, int, Fraction, int, int] | None:

@@ -37,14 +37,22 @@ _DUE = """
 SELECT DISTINCT stream_id, operator_id, words, ends_at, currency FROM intake.tier_session
 WHERE NOT counted AND ends_at <= %s ORDER BY stream_id LIMIT %s
 """
-# First what is going to be counted is locked, then all of the month is added up.
-_LOCK = "SELECT session_id FROM intake.tier_session WHERE stream_id = ANY(%s) AND NOT counted ORDER BY 1 FOR UPDATE"
+# First what is going to be counted is locked, then all of the month is added up; what another writes meanwhile counts
+# next time, whether or not it is in the sum of now.
+_LOCK = """
+SELECT session_id, stream_id FROM intake.tier_session WHERE stream_id = ANY(%s) AND NOT counted
+ORDER BY 1, 2 FOR UPDATE
+"""
 _SUMS = """
 SELECT stream_id, sum(sessions)::bigint, sum(net)::bigint, array_agg(energy_wh) FILTER (WHERE sessions > 0),
        sum(commission)::bigint, sum(commission_vat)::bigint
 FROM intake.tier_session WHERE stream_id = ANY(%s) GROUP BY stream_id
 """
-_COUNTED = "UPDATE intake.tier_session SET counted = true WHERE stream_id = ANY(%s) AND NOT counted"
+_COUNTED = """
+UPDATE intake.tier_session AS kept SET counted = true
+FROM unnest(%s::text[], %s::uuid[]) AS locked (session_id, stream_id)
+WHERE kept.session_id = locked.session_id AND kept.stream_id = locked.stream_id
+"""
 
 
 @value
@@ -84,10 +92,10 @@ def due_months(cursor: Cursor[TupleRow], until: datetime, at_most: int) -> dict[
 
 def sums_of(cursor: Cursor[TupleRow], stream_ids: Sequence[UUID]) -> dict[UUID, MonthSum]:
     """What months come to, whose streams are locked; their sessions count as they are from here on."""
-    cursor.execute(_LOCK, (list(stream_ids),))
+    locked = cursor.execute(_LOCK, (list(stream_ids),)).fetchall()
     found = {}
     for stream_id, sessions, net, energies, commission, vat in cursor.execute(_SUMS, (list(stream_ids),)).fetchall():
         energy_wh = sum(map(Fraction, energies or ()), Fraction(0))
         found[stream_id] = MonthSum(Month(net, energy_wh, sessions), commission, vat)
-    cursor.execute(_COUNTED, (list(stream_ids),))
+    cursor.execute(_COUNTED, ([each[0] for each in locked], [each[1] for each in locked]))
     return found

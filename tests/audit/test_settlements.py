@@ -105,7 +105,7 @@ FAULTS: dict[str, tuple[list[Any], Put, set[str]]] = {
     ),
     "a fee of no payment is left out": (
         OF_NOBODY,
-        patch(receipt, "_fees_of_no_payment", lambda *_: ()),
+        patch(receipt, "_of_no_payment", lambda *_: ()),
         {"receipts"},
     ),
 }

@@ -21,6 +21,7 @@ def _fault(name: str, file: str, old: str, new: str, *by: str) -> Fault:
     return Fault(name, file, old, new, frozenset(by))
 
 
+_DRAFTS = "domain/book/drafts.py"
 _POSTING, _AMOUNTS, _MAKING = "domain/book/posting.py", "domain/payout/amounts.py", "domain/payout/making.py"
 _RUN, _CATALOGUE = "domain/payout/run.py", "domain/catalogue/catalogue.py"
 
@@ -42,8 +43,8 @@ FAULTS: tuple[Fault, ...] = (
     _fault(
         "VAT of the commission is taken twice",
         _POSTING,
-        "return (kind, [(payable(booking), net + vat), (revenue, -net), (OUTPUT_VAT, -vat)])",
-        "return (kind, [(payable(booking), net + 2 * vat), (revenue, -net), (OUTPUT_VAT, -2 * vat)])",
+        "return (kind, [(payable(booking), net + vat), (revenue, -net)",
+        "vat *= 2\n    return (kind, [(payable(booking), net + vat), (revenue, -net)",
         "journal",
     ),
     _fault(
@@ -55,7 +56,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _fault(
         "a share counts as available before it is released",
-        _POSTING,
+        _DRAFTS,
         """return f"{'2010' if booking.matured else '2011'}/{booking.operator_id}\"""",
         """return f"2010/{booking.operator_id}\"""",
         "journal",

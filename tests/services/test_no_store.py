@@ -23,6 +23,7 @@ GIVEN = {
     "--month": "2026-03",
     "account": "2010",
     "partition": "0",
+    "named": "2026-03",
     "offset": "1",
     "--module": "locations",
 }
