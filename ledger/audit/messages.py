@@ -52,7 +52,7 @@ _MOST_CDRS = 1_000
 _CDR_REFERENCES = "SELECT kind, ref, session_id FROM intake.reference WHERE kind NOT IN ('payment', 'top_up')"
 _REFERENCES = """
 SELECT line FROM (
-    SELECT session_id || E'\\n' || ref AS line FROM intake.reference WHERE kind IN ('payment', 'top_up')
+    SELECT kind || E'\\n' || session_id || E'\\n' || ref AS line FROM intake.reference WHERE kind IN ('payment', 'top_up')
 ) AS claim
 ORDER BY line COLLATE "C"
 """
@@ -111,8 +111,8 @@ def check_messages(snapshot: Snapshot, tally: Tally) -> None:
                 sentence = f"{where}: a message was accepted and its key is not kept; it would be taken again"
                 tally.note(where, "the key", "none", sentence)
         for line, is_kept in compare_sorted(told.references.sorted(), _bytes(snapshot, _REFERENCES)):
-            session_id, _, ref = line.partition("\n")
-            where = f"intake.reference payment {ref} {session_id}"
+            kind, session_id, ref = line.split("\n", 2)
+            where = f"intake.reference {kind} {ref} {session_id}"
             sentence = (
                 f"{where} is {'kept' if is_kept else 'not kept'}, and {'no' if is_kept else 'a'} capture says it"
             )
@@ -145,10 +145,10 @@ def _note(told: _Told, stream_id: UUID, topic: str, body: dict[str, Any]) -> Non
         told.moments.discard(body["time"])
     if topic == _CAPTURED:
         data = body["data"]
-        told.references.add(f"{data['session_id']}\n{data['provider']}\t{data['payment_id']}".encode())
+        told.references.add(f"payment\n{data['session_id']}\n{data['provider']}\t{data['payment_id']}".encode())
     elif topic == "wallet.topped_up":
         data = body["data"]
-        told.references.add(f"{data['wallet_id']}\n{data['provider']}\t{data['payment_id']}".encode())
+        told.references.add(f"top_up\n{data['wallet_id']}\n{data['provider']}\t{data['payment_id']}".encode())
     elif topic in (_SETTLED, _INVOICED, *_DOCUMENTS):
         _note_items(told, stream_id, topic, body)
 

@@ -25,6 +25,8 @@ SELECT stream_id, sum(sessions)::bigint, sum(net)::bigint, array_agg(energy_wh) 
        sum(commission)::bigint, sum(commission_vat)::bigint, bool_and(counted)
 FROM intake.tier_session GROUP BY stream_id ORDER BY stream_id
 """
+# Of which month a row is: its stream is named by that.
+_MONTHS = "SELECT DISTINCT stream_id, operator_id, ends_at, words, currency FROM intake.tier_session ORDER BY 1, 2"
 
 
 @dataclass(slots=True)
@@ -81,8 +83,7 @@ class Tiers:
         percent = terms.vat_percent if terms.dealing.taxes_commission else Fraction(0)
         at_place = terms.dealing.commission_at(terms.vat_percent)
         words = "|".join([terms.currency, zone.key, str(percent), at_place, _words(row, terms.currency)])
-        digest = sha256(words.encode()).hexdigest()[:16]
-        stream_id = stream_id_of(f"tiers:{session.operator_id}:{ends_at.isoformat()}:{digest}")
+        stream_id = _stream_of(session.operator_id, ends_at, words)
         self._months[stream_id] = _Month(session.operator_id, ends_at, terms.currency, percent, row["tiers"])
         sums = self._sums.setdefault(stream_id, _Sum())
         sums.sessions += 1
@@ -101,11 +102,15 @@ class Tiers:
         for stream_id in sorted({*kept, *self._sums, *self._booked}):
             tally.examined += 1
             month = self._months.get(stream_id)
-            where = f"tiers of {month.operator_id} to {month.ends_at}" if month else f"tiers of stream {stream_id}"
+            of = f"{month.operator_id} to {month.ends_at}, " if month else ""
+            where = f"tiers of {of}stream {stream_id}"
             sums = self._sums.get(stream_id, _Sum())
             tally.compare(where, sums, kept.get(stream_id, _Sum()), "what its sessions come to")
             if stream_id in counted:
                 self._compare(where, stream_id, month, sums, tally)
+        for stream_id, operator_id, ends_at, words, currency in snapshot.rows(_MONTHS):
+            named = (_stream_of(operator_id, ends_at.astimezone(UTC), words), words.partition("|")[0])
+            tally.compare(f"tiers of stream {stream_id}", named, (stream_id, currency), "the month of its rows")
 
     def _compare(self, where: str, stream_id: UUID, month: _Month | None, sums: _Sum, tally: Tally) -> None:
         wanted = []
@@ -122,6 +127,10 @@ class Tiers:
             for each in self._booked.get(stream_id, ())
         ]
         tally.compare(where, wanted, found, "what is settled of it (J02t)")
+
+
+def _stream_of(operator_id: str, ends_at: datetime, words: str) -> UUID:
+    return stream_id_of(f"tiers:{operator_id}:{ends_at.isoformat()}:{sha256(words.encode()).hexdigest()[:16]}")
 
 
 def _energy(texts: Iterable[str]) -> Fraction:

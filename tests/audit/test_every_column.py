@@ -36,6 +36,7 @@ WALKS = {
             "intake.outbox": ("outbox",),
             "intake.matter": ("matters",),
             "intake.parked": ("messages",),
+            "intake.tier_session": ("tiers",),
         },
         {"intake.outbox": ("stream_id", "deadletter_id")},
         {"intake.parked": lambda *key: str(UUID(bytes=message_key(*key[-2:])))},
