@@ -73,10 +73,13 @@ class Relay:
             if self._heads is not None:
                 await self._send_head(self._heads, current_head(cursor), pays)
             await self._publisher.flush()
-            if self._anchors is not None:
-                self._anchors.look(pays=pays, closes=any(map(_closes, rows)))
-                await self._anchors.send(self._publisher, cursor)
             outbox.delete(cursor, list(records))
+        # Behind that: where anchors cannot be sent all else leaves.
+        if self._anchors is not None:
+            self._anchors.look(pays=pays, closes=any(map(_closes, rows)))
+            with self._gateway.transaction() as cursor:
+                if outbox.take_turn(cursor):
+                    await self._anchors.send(self._publisher, cursor)
         return sum(map(len, records.values()))
 
     async def send_last(self) -> None:

@@ -52,7 +52,8 @@ _MOST_CDRS = 1_000
 _CDR_REFERENCES = "SELECT kind, ref, session_id FROM intake.reference WHERE kind NOT IN ('payment', 'top_up')"
 _REFERENCES = """
 SELECT line FROM (
-    SELECT kind || E'\\n' || session_id || E'\\n' || ref AS line FROM intake.reference WHERE kind IN ('payment', 'top_up')
+    SELECT kind || E'\\n' || session_id || E'\\n' || ref AS line FROM intake.reference
+    WHERE kind IN ('payment', 'top_up')
 ) AS claim
 ORDER BY line COLLATE "C"
 """

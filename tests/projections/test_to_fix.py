@@ -66,7 +66,7 @@ def test_a_store_whose_read_model_had_no_such_column_gets_it_whole(bare_database
     for folder in FOLDERS:
         shutil.copytree(folder, older, dirs_exist_ok=True)
     for path in older.glob("*.sql"):
-        # The writer of today needs the tables of today, but for those beside which there are locks of read models' time.
+        # The writer of today needs the tables of today, but for those whose locks come with later read models.
         is_of_writer = (LEDGER_MIGRATIONS / path.name).exists() and "TABLE lock." not in path.read_text("utf-8")
         if int(path.name[:3]) >= 135 and not is_of_writer:
             path.unlink()
