@@ -44,6 +44,13 @@ WORDS: Final = {
     "operator.notify_set": "Set of what an operator is told",
     "finding.assigned": "Say who looks after a finding",
     "tariff.rerating_ordered": "Order sessions rated anew",
+    "period.closed": "Close a month",
+    "period.reopened": "Open a month again",
+    "sweep.proposed": "Propose to take own money out",
+    "sweep.approved": "Approve that own money is taken out",
+    "sweep.executed": "Say that own money was taken out",
+    "vat.filed": "File a VAT return",
+    "vat.paid": "Say that a VAT return was paid",
     REPLAYED: "Send refused records again",
 }
 # Where the page is of what actions are about, by their type or the first part of it, and what of it.
