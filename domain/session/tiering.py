@@ -7,7 +7,7 @@ from hashlib import sha256
 from uuid import NAMESPACE_URL, UUID, uuid5
 from zoneinfo import ZoneInfo
 
-from domain.book.bookings import AcceptedCdrCredited, CdrAccepted, TiersSettled
+from domain.book.bookings import CdrAccepted, TiersSettled
 from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.commission import Month, MonthTiers, Scheduled
 from domain.catalogue.parties import Operator
@@ -140,11 +140,10 @@ def _charged(session: Session, assessment: Assessment) -> tuple[datetime, Month,
 
 
 def _accepted(session: Session) -> tuple[datetime, Month, int, int] | None:
-    booked = session.standing.bookings()
-    credited = {each.cdr_id for each in booked if isinstance(each, AcceptedCdrCredited)}
-    for booking in booked:
-        if isinstance(booking, CdrAccepted) and booking.cdr_id not in credited:
-            key = next(each.key for each in session.issued if each.cdr_id == booking.cdr_id)
-            counts = Month(key[1], exact(key[0]), 1)
+    """Of a partner's session: what its accepted CDR comes to, unless it was credited, or lost whole in a dispute."""
+    standing = {each.cdr_id: each for each in session.issued if each.credited_at is None}
+    for booking in session.standing.bookings():
+        if isinstance(booking, CdrAccepted) and (cdr := standing.get(booking.cdr_id)) is not None:
+            counts = Month(cdr.key[1], exact(cdr.key[0]), 1)
             return booking.effective_at, counts, booking.commission, booking.commission_vat
     return None

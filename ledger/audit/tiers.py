@@ -4,6 +4,7 @@ Sums alone are kept while streams are read; a month is compared once all of its 
 says so. Until then it waits for the clock.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -146,8 +147,11 @@ def _charged(session: Session) -> tuple[datetime, int, Fraction, int, int] | Non
     outcome = session.outcome
     if session.partner is not None:
         credited = {booking["cdr_id"] for booking in session.stream.bookings("AcceptedCdrCredited")}
+        lost = Counter[str]()
+        for booking in session.stream.bookings("CdrDisputeLost"):
+            lost[booking["cdr_id"]] += booking["amount"]
         for booking in session.stream.bookings("CdrAccepted"):
-            if booking["cdr_id"] not in credited:
+            if booking["cdr_id"] not in credited and lost[booking["cdr_id"]] < booking["gross"]:
                 sent = session.stream.decided("CdrIssued")
                 key = next(body["key"] for body in sent if body["cdr_id"] == booking["cdr_id"])
                 at = instant(booking["effective_at"])

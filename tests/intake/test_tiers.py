@@ -10,6 +10,7 @@ from projections.runner import catch_up
 from tests.support.audited import verify
 from tests.support.engine import Engine
 from tests.support.events import TOKEN, cdr_answer, corrected, ended, operator, partner, started, tariff
+from tests.support.partner_documents import cdr_dispute_closed, cdr_disputed
 
 STEPS = [{"from": "0", "percent": "10"}, {"from": "15.00", "percent": "4"}]
 TIERS = {"measure": "NET", "window": "MONTH", "mode": "MARGINAL", "steps": STEPS}
@@ -68,6 +69,20 @@ def test_a_session_of_a_partner_counts_from_the_acceptance_of_its_cdr(engine: En
     engine.advance("2026-05-01T12:00:00Z")
     # 20.00 net in April: 1.70 less 2.00.
     assert settled(engine) == [("2026-04-30T21:59:59Z", -36)]
+    assert verify(engine.dsn).failed == ()
+
+
+def test_a_cdr_whose_dispute_is_lost_whole_counts_nowhere(engine: Engine) -> None:
+    roaming = [started("S-9", "2026-03-02T10:00:00Z", token=TOKEN), ended("S-9", "2026-03-02T11:00:00Z", 40_000)]
+    engine.feed([OWNER, partner(), tariff(), *roaming, cdr_answer("S-9", "2026-04-02T08:00:00Z", accepted=True)])
+    cdr_id = str(cdr_answer("S-9", "2026-04-02T08:00:00Z", accepted=True)["data"]["cdr_id"])
+    lost = [
+        cdr_disputed("DSP-1", "2026-04-05T08:00:00Z", cdr_id),
+        cdr_dispute_closed("DSP-1", "2026-04-09T08:00:00Z", cdr_id, "LOST"),
+    ]
+    engine.feed(lost)
+    engine.advance("2026-05-01T12:00:00Z")
+    assert settled(engine) == []
     assert verify(engine.dsn).failed == ()
 
 
