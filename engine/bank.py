@@ -19,17 +19,14 @@ from domain.bank.facts import BANK_FACTS
 from domain.bank.matching import NOTHING, BankLine, Confirmed, ToldReceipt, folded, match, told_by
 from domain.bank.statement import BankSaying
 from domain.book.bookings import Booking
-from domain.book.findings import FindingChange, FindingEnded, FindingOpened
-from domain.book.refusals import RefusalChange
-from domain.book.standing import BookChange, Booked, Retracted
 from domain.calendar import instant
 from domain.catalogue.catalogue import Catalogue
 from domain.catalogue.parties import partner_key
 from domain.fact import RecordedFact
+from engine.folding import fold
 from engine.work import Stream, Work
-from ledger.events.codec import decode
 from ledger.events.heads import lock_streams
-from ledger.events.store import StoredEvent, read_streams
+from ledger.events.store import read_streams
 from ledger.intake.bank import (
     KeptLine,
     KeptReceipt,
@@ -109,7 +106,7 @@ def _take_entries(
     note_confirmed(cursor, [(line.reference, _text(confirmed)) for line, confirmed in changed])
     awaited = []
     for stream_id, (entry, stream) in entries.items():
-        _write(stream, entry.decide(is_known))
+        stream.write(entry.decide(is_known))
         awaited += [(partner, stream_id) for partner in sorted(entry.partners_unknown(is_known))]
     await_partners(cursor, awaited)
 
@@ -177,28 +174,9 @@ def _load(cursor: Cursor[TupleRow], work: Work, stream_ids: Iterable[UUID]) -> d
     found = {}
     for key in ids:
         entry = BankEntry()
-        _fold(entry, stored.get(key, ()))
+        fold(entry, stored.get(key, ()), entry.learn)
         found[key] = (entry, work.stream(key, entry))
     return found
-
-
-def _fold(aggregate: BankEntry | BankSaying, stored: Sequence[StoredEvent]) -> None:
-    for each in stored:
-        event = decode(each.topic, each.state)
-        if isinstance(event, RecordedFact):
-            aggregate.learn(event)
-        else:
-            aggregate.evolve(event)
-        aggregate.version = each.version
-
-
-def _write(stream: Stream, changes: Iterable[BookChange | FindingChange | RefusalChange]) -> None:
-    for change in changes:
-        stream.append(change)
-        if isinstance(change, FindingOpened | FindingEnded):
-            stream.tell(change)
-        elif isinstance(change, Booked | Retracted):
-            stream.book(change)
 
 
 def _take_sayings(cursor: Cursor[TupleRow], work: Work, facts: Mapping[UUID, Sequence[RecordedFact]]) -> None:
@@ -216,14 +194,14 @@ def _take_sayings(cursor: Cursor[TupleRow], work: Work, facts: Mapping[UUID, Seq
     stored = read_streams(cursor, [key for key in ids if versions[key]])
     for key in ids:
         saying = BankSaying()
-        _fold(saying, stored.get(key, ()))
+        fold(saying, stored.get(key, ()), saying.learn)
         stream = work.stream(key, saying)
         for fact in facts.get(key, ()):
             stream.append(fact)
             saying.learn(fact)
-        _write(stream, saying.decide())
+        stream.write(saying.decide())
         if key in missing:
-            _write(stream, saying.decide_missing(missing[key]))
+            stream.write(saying.decide_missing(missing[key]))
 
 
 def _series(fact: RecordedFact) -> tuple[str, int, int]:

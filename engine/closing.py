@@ -25,6 +25,7 @@ from domain.closing.vat_return import VatAffair, VatAround
 from domain.fact import RecordedFact
 from domain.matter.told import Told
 from engine.due_runs import due_runs
+from engine.folding import fold
 from engine.work import Stream, Work
 from ledger.book.balances import trial_balance
 from ledger.book.periods import (
@@ -92,17 +93,12 @@ def _load(cursor: Cursor[TupleRow], first_facts: Mapping[UUID, RecordedFact | No
 
 
 def _replayed(stream_id: UUID, first: RecordedFact | None, stored: Sequence[StoredEvent]) -> Affair:
-    events = [(each.version, decode(each.topic, each.state)) for each in stored]
-    said = next((event for _, event in events if isinstance(event, RecordedFact)), first)
+    events = (decode(each.topic, each.state) for each in stored)
+    said = next((event for event in events if isinstance(event, RecordedFact)), first)
     if said is None:
         raise LookupError(f"stream {stream_id} has no decision of people")
     affair = AFFAIRS[said.type](stream_id, _name(said))
-    for version, event in events:
-        if isinstance(event, RecordedFact):
-            affair.learn(event)
-        else:
-            affair.evolve(event)
-        affair.version = version
+    fold(affair, stored, affair.learn)
     return affair
 
 

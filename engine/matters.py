@@ -7,6 +7,7 @@ books something by itself, and when other terms of its operator are known.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from psycopg import Cursor
@@ -23,10 +24,10 @@ from domain.catalogue.catalogue import Catalogue
 from domain.fact import RecordedFact
 from domain.matter.matter import HOLD_MAX_AGE, Matter
 from domain.matter.treasury import BY_RUN, CONVERTED
+from engine.folding import fold
 from engine.treasury import surroundings
 from engine.work import Work
 from ledger.book.lines import MovedRelease
-from ledger.events.codec import decode
 from ledger.events.heads import lock_streams
 from ledger.events.store import StoredEvent, read_streams
 from ledger.intake.matters import MatterHead, choose_matters, save_matters
@@ -82,13 +83,7 @@ def _load(cursor: Cursor[TupleRow], stream_ids: Iterable[UUID]) -> dict[UUID, Ma
 
 def _replayed(stream_id: UUID, stored: Sequence[StoredEvent]) -> Matter:
     matter = Matter(stream_id)
-    for each in stored:
-        event = decode(each.topic, each.state)
-        if isinstance(event, RecordedFact):
-            _learn(matter, event)
-        else:
-            matter.evolve(event)
-        matter.version = each.version
+    fold(matter, stored, partial(_learn, matter))
     return matter
 
 

@@ -5,17 +5,17 @@ Which CDRs nobody knows shows when everything has been taken in: the clock looks
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
 from uuid import UUID
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from contracts.messages import MESSAGE_TYPES, items_of, stream_of
-from domain.book.findings import FindingChange
 from domain.fact import RecordedFact
 from domain.partner_document import PartnerDocument, UnknownCdr
-from engine.work import Stream, Work
-from ledger.events.codec import decode
+from engine.folding import fold
+from engine.work import Work
 from ledger.events.heads import lock_streams
 from ledger.events.store import StoredEvent, read_streams
 from ledger.intake.parking import Parked, park
@@ -40,7 +40,7 @@ def take_documents(cursor: Cursor[TupleRow], work: Work, facts: Iterable[Recorde
             for item in items_of(fact.type, fact.id, fact.data):
                 line = RecordedFact(item.type, fact.source, item.id, fact.time, item.data)
                 waiting.append(Parked(item.kind, item.ref, line, stream_id))
-        _write(stream, document.decide())
+        stream.write(document.decide())
         work.receipts.add(stream_id)
     park(cursor, waiting)
     return True
@@ -51,19 +51,13 @@ def look_at_document(
 ) -> None:
     """Find which CDRs of an invoice or a dispute nobody knows."""
     document = replayed(stored)
-    _write(work.stream(stream_id, document), document.decide_by_clock(unknown))
+    work.stream(stream_id, document).write(document.decide_by_clock(unknown))
 
 
 def replayed(stored: Sequence[StoredEvent]) -> PartnerDocument:
     """An invoice or a dispute from its events."""
     document = PartnerDocument()
-    for each in stored:
-        event = decode(each.topic, each.state)
-        if isinstance(event, RecordedFact):
-            _learn(document, event)
-        else:
-            document.evolve(event)
-        document.version = each.version
+    fold(document, stored, partial(_learn, document))
     return document
 
 
@@ -71,9 +65,3 @@ def _learn(document: PartnerDocument, fact: RecordedFact) -> None:
     named = MESSAGE_TYPES[fact.type].stream
     document.name = document.name or (named(fact.data) if named else "")
     document.learn(fact)
-
-
-def _write(stream: Stream, changes: Iterable[FindingChange]) -> None:
-    for change in changes:
-        stream.append(change)
-        stream.tell(change)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from psycopg import Cursor
@@ -36,10 +37,10 @@ from domain.payout.findings import (
 )
 from domain.payout.payout import Payout
 from domain.payout.releases import owed_at_once, reserve_release, retained_release
+from engine.folding import fold
 from engine.office import Office
 from engine.past_payouts import taxes_of
 from engine.work import Stream, Work
-from ledger.events.codec import decode
 from ledger.events.heads import lock_streams
 from ledger.events.store import read_streams
 from ledger.intake.kept_payouts import KeptPayout
@@ -54,14 +55,12 @@ def load_payouts(cursor: Cursor[TupleRow], payout_ids: Iterable[str], *, locked:
     payouts = {payout_id: Payout(payout_id) for payout_id in ids}
     for stream_id, events in stored.items():
         payout = payouts[streams[stream_id]]
-        for each in events:
-            event = decode(each.topic, each.state)
-            if isinstance(event, RecordedFact):
-                payout.learn(parse_payout_fact(event.type, event.data, event.source, event.id))
-            else:
-                payout.evolve(event)
-            payout.version = each.version
+        fold(payout, events, partial(_learn, payout))
     return payouts
+
+
+def _learn(payout: Payout, fact: RecordedFact) -> None:
+    payout.learn(parse_payout_fact(fact.type, fact.data, fact.source, fact.id))
 
 
 def write_all(

@@ -13,14 +13,12 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from contracts.messages import LINE_STANDING, MESSAGE_TYPES, items_of, stream_of
-from domain.book.findings import FindingChange, FindingEnded, FindingOpened
-from domain.book.standing import BookChange
 from domain.fact import RecordedFact
 from domain.partner_document import DOCUMENT_TYPES, UnknownCdr
 from domain.receipt import PART, SETTLEMENT, MessageKey, Receipt, UnknownLine, part_fact
+from engine.folding import fold
 from engine.partner_documents import look_at_document
-from engine.work import Stream, Work
-from ledger.events.codec import decode
+from engine.work import Work
 from ledger.events.heads import lock_streams
 from ledger.events.store import StoredEvent, read_streams
 from ledger.intake.parking import Parked, park, unpark
@@ -52,7 +50,7 @@ def take_receipts(cursor: Cursor[TupleRow], work: Work, facts: Iterable[Recorded
             stream.append(fact)
             _learn(receipt, told, fact, stream_id, lines)
         if changes := receipt.decide():
-            _write(stream, changes)
+            stream.write(changes)
             work.told_receipts[stream_id] = (receipt.name, receipt.standing.bookings())
         if receipt.settlement_id:
             work.receipts.add(stream_id)
@@ -74,7 +72,7 @@ def look_at_receipts(cursor: Cursor[TupleRow], work: Work, at_most: int) -> int:
             continue
         receipt, _ = _replayed(events)
         unknown = [UnknownLine(*line) for line in waiting.get(stream_id, ())]
-        _write(work.stream(stream_id, receipt), receipt.decide_by_clock(unknown))
+        work.stream(stream_id, receipt).write(receipt.decide_by_clock(unknown))
     return len(chosen)
 
 
@@ -130,15 +128,6 @@ def _marks(fact: RecordedFact, revision: int, *, stands: bool) -> Iterator[Parke
         yield Parked(item.kind, item.ref, mark)
 
 
-def _write(stream: Stream, changes: Iterable[BookChange | FindingChange]) -> None:
-    for change in changes:
-        stream.append(change)
-        if isinstance(change, FindingOpened | FindingEnded):
-            stream.tell(change)
-        else:
-            stream.book(change)
-
-
 def _name_of(fact: RecordedFact) -> str:
     """The business name of the stream that a fact is stored in."""
     row, data = MESSAGE_TYPES[SETTLEMENT if fact.type == PART else fact.type], fact.data
@@ -151,14 +140,12 @@ def _replayed(stored: Sequence[StoredEvent]) -> tuple[Receipt, dict[MessageKey, 
     """A receipt from its events, and the messages about it by (source, id)."""
     receipt = Receipt()
     told: dict[MessageKey, RecordedFact] = {}
-    for each in stored:
-        event = decode(each.topic, each.state)
-        if isinstance(event, RecordedFact):
-            receipt.name = receipt.name or _name_of(event)
-            receipt.learn(event)
-            if event.type != PART:
-                told[event.source, event.id] = event
-        else:
-            receipt.evolve(event)
-        receipt.version = each.version
+
+    def learn(fact: RecordedFact) -> None:
+        receipt.name = receipt.name or _name_of(fact)
+        receipt.learn(fact)
+        if fact.type != PART:
+            told[fact.source, fact.id] = fact
+
+    fold(receipt, stored, learn)
     return receipt, told

@@ -1,7 +1,7 @@
 """Wallets as stored: what is said of them is taken in, and their sessions are told what acts, in one transaction."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -9,15 +9,14 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from contracts.messages import PAYMENT, WALLET_CHARGE, WALLET_REFUND, stream_of
-from domain.book.findings import FindingEnded, FindingOpened
 from domain.calendar import utc_text
 from domain.fact import RecordedFact
 from domain.wallet.balance import CHARGED, TOPPED_UP, MessageKey
 from domain.wallet.wallet import Acting, Wallet
+from engine.folding import fold
 from engine.work import Work
-from ledger.events.codec import decode
 from ledger.events.heads import lock_streams
-from ledger.events.store import StoredEvent, read_streams
+from ledger.events.store import read_streams
 from ledger.intake.parking import refer_top_ups
 
 
@@ -38,18 +37,14 @@ def take_wallets(
     known = read_streams(cursor, [stream_id for stream_id, version in versions.items() if version])
     top_ups: list[tuple[str, str]] = []
     for stream_id, new in by_stream.items():
-        wallet = _replayed(new[0].data["wallet_id"], known.get(stream_id, ()))
+        wallet = Wallet(new[0].data["wallet_id"])
+        fold(wallet, known.get(stream_id, ()), wallet.learn)
         before = wallet.acting()
         stream = work.stream(stream_id, wallet)
         for fact in new:
             stream.append(fact)
             wallet.learn(fact)
-        for change in wallet.decide():
-            stream.append(change)
-            if isinstance(change, FindingOpened | FindingEnded):
-                stream.tell(change)
-            else:
-                stream.book(change)
+        stream.write(wallet.decide())
         top_ups += [(PAYMENT.of(fact.data), wallet.wallet_id) for fact in new if fact.type == TOPPED_UP]
         messages = {(fact.source, fact.id): fact for fact in new}
         for session_id, fact in news(wallet, before, messages):
@@ -83,15 +78,3 @@ def news(
         type_ = WALLET_CHARGE if move.type == CHARGED else WALLET_REFUND
         time = known.time if known is not None else move.at
         yield move.session_id, RecordedFact(type_, move.source, f"{move.id}@{revision}", time, data)
-
-
-def _replayed(wallet_id: str, stored: Sequence[StoredEvent]) -> Wallet:
-    wallet = Wallet(wallet_id)
-    for each in stored:
-        event = decode(each.topic, each.state)
-        if isinstance(event, RecordedFact):
-            wallet.learn(event)
-        else:
-            wallet.evolve(event)
-        wallet.version = each.version
-    return wallet

@@ -10,12 +10,13 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from domain.book.bookings import Booking, ReserveReleased, ShareSplit
-from domain.book.findings import FindingChange
+from domain.book.findings import FindingChange, FindingEnded, FindingOpened
 from domain.book.journal import Entry
 from domain.book.matter_bookings import HoldPlaced, HoldReleased
 from domain.book.posting import entries_of, mirrors_of, payable_effects
+from domain.book.refusals import RefusalChange
 from domain.book.release import Release
-from domain.book.standing import BookChange, Booked
+from domain.book.standing import BookChange, Booked, Retracted
 from domain.book.treasury_bookings import HubFeeAccrued
 from domain.session.decisions import ShareReleased
 from domain.session.plug import Overlap
@@ -173,6 +174,15 @@ class Stream:
         """Have the relay tell people of the finding appended last: the first time that it opens, and that it ends."""
         if change.first:
             self.send("settlement.notifications", change.finding.operator_id or change.finding.subject)
+
+    def write(self, changes: Iterable[BookChange | FindingChange | RefusalChange]) -> None:
+        """Append what was decided; what is booked is posted, and of findings people are told."""
+        for change in changes:
+            self.append(change)
+            if isinstance(change, FindingOpened | FindingEnded):
+                self.tell(change)
+            elif isinstance(change, Booked | Retracted):
+                self.book(change)
 
     def move(self, released: ShareReleased) -> None:
         """Bring the unpaid lines of a share in step with its release."""
