@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from domain.calendar import ONE_DAY
-from domain.money import parse_minor
+from domain.money import minor_of
 from domain.payout.forecast import DAYS, forecast
 
 # What came back, or never left, was not paid.
@@ -86,7 +86,7 @@ def histories_of(file: Path) -> dict[tuple[str, str], dict[date, int]]:
     for row in map(orjson.loads, file.read_bytes().splitlines()):
         if row["status"] not in _NOT_PAID:
             days, day = found.setdefault((row["operator_id"], row["currency"]), {}), row["business_date"]
-            amount = parse_minor(row["amount"], row["currency"])
+            amount = minor_of(row)
             days[date.fromisoformat(day)] = days.get(date.fromisoformat(day), 0) + amount
     return found
 

@@ -7,7 +7,7 @@ and the clock looks at it. Prints seconds and the peak of resident memory before
 import resource
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -17,7 +17,7 @@ import orjson
 from benchmarks.history_templates import advance, take_in
 from benchmarks.stage import open_stage
 from contracts.messages import PAYMENTS_TOPIC
-from domain.money import format_minor, parse_minor
+from domain.money import format_minor, minor_of
 from projections.schema import migrate
 from wattledger.demo.load import MESSAGES_MIN, load
 from wattledger.demo.messages import FIRST_DAY, event, line, stamp
@@ -62,7 +62,7 @@ def _parts(captures: Sequence[dict[str, Any]]) -> Iterator[bytes]:
         some = captures[number * LINES_PER_PART : (number + 1) * LINES_PER_PART]
         items = [{"payment_id": each["payment_id"], "gross": each["amount"], "fee": each["fee"]} for each in some]
         provider = some[0]["provider"]
-        net = sum(_minor(item["gross"]) - _minor(item["fee"]) for item in items)
+        net = sum(minor_of(item["gross"]) - minor_of(item["fee"]) for item in items)
         currency = items[0]["gross"]["currency"]
         data = {
             "settlement_id": "ST-1",
@@ -74,10 +74,6 @@ def _parts(captures: Sequence[dict[str, Any]]) -> Iterator[bytes]:
             "parts": count,
         }
         yield line(event("payment.settled", "urn:bench", provider, _SETTLED_AT, data, f"ST-1:{number}"))
-
-
-def _minor(money: Mapping[str, str]) -> int:
-    return parse_minor(money["amount"], money["currency"])
 
 
 def _peak_mib() -> float:

@@ -1,8 +1,9 @@
 """Money as integer minor units, exact decimal text, rounding and splitting without loss."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from typing import Any
 
 from domain.errors import AmountError
 from domain.exact import Exact, half_up
@@ -44,6 +45,11 @@ def parse_minor(text: str, currency: str) -> int:
     if minor != scaled:
         raise AmountError(f"{text!r} has more than the {exponent} decimals of {currency}")
     return minor
+
+
+def minor_of(money: Mapping[str, Any]) -> int:
+    """Minor units of money as messages have it: `{"amount": "12.3", "currency": "EUR"}` is 1230."""
+    return parse_minor(money["amount"], money["currency"])
 
 
 def format_minor(amount_minor: int, currency: str) -> str:

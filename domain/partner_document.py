@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from domain.book.findings import Finding, FindingChange, FindingKind, OpenFindings
 from domain.calendar import instant
 from domain.fact import RecordedFact
-from domain.money import parse_minor
+from domain.money import minor_of
 
 INVOICE_ISSUED = "roaming.invoice_issued"
 CDR_DISPUTED, DISPUTE_CLOSED = "roaming.cdr_disputed", "roaming.dispute_closed"
@@ -127,5 +127,5 @@ def _finding(kind: FindingKind, key: str, fact: RecordedFact, sentence: str, sub
         since=_at(fact),
         sentence=sentence,
         currency=amount["currency"] if amount else None,
-        amount=parse_minor(amount["amount"], amount["currency"]) if amount else None,
+        amount=minor_of(amount) if amount else None,
     )

@@ -15,7 +15,7 @@ from domain.book.findings import Finding, FindingChange, FindingEnded, FindingKi
 from domain.book.standing import BookChange, Standing
 from domain.calendar import instant
 from domain.fact import RecordedFact
-from domain.money import format_minor, parse_minor
+from domain.money import format_minor, minor_of
 from domain.values import value
 
 # What is found by the clock, when it knows which payments nobody captured and which parts never came.
@@ -232,10 +232,6 @@ def _bookings(telling: Telling, place: int) -> Iterator[Booking]:
         yield booking if not place else replace(booking, key=f"{booking.key}:{telling.source}:{telling.id}")
 
 
-def _minor(money: Mapping[str, str]) -> int:
-    return parse_minor(money["amount"], money["currency"])
-
-
 def _settlement(fact: RecordedFact) -> Booking:
     data = fact.data
     net = data["net"]
@@ -245,7 +241,7 @@ def _settlement(fact: RecordedFact) -> Booking:
         currency=net["currency"],
         settlement_id=data["settlement_id"],
         provider=data["provider"],
-        amount=_minor(net),
+        amount=minor_of(net),
     )
 
 
@@ -258,7 +254,7 @@ def _invoice(fact: RecordedFact) -> Booking:
         currency=amount["currency"],
         invoice_id=data["invoice_id"],
         partner=data["partner"].upper(),
-        amount=_minor(amount),
+        amount=minor_of(amount),
     )
 
 
@@ -269,7 +265,7 @@ def _settlement_told(fact: RecordedFact) -> Telling:
     data, received = fact.data, _settlement(fact)
     items = [_line(item) for item in data["items"]]
     part, parts = data.get("part"), data.get("parts")
-    net = _minor(data["net"])
+    net = minor_of(data["net"])
     return Telling(
         at=received.effective_at,
         source=fact.source,
@@ -288,17 +284,17 @@ def _settlement_told(fact: RecordedFact) -> Telling:
 
 def _line(item: Mapping[str, Any]) -> tuple[str, str, str, str, int, int]:
     """A line: payment, what it is about, refund, dispute, gross and fee."""
-    gross = _minor(item["gross"])
+    gross = minor_of(item["gross"])
     about = item.get("kind") or ("BACK" if gross < 0 else "PAYMENT")
     names = (item.get("payment_id") or "", about, item.get("refund_id") or "", item.get("dispute_id") or "")
-    return (*names, gross, _minor(item["fee"]))
+    return (*names, gross, minor_of(item["fee"]))
 
 
 def _of_no_payment(received: Booking, data: Mapping[str, Any]) -> Iterator[Booking]:
     """Fees that belong to no payment are the platform's: nobody's to recharge (J03); reserves are kept (J10)."""
     for number, item in enumerate(data["items"], 1):
         if item.get("payment_id") is None:
-            fee, kept = _minor(item["fee"]), -_minor(item["gross"])
+            fee, kept = minor_of(item["fee"]), -minor_of(item["gross"])
             if item.get("kind") == "RESERVE":
                 yield ProviderReserveKept(
                     key=f"reserve:{number}",

@@ -19,7 +19,7 @@ from domain.book.refusals import DecisionCounts, DecisionRefused, OpenRefusals, 
 from domain.book.standing import BookChange, Standing
 from domain.calendar import instant
 from domain.fact import RecordedFact
-from domain.money import format_minor, parse_minor
+from domain.money import format_minor, minor_of
 from domain.values import value
 
 BOOKED, ALLOCATED = "bank.entry_booked", "bank.receipt_allocated"
@@ -220,7 +220,7 @@ def _split(reference: str) -> int:
 
 def _line(fact: RecordedFact) -> Line:
     data = fact.data
-    amount = parse_minor(data["amount"]["amount"], data["amount"]["currency"])
+    amount = minor_of(data["amount"])
     texts = (data.get("end_to_end_id"), data.get("remittance"))
     return Line(
         instant(data["booked_at"]),
@@ -246,7 +246,7 @@ def _allocation(fact: RecordedFact) -> Allocation:
         data["invoice_id"],
         data["partner"].upper(),
         money["currency"],
-        parse_minor(money["amount"], money["currency"]),
+        minor_of(money),
     )
 
 

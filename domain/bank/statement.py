@@ -8,7 +8,7 @@ from typing import Any
 from domain.book.findings import Finding, FindingChange, FindingEnded, FindingKind, FindingOpened, OpenFindings
 from domain.calendar import instant
 from domain.fact import RecordedFact
-from domain.money import format_minor, parse_minor
+from domain.money import format_minor, minor_of
 
 STATEMENT, NOTICE = "bank.statement_told", "bank.notice_given"
 _NOTICES = {
@@ -122,4 +122,4 @@ def _notice(fact: RecordedFact) -> Finding:
 
 
 def _minor(money: Mapping[str, Any] | None) -> tuple[int, str] | None:
-    return None if money is None else (parse_minor(money["amount"], money["currency"]), money["currency"])
+    return None if money is None else (minor_of(money), money["currency"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from domain.calendar import instant
 from domain.exact import Exact, exact
-from domain.money import parse_minor, percent_of, to_minor_half_up
+from domain.money import minor_of, percent_of, to_minor_half_up
 from domain.values import value
 
 # Who bears a discount, where that is no operator's id: the session's operator by a lower price, or the platform.
@@ -45,7 +45,7 @@ class Discount:
             BY_OPERATOR if funder == data["operator_id"] else funder,
             _optional(data.get("percent")),
             _optional(data.get("per_kwh")),
-            parse_minor(fixed["amount"], fixed["currency"]) if fixed else None,
+            minor_of(fixed) if fixed else None,
             fixed["currency"] if fixed else None,
             instant(ends) if ends else None,
             frozenset(name.casefold() for name in data.get("locations") or ()),

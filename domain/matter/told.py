@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from domain.book.refusals import DecisionRefused
 from domain.calendar import instant
 from domain.fact import RecordedFact
-from domain.money import parse_minor
+from domain.money import minor_of
 
 # The field that says when a message acts, where it is not `at`.
 _ACTS_AT = {
@@ -37,7 +37,7 @@ class Told(NamedTuple):
     def minor(self, name: str = "amount") -> int:
         """An amount in minor units of its currency."""
         money = self.data[name]
-        return parse_minor(money["amount"], money["currency"])
+        return minor_of(money)
 
     def refused(self, subject: str, sentence: str) -> DecisionRefused:
         """That it counts for nothing."""

@@ -14,7 +14,7 @@ from domain.calendar import utc_text
 from domain.catalogue.exchange import BOUGHT_KEY, SOLD_KEY, Movement, converted, is_off, moved
 from domain.matter.judgement import Head, Judgement, Surroundings, not_known
 from domain.matter.told import Told, of_types
-from domain.money import parse_minor, percent_of, plain
+from domain.money import minor_of, percent_of, plain
 
 # A run converts by the term `convert_to`; what it says is no message, and has the form of one.
 CONVERTED, BY_RUN, EXECUTED = "fx.converted", "fx.converted.by_run", "fx.executed"
@@ -124,7 +124,7 @@ def _finding(kind: FindingKind, key: str, about: Told, sentence: str, subject: s
         since=about.at,
         sentence=sentence,
         currency=money["currency"],
-        amount=parse_minor(money["amount"], money["currency"]),
+        amount=minor_of(money),
     )
 
 

@@ -10,7 +10,7 @@ from domain.calendar import instant
 from domain.catalogue.parties import partner_key
 from domain.exact import Exact, exact
 from domain.fact import Fact
-from domain.money import parse_minor
+from domain.money import minor_of
 from domain.session.roaming_facts import ROAMING_PARSERS
 from domain.values import named_value
 
@@ -347,10 +347,6 @@ def _intent_declared(data: Mapping[str, Any], source: str, id_: str) -> IntentDe
     return IntentDeclared(at=instant(data["at"]), source=source, id=id_)
 
 
-def _minor(money: Mapping[str, str]) -> int:
-    return parse_minor(money["amount"], money["currency"])
-
-
 def _captured(data: Mapping[str, Any], source: str, id_: str) -> Captured:
     return Captured(
         at=instant(data["captured_at"]),
@@ -359,8 +355,8 @@ def _captured(data: Mapping[str, Any], source: str, id_: str) -> Captured:
         payment_id=data["payment_id"],
         provider=data["provider"],
         currency=data["amount"]["currency"],
-        amount=_minor(data["amount"]),
-        fee=_minor(data["fee"]),
+        amount=minor_of(data["amount"]),
+        fee=minor_of(data["fee"]),
         capture_id=data.get("capture_id"),
     )
 
@@ -380,7 +376,7 @@ def _refunded(data: Mapping[str, Any], source: str, id_: str) -> Refunded:
         refund_id=data["refund_id"],
         payment_id=data["payment_id"],
         currency=data["amount"]["currency"],
-        amount=_minor(data["amount"]),
+        amount=minor_of(data["amount"]),
         borne_by=RefundBearer(data["borne_by"]),
     )
 
@@ -403,8 +399,8 @@ def _disputed(data: Mapping[str, Any], source: str, id_: str) -> Disputed:
         dispute_id=data["dispute_id"],
         payment_id=data["payment_id"],
         currency=data["amount"]["currency"],
-        amount=_minor(data["amount"]),
-        fee=_minor(data["fee"]),
+        amount=minor_of(data["amount"]),
+        fee=minor_of(data["fee"]),
     )
 
 
@@ -444,7 +440,7 @@ def _wallet_moved(*, is_refund: bool) -> Callable[[Mapping[str, Any], str, str],
             name=data["refund_id" if is_refund else "charge_id"],
             wallet_id=data["wallet_id"],
             currency=data["amount"]["currency"],
-            amount=_minor(data["amount"]),
+            amount=minor_of(data["amount"]),
             is_refund=is_refund,
             stands=data["stands"],
             revision=data["revision"],
@@ -464,8 +460,8 @@ def _settled(data: Mapping[str, Any], source: str, id_: str) -> Settled:
         provider=data["provider"],
         payment_id=data["payment_id"],
         currency=data["fee"]["currency"],
-        fee=_minor(data["fee"]),
-        gross=_minor(data["gross"]) if "gross" in data else None,
+        fee=minor_of(data["fee"]),
+        gross=minor_of(data["gross"]) if "gross" in data else None,
         part=data.get("part") or 1,
         line=Line(line) if line else None,
         refund_id=data.get("refund_id"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from domain.calendar import instant
 from domain.fact import Fact
-from domain.money import parse_minor
+from domain.money import minor_of
 from domain.values import named_value
 
 
@@ -62,10 +62,6 @@ class PartnersWord:
         return bool(self.invoiced or self.disputes or self.closes)
 
 
-def _minor(money: Mapping[str, str]) -> int:
-    return parse_minor(money["amount"], money["currency"])
-
-
 def _cdr_invoiced(data: Mapping[str, Any], source: str, id_: str) -> CdrInvoiced:
     return CdrInvoiced(
         at=instant(data["issued_at"]),
@@ -75,7 +71,7 @@ def _cdr_invoiced(data: Mapping[str, Any], source: str, id_: str) -> CdrInvoiced
         partner=data["partner"].upper(),
         invoice_id=data["invoice_id"],
         currency=data["amount"]["currency"],
-        total=_minor(data["amount"]),
+        total=minor_of(data["amount"]),
     )
 
 
@@ -89,7 +85,7 @@ def _cdr_disputed(data: Mapping[str, Any], source: str, id_: str) -> CdrDisputed
         cdr_id=data["cdr_id"],
         partner=data["partner"].upper(),
         currency=amount["currency"] if amount else None,
-        amount=_minor(amount) if amount else None,
+        amount=minor_of(amount) if amount else None,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from domain.calendar import instant
 from domain.fact import RecordedFact
-from domain.money import parse_minor
+from domain.money import minor_of
 
 TOPPED_UP, CHARGED, REFUNDED, CLOSED = "wallet.topped_up", "wallet.charged", "wallet.refunded", "wallet.closed"
 
@@ -74,7 +74,7 @@ def move_of(fact: RecordedFact) -> Move:
         fact.type,
         data[name],
         money["currency"],
-        parse_minor(money["amount"], money["currency"]),
+        minor_of(money),
         data.get("session_id", ""),
         data,
     )

@@ -14,7 +14,7 @@ from domain.book.findings import Finding, FindingChange, FindingEnded, FindingKi
 from domain.book.standing import BookChange, Standing
 from domain.book.wallet_bookings import WalletClosed, WalletToppedUp
 from domain.fact import RecordedFact
-from domain.money import format_minor, parse_minor
+from domain.money import format_minor, minor_of
 from domain.wallet.balance import CLOSED, REFUNDED, TOPPED_UP, Balance, MessageKey, Move, each_once, move_of
 
 WalletDecision: TypeAlias = BookChange | FindingChange
@@ -95,7 +95,7 @@ class Wallet:
             payment_id=data["payment_id"],
             provider=data["provider"],
             amount=move.amount,
-            fee=parse_minor(data["fee"]["amount"], data["fee"]["currency"]),
+            fee=minor_of(data["fee"]),
         )
 
     def _found(self, moves: list[Move], otherwise: list[Move], balance: Balance) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ import orjson
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from domain.money import parse_minor
+from domain.money import minor_of
 
 # Also where it stands already: whoever looks at it has it locked, and it has to be looked at again after that.
 _LOOK = """
@@ -64,7 +64,7 @@ def waiting_lines(
         for stream_id, source, id_, raw in cursor.execute(_WAITING, (list(stream_ids),)).fetchall():
             data = orjson.loads(raw)
             gross = data["gross"]
-            amount = parse_minor(gross["amount"], gross["currency"])
+            amount = minor_of(gross)
             found[stream_id].append((source, id_, data["payment_id"], gross["currency"], amount))
     return found
 

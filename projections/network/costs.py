@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow
 from domain.book.bookings import PspFeeRecharged
 from domain.book.standing import Booked, Retracted
 from domain.calendar import instant
-from domain.money import parse_minor
+from domain.money import minor_of
 from ledger.arrays import columns
 from projections.network.batch import Batch
 
@@ -76,7 +76,7 @@ def _row(body: dict[str, Any]) -> tuple[Any, ...]:
         (price or amount)["currency"],
         _text(data.get("minimum_kw")),
         data.get("average_months"),
-        parse_minor(amount["amount"], amount["currency"]) if amount else None,
+        minor_of(amount) if amount else None,
         data.get("every"),
         data.get("due_day"),
     )
