@@ -112,28 +112,8 @@ def _dispute_lost(b: CdrDisputeLost) -> Moved:
     return Moved(-b.amount, -share, -b.amount, -b.amount if b.paid else 0)
 
 
-def _share_of_sale(b: Any, prefix: str = "") -> int:
-    net: int = getattr(b, f"{prefix}purchase")
-    return net if b.is_reversed else net + getattr(b, f"{prefix}purchase_vat")
-
-
-def _sold(b: ChargeSold) -> Moved:
-    return Moved(b.net + sum(b.vat), _share_of_sale(b))
-
-
-def _re_sold(b: ChargeReSold | CapturedChargeReSold) -> Moved:
-    gross = b.net + sum(b.vat) - b.old_net - sum(b.old_vat)
-    return Moved(gross, _share_of_sale(b) - _share_of_sale(b, "old_"))
-
-
-def _cdr_sold(b: CdrSold) -> Moved:
-    gross = b.net + sum(b.vat)
-    return Moved(gross, _share_of_sale(b), gross)
-
-
 def _sold_credited(b: SoldCdrCredited) -> Moved:
-    gross = b.net + sum(b.vat)
-    return Moved(-gross, -_share_of_sale(b), -gross, -gross if b.invoiced and not b.unpaid else 0)
+    return Moved(-b.gross, -b.owed, -b.gross, -b.gross if b.invoiced and not b.unpaid else 0)
 
 
 _MOVED_BY: Mapping[type, Callable[[Any], Moved]] = {
@@ -148,10 +128,10 @@ _MOVED_BY: Mapping[type, Callable[[Any], Moved]] = {
     CdrAccepted: _accepted,
     AcceptedCdrCredited: _credited,
     CdrInvoicePaid: lambda b: Moved(settled=b.gross),
-    ChargeSold: _sold,
-    ChargeReSold: _re_sold,
-    CapturedChargeReSold: _re_sold,
-    CdrSold: _cdr_sold,
+    ChargeSold: lambda b: Moved(b.gross, b.owed),
+    ChargeReSold: lambda b: Moved(b.more_gross, b.more_owed),
+    CapturedChargeReSold: lambda b: Moved(b.more_gross, b.more_owed),
+    CdrSold: lambda b: Moved(b.gross, b.owed, b.gross),
     SoldCdrCredited: _sold_credited,
     InvoicedCdrPaid: lambda b: Moved(settled=b.gross),
     CdrDisputeLost: _dispute_lost,

@@ -10,8 +10,8 @@ from domain.values import named_value
 
 
 @named_value
-class ChargeSold(Booking):
-    """A session was priced and the platform sells it to the driver: J05, and J06 or J06r for what it buys it for."""
+class Sale(Booking):
+    """What a sale comes to, and what it is bought for."""
 
     net: int
     vat_at: tuple[str, ...]
@@ -21,48 +21,59 @@ class ChargeSold(Booking):
     purchase_at: str
     is_reversed: bool
 
+    @property
+    def gross(self) -> int:
+        """What the sale comes to with VAT, in minor units."""
+        return self.net + sum(self.vat)
+
+    @property
+    def owed(self) -> int:
+        """What the operator is owed for what was bought, in minor units."""
+        return self.purchase if self.is_reversed else self.purchase + self.purchase_vat
+
 
 @named_value
-class ChargeReSold(Booking):
-    """Another price before the captures reached the old one, or a raised one that they reach: J05 and J06 anew.
+class ChargeSold(Sale):
+    """A session was priced and the platform sells it to the driver: J05, and J06 or J06r for what it buys it for."""
 
-    All old amounts zero: the session was not billed before. All new amounts zero: its bill was withdrawn.
-    """
+
+@named_value
+class ReSale(Sale):
+    """The same, and what it came to before."""
 
     old_net: int
     old_vat_at: tuple[str, ...]
     old_vat: tuple[int, ...]
     old_purchase: int
     old_purchase_vat: int
-    net: int
-    vat_at: tuple[str, ...]
-    vat: tuple[int, ...]
-    purchase: int
-    purchase_vat: int
-    purchase_at: str
-    is_reversed: bool
+
+    @property
+    def more_gross(self) -> int:
+        """What the sale comes to with VAT, less what it came to before."""
+        return self.gross - self.old_net - sum(self.old_vat)
+
+    @property
+    def more_owed(self) -> int:
+        """What the operator is owed, less what it was owed before."""
+        return self.owed - (self.old_purchase if self.is_reversed else self.old_purchase + self.old_purchase_vat)
 
 
 @named_value
-class CapturedChargeReSold(Booking):
+class ChargeReSold(ReSale):
+    """Another price before the captures reached the old one, or a raised one that they reach: J05 and J06 anew.
+
+    All old amounts zero: the session was not billed before. All new amounts zero: its bill was withdrawn.
+    """
+
+
+@named_value
+class CapturedChargeReSold(ReSale):
     """A correction lowered the price after it was captured: J59 against 2080 of the payment, and J06 anew.
 
     The new price above the old one: it rose again, out of what is due back.
     """
 
     payment_id: str
-    old_net: int
-    old_vat_at: tuple[str, ...]
-    old_vat: tuple[int, ...]
-    old_purchase: int
-    old_purchase_vat: int
-    net: int
-    vat_at: tuple[str, ...]
-    vat: tuple[int, ...]
-    purchase: int
-    purchase_vat: int
-    purchase_at: str
-    is_reversed: bool
 
 
 @named_value
@@ -73,44 +84,28 @@ class PaymentLost(Booking):
 
 
 @named_value
-class SaleRefunded(Booking):
+class SaleReturn(Sale):
+    """What a refund of a sale moves."""
+
+    refund_id: str
+    payment_id: str
+    due_payment_id: str
+    provider: str
+    from_refunds_due: int
+    from_overpaid: int
+
+
+@named_value
+class SaleRefunded(SaleReturn):
     """A refund of a sale left the provider: J25x and J59r as ever, then J25 of net and VAT.
 
     Where the operator bears its part, what the charge was bought for goes back in proportion (J06 or J06r).
     """
 
-    refund_id: str
-    payment_id: str
-    due_payment_id: str
-    provider: str
-    from_refunds_due: int
-    net: int
-    vat_at: tuple[str, ...]
-    vat: tuple[int, ...]
-    purchase: int
-    purchase_vat: int
-    purchase_at: str
-    is_reversed: bool
-    from_overpaid: int
-
 
 @named_value
-class SaleRefundFailed(Booking):
+class SaleRefundFailed(SaleReturn):
     """A refund of a sale did not reach the driver: what it posted, once more with the signs turned."""
-
-    refund_id: str
-    payment_id: str
-    due_payment_id: str
-    provider: str
-    from_refunds_due: int
-    net: int
-    vat_at: tuple[str, ...]
-    vat: tuple[int, ...]
-    purchase: int
-    purchase_vat: int
-    purchase_at: str
-    is_reversed: bool
-    from_overpaid: int
 
 
 @named_value
@@ -137,37 +132,18 @@ class DisputeFeeRecharged(Booking):
 
 
 @named_value
-class CdrSold(Booking):
+class CdrSold(Sale):
     """A partner accepted the CDR of a session that the platform sells to it: J13p, and J06 or J06r."""
 
     cdr_id: str
     partner: str
-    net: int
-    vat_at: tuple[str, ...]
-    vat: tuple[int, ...]
-    purchase: int
-    purchase_vat: int
-    purchase_at: str
-    is_reversed: bool
 
 
 @named_value
-class SoldCdrCredited(Booking):
+class SoldCdrCredited(Sale):
     """An accepted CDR of a sale was taken back: J21, against 1210 when it was invoiced; J06 or J06r goes back too."""
 
     cdr_id: str
     partner: str
     invoiced: bool
-    net: int
-    vat_at: tuple[str, ...]
-    vat: tuple[int, ...]
-    purchase: int
-    purchase_vat: int
-    purchase_at: str
-    is_reversed: bool
     unpaid: bool = False
-
-
-def share_of_sale(booking: ChargeSold | ChargeReSold | CapturedChargeReSold | CdrSold | SoldCdrCredited) -> int:
-    """What the operator is owed for what a booking says was bought, in minor units."""
-    return booking.purchase if booking.is_reversed else booking.purchase + booking.purchase_vat

@@ -20,9 +20,11 @@ from domain.book.sale_bookings import (
     ChargeSold,
     DisputeFeeRecharged,
     PaymentLost,
+    Sale,
     SaleDisputeLost,
     SaleRefunded,
     SaleRefundFailed,
+    SaleReturn,
     SoldCdrCredited,
 )
 
@@ -31,7 +33,6 @@ COST_OF_CHARGING = "5030"
 BAD_DEBT = "5050"
 FEE_RECHARGE = "4050"
 
-_Bought: TypeAlias = ChargeSold | ChargeReSold | CapturedChargeReSold | CdrSold | SoldCdrCredited | SaleRefunded
 _Dims: TypeAlias = tuple[str, ...]
 _Parts: TypeAlias = tuple[int, ...]
 
@@ -46,7 +47,7 @@ def _sale(kind: str, receivable: str, net: int, vat_at: _Dims, vat: _Parts, sign
     return (kind, [(receivable, sign * (net + sum(vat))), *_revenue(net, vat_at, vat, -sign)])
 
 
-def _purchase(b: _Bought | SaleRefundFailed, net: int, vat: int, owed_to: str, sign: int = 1) -> list[Draft]:
+def _purchase(b: Sale, net: int, vat: int, owed_to: str, sign: int = 1) -> list[Draft]:
     """J06, and J06r by reverse charge: one of the two is of nothing, since places in these lists are part of ids."""
     input_vat, output_vat = vat_account(INPUT_VAT, b.purchase_at), vat_account(OUTPUT_VAT, b.purchase_at)
     here, reversed_ = (0, sign) if b.is_reversed else (sign, 0)
@@ -95,7 +96,7 @@ def _lost(b: PaymentLost) -> list[Draft]:
     return [("J01f", [(BAD_DEBT, b.gross), (driver_receivable(b), -b.gross)])]
 
 
-def _refunded(b: SaleRefunded | SaleRefundFailed) -> list[Draft]:
+def _refunded(b: SaleReturn) -> list[Draft]:
     psp = f"1110/{b.provider}"
     return [
         ("J59r", [(f"2080/{b.due_payment_id}", b.from_refunds_due), (psp, -b.from_refunds_due)]),

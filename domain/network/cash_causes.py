@@ -114,9 +114,9 @@ _PRICES: Mapping[type, Callable[[Any], _Price]] = {
     DiscountGranted: lambda b: _Price(0, b.amount),
     DiscountFunded: lambda b: _Price(0, b.amount),
     PaymentWrittenOff: lambda b: _Price(0, 0, b.gross),
-    ChargeSold: lambda b: _Price(b.net + sum(b.vat)),
-    ChargeReSold: lambda b: _Price(b.net + sum(b.vat) - b.old_net - sum(b.old_vat)),
-    CapturedChargeReSold: lambda b: _Price(b.net + sum(b.vat) - b.old_net - sum(b.old_vat)),
+    ChargeSold: lambda b: _Price(b.gross),
+    ChargeReSold: lambda b: _Price(b.more_gross),
+    CapturedChargeReSold: lambda b: _Price(b.more_gross),
 }
 
 

@@ -35,7 +35,6 @@ from domain.book.sale_bookings import (
     ChargeSold,
     DisputeFeeRecharged,
     SoldCdrCredited,
-    share_of_sale,
 )
 from domain.catalogue.run_terms import FundingSource
 from domain.catalogue.splits import Basis, Weights
@@ -157,7 +156,7 @@ class _Walk:
             energy_wh, net, gross, commission, vat = next(
                 each.key for each in self.billed.issued if each.number == number
             )
-            share = share_of_sale(booking) if isinstance(booking, CdrSold) else gross - commission - vat
+            share = booking.owed if isinstance(booking, CdrSold) else gross - commission - vat
             return Basis(net, gross, exact(energy_wh), share)
         by_then = [each.bill for each in self.billed.changes if each.at <= booking.effective_at]
         bill = by_then[-1] if by_then else None
@@ -257,7 +256,7 @@ class _Walk:
 def _billed_share(booking: Booking) -> int:
     if isinstance(booking, SessionRated | SessionReRated | CdrAccepted):
         return booking.gross - booking.commission - booking.commission_vat
-    return share_of_sale(booking) if isinstance(booking, ChargeSold | ChargeReSold | CdrSold) else 0
+    return booking.owed if isinstance(booking, ChargeSold | ChargeReSold | CdrSold) else 0
 
 
 def _base_of(booking: Booking) -> str | None:

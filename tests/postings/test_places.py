@@ -57,7 +57,7 @@ def real_places() -> Places:
     entries = [(type(booking).__name__, *entry) for _, booking, _ in EXAMPLES for entry in entries_for(booking)]
     of_page = table(DOCUMENT, "| booking | because of | entries | debit | credit |")
     return Places(
-        bookings={kind.__name__ for kind in Booking.__subclasses__()},
+        bookings=_booked(),
         rules={kind.__name__ for kind in POSTING_RULES},
         audited=set(AUDITED),
         tested={type(booking).__name__ for _, booking, _ in EXAMPLES},
@@ -70,6 +70,16 @@ def real_places() -> Places:
         accounts_on_page={row[0] for row in table(DOCUMENT, "| code | holds | dimension |")},
         shown={row[1].removesuffix(" mirror") for example in examples() for row in example.rows},
     )
+
+
+def _booked() -> set[str]:
+    """The names of what is booked: of classes from which no other derives, and each of which has a twin."""
+    kinds, names, derived_from = [*Booking.__subclasses__()], set[str](), set[str]()
+    for kind in kinds:
+        names.add(kind.__name__)
+        derived_from |= {kind.__name__} if kind.__subclasses__() else set()
+        kinds += kind.__subclasses__()
+    return names - derived_from
 
 
 def _modules(*places: str) -> Iterator[Path]:
