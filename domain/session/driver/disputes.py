@@ -11,6 +11,7 @@ from domain.session.driver.due import DriversMoney, Part
 from domain.session.driver.given_back import Commission, GivenBack
 from domain.session.driver.share import Share
 from domain.session.facts import Captured, DisputeClosed, Disputed, DisputeOutcome
+from domain.session.scope import BookingHead
 
 _NOTHING = Part(0, "", 0)
 
@@ -67,7 +68,7 @@ class Disputes:
         part = self._money.set_aside(fact.amount, fact.payment_id)
         self._known[fact.dispute_id] = Dispute(fact, part)
         name = f"{fact.source}:{fact.id}"
-        self._book_opened(f"dispute:{name}", fact.at, self._known[fact.dispute_id], fact.fee)
+        self._share.book(self._opened(f"dispute:{name}", fact.at, self._known[fact.dispute_id], fact.fee))
         if self._recharges:
             recharge_dispute_fee(self._share, f"dispute-fee-recharge:{name}", fact.at, fact, fact.fee)
 
@@ -79,11 +80,11 @@ class Disputes:
                 self._regain(f"dispute-regained:{name}", close.at, dispute)
             else:
                 self._money.free(dispute.part)
-            self._book_won(f"dispute-closed:{name}", close.at, dispute)
+            self._share.book(self._won(f"dispute-closed:{name}", close.at, dispute))
         else:
             if dispute.outcome is DisputeOutcome.WON:
                 dispute.part = self._money.set_aside(dispute.fact.amount, dispute.fact.payment_id)
-                self._book_opened(f"dispute-again:{name}", close.at, dispute, fee=0)
+                self._share.book(self._opened(f"dispute-again:{name}", close.at, dispute, fee=0))
             self._lose(f"dispute-closed:{name}", close.at, dispute)
         dispute.outcome = close.outcome
 
@@ -93,55 +94,53 @@ class Disputes:
         self._money.free(dispute.part)
         dispute.taken = self._money.take(fact.amount, fact.payment_id)
         dispute.back = self._given_back.for_dispute(fact.amount - dispute.taken.total)
-        self._book_lost(key, at, dispute, dispute.back, 1)
+        self._share.book(self._lost(key, at, dispute, dispute.back, 1))
 
     def _regain(self, key: str, at: datetime, dispute: Dispute) -> None:
         """All that was lost is there again."""
         back = dispute.back or Commission()
         self._money.put_back(dispute.taken)
         self._given_back.dispute_regained(back)
-        self._book_lost(key, at, dispute, back, -1)
+        self._share.book(self._lost(key, at, dispute, back, -1))
 
-    def _book_opened(self, key: str, at: datetime, dispute: Dispute, fee: int) -> None:
-        self._share.book(self._opened(key, at, dispute, fee))
+    def _head(self, key: str, at: datetime, dispute: Dispute) -> BookingHead:
+        return self._share.head_at_once(key, at, dispute.fact.currency)
 
-    def _book_won(self, key: str, at: datetime, dispute: Dispute) -> None:
-        self._share.book(self._won(key, at, dispute))
-
-    def _book_lost(self, key: str, at: datetime, dispute: Dispute, back: Commission, sign: int) -> None:
-        self._share.book(self._lost(key, at, dispute, back, sign))
+    def _drivers_own(self, dispute: Dispute) -> int:
+        """What of the disputed amount is not the operator's."""
+        return dispute.part.total
 
     def _opened(self, key: str, at: datetime, dispute: Dispute, fee: int) -> Booking:
         fact = dispute.fact
         return DisputeOpened(
-            **self._share.head_at_once(key, at, fact.currency),
+            **self._head(key, at, dispute),
             dispute_id=fact.dispute_id,
             provider=self._captures[fact.payment_id].provider,
             amount=fact.amount,
             fee=fee,
-            drivers_own=dispute.part.total,
+            drivers_own=self._drivers_own(dispute),
         )
 
     def _won(self, key: str, at: datetime, dispute: Dispute) -> Booking:
         fact = dispute.fact
         return DisputeWon(
-            **self._share.head_at_once(key, at, fact.currency),
+            **self._head(key, at, dispute),
             dispute_id=fact.dispute_id,
             provider=self._captures[fact.payment_id].provider,
             amount=fact.amount,
-            drivers_own=dispute.part.total,
+            drivers_own=self._drivers_own(dispute),
         )
 
     def _lost(self, key: str, at: datetime, dispute: Dispute, back: Commission, sign: int) -> Booking:
         fact, taken = dispute.fact, dispute.taken
         return DisputeLost(
-            **self._share.head_at_once(key, at, fact.currency),
+            **self._head(key, at, dispute),
             dispute_id=fact.dispute_id,
             provider=self._captures[fact.payment_id].provider,
             amount=sign * fact.amount,
             commission_back=sign * back.net,
             commission_vat_back=sign * back.vat,
-            drivers_own=sign * dispute.part.total,
+            drivers_own=sign * self._drivers_own(dispute),
             from_overpaid=sign * taken.overpaid,
             due_payment_id=taken.due_payment_id,
             from_refunds_due=sign * taken.due,

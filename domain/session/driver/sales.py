@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from domain.book.bookings import Booking, DisputeOpened, DisputeWon
+from domain.book.bookings import Booking
 from domain.book.sale_bookings import (
     CapturedChargeReSold,
     ChargeReSold,
@@ -200,31 +200,16 @@ def _by_operator(fact: Refunded) -> bool:
 class SaleDisputes(Disputes):
     """Books disputes of the platform's own sale: nothing of them is the operator's."""
 
-    def _opened(self, key: str, at: datetime, dispute: Dispute, fee: int) -> Booking:
-        fact = dispute.fact
-        return DisputeOpened(
-            **self._share.head_apart(key, at, fact.currency),
-            dispute_id=fact.dispute_id,
-            provider=self._captures[fact.payment_id].provider,
-            amount=fact.amount,
-            fee=fee,
-            drivers_own=fact.amount,
-        )
+    def _head(self, key: str, at: datetime, dispute: Dispute) -> BookingHead:
+        return self._share.head_apart(key, at, dispute.fact.currency)
 
-    def _won(self, key: str, at: datetime, dispute: Dispute) -> Booking:
-        fact = dispute.fact
-        return DisputeWon(
-            **self._share.head_apart(key, at, fact.currency),
-            dispute_id=fact.dispute_id,
-            provider=self._captures[fact.payment_id].provider,
-            amount=fact.amount,
-            drivers_own=fact.amount,
-        )
+    def _drivers_own(self, dispute: Dispute) -> int:
+        return dispute.fact.amount
 
     def _lost(self, key: str, at: datetime, dispute: Dispute, back: Commission, sign: int) -> Booking:
         fact, taken = dispute.fact, dispute.taken
         return SaleDisputeLost(
-            **self._share.head_apart(key, at, fact.currency),
+            **self._head(key, at, dispute),
             dispute_id=fact.dispute_id,
             provider=self._captures[fact.payment_id].provider,
             amount=sign * fact.amount,
