@@ -1,12 +1,12 @@
 """Anchors of the book that were kept outside the database: lines of the file of anchors, or records of its topic."""
 
 from base64 import b64decode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import orjson
+from ledger.audit.kept_outside import read_kept
 
 
 class AnchorsUnreadable(ValueError):
@@ -54,25 +54,13 @@ def read_anchors(lines: Iterable[bytes]) -> list[KeptAnchor]:
     line feed was cut off by a crash and counts for nothing, unless it is whole.
     Raises AnchorsUnreadable for any other line that is no anchor, and when there is none at all.
     """
-    found = set(_anchors(lines))
+    found = set(read_kept(lines, _anchor, AnchorsUnreadable, "anchor of a book"))
     if not found:
         raise AnchorsUnreadable("it has no anchors")
     return sorted(found, key=lambda anchor: (anchor.book, anchor.number, anchor.text))
 
 
-def _anchors(lines: Iterable[bytes]) -> Iterator[KeptAnchor]:
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            yield _anchor(orjson.loads(line))
-        except (LookupError, TypeError, ValueError, AttributeError):
-            if line.endswith(b"\n"):
-                raise AnchorsUnreadable(f"line {number} is no anchor of a book") from None
-
-
-def _anchor(told: Any) -> KeptAnchor:
-    body = told.get("data", told)
+def _anchor(body: Any) -> KeptAnchor:
     numbers = [body[name] for name in ("number", "tree_size", "at_us")]
     root, previous = (bytes.fromhex(body[name]) for name in ("root", "previous"))
     texts = [body[name] for name in ("reason", "key_id")]

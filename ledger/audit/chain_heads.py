@@ -1,11 +1,11 @@
 """Heads of the chain that were kept outside the database: lines of the file of heads, or records of its topic."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
+from ledger.audit.kept_outside import read_kept
 
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
@@ -43,25 +43,13 @@ def read_heads(lines: Iterable[bytes]) -> list[Head]:
     line feed was cut off by a crash and counts for nothing, unless it is whole.
     Raises HeadsUnreadable for any other line that is no head, and when there is none at all.
     """
-    found = set(_heads(lines))
+    found = set(read_kept(lines, _head, HeadsUnreadable, "head of a chain"))
     if not found:
         raise HeadsUnreadable("it has no heads")
     return sorted(found, key=lambda head: (head.number, head.hash))
 
 
-def _heads(lines: Iterable[bytes]) -> Iterator[Head]:
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            yield _head(orjson.loads(line))
-        except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
-            if line.endswith(b"\n"):
-                raise HeadsUnreadable(f"line {number} is no head of a chain") from None
-
-
-def _head(told: Any) -> Head:
-    body = told.get("data", told)
+def _head(body: Any) -> Head:
     store, hash_ = (bytes.fromhex(body[name]).hex() for name in ("store", "hash"))
     number, position, events = numbers = [body[name] for name in ("number", "position", "events")]
     recorded = datetime.fromisoformat(body["recorded_at"])

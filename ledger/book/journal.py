@@ -44,19 +44,24 @@ INSERT INTO book.entry_count AS kept (shard, entries) VALUES (%s, %s)
 ON CONFLICT (shard) DO UPDATE SET entries = kept.entries + excluded.entries
 """
 
-# The journal by effective time, each entry with its accounts and amounts in the order of their lines.
-_JOURNAL = """
-SELECT entry.entry_id, entry.kind, entry.effective_at, entry.currency, entry.session_id, entry.payout_id,
+# Of entries the columns of a JournalRow, and where its accounts and amounts are from, in the order of their lines.
+ROW_COLUMNS: LiteralString = """
+       entry.entry_id, entry.kind, entry.effective_at, entry.currency, entry.session_id, entry.payout_id,
        entry.reverses, entry.cause, lines.accounts, lines.amounts, entry.hash_version, entry.hash
-FROM book.entry
+"""
+ROW_LINES: LiteralString = """
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(account ORDER BY line), '{}') AS accounts,
            coalesce(array_agg(amount_minor ORDER BY line), '{}') AS amounts
     FROM book.posting
     WHERE posting.entry_id = entry.entry_id
 ) AS lines
-ORDER BY entry.effective_at, entry.entry_id
 """
+# The journal by effective time.
+_JOURNAL = f"""
+SELECT {ROW_COLUMNS} FROM book.entry {ROW_LINES}
+ORDER BY entry.effective_at, entry.entry_id
+"""  # noqa: S608 - columns of ours
 _ROWS_PER_FETCH = 2_000
 
 # Names of server-side cursors, so that two journals can be read side by side on one connection.

@@ -14,26 +14,19 @@ from domain.book.merkle import Node, Span, consistency_path, folded, inclusion_p
 from ledger.book.anchor_keys import known_keys
 from ledger.book.anchors import Anchor, anchor_document, anchor_of, book_id
 from ledger.book.canonical import canonical_bytes
-from ledger.book.journal import JournalRow
+from ledger.book.journal import ROW_COLUMNS, ROW_LINES, JournalRow
 
 _ROWS_PER_FETCH = 2_000
 _CURSOR_NUMBERS = count(1)
 
-# Each entry of the tree with what its leaf is made of, and its postings in the order of their lines.
-_LEAVES = """
-SELECT leaf.index, (extract(epoch FROM entry.recorded_at) * 1000000)::bigint, booked.booked_in,
-       entry.entry_id, entry.kind, entry.effective_at, entry.currency, entry.session_id, entry.payout_id,
-       entry.reverses, entry.cause, lines.accounts, lines.amounts, entry.hash_version, entry.hash
+# Each entry of the tree with what its leaf is made of, and its postings.
+_LEAVES = f"""
+SELECT leaf.index, (extract(epoch FROM entry.recorded_at) * 1000000)::bigint, booked.booked_in, {ROW_COLUMNS}
 FROM book.leaf
 JOIN book.entry USING (entry_id)
 JOIN book.booked USING (entry_id)
-CROSS JOIN LATERAL (
-    SELECT coalesce(array_agg(account ORDER BY line), '{}') AS accounts,
-           coalesce(array_agg(amount_minor ORDER BY line), '{}') AS amounts
-    FROM book.posting
-    WHERE posting.entry_id = entry.entry_id
-) AS lines
-"""
+{ROW_LINES}
+"""  # noqa: S608 - columns of ours
 _ALL_LEAVES = f"{_LEAVES} WHERE leaf.index < %s ORDER BY leaf.index"
 _ONE_LEAF = f"{_LEAVES} WHERE leaf.entry_id = %s"
 _EXISTS = "SELECT EXISTS (SELECT FROM book.entry WHERE entry_id = %s)"
