@@ -30,29 +30,13 @@ from ledger.audit.flat_prices import flat_prices
 from ledger.audit.pins import pin_of
 from ledger.audit.posting_table import _TABLE, Leg, is_known, journals_of
 from ledger.audit.spool import Spool
+from tests.support.listed_fields import is_listed, listed_fields, with_sums
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def _part(payee: str, amount: int, matured: bool) -> list[Any]:
-    return [payee, amount, matured, "s"]
-
-
-def _leg(account: str, amount: int) -> list[Any]:
-    return [account, amount]
-
-
-# Fields that are neither an amount nor a flag nor a name.
-_OTHERS: dict[str, st.SearchStrategy[Any]] = {
-    "effective_at": st.just(START),
-    "parts": st.tuples(*(st.builds(_part, st.just(f"P-{n}"), st.integers(-9, 9), st.booleans()) for n in (1, 2))),
-    "accounts": st.tuples(*(st.builds(_leg, st.just(name), st.integers(1, 9)) for name in ("1310", "2110"))),
-    # They go with the amounts beside them.
-    "vat_at": st.just(("DE-19", "FR-5.5")),
-    "old_vat_at": st.just(("DE-19", "FR-5.5")),
-    "vat": st.tuples(st.integers(-3, 3), st.integers(-(10**9), 10**9)),
-    "old_vat": st.tuples(st.integers(-3, 3), st.integers(-(10**9), 10**9)),
-}
+_AMOUNTS = st.integers(-3, 3) | st.integers(-(10**9), 10**9)
+_LISTED = listed_fields(_AMOUNTS)
 
 
 @st.composite
@@ -64,16 +48,14 @@ def bookings(draw: st.DrawFn) -> Booking:
         if field.type in (bool, "bool"):
             values[field.name] = draw(st.booleans())
         elif field.type in (int, "int"):
-            values[field.name] = draw(st.integers(-3, 3) | st.integers(-(10**9), 10**9))
-        elif field.name in _OTHERS and field.type not in (str, "str"):
-            values[field.name] = draw(_OTHERS[field.name])
+            values[field.name] = draw(_AMOUNTS)
+        elif is_listed(field.name, field.type):
+            values[field.name] = draw(_LISTED[field.name])
+        elif field.name == "effective_at":
+            values[field.name] = START
         else:
             values[field.name] = f"{field.name}-1"
-    # What is told in parts adds up to the amount.
-    for name, sign in (("parts", 1), ("accounts", -1)):
-        if name in values:
-            values["amount"] = sign * sum(part[1] for part in values[name])
-    made: Booking = kind(**values)
+    made: Booking = kind(**with_sums(values))
     return made
 
 

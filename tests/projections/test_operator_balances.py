@@ -20,6 +20,7 @@ from projections.movements import COLUMNS
 from projections.queries import operator_balances
 from projections.runner import catch_up
 from tests.projections.builders import NOON, Recorder
+from tests.support.listed_fields import is_listed, listed_fields, with_sums
 
 numbers = count(1)
 KINDS = sorted(POSTING_RULES, key=lambda kind: kind.__name__)
@@ -46,24 +47,7 @@ FROM book.posting JOIN book.entry USING (entry_id)
 WHERE posting.currency = %(currency)s
 """
 
-_AMOUNT = st.integers(0, 10**8)
-_OF_PAYEES = st.tuples(
-    st.builds(lambda amount: ["HOST", amount, False, "split:HOST:session"], _AMOUNT),
-    st.builds(lambda amount: ["INV", amount, True, "k:INV"], _AMOUNT),
-)
-_OF_ACCOUNTS = st.tuples(
-    st.builds(lambda amount: ["1310/DE-19", amount], _AMOUNT),
-    st.builds(lambda amount: ["2110/DE-19", amount], _AMOUNT),
-)
-# Fields that are neither an amount nor a flag nor a name; VAT goes with the places beside it.
-_LISTED: dict[str, st.SearchStrategy[Any]] = {
-    "parts": _OF_PAYEES,
-    "accounts": _OF_ACCOUNTS,
-    "vat": st.tuples(_AMOUNT, _AMOUNT),
-    "old_vat": st.tuples(_AMOUNT, _AMOUNT),
-    "vat_at": st.just(("DE-19", "FR-5.5")),
-    "old_vat_at": st.just(("DE-19", "FR-5.5")),
-}
+_LISTED = listed_fields(st.integers(0, 10**8))
 
 
 @st.composite
@@ -76,18 +60,14 @@ def any_booking(draw: st.DrawFn) -> Booking:
             continue
         if field.type in (int, "int"):
             body[field.name] = draw(st.integers(0, 10**9))
-        elif field.name in _LISTED and field.type not in (str, "str"):
+        elif is_listed(field.name, field.type):
             body[field.name] = draw(_LISTED[field.name])
         elif field.type in (bool, "bool"):
             body[field.name] = draw(st.booleans())
         else:
             body[field.name] = "X-1"
-    # What is told in parts adds up to the amount.
-    for name, sign in (("parts", 1), ("accounts", -1)):
-        if name in body:
-            body["amount"] = sign * sum(part[1] for part in body[name])
     currency, matured = draw(st.sampled_from(["EUR", "JPY"])), draw(st.booleans())
-    return kind(key="", effective_at=NOON, currency=currency, matured=matured, **body)
+    return kind(key="", effective_at=NOON, currency=currency, matured=matured, **with_sums(body))
 
 
 def of_operator(booking: Booking, operator_id: str, key: str) -> Booking:
