@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+from domain.book.words import code_of
 from domain.calendar import utc_text
 from domain.money import format_minor, parse_minor
 from domain.values import value
@@ -95,7 +96,7 @@ def balance_sheet_text(bounds: Bounds, version: int, figures: Figures) -> str:
     """The figures by code, in JSON; of operators' balances those below zero are shown as recoverable (J47)."""
     by_code: dict[tuple[str, str], int] = {}
     for (currency, account), amount in figures.items():
-        code = account.partition("/")[0]
+        code = code_of(account)
         shown = RECOVERABLE if code == PAYABLE and amount > 0 else code
         by_code[currency, shown] = by_code.get((currency, shown), 0) + amount
     lines = [

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from domain.book.closing_bookings import VatPaid
 from domain.book.standing import Booked
+from domain.book.words import code_of
 from domain.closing.affair import Affair, Decision
 from domain.closing.events import BookDecided, VatReturnFiled
 from domain.matter.told import Told
@@ -101,4 +102,4 @@ def _paid(told: Told, filed: VatReturnFiled) -> VatPaid:
 
 
 def _sum(accounts: Sequence[tuple[str, int]], code: str) -> int:
-    return sum(amount for account, amount in accounts if account.partition("/")[0] == code)
+    return sum(amount for account, amount in accounts if code_of(account) == code)

@@ -1,6 +1,5 @@
 """What a session counts for in the tiers of its month: of a driver as rated, of a partner as accepted."""
 
-from calendar import monthrange
 from datetime import UTC, datetime, time, timedelta
 from fractions import Fraction
 from hashlib import sha256
@@ -13,6 +12,7 @@ from domain.catalogue.commission import Month, MonthTiers, Scheduled
 from domain.catalogue.parties import Operator
 from domain.exact import exact
 from domain.money import percent_of
+from domain.payout.months import month_after
 from domain.session.assessment import Assessment, SessionState
 from domain.session.session import Session
 from domain.session.supplies import commission_taxed
@@ -101,8 +101,7 @@ def words_of(operator: Operator, row: Scheduled) -> str:
 def last_second(at: datetime, zone: ZoneInfo) -> datetime:
     """The last second of the month that a moment is in, by a zone; in UTC."""
     local = at.astimezone(zone)
-    last = local.date().replace(day=monthrange(local.year, local.month)[1])
-    begins = datetime.combine(last + timedelta(days=1), time(), zone)
+    begins = datetime.combine(month_after(local.date().replace(day=1)), time(), zone)
     return begins.astimezone(UTC) - _LAST_SECOND
 
 

@@ -8,6 +8,7 @@ import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from ledger.audit import affairs
 from ledger.audit.report import Tally
 from ledger.audit.snapshot import Snapshot
 
@@ -38,13 +39,7 @@ SIGNED = (
     "write_off.rejected",
     "reserve.held",
     "reserve.released",
-    "period.closed",
-    "period.reopened",
-    "sweep.proposed",
-    "sweep.approved",
-    "sweep.executed",
-    "vat.filed",
-    "vat.paid",
+    *affairs.TYPES,
 )
 _ONCE_UNSIGNED = ("payout.retried", "payouts.reopened")
 _DECIDED = """

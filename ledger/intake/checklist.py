@@ -8,6 +8,7 @@ from typing import TypeAlias
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from domain.book.words import code_of
 from domain.calendar import utc_text
 from domain.closing.statement import OWED, POOL, Item, ItemState
 from domain.money import format_minor
@@ -53,14 +54,14 @@ def _sums(name: str, figures: Balances, codes: Collection[str] | None, holds: Ca
     """What accounts of some codes, or all, add up to in each currency."""
     totals: dict[str, int] = defaultdict(int)
     for (currency, account), amount in figures.items():
-        if codes is None or _code(account) in codes:
+        if codes is None or code_of(account) in codes:
             totals[currency] += amount
     return _item(name, totals, does_hold=all(map(holds, totals.values())))
 
 
 def _accounts(name: str, code: str, figures: Balances, holds: Callable[[int], bool]) -> Item:
     """What stands on the accounts of a code, each of which has to be on its side."""
-    found = {key: amount for key, amount in figures.items() if _code(key[1]) == code}
+    found = {key: amount for key, amount in figures.items() if code_of(key[1]) == code}
     totals: dict[str, int] = defaultdict(int)
     for (currency, _), amount in found.items():
         totals[currency] += amount
@@ -69,7 +70,7 @@ def _accounts(name: str, code: str, figures: Balances, holds: Callable[[int], bo
 
 def _unallocated(figures: Balances, earlier: Balances) -> Item:
     """Receipts that are nobody's, none of them for too long."""
-    is_young = all(not (amount and earlier.get(key)) for key, amount in figures.items() if _code(key[1]) == "2410")
+    is_young = all(not (amount and earlier.get(key)) for key, amount in figures.items() if code_of(key[1]) == "2410")
     item = _sums("unallocated_receipts", figures, ("2410",), lambda _: True)
     return Item(item.name, ItemState.OK if is_young else ItemState.OPEN, item.figure)
 
@@ -99,7 +100,3 @@ def _count(name: str, row: TupleRow | None) -> Item:
 def _item(name: str, totals: Mapping[str, int], *, does_hold: bool) -> Item:
     figure = ", ".join(f"{format_minor(total, currency)} {currency}" for currency, total in sorted(totals.items()))
     return Item(name, ItemState.OK if does_hold else ItemState.OPEN, figure or "0")
-
-
-def _code(account: str) -> str:
-    return account.partition("/")[0]
