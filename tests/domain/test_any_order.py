@@ -4,7 +4,7 @@ A failing example prints its facts in the order in which they were told; `--hypo
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -215,12 +215,11 @@ publications = (
 catalogues = st.lists(st.sampled_from(publications), unique_by=lambda each: each[1], max_size=len(publications))
 
 
-@settings(deadline=None)
-@given(st.one_of(driver_histories, roaming_histories), catalogues, st.randoms(use_true_random=False))
-def test_catalogue_and_facts_may_come_in_any_order_among_each_other(
-    facts: list[Fact], told: list[tuple[str, str, str, dict[str, Any]]], random: Any
+def check_among_each_other(
+    facts: list[Fact], told: list[tuple[str, str, str, dict[str, Any]]], random: Any, empty: Callable[[], Catalogue]
 ) -> None:
-    late, session = Catalogue(), Session(SESSION)
+    """Facts of a session and messages of a catalogue come to the same in any order as with the messages first."""
+    late, session = empty(), Session(SESSION)
     made: list[Decision] = []
     steps: list[Any] = [*facts, *told]
     random.shuffle(steps)
@@ -232,11 +231,19 @@ def test_catalogue_and_facts_may_come_in_any_order_among_each_other(
             late.publish(type_, "b", id_, at(time), data)
         made += decide(session, late, None).decisions
     made += decide_until(session, late, LATE)
-    early = Catalogue()
+    early = empty()
     for type_, id_, time, data in sorted(told, key=lambda each: at(each[2])):
         early.publish(type_, "b", id_, at(time), data)
     assert what_stands(session) == what_stands(decided(facts, early))
     assert sums(made) == sums(list(session.standing))
+
+
+@settings(deadline=None)
+@given(st.one_of(driver_histories, roaming_histories), catalogues, st.randoms(use_true_random=False))
+def test_catalogue_and_facts_may_come_in_any_order_among_each_other(
+    facts: list[Fact], told: list[tuple[str, str, str, dict[str, Any]]], random: Any
+) -> None:
+    check_among_each_other(facts, told, random, Catalogue)
 
 
 @settings(deadline=None)

@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 from contracts.vat_ids import is_vat_id
 from domain.catalogue.catalogue import Catalogue
 from domain.fact import Fact
-from domain.session.decisions import Decision
 from domain.session.facts import Refunded
-from domain.session.judging import decide
-from domain.session.session import Session
-from tests.domain.builders import LATE, SESSION, at, balance, decide_until, decided, partner, tariff
-from tests.domain.test_any_order import check, driver_histories, roaming_histories, sums, what_stands
+from tests.domain.builders import at, balance, decided, partner, tariff
+from tests.domain.test_any_order import (
+    check,
+    check_among_each_other,
+    driver_histories,
+    roaming_histories,
+)
 from tests.domain.test_sales import DUTCH, DUTCH_TAX, HERE, known, tax, terms_of
 
 models = st.sampled_from(("PRINCIPAL", "PRINCIPAL", "AGENT"))
@@ -65,23 +67,7 @@ catalogues = st.lists(st.sampled_from(publications), unique_by=lambda each: each
 def test_terms_and_facts_may_come_in_any_order_among_each_other(
     facts: list[Fact], told: list[tuple[str, str, str, dict[str, Any]]], random: Any
 ) -> None:
-    late, session = Catalogue(vat_ids=is_vat_id), Session(SESSION)
-    made: list[Decision] = []
-    steps: list[Any] = [*facts, *told]
-    random.shuffle(steps)
-    for step in steps:
-        if isinstance(step, Fact):
-            session.learn(step)
-        else:
-            type_, id_, time, data = step
-            late.publish(type_, "b", id_, at(time), data)
-        made += decide(session, late, None).decisions
-    made += decide_until(session, late, LATE)
-    early = Catalogue(vat_ids=is_vat_id)
-    for type_, id_, time, data in sorted(told, key=lambda each: at(each[2])):
-        early.publish(type_, "b", id_, at(time), data)
-    assert what_stands(session) == what_stands(decided(facts, early))
-    assert sums(made) == sums(list(session.standing))
+    check_among_each_other(facts, told, random, lambda: Catalogue(vat_ids=is_vat_id))
 
 
 @settings(deadline=None)

@@ -1,10 +1,9 @@
 """Adjustments, write-offs, holds and invoices: from messages in any order to the book, a payout and a sound audit."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-import psycopg
 import pytest
 
 from tests.support.audited import verify
@@ -404,26 +403,6 @@ def everything() -> list[dict[str, Any]]:
 def outcome(engine: Engine) -> tuple[Any, ...]:
     """What has to be the same in every order."""
     return engine.balances(), payouts(engine), judged(engine), refused(engine), open_kinds(engine)
-
-
-@pytest.fixture(scope="module")
-def engines(postgres_dsn: str) -> Iterator[Any]:
-    """Makes engines on databases of their own, as many as wanted."""
-    made: list[tuple[str, Engine]] = []
-
-    def make(*, before_clock: bool) -> Engine:
-        name = f"matters_{len(made)}"
-        with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        made.append((name, Engine(f"{postgres_dsn.rpartition('/')[0]}/{name}", before_clock=before_clock)))
-        return made[-1][1]
-
-    yield make
-    for _, engine in made:
-        engine.close()
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-        for name, _ in made:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,8 @@
 """The treasury: exchanges, suppliers and hubs, from messages in any order to the book, and a sound audit."""
 
-from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-import psycopg
 import pytest
 
 from contracts.decode import decode_event
@@ -290,26 +288,6 @@ def outcome(engine: Engine) -> tuple[Any, ...]:
         GROUP BY 1, 2, 3, 4 HAVING sum(amount_minor) <> 0 ORDER BY 2, 1, 3, 4
     """
     return engine.rows(query), open_findings(engine), paid(engine)
-
-
-@pytest.fixture(scope="module")
-def engines(postgres_dsn: str) -> Iterator[Any]:
-    """Makes engines on databases of their own, as many as wanted."""
-    made: list[tuple[str, Engine]] = []
-
-    def make() -> Engine:
-        name = f"treasury_{len(made)}"
-        with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        made.append((name, Engine(f"{postgres_dsn.rpartition('/')[0]}/{name}")))
-        return made[-1][1]
-
-    yield make
-    for _, engine in made:
-        engine.close()
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-        for name, _ in made:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.fixture(scope="module")
